@@ -1,0 +1,133 @@
+/* store.h: one HDF5 file written by all ranks: whole or not at all, every block checksummed.
+ *
+ * Writing: rank 0 lays the file out under a temporary name with plain HDF5 (contiguous datasets,
+ * space allocated), closes it and reserves the disk space; then every rank writes its bands of rows
+ * straight to their byte offsets (pwrite), so that errors are errno values of the rank that has
+ * them and nothing collective can hang or swallow them. Commit reads everything back, checks it,
+ * adds checksums and the attribute `complete`, syncs and renames; the file that had the name
+ * before becomes NAME.prev. Reading: rank 0 reads the layout and broadcasts it; every rank reads
+ * bytes at offsets and checks each block it touches.
+ *
+ * Blocks: about 1 MiB of whole rows, fixed by the row size, never by the number of ranks;
+ * /checksum/NAME holds one XXH3-64 a block. */
+#ifndef TRN_IO_STORE_H
+#define TRN_IO_STORE_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { TRN_STORE_FORMAT = 1 /* value of the attribute trunnion_format */ };
+
+typedef enum trn_dtype { TRN_F32, TRN_F64, TRN_I32, TRN_I64, TRN_U16, TRN_U64 } trn_dtype_t;
+
+/* Bytes of one element. Local. */
+int64_t trn_dtype_size(trn_dtype_t type);
+
+/* An open store, for writing or for reading. Opaque. */
+typedef struct trn_store trn_store_t;
+
+/* Begin to write `path` with root attributes trunnion_format, kind, created_by, params (JSON, may
+ * be NULL) and seed. Only declarations follow until trn_store_begin. Checks here: the directory
+ * exists and is writable, RLIMIT_FSIZE is looked at when the size is known. Collective, equal
+ * arguments. Fails (agreed) with TRN_IO, TRN_MEMORY. */
+trn_status_t trn_store_create(trn_store_t **store, MPI_Comm comm, const char *path,
+                              const char *kind, const char *created_by, const json_t *params,
+                              uint64_t seed);
+
+/* Declare dataset `name` ("/row/values"; groups are made) of rows x cols elements (cols 0: one-
+ * dimensional, [rows]). Collective, equal arguments. Fails with TRN_MEMORY, TRN_INTERNAL. */
+trn_status_t trn_store_dataset(trn_store_t *store, const char *name, trn_dtype_t type, int64_t rows,
+                               int64_t cols);
+
+/* Declare dataset `name` of `count` UTF-8 strings, read from rank 0's `strings` (borrowed until
+ * trn_store_begin; ignored elsewhere). Collective. Fails with TRN_MEMORY. */
+trn_status_t trn_store_strings(trn_store_t *store, const char *name, int64_t count,
+                               const char *const *strings);
+
+/* Set an attribute of the root (object "/") or of a declared dataset: an int64, float64 or
+ * string. Collective, equal arguments; before begin. Fails with TRN_MEMORY. */
+trn_status_t trn_store_set_int(trn_store_t *store, const char *object, const char *name,
+                               int64_t value);
+trn_status_t trn_store_set_real(trn_store_t *store, const char *object, const char *name,
+                                double value);
+trn_status_t trn_store_set_text(trn_store_t *store, const char *object, const char *name,
+                                const char *value);
+
+/* Lay the file out and reserve its space. Collective. Fails (agreed) with TRN_IO: no space, file
+ * size limit. */
+trn_status_t trn_store_begin(trn_store_t *store);
+
+/* Write rows [first, first + rows) of `name` from `data` (row-major, contiguous). A rank's pieces
+ * of a dataset must follow each other in ascending order without gaps; the bands of all ranks
+ * together cover every row exactly once, in rank order. Local. Fails with TRN_IO, TRN_MEMORY; the
+ * failure must still be brought to trn_store_commit or trn_store_abandon. */
+trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first, int64_t rows,
+                             const void *data);
+
+/* `status` is this rank's outcome of its writes. If all are well: exchange the checksums' border
+ * pieces, verify by reading back, write checksums and `complete`, fsync, keep the former file as
+ * NAME.prev, rename, fsync the directory. Else remove the temporary file and return the agreed
+ * failure. Frees the store either way. Collective.
+ * Cost: one read of every byte from the page cache, one fsync. */
+trn_status_t trn_store_commit(trn_store_t **store, trn_status_t status);
+
+/* As above, but the former file is not kept: for results, where --force or a new name was chosen.
+ */
+trn_status_t trn_store_commit_replace(trn_store_t **store, trn_status_t status);
+
+/* Give up: remove the temporary file, free. Collective. NULL is fine. */
+void trn_store_abandon(trn_store_t **store);
+
+/* Open `path` for reading; `kind` NULL takes any. Collective, equal arguments. Fails (agreed) with
+ * TRN_INPUT: missing, not HDF5, damaged metadata, not a Trunnion store, another kind (says which),
+ * newer format, not complete. */
+trn_status_t trn_store_open(trn_store_t **store, MPI_Comm comm, const char *path, const char *kind);
+
+/* Close and set the pointer to NULL. Local. NULL is fine. */
+void trn_store_close(trn_store_t **store);
+
+/* True if the dataset exists; its type, rows and cols (0 if one-dimensional); each may be NULL.
+ * Strings report rows only. Local. */
+bool trn_store_has(const trn_store_t *store, const char *name, trn_dtype_t *type, int64_t *rows,
+                   int64_t *cols);
+
+/* As trn_store_has, but TRN_INPUT naming file and dataset unless type and cols are as wanted.
+ * Local. */
+trn_status_t trn_store_need(const trn_store_t *store, const char *name, trn_dtype_t type,
+                            int64_t *rows, int64_t cols);
+
+/* Read and verify rows [first, first + rows) into `data`. Local: any rank, any rows, any time.
+ * Fails with TRN_INPUT (checksum, range), TRN_IO. Cost: rounds up to whole blocks. */
+trn_status_t trn_store_read(trn_store_t *store, const char *name, int64_t first, int64_t rows,
+                            void *data);
+
+/* Read and verify all strings of `name` on every rank: *strings is one allocation holding the
+ * pointers and the text; free it with trn_free. Collective. Fails (agreed) with TRN_INPUT,
+ * TRN_MEMORY. */
+trn_status_t trn_store_read_strings(trn_store_t *store, const char *name, int64_t *count,
+                                    char ***strings);
+
+/* Attributes of "/" or a dataset; text is borrowed from the store. Fail with TRN_INPUT if absent
+ * or of another type. Local. */
+trn_status_t trn_store_get_int(const trn_store_t *store, const char *object, const char *name,
+                               int64_t *value);
+trn_status_t trn_store_get_real(const trn_store_t *store, const char *object, const char *name,
+                                double *value);
+trn_status_t trn_store_get_text(const trn_store_t *store, const char *object, const char *name,
+                                const char **value);
+
+/* Verify every block of every dataset, shared out over the ranks. Collective. Fails (agreed) with
+ * TRN_INPUT naming dataset and rows. Cost: one read of the file. */
+trn_status_t trn_store_verify(trn_store_t *store);
+
+/* Names of all datasets but the checksums, in file order; borrowed. Local. */
+int trn_store_names(const trn_store_t *store, const char *const **names);
+
+/* Path as given. Local. */
+const char *trn_store_path(const trn_store_t *store);
+
+#endif

@@ -1,0 +1,20 @@
+/* reduce.h: sums over blocks that come out the same bits whoever owns the blocks. */
+#ifndef TRN_MPI_REDUCE_H
+#define TRN_MPI_REDUCE_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+/* Sum `width` float64 values over `blocks` blocks by a pairwise tree over block numbers: rank r
+ * passes partial[owned x width] of its blocks [kr/P, k(r+1)/P); sum[width] comes back equal on all
+ * ranks. Collective, equal `blocks` and `width`. Fails (agreed) with TRN_MEMORY.
+ * Cost: one Allgatherv of blocks x width values. */
+trn_status_t trn_reduce_blocks(MPI_Comm comm, int64_t blocks, int64_t width, const double *partial,
+                               double *sum);
+
+/* The same tree over values[blocks x width] that all lie here. Local. */
+void trn_tree_sum(int64_t blocks, int64_t width, const double *values, double *sum);
+
+#endif

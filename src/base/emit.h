@@ -1,0 +1,16 @@
+/* emit.h: results to stdout: one JSON value, printed as a table for people or as JSON. */
+#ifndef TRN_BASE_EMIT_H
+#define TRN_BASE_EMIT_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Print `result`, an object whose members are scalars ("name  value" lines), nested objects
+ * (indented) or arrays of equal-keyed objects (an aligned table with a header; numbers to the
+ * right), or as one JSON document if `as_json`. Fails with TRN_IO when the stream does. Local. */
+trn_status_t trn_emit(FILE *to, const json_t *result, bool as_json);
+
+#endif

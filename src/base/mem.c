@@ -1,0 +1,111 @@
+#define _GNU_SOURCE
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
+
+/* Lies just before the user's bytes and fills one alignment unit. */
+typedef struct header {
+    int64_t bytes; /* what was asked for */
+    void *base;    /* what to free */
+} header_t;
+
+static atomic_llong now, peak, calls, fail_at, limit;
+
+static void count(int64_t bytes) {
+    long long total = atomic_fetch_add(&now, bytes) + bytes;
+    long long seen = atomic_load(&peak);
+    while (total > seen && !atomic_compare_exchange_weak(&peak, &seen, total)) {
+    }
+}
+
+static void *pointer_get(void *pointer) {
+    void *value;
+    memcpy(&value, pointer, sizeof value);
+    return value;
+}
+
+static void pointer_set(void *pointer, void *value) { memcpy(pointer, &value, sizeof value); }
+
+static header_t *header_of(void *data) { return (header_t *)((char *)data - TRN_ALIGNMENT); }
+
+static trn_status_t refuse(int64_t number, size_t size, const char *what) {
+    return trn_fail(TRN_MEMORY, "no memory for %s (%lld x %zu bytes); use more ranks or nodes",
+                    what, (long long)number, size);
+}
+
+trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *what) {
+    pointer_set(pointer, NULL);
+    long long call = atomic_fetch_add(&calls, 1) + 1, bad = atomic_load(&fail_at);
+    if (bad > 0 && call >= bad) return refuse(number, size, what);
+    size_t bytes;
+    if (number < 0 || __builtin_mul_overflow((size_t)number, size, &bytes) ||
+        bytes > INT64_MAX - 2 * HUGE_PAGE)
+        return refuse(number, size, what);
+    long long cap = atomic_load(&limit), used = atomic_load(&now);
+    if (cap > 0 && used + (long long)bytes > cap)
+        return trn_fail(TRN_MEMORY,
+                        "%s needs %zu bytes on top of %lld in use, above the limit of %lld; raise "
+                        "--memory or use more ranks",
+                        what, bytes, used, cap);
+    int huge = bytes >= HUGE_FROM;
+    /* Huge blocks: the data starts on a huge page, the header in the page before it. */
+    size_t align = huge ? HUGE_PAGE : TRN_ALIGNMENT, lead = huge ? HUGE_PAGE : TRN_ALIGNMENT;
+    size_t total = (bytes + lead + align - 1) / align * align;
+    char *base = aligned_alloc(align, total);
+    if (!base) return refuse(number, size, what);
+    if (huge) (void)madvise(base + lead, total - lead, MADV_HUGEPAGE);
+    char *data = base + lead;
+    *header_of(data) = (header_t){.bytes = (int64_t)bytes, .base = base};
+    count((int64_t)bytes);
+    pointer_set(pointer, data);
+    return TRN_OK;
+}
+
+trn_status_t trn_alloc_zero(void *pointer, int64_t number, size_t size, const char *what) {
+    TRN_TRY(trn_alloc(pointer, number, size, what));
+    memset(pointer_get(pointer), 0, (size_t)number * size);
+    return TRN_OK;
+}
+
+trn_status_t trn_realloc(void *pointer, int64_t number, size_t size, const char *what) {
+    void *old = pointer_get(pointer), *fresh;
+    TRN_TRY(trn_alloc(&fresh, number, size, what));
+    if (old) {
+        size_t had = (size_t)header_of(old)->bytes, wanted = (size_t)number * size;
+        memcpy(fresh, old, had < wanted ? had : wanted);
+        trn_free(&old);
+    }
+    pointer_set(pointer, fresh);
+    return TRN_OK;
+}
+
+trn_status_t trn_strdup(char **copy, const char *text) {
+    int64_t bytes = (int64_t)strlen(text) + 1;
+    TRN_TRY(trn_alloc(copy, bytes, 1, "a string"));
+    memcpy(*copy, text, (size_t)bytes);
+    return TRN_OK;
+}
+
+void trn_free(void *pointer) {
+    void *data = pointer_get(pointer);
+    if (!data) return;
+    header_t *header = header_of(data);
+    count(-header->bytes);
+    free(header->base);
+    pointer_set(pointer, NULL);
+}
+
+int64_t trn_mem_now(void) { return atomic_load(&now); }
+int64_t trn_mem_peak(void) { return atomic_load(&peak); }
+void trn_mem_reset_peak(void) { atomic_store(&peak, atomic_load(&now)); }
+void trn_mem_limit(int64_t bytes) { atomic_store(&limit, bytes); }
+int64_t trn_mem_calls(void) { return atomic_load(&calls); }
+
+void trn_mem_fail_at(int64_t n) {
+    atomic_store(&fail_at, n > 0 ? atomic_load(&calls) + n : 0);
+}

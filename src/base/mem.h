@@ -1,0 +1,48 @@
+/* mem.h: all memory of the library: aligned, counted, and able to fail on demand.
+ *
+ * Pointers are passed as the address of the caller's pointer (`float *x; trn_alloc(&x, ...)`), so
+ * that freeing also sets it to NULL. Thread-safe. */
+#ifndef TRN_BASE_MEM_H
+#define TRN_BASE_MEM_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TRN_ALIGNMENT = 64 /* bytes: one cache line, one AVX-512 register */ };
+
+/* Allocate `count` x `size` bytes, uninitialised, aligned to TRN_ALIGNMENT (2 MiB and huge pages
+ * are asked for from 4 MiB on). `pointer` is a T**; a count of 0 gives a valid, freeable pointer.
+ * `what` names the data for the message. Fails with TRN_MEMORY, *pointer then NULL. Local. */
+trn_status_t trn_alloc(void *pointer, int64_t count, size_t size, const char *what);
+
+/* As trn_alloc, all bytes zero. Local. */
+trn_status_t trn_alloc_zero(void *pointer, int64_t count, size_t size, const char *what);
+
+/* Change an allocation (or NULL) to `count` x `size` bytes and keep the content that fits; on
+ * failure (TRN_MEMORY) the old allocation stays. Cost: a copy. Local. */
+trn_status_t trn_realloc(void *pointer, int64_t count, size_t size, const char *what);
+
+/* Duplicate a string; freed with trn_free. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_strdup(char **copy, const char *text);
+
+/* Free and set the caller's pointer to NULL; NULL is fine. `pointer` is a T**. Local. */
+void trn_free(void *pointer);
+
+/* Bytes allocated now, and the most that ever were (headers included). Local. */
+int64_t trn_mem_now(void);
+int64_t trn_mem_peak(void);
+
+/* Start the peak anew from the present amount. Local. */
+void trn_mem_reset_peak(void);
+
+/* Refuse whatever would bring the total above `bytes` (0: no limit); the `--memory` option. */
+void trn_mem_limit(int64_t bytes);
+
+/* Let the n-th allocation from now on (1 = the next) and every later one fail; 0 switches that
+ * off. For tests. trn_mem_calls tells how many allocations there have been. Local. */
+void trn_mem_fail_at(int64_t n);
+int64_t trn_mem_calls(void);
+
+#endif

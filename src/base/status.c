@@ -1,0 +1,41 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { MESSAGE_BYTES = 1024 };
+
+static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local int message_rank = -1;
+
+trn_status_t trn_fail(trn_status_t status, const char *format, ...) {
+    char text[MESSAGE_BYTES]; /* the arguments may point into `message` itself */
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(message, sizeof message, "%s", text);
+    message_rank = -1;
+    return status;
+}
+
+const char *trn_message(void) { return message; }
+
+int trn_message_rank(void) { return message_rank; }
+
+void trn_message_set_rank(int rank) { message_rank = rank; }
+
+const char *trn_status_name(trn_status_t status) {
+    switch (status) {
+    case TRN_OK: return "ok";
+    case TRN_USAGE: return "usage";
+    case TRN_INPUT: return "bad input";
+    case TRN_MEMORY: return "memory";
+    case TRN_IO: return "I/O";
+    case TRN_NUMERIC: return "numeric";
+    case TRN_MPI: return "MPI";
+    case TRN_INTERNAL: return "internal";
+    case TRN_STOPPED: return "stopped";
+    }
+    return "unknown";
+}

@@ -1,0 +1,3 @@
+#include "cmd/command.h"
+
+int main(void) { return TRN_OK; }
