@@ -1,3 +1,5 @@
 #include "cmd/command.h"
 
-int main(void) { return TRN_OK; }
+int main(void) {
+    return TRN_OK;
+}

@@ -5,7 +5,9 @@
 
 static trn_log_sink_t sink;
 
-void trn_log_to(const trn_log_sink_t *to) { sink = to ? *to : (trn_log_sink_t){0}; }
+void trn_log_to(const trn_log_sink_t *to) {
+    sink = to ? *to : (trn_log_sink_t){0};
+}
 
 void trn_log(trn_log_level_t level, const char *topic, const char *format, ...) {
     if (!sink.line) return;

@@ -29,9 +29,13 @@ static void *pointer_get(void *pointer) {
     return value;
 }
 
-static void pointer_set(void *pointer, void *value) { memcpy(pointer, &value, sizeof value); }
+static void pointer_set(void *pointer, void *value) {
+    memcpy(pointer, &value, sizeof value);
+}
 
-static header_t *header_of(void *data) { return (header_t *)((char *)data - TRN_ALIGNMENT); }
+static header_t *header_of(void *data) {
+    return (header_t *)((char *)data - TRN_ALIGNMENT);
+}
 
 static trn_status_t refuse(int64_t number, size_t size, const char *what) {
     return trn_fail(TRN_MEMORY, "no memory for %s (%lld x %zu bytes); use more ranks or nodes",
@@ -100,11 +104,21 @@ void trn_free(void *pointer) {
     pointer_set(pointer, NULL);
 }
 
-int64_t trn_mem_now(void) { return atomic_load(&now); }
-int64_t trn_mem_peak(void) { return atomic_load(&peak); }
-void trn_mem_reset_peak(void) { atomic_store(&peak, atomic_load(&now)); }
-void trn_mem_limit(int64_t bytes) { atomic_store(&limit, bytes); }
-int64_t trn_mem_calls(void) { return atomic_load(&calls); }
+int64_t trn_mem_now(void) {
+    return atomic_load(&now);
+}
+int64_t trn_mem_peak(void) {
+    return atomic_load(&peak);
+}
+void trn_mem_reset_peak(void) {
+    atomic_store(&peak, atomic_load(&now));
+}
+void trn_mem_limit(int64_t bytes) {
+    atomic_store(&limit, bytes);
+}
+int64_t trn_mem_calls(void) {
+    return atomic_load(&calls);
+}
 
 void trn_mem_fail_at(int64_t n) {
     atomic_store(&fail_at, n > 0 ? atomic_load(&calls) + n : 0);

@@ -15,7 +15,8 @@ typedef enum trn_rng_stream {
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
-/* Four independent 32-bit words for (seed, row < 2^48, column block, step, stream < 2^16). Local. */
+/* Four independent 32-bit words for (seed, row < 2^48, column block, step, stream < 2^16). Local.
+ */
 void trn_rng_words(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
                    trn_rng_stream_t stream, uint32_t words[4]);
 

@@ -27,6 +27,10 @@ void trn_signal_install(void) {
     sigaction(SIGPIPE, &action, NULL);
 }
 
-int trn_signal_stop(void) { return wanted; }
+int trn_signal_stop(void) {
+    return wanted;
+}
 
-void trn_signal_set_stop(int number) { wanted = number; }
+void trn_signal_set_stop(int number) {
+    wanted = number;
+}

@@ -19,23 +19,38 @@ trn_status_t trn_fail(trn_status_t status, const char *format, ...) {
     return status;
 }
 
-const char *trn_message(void) { return message; }
+const char *trn_message(void) {
+    return message;
+}
 
-int trn_message_rank(void) { return message_rank; }
+int trn_message_rank(void) {
+    return message_rank;
+}
 
-void trn_message_set_rank(int rank) { message_rank = rank; }
+void trn_message_set_rank(int rank) {
+    message_rank = rank;
+}
 
 const char *trn_status_name(trn_status_t status) {
     switch (status) {
-    case TRN_OK: return "ok";
-    case TRN_USAGE: return "usage";
-    case TRN_INPUT: return "bad input";
-    case TRN_MEMORY: return "memory";
-    case TRN_IO: return "I/O";
-    case TRN_NUMERIC: return "numeric";
-    case TRN_MPI: return "MPI";
-    case TRN_INTERNAL: return "internal";
-    case TRN_STOPPED: return "stopped";
+    case TRN_OK:
+        return "ok";
+    case TRN_USAGE:
+        return "usage";
+    case TRN_INPUT:
+        return "bad input";
+    case TRN_MEMORY:
+        return "memory";
+    case TRN_IO:
+        return "I/O";
+    case TRN_NUMERIC:
+        return "numeric";
+    case TRN_MPI:
+        return "MPI";
+    case TRN_INTERNAL:
+        return "internal";
+    case TRN_STOPPED:
+        return "stopped";
     }
     return "unknown";
 }
