@@ -95,12 +95,12 @@ static int column_width(const json_t *table, const char *key, bool *right) {
 
 /* One line of a table: row `index`, or the header for -1. */
 static void emit_row(FILE *to, const json_t *table, int64_t index, const int *widths,
-                     const bool *rights, int indent) {
+                     const bool *rights, const char *lead) {
     json_t *first = json_array_get(table, 0);
     const char *key;
     json_t *value;
     size_t column = 0, columns = json_object_size(first);
-    fprintf(to, "%*s", indent, "");
+    fputs(lead, to);
     json_object_foreach(first, key, value) {
         char text[CELL_BYTES];
         if (index < 0)
@@ -114,7 +114,7 @@ static void emit_row(FILE *to, const json_t *table, int64_t index, const int *wi
     }
 }
 
-static trn_status_t emit_table(FILE *to, const json_t *table, int indent) {
+trn_status_t trn_emit_table(FILE *to, const json_t *table, const char *head, const char *lead) {
     json_t *first = json_array_get(table, 0);
     int64_t columns = (int64_t)json_object_size(first), rows = (int64_t)json_array_size(table);
     int *widths;
@@ -130,7 +130,7 @@ static trn_status_t emit_table(FILE *to, const json_t *table, int indent) {
             column++;
         }
         for (int64_t row = -1; row < rows; row++)
-            emit_row(to, table, row, widths, rights, indent);
+            emit_row(to, table, row, widths, rights, row < 0 ? head : lead);
     }
     trn_free(&rights);
     trn_free(&widths);
@@ -141,7 +141,11 @@ static trn_status_t emit_object(FILE *to, const json_t *object, int indent);
 
 /* An array that is no table: scalars on one line each, anything else as objects under a dash. */
 static trn_status_t emit_array(FILE *to, const json_t *array, int indent) {
-    if (is_table(array)) return emit_table(to, array, indent);
+    if (is_table(array)) {
+        char blanks[64];
+        snprintf(blanks, sizeof blanks, "%*s", indent, "");
+        return trn_emit_table(to, array, blanks, blanks);
+    }
     for (size_t i = 0; i < json_array_size(array); i++) {
         const json_t *item = json_array_get(array, i);
         char text[CELL_BYTES];

@@ -87,4 +87,7 @@ void trn_params_help(const trn_param_t *table, FILE *to);
 void trn_params_man(const trn_param_t *table, FILE *to);
 void trn_params_words(const trn_param_t *table, FILE *to);
 
+/* Text for a man page, in which troff sees nothing to obey or to embellish. Local. */
+void trn_man_text(FILE *to, const char *text);
+
 #endif

@@ -110,10 +110,9 @@ void trn_params_help(const trn_param_t *table, FILE *to) {
     }
 }
 
-/* Text for troff: no character may be taken for a request or turned into a typographic one. */
-static void escape(FILE *to, const char *text) {
-    if (*text == '.' || *text == '\'') fputs("\\&", to);
-    for (; *text; text++) {
+void trn_man_text(FILE *to, const char *text) {
+    for (bool start = true; *text; start = *text++ == '\n') {
+        if (start && (*text == '.' || *text == '\'')) fputs("\\&", to);
         if (*text == '-')
             fputs("\\-", to);
         else if (*text == '\\')
@@ -129,16 +128,16 @@ void trn_params_man(const trn_param_t *table, FILE *to) {
         fputs(".TP\n", to);
         if (row->letter) fprintf(to, "\\fB\\-%c\\fR, ", row->letter);
         fputs("\\fB\\-\\-", to);
-        escape(to, row->name);
+        trn_man_text(to, row->name);
         fputs("\\fR", to);
         if (metavar(row)) {
             fputs(" \\fI", to);
-            escape(to, metavar(row));
+            trn_man_text(to, metavar(row));
             fputs("\\fR", to);
         }
         fputc('\n', to);
         describe(row, text, sizeof text);
-        escape(to, text);
+        trn_man_text(to, text);
         fputc('\n', to);
     }
 }
