@@ -16,7 +16,7 @@ skip() {
 
 # Our C sources and headers below ROOT, one path a line, relative to ROOT.
 c_files() {
-    (cd "$1" && find src mpi io tests -name '*.[ch]' | sort)
+    (cd "$1" && find src mpi io tests -name '*.[ch]' -o -name '*.inc' | sort)
 }
 
 # Our shell scripts: by suffix, or by the first line.
