@@ -10,6 +10,7 @@ set(header_dir ${CMAKE_INSTALL_INCLUDEDIR}/trunnion)
 set(umbrella_includes "")
 foreach(floor base kern text graph model mpi io algo)
     file(GLOB headers CONFIGURE_DEPENDS src/${floor}/*.h ${floor}/*.h)
+    list(FILTER headers EXCLUDE REGEX "_impl\\.h$") # private to a module
     foreach(header ${headers})
         get_filename_component(name ${header} NAME)
         string(APPEND umbrella_includes "#include \"${floor}/${name}\"\n")

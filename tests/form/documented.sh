@@ -1,10 +1,11 @@
 # Every function of a public header has a comment directly above its group of declarations, and that
-# comment (or the one at the head of the file: "All functions Local") says Local or Collective.
+# comment (or the one at the head of the file: "All functions Local") says Local or Collective. A
+# header named x_impl.h is private to its module and left out.
 . "$(dirname "$0")/lib.sh"
 
-# Headers end declarations with ");" or an attribute; a group is what no blank line divides.
+# A group is what no blank line divides.
 check() {
-    (cd "$1" && find src/*/ mpi io -name '*.h' | sort | while read -r file; do
+    (cd "$1" && find src/*/ mpi io -name '*.h' ! -name '*_impl.h' | sort | while read -r file; do
         awk -v file="$file" '
             /^\/\*/ { comment = ""; inside = 1 }
             inside {
