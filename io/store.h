@@ -92,7 +92,7 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
 trn_status_t trn_store_commit(trn_store_t **store, trn_status_t status);
 
 /* As above, but the former file is not kept: for results, where --force or a new name was chosen.
- */
+ * Collective. */
 trn_status_t trn_store_commit_replace(trn_store_t **store, trn_status_t status);
 
 /* Give up: remove the temporary file, free. Collective. NULL is fine. */
