@@ -22,6 +22,8 @@ const trn_param_t trn_common_params[] = {
      "refuse to use more memory than this in any rank; 0 means no limit"},
     {"dry-run", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
      "say what it would cost in memory and work, and stop before touching data"},
+    {"trace", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "write when each rank did what to FILE, for Perfetto or chrome://tracing"},
     {"hang-timeout", 0, TRN_PARAM_REAL, "600", 0, 1e9, NULL, "SECONDS",
      "end the job when a rank makes no progress for so long; 0 means never"},
     {0}};
