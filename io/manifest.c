@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/mem.h"
+#include "kern/blas.h"
 #include "mpi/agree.h"
 #include "version.h"
 
@@ -60,10 +61,11 @@ trn_status_t trn_manifest(MPI_Comm comm, json_t *into) {
         find_cpu(cpu, sizeof cpu);
         find_mpi(mpi, sizeof mpi);
         trn_utc(now);
-        json_t *part = json_pack(
-            "{s:s, s:s, s:s, s:o, s:i, s:o, s:{s:s, s:s}}", "version", TRN_VERSION, "commit",
-            TRN_COMMIT, "time", now, "cpu", trn_json_text(cpu), "ranks", ranks, "hosts",
-            distinct(names, ranks), "libraries", "mpi", mpi, "jansson", jansson_version_str());
+        json_t *part =
+            json_pack("{s:s, s:s, s:s, s:o, s:i, s:o, s:{s:s, s:s, s:s}}", "version", TRN_VERSION,
+                      "commit", TRN_COMMIT, "time", now, "cpu", trn_json_text(cpu), "ranks", ranks,
+                      "hosts", distinct(names, ranks), "libraries", "mpi", mpi, "blas",
+                      trn_blas_name(), "jansson", jansson_version_str());
         if (!part || json_object_update(into, part) != 0)
             status = trn_fail(TRN_MEMORY, "manifest: no memory for %d host names; use fewer ranks",
                               ranks);

@@ -170,3 +170,8 @@ void trn_ring_shift(trn_ring_t *ring) {
     ring->round = (ring->round + 1) % ring->blocks;
     ring->open = false;
 }
+
+void trn_ring_set_round(trn_ring_t *ring, int64_t round) {
+    assert(!ring->open && round >= 0 && round < ring->blocks);
+    ring->round = round;
+}

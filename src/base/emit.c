@@ -73,7 +73,7 @@ static bool is_table(const json_t *array) {
 }
 
 static void put_cell(FILE *to, const char *text, int width, bool right) {
-    int blanks = width - width_of(text);
+    int blanks = width > width_of(text) ? width - width_of(text) : 0;
     if (right) fprintf(to, "%*s", blanks, "");
     fputs(text, to);
     if (!right) fprintf(to, "%*s", blanks, "");

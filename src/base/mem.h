@@ -37,7 +37,8 @@ int64_t trn_mem_peak(void);
 /* Start the peak anew from the present amount. Local. */
 void trn_mem_reset_peak(void);
 
-/* Refuse whatever would bring the total above `bytes` (0: no limit); the `--memory` option. */
+/* Refuse whatever would bring the total above `bytes` (0: no limit); the `--memory` option. Local.
+ */
 void trn_mem_limit(int64_t bytes);
 
 /* Let the n-th allocation from now on (1 = the next) and every later one fail; 0 switches that

@@ -82,10 +82,14 @@ json_t *trn_params_json(const trn_params_t *params);
 void trn_param_expects(const trn_param_t *row, char *text, size_t size);
 
 /* Option lines of one table for --help, for a man page (troff), and the option words for
- * completion, one per line. Local. */
+ * completion, one per line (--no-x only where x is on by default). Local. */
 void trn_params_help(const trn_param_t *table, FILE *to);
 void trn_params_man(const trn_param_t *table, FILE *to);
 void trn_params_words(const trn_param_t *table, FILE *to);
+
+/* Print `text` and a newline, broken at blanks to 79 columns: `column` of the present line are
+ * taken already, every line starts at `indent`. Local. */
+void trn_text_wrap(FILE *to, const char *text, int column, int indent);
 
 /* Text for a man page, in which troff sees nothing to obey or to embellish. Local. */
 void trn_man_text(FILE *to, const char *text);

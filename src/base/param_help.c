@@ -71,28 +71,31 @@ static void describe(const trn_param_t *row, char *text, size_t size) {
         snprintf(text, size, "%s", row->help);
 }
 
-/* Words of `text` from column HELP_COLUMN to HELP_WIDTH; `used` columns are taken already. */
-static void wrap(FILE *to, const char *text, int used) {
-    int column = used;
-    if (column > HELP_COLUMN - 2) {
-        fputc('\n', to);
-        column = 0;
-    }
-    bool first = true;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
+void trn_text_wrap(FILE *to, const char *text, int column, int indent) {
+    bool first = true; /* word of its line */
+    for (;;) {
+        int length = (int)strcspn(text, " \n");
         if (!first && column + 1 + length > HELP_WIDTH) {
             fputc('\n', to);
             column = 0;
             first = true;
         }
-        int blanks = first ? HELP_COLUMN - column : 1;
+        int blanks = !first ? 1 : column < indent && length > 0 ? indent - column : 0;
         fprintf(to, "%*s%.*s", blanks, "", length, text);
         column += blanks + length;
         first = false;
-        text += length + (text[length] == ' ');
+        text += length;
+        if (*text == '\0') break;
+        if (*text++ != '\n') continue;
+        fputc('\n', to);
+        column = 0;
+        first = true;
     }
     fputc('\n', to);
+}
+
+static bool is_on(const trn_param_t *row) {
+    return row->type == TRN_PARAM_BOOL && row->fallback && strcmp(row->fallback, "true") == 0;
 }
 
 void trn_params_help(const trn_param_t *table, FILE *to) {
@@ -100,13 +103,13 @@ void trn_params_help(const trn_param_t *table, FILE *to) {
         char option[256], text[1024], letter[] = "  -?, ";
         letter[3] = row->letter;
         const char *value = metavar(row);
-        bool on =
-            row->type == TRN_PARAM_BOOL && row->fallback && strcmp(row->fallback, "true") == 0;
         snprintf(option, sizeof option, "%s--%s%s%s%s", row->letter ? letter : "      ",
-                 on ? "[no-]" : "", row->name, value ? " " : "", value ? value : "");
+                 is_on(row) ? "[no-]" : "", row->name, value ? " " : "", value ? value : "");
         describe(row, text, sizeof text);
-        fputs(option, to);
-        wrap(to, text, (int)strlen(option));
+        int used = (int)strlen(option);
+        bool fits = used <= HELP_COLUMN - 2;
+        fprintf(to, "%s%s", option, fits ? "" : "\n");
+        trn_text_wrap(to, text, fits ? used : 0, HELP_COLUMN);
     }
 }
 
@@ -145,6 +148,6 @@ void trn_params_man(const trn_param_t *table, FILE *to) {
 void trn_params_words(const trn_param_t *table, FILE *to) {
     for (const trn_param_t *row = table; row->name; row++) {
         fprintf(to, "--%s\n", row->name);
-        if (row->type == TRN_PARAM_BOOL) fprintf(to, "--no-%s\n", row->name);
+        if (is_on(row)) fprintf(to, "--no-%s\n", row->name);
     }
 }

@@ -49,4 +49,4 @@ static void optimise(const trn_swivel_rule_t *rule, int64_t n, float *values, fl
 #define EPILOGUE trn_swivel_kernels()->epilogue
 #define OPTIMISE optimise
 #define STEP     trn_swivel_step
-#include "kern/swivel_step.h"
+#include "kern/swivel_step.inc"

@@ -58,4 +58,4 @@ static void optimise(const trn_swivel_rule_t *rule, int64_t n, double *values, d
 #define EPILOGUE epilogue
 #define OPTIMISE optimise
 #define STEP     trn_swivel_step_ref
-#include "kern/swivel_step.h"
+#include "kern/swivel_step.inc"

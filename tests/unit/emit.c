@@ -64,6 +64,21 @@ static void test_programs(void **state) {
     json_decref(result);
 }
 
+/* Lines carry no blanks at their ends. */
+static void test_text_last(void **state) {
+    (void)state;
+    json_t *table =
+        json_pack("[{s:i,s:s},{s:i,s:s}]", "n", 1, "verdict", "PASSED", "n", 20, "verdict", "no");
+    char *text;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    assert_int_equal(trn_emit_table(to, table, "# ", "T "), TRN_OK);
+    fclose(to);
+    assert_string_equal(text, "#  n  verdict\nT  1  PASSED\nT 20  no\n");
+    free(text);
+    json_decref(table);
+}
+
 /* Rows with other keys are no table, and no value of theirs may be lost. */
 static void test_unequal_rows(void **state) {
     (void)state;
@@ -115,7 +130,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_people),       cmocka_unit_test(test_programs),
         cmocka_unit_test(test_unequal_rows), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_memory),       cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_memory),       cmocka_unit_test(test_text_last),
+        cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests_name("emit", tests, NULL, NULL);
 }

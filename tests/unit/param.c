@@ -300,7 +300,7 @@ static void test_help(void **state) {
     assert_non_null(strstr(text, ".TP\n\\fB\\-m\\fR, \\fB\\-\\-min\\-count\\fR \\fIN\\fR\n"));
     free(text);
     text = printed(trn_params_words, common);
-    assert_string_equal(text, "--config\n--shuffle\n--no-shuffle\n--quiet\n--no-quiet\n");
+    assert_string_equal(text, "--config\n--shuffle\n--no-shuffle\n--quiet\n");
     free(text);
 }
 

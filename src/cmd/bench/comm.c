@@ -93,6 +93,11 @@ static trn_status_t run_case(trn_run_t *run, exchange_t *x, int op, int64_t byte
 static trn_status_t run(trn_run_t *run) {
     int64_t largest = trn_params_size(run->params, "max-bytes");
     exchange_t x = {.comm = run->comm, .rank = run->rank, .ranks = run->ranks};
+    if (trn_params_bool(run->params, "dry-run")) {
+        if (run->rank == 0)
+            json_object_set_new(run->result, "bytes_per_rank", json_integer(2 * largest));
+        return TRN_OK;
+    }
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
     trn_status_t status = trn_alloc(&x.out, largest, 1, "outgoing messages");
     if (status == TRN_OK) status = trn_alloc(&x.in, largest, 1, "incoming messages");

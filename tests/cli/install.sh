@@ -1,0 +1,46 @@
+# An installed Trunnion serves: two tiny projects build against it, one through CMake's find_package
+# and one through pkg-config; manual, completion and modulefile are there.
+. "$(dirname "$0")/lib_program.sh"
+command -v mpicc >/dev/null || skip "mpicc is not installed"
+prefix=$scratch/prefix
+expect 0 "cmake --install" cmake --install "$(dirname "$TRUNNION")" --prefix "$prefix"
+
+mkdir "$scratch/consumer"
+cat >"$scratch/consumer/main.c" <<'END'
+#include <trunnion.h>
+
+int main(int argc, char **argv) {
+    MPI_Init(&argc, &argv);
+    trn_status_t status = trn_agree(MPI_COMM_WORLD, trn_fail(TRN_INPUT, "%s", "as wanted"));
+    int right = status == TRN_INPUT && trn_part_start(10, 4, 4) == 10;
+    MPI_Finalize();
+    return right ? 0 : 1;
+}
+END
+cat >"$scratch/consumer/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(consumer LANGUAGES C)
+find_package(trunnion REQUIRED)
+add_executable(consumer main.c)
+target_link_libraries(consumer PRIVATE trunnion::trunnion)
+END
+cd "$scratch/consumer" || exit 1
+expect 0 "find_package" cmake -B build -DCMAKE_PREFIX_PATH="$prefix"
+expect 0 "build with find_package" cmake --build build
+expect 0 "run, found by find_package" timeout -k 5 60 mpirun --oversubscribe -n 2 build/consumer
+
+config=$(find "$prefix" -name trunnion.pc)
+export PKG_CONFIG_PATH=${config%/*}
+expect 0 "pkg-config" pkg-config --cflags --libs trunnion
+# shellcheck disable=SC2046 # words are wanted
+expect 0 "build with pkg-config" mpicc main.c -o with_pkg_config $(cat "$scratch/out")
+expect 0 "run, found by pkg-config" timeout -k 5 60 mpirun --oversubscribe -n 2 ./with_pkg_config
+
+expect 0 "the installed program" "$prefix/bin/trunnion" --version
+for file in share/man/man1/trunnion.1 share/bash-completion/completions/trunnion; do
+    checks=$((checks + 1))
+    [ -s "$prefix/$file" ] || fail "$file is missing or empty"
+done
+expect_equal "man pages" "$("$TRUNNION" list --names | wc -l)" \
+    "$(find "$prefix/share/man/man1" -name 'trunnion-*.1' -size +0 | wc -l)"
+finish

@@ -1,0 +1,131 @@
+# lib_program.sh: what the tests of the whole program share. A script sources it, says which verbs it
+# needs (`need cooccur swivel`), checks, and ends with `finish`. A failed check is counted and told;
+# the script goes on.
+# shellcheck shell=bash
+set -u
+export LC_ALL=C OMP_NUM_THREADS=1
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+
+: "${TRUNNION:?names the program; CTest sets it}" "${TRUNNION_SOURCE:?names the repository}"
+scratch=$(mktemp -d)
+failures=0
+checks=0
+trap 'rm -rf "$scratch"' EXIT
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+fail() {
+    echo "FAILED: $*"
+    failures=$((failures + 1))
+}
+
+finish() {
+    [ "$failures" -eq 0 ] || { echo "$failures of $checks checks failed"; exit 1; }
+    echo "ok: $checks checks"
+    exit 0
+}
+
+# Skip while a verb has not been written; a verb that is in the source must be in the program.
+need() {
+    local verb file
+    for verb in "$@"; do
+        file=$TRUNNION_SOURCE/src/cmd/$(echo "$verb" | tr '-' '_').c
+        [ -f "$file" ] || skip "the verb $verb is not in this source tree"
+        "$TRUNNION" list --names | grep -qx "$verb" || { fail "$verb is not in the program"; finish; }
+    done
+}
+
+need_python() {
+    python=/usr/bin/python3
+    "$python" -c 'import h5py' 2>/dev/null || skip "$python has no h5py"
+}
+
+# Run the program on N ranks. A hung mpirun ignores TERM, hence -k.
+ranks() { # N ARGUMENT...
+    timeout -k 5 "${limit:-60}" mpirun --oversubscribe --bind-to none -n "$1" "$TRUNNION" "${@:2}"
+}
+
+# Run a command, keep what it prints in $scratch/out and $scratch/err, and compare its exit code;
+# CODE may be several, "2|3".
+expect() { # CODE WHAT COMMAND...
+    local code=0
+    checks=$((checks + 1))
+    "${@:3}" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
+    case "|$1|" in
+    *"|$code|"*) return 0 ;;
+    esac
+    fail "$2: exit code $code, expected $1"
+    head -n 20 "$scratch/err"
+    return 1
+}
+
+# The last `expect` failed as it should: one line of ours, ahead of whatever mpirun adds, that
+# matches PATTERN. Lines of the log (they start with the time) may stand before it.
+expect_message() { # WHAT PATTERN
+    local first count
+    checks=$((checks + 1))
+    first=$(grep -avE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T' "$scratch/err" | head -n 1)
+    count=$(grep -acE '^trunnion( |:)' "$scratch/err")
+    if ! echo "$first" | grep -aqE '^trunnion( |:)'; then
+        fail "$1: the first line of stderr is not ours: $first"
+    elif [ "$count" -ne 1 ]; then
+        fail "$1: $count lines begin with our name, expected one"
+    elif ! echo "$first" | grep -aqE -- "$2"; then
+        fail "$1: the message does not match /$2/: $first"
+    fi
+}
+
+# Nothing but the named files lies in DIR (no output, no temporary file).
+expect_only() { # WHAT DIR NAME...
+    local there
+    checks=$((checks + 1))
+    there=$(ls -A "$2")
+    [ "$there" = "$(printf '%s\n' "${@:3}" | sort)" ] ||
+        fail "$1: the directory holds: $(echo "$there" | tr '\n' ' ')"
+}
+
+expect_equal() { # WHAT VALUE VALUE
+    checks=$((checks + 1))
+    [ "$2" = "$3" ] || fail "$1: '$2' is not '$3'"
+}
+
+# Lines of 12 words from 12 topics of 60 words each, frequent and rare ones; the same everywhere.
+make_corpus() { # FILE LINES
+    awk -v lines="$2" '
+        function random(n) {
+            state = (state * 1103515245 + 12345) % 2147483648
+            return int(state / 65536) % n
+        }
+        BEGIN {
+            state = 42
+            for (line = 0; line < lines; line++) {
+                topic = random(12)
+                text = ""
+                for (i = 0; i < 12; i++) {
+                    word = random(1 + random(60)) # small numbers are frequent
+                    text = text (i ? " " : "") (random(4) ? "t" topic "w" word : "common" word)
+                }
+                print text
+            }
+        }' >"$1"
+}
+
+# sha256 of the raw bytes of every dataset named (all of them if none is), one line each.
+digest() { # FILE DATASET...
+    "$python" - "$@" <<'END'
+import hashlib, sys
+import h5py, numpy
+with h5py.File(sys.argv[1]) as f:
+    names = sys.argv[2:]
+    if not names:
+        f.visititems(lambda n, o: names.append("/" + n) if isinstance(o, h5py.Dataset) else None)
+    for name in sorted(names):
+        data = f[name]
+        raw = (b"\0".join(data[:].tolist()) if h5py.check_string_dtype(data.dtype)
+               else numpy.ascontiguousarray(data[...]).tobytes())
+        print(name, data.dtype, data.shape, hashlib.sha256(raw).hexdigest())
+END
+}

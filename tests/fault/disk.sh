@@ -1,0 +1,43 @@
+# A disk that is full, read-only or limited by ulimit: exit code 5, one line, no temporary file, and
+# what was there before is as it was.
+. "$(dirname "$0")/../cli/lib_program.sh"
+need cooccur swivel
+make_corpus "$scratch/corpus.txt" 2000
+expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
+
+# Limit on file size: 64 blocks of 1 KiB. -----------------------------------------------------------
+work=$scratch/limited
+mkdir "$work"
+limited() { (ulimit -f 64 && ranks "$@"); }
+for p in 1 3; do
+    expect 5 "file size limit, $p ranks" limited $p cooccur "$scratch/corpus.txt" -o "$work/c.h5" \
+        --min-count 1 && expect_message "file size limit, $p ranks" 'limit'
+    expect_only "file size limit, $p ranks" "$work"
+done
+
+# File systems of our own need root. ----------------------------------------------------------------
+if ! mkdir "$scratch/disk" || ! mount -t tmpfs -o size=1m tmpfs "$scratch/disk" 2>/dev/null; then
+    echo "not checked: full and read-only disks, because no tmpfs can be mounted here"
+    finish
+fi
+trap 'umount "$scratch/disk"; rm -rf "$scratch"' EXIT
+work=$scratch/disk
+printf 'precious\n' >"$work/c.h5"
+head -c 900000 /dev/zero >"$work/filler"
+for p in 1 3; do
+    expect 5 "full disk, $p ranks" ranks $p cooccur "$scratch/corpus.txt" -o "$work/c.h5" \
+        --min-count 1 && expect_message "full disk, $p ranks" 'full|space'
+    expect_only "full disk, $p ranks" "$work" c.h5 filler
+    expect_equal "what was there before, $p ranks" precious "$(cat "$work/c.h5")"
+    expect 5 "full disk, swivel, $p ranks" ranks $p swivel "$scratch/c.h5" -o "$work/e.h5" --dim 64 \
+        --epochs 1 && expect_message "full disk, swivel, $p ranks" 'full|space'
+    expect_only "full disk, swivel, $p ranks" "$work" c.h5 filler
+done
+
+mount -o remount,ro "$work"
+for p in 1 3; do
+    expect '3|5' "read-only directory, $p ranks" ranks $p cooccur "$scratch/corpus.txt" \
+        -o "$work/new.h5" --min-count 1 && expect_message "read-only directory, $p ranks" 'new.h5|disk'
+    expect_only "read-only directory, $p ranks" "$work" c.h5 filler
+done
+finish

@@ -1,0 +1,39 @@
+# Ctrl-C: one INT ends the job within seconds, with a checkpoint to go on from and no half output.
+. "$(dirname "$0")/../cli/lib_program.sh"
+need cooccur swivel
+make_corpus "$scratch/corpus.txt" 1000
+expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
+work=$scratch/work
+mkdir "$work"
+
+# mpirun hands INT on as TERM and kills soon after: time to save is part of the batch template.
+export OMPI_MCA_odls_base_sigkill_timeout=30
+for p in 1 2; do
+    log=$scratch/events$p.jsonl
+    if [ $p -eq 1 ]; then launcher=""; else launcher="mpirun --oversubscribe --bind-to none -n $p"; fi
+    # setsid: background jobs of a script ignore INT, children of env --default-signal do not.
+    # shellcheck disable=SC2086 # a list of words
+    env --default-signal=INT $launcher "$TRUNNION" swivel "$scratch/c.h5" -o "$work/e.h5" --dim 64 \
+        --epochs 20000 --shard-size 64 --resume never --log-json "$log" \
+        >"$scratch/out" 2>"$scratch/err" &
+    job=$!
+    for _ in $(seq 600); do
+        grep -qs '"epoch"' "$log" && break
+        sleep 0.1
+    done
+    kill -INT $job
+    (sleep 60 && kill -KILL $job 2>/dev/null) &
+    guard=$!
+    code=0
+    wait $job || code=$?
+    kill $guard 2>/dev/null
+    # mpirun answers 1 to a TERM that it sent itself, whatever the ranks return.
+    if [ $p -eq 1 ]; then expect_equal "exit code after INT, no mpirun" 85 "$code"; fi
+    checks=$((checks + 1))
+    case $code in
+    0 | 137) fail "INT on $p ranks: exit code $code" ;;
+    esac
+    expect_only "INT on $p ranks" "$work" e.h5.checkpoint
+    rm -rf "${work:?}"/*
+done
+finish

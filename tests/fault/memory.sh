@@ -1,0 +1,58 @@
+# Memory that runs out at the n-th allocation, of every rank or of one: every rank returns 4, at
+# every n, and no file is left. TRUNNION_FAIL_ALLOC=n lets the n-th and all later ones fail.
+. "$(dirname "$0")/../cli/lib_program.sh"
+need cooccur swivel words-eval neighbors convert info
+make_corpus "$scratch/corpus.txt" 200
+printf 'common0\tcommon1\t5\ncommon0\tcommon2\t3\ncommon1\tcommon2\t1\n' >"$scratch/pairs.ws.tsv"
+expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
+expect 0 swivel ranks 1 swivel "$scratch/c.h5" -o "$scratch/e.h5" --dim 8 --epochs 1 \
+    --shard-size 64 || finish
+work=$scratch/work
+
+# Each rank's own code: a wrapper writes it down and returns 0, so that mpirun ends no rank early.
+cat >"$scratch/each" <<'END'
+#!/bin/sh
+"$TRUNNION" "$@"
+echo $? >"$CODES/${OMPI_COMM_WORLD_RANK:-0}"
+END
+chmod +x "$scratch/each"
+export TRUNNION CODES="$scratch/codes"
+
+run_failing() { # N RANK VERB ARGUMENT... ; sets $got to the codes of both ranks
+    rm -rf "$CODES" "$work"
+    mkdir "$CODES" "$work"
+    local rank=()
+    [ "$2" = all ] || rank=(-x "TRUNNION_FAIL_RANK=$2")
+    timeout -k 5 60 mpirun --oversubscribe --bind-to none -n 2 -x "TRUNNION_FAIL_ALLOC=$1" \
+        "${rank[@]}" "$scratch/each" "${@:3}" >"$scratch/out" 2>"$scratch/err"
+    got=$(cat "$CODES"/* 2>/dev/null | tr '\n' ' ')
+}
+
+# Every n up to 12, then growing steps, until nothing fails any more; the rank that fails varies.
+sweep() { # VERB ARGUMENT...
+    local n=1 turn=0 rank
+    while :; do
+        case $((turn % 3)) in 0) rank=all ;; 1) rank=0 ;; *) rank=1 ;; esac
+        turn=$((turn + 1))
+        run_failing $n $rank "$@"
+        checks=$((checks + 1))
+        if [ "$got" = "0 0 " ]; then
+            [ $n -gt 1 ] || fail "$1: nothing fails even at the first allocation"
+            break
+        fi
+        [ "$got" = "4 4 " ] || fail "$1: allocation $n of rank $rank: exit codes $got"
+        expect_message "$1: allocation $n of rank $rank" "no memory|memory"
+        expect_only "$1: allocation $n of rank $rank" "$work"
+        if [ $n -lt 12 ]; then n=$((n + 1)); else n=$((n + n / 6)); fi
+        [ $n -lt 100000 ] || { fail "$1: still failing at allocation $n"; break; }
+    done
+    echo "$1: $turn runs, up to allocation $n"
+}
+
+sweep cooccur "$scratch/corpus.txt" -o "$work/c.h5" --min-count 1
+sweep swivel "$scratch/c.h5" -o "$work/e.h5" --dim 8 --epochs 1 --shard-size 64
+sweep words-eval "$scratch/e.h5" --similarity "$scratch/pairs.ws.tsv"
+sweep neighbors "$scratch/e.h5" common0
+sweep convert "$scratch/e.h5" "$work/e.txt"
+sweep info "$scratch/e.h5"
+finish
