@@ -219,8 +219,8 @@ trn_status_t trn_launch(const trn_command_t *verb, int argc, char **argv, int sk
      * file may be missing on one node only, which the ranks must tell each other. */
     if (status != TRN_USAGE)
         status = with_mpi(&job, status);
-    else if (trn_launched_rank() <= 0)
-        trn_complain(verb->name, -1);
+    else
+        trn_complain_alone(verb->name);
     trn_params_destroy(&job.params);
     trn_free(&job.line);
     return status;

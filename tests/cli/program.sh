@@ -4,6 +4,7 @@
 . "$TRUNNION_SOURCE/tests/cli/lib_program.sh"
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK SLURM_PROCID
 cd "$scratch" || exit 1
+[ -x "$TRUNNION" ] || { fail "$TRUNNION is no program"; finish; }
 
 ok() { # ok WHAT COMMAND...: the command must succeed
     checks=$((checks + 1))
