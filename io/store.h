@@ -22,10 +22,22 @@
 
 enum { TRN_STORE_FORMAT = 1 /* value of the attribute trunnion_format */ };
 
-typedef enum trn_dtype { TRN_F32, TRN_F64, TRN_I32, TRN_I64, TRN_U16, TRN_U64 } trn_dtype_t;
+typedef enum trn_dtype {
+    TRN_F32,
+    TRN_F64,
+    TRN_I32,
+    TRN_I64,
+    TRN_U16,
+    TRN_U64,
+    TRN_STRING, /* UTF-8 text: trn_store_strings and trn_store_read_strings only */
+    TRN_OTHER   /* in a file that others wrote: cannot be read */
+} trn_dtype_t;
 
-/* Bytes of one element. Local. */
+/* Bytes of one element; 0 for TRN_STRING and TRN_OTHER. Local. */
 int64_t trn_dtype_size(trn_dtype_t type);
+
+/* NumPy's name of a type ("float32"), "string" or "other". Local. */
+const char *trn_dtype_name(trn_dtype_t type);
 
 /* An open store, for writing or for reading. Opaque. */
 typedef struct trn_store trn_store_t;
@@ -56,6 +68,10 @@ trn_status_t trn_store_set_real(trn_store_t *store, const char *object, const ch
                                 double value);
 trn_status_t trn_store_set_text(trn_store_t *store, const char *object, const char *name,
                                 const char *value);
+
+/* Do (the default) or do not wait for the disk in commit: without it a power cut can cost the file.
+ * For scratch results and benchmarks. Collective, equal arguments; cannot fail. */
+void trn_store_set_sync(trn_store_t *store, bool sync);
 
 /* Lay the file out and reserve its space. Collective. Fails (agreed) with TRN_IO: no space, file
  * size limit. */
@@ -124,7 +140,10 @@ trn_status_t trn_store_get_text(const trn_store_t *store, const char *object, co
  * TRN_INPUT naming dataset and rows. Cost: one read of the file. */
 trn_status_t trn_store_verify(trn_store_t *store);
 
-/* Names of all datasets but the checksums, in file order; borrowed. Local. */
+/* Blocks of all datasets that carry a checksum; 0 in a file that others wrote. Local. */
+int64_t trn_store_blocks(const trn_store_t *store);
+
+/* Names of all datasets but the checksums, in alphabetical order; borrowed. Local. */
 int trn_store_names(const trn_store_t *store, const char *const **names);
 
 /* Path as given. Local. */

@@ -34,6 +34,10 @@ int64_t trn_ring_slots(const trn_ring_t *ring);
 /* The round number t, 0..k-1. Local. */
 int64_t trn_ring_round(const trn_ring_t *ring);
 
+/* Go to round `round` (0..k-1) between rounds; the caller then fills the slots' memory with the
+ * blocks that trn_ring_block names. Local. */
+void trn_ring_set_round(trn_ring_t *ring, int64_t round);
+
 /* Number and memory (block_bytes, 64-byte aligned) of the travelling block now at `slot`. Local. */
 int64_t trn_ring_block(const trn_ring_t *ring, int64_t slot);
 void *trn_ring_data(const trn_ring_t *ring, int64_t slot);

@@ -1,5 +1,16 @@
-#include "cmd/command.h"
+/* trunnion VERB [options] FILES: the program. The work is in cmd/, one file a verb. */
+#include "help.h"
+#include "launch.h"
+#include "verbs.h"
 
-int main(void) {
-    return TRN_OK;
+int main(int argc, char **argv) {
+    const trn_command_t *verb;
+    bool answered;
+    int used;
+    trn_status_t status = trn_help_answer(argc - 1, argv + 1, &answered);
+    if (status == TRN_OK && answered) return TRN_OK;
+    if (status == TRN_OK) status = trn_verb_find(argc - 1, argv + 1, &verb, &used);
+    if (status == TRN_OK) return (int)trn_launch(verb, argc, argv, 1 + used);
+    if (trn_launched_rank() <= 0) trn_complain(NULL, -1);
+    return (int)status;
 }

@@ -26,7 +26,8 @@ typedef struct trn_param {
     char letter;      /* short option, or 0 */
     trn_param_type_t type;
     const char *fallback; /* default as the user would type it; NULL: none */
-    double low, high;     /* bounds for INT, REAL and SIZE, both inclusive; used if low < high */
+    double low, high;     /* bounds for INT, REAL and SIZE, both inclusive; used if low < high;
+                           * INFINITY leaves a side open */
     const char *choices;  /* for CHOICE */
     const char *metavar;  /* "FILE", "MIN"; NULL: from the type */
     const char *help;     /* one or two sentences, lower case start, no full stop at the end */
@@ -43,18 +44,22 @@ trn_status_t trn_params_create(trn_params_t **params, const trn_param_t *const *
 /* Free the values and set the pointer to NULL. Local. */
 void trn_params_destroy(trn_params_t **params);
 
-/* Parse argv[0..argc): options anywhere, "--" ends them; what is no option is appended to `files`
- * (borrowed pointers into argv). A LIST option takes the words that follow it up to the next
- * option. `--config FILE` is read where it stands first, so that flags win over it. Fails with
- * TRN_USAGE (unknown name with the nearest one suggested, missing or bad value with its bounds),
- * TRN_INPUT (config file, as FILE:LINE). Local. */
+/* Parse argv[0..argc), all of them arguments: options anywhere, "--" ends them; what is no option
+ * is appended to `files` (pointers into argv; the array belongs to `params`). A LIST option takes
+ * the words that follow it up to the next option. Names must be written out. If there is a
+ * parameter `config`, its file is read after the flags, which win over it. Fails with TRN_USAGE
+ * (unknown name with the nearest one suggested, missing or bad value with its bounds; depends on
+ * argv alone), TRN_INPUT (config file, as FILE:LINE), TRN_MEMORY. Local; getopt_long's globals make
+ * it unsafe beside other threads. */
 trn_status_t trn_params_parse(trn_params_t *params, int argc, char **argv, int *nfiles,
                               char ***files);
 
-/* Read "name = value" lines (# starts a comment) into the values. Fails with TRN_INPUT. Local. */
+/* Read "name = value" lines (a word that starts with # starts a comment; of equal names the last
+ * counts) into the values that no flag has set. Fails with TRN_INPUT, TRN_MEMORY. Local. */
 trn_status_t trn_params_read(trn_params_t *params, const char *path);
 
-/* Set one parameter from text. Fails with TRN_USAGE. Local. */
+/* Set one parameter from text, whatever it was; a LIST is split at blanks. Fails with TRN_USAGE,
+ * TRN_MEMORY. Local. */
 trn_status_t trn_params_set(trn_params_t *params, const char *name, const char *text);
 
 /* True when the user gave the value (flag or config file) rather than the default. Local. */
@@ -69,13 +74,24 @@ int64_t trn_params_size(const trn_params_t *params, const char *name);
 const char *trn_params_text(const trn_params_t *params, const char *name); /* TEXT and CHOICE */
 int trn_params_list(const trn_params_t *params, const char *name, char *const **words);
 
-/* All values as a JSON object, owned by the caller (NULL when out of memory). Local. */
+/* All values as a JSON object in table order, owned by the caller (NULL when out of memory); what
+ * has no value is null. Local. */
 json_t *trn_params_json(const trn_params_t *params);
 
+/* What a parameter takes, in words ("an integer from 1 to 10"), into text[size]. Local. */
+void trn_param_expects(const trn_param_t *row, char *text, size_t size);
+
 /* Option lines of one table for --help, for a man page (troff), and the option words for
- * completion, one per line. Local. */
+ * completion, one per line (--no-x only where x is on by default). Local. */
 void trn_params_help(const trn_param_t *table, FILE *to);
 void trn_params_man(const trn_param_t *table, FILE *to);
 void trn_params_words(const trn_param_t *table, FILE *to);
+
+/* Print `text` and a newline, broken at blanks to 79 columns: `column` of the present line are
+ * taken already, every line starts at `indent`. Local. */
+void trn_text_wrap(FILE *to, const char *text, int column, int indent);
+
+/* Text for a man page, in which troff sees nothing to obey or to embellish. Local. */
+void trn_man_text(FILE *to, const char *text);
 
 #endif

@@ -1,0 +1,24 @@
+/* share.h: what rank 0 read, on every rank. */
+#ifndef TRN_IO_SHARE_H
+#define TRN_IO_SHARE_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+/* Give every rank rank 0's *bytes bytes at *data (a T**; allocated elsewhere, to be freed with
+ * trn_free); `what` names them. Collective. Fails (agreed) with TRN_MEMORY, and then leaves
+ * nothing allocated on ranks other than 0. Cost: a Bcast of the bytes. */
+trn_status_t trn_share(MPI_Comm comm, void *data, int64_t *bytes, const char *what);
+
+/* Read a whole small text file (plain or compressed) on rank 0 and share it, ended by NUL; free
+ * *text with trn_free. Collective, equal arguments. Fails (agreed) with TRN_INPUT (missing,
+ * damaged, a NUL byte inside: not text), TRN_MEMORY, TRN_IO. */
+trn_status_t trn_share_file(MPI_Comm comm, const char *path, char **text);
+
+/* Make a list of `count` words out of text[bytes], in which each is ended by NUL: one allocation
+ * of pointers and text, to be freed with trn_free. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_words_list(int64_t count, const char *text, int64_t bytes, char ***words);
+
+#endif

@@ -1,0 +1,170 @@
+/* store_impl.h: what the files of the store share; private to io/store*.c.
+ *
+ * store.c        the HDF5 file as such: layout, attributes, strings (rank 0 only)
+ * store_table.c  the table of datasets and attributes, equal on all ranks
+ * store_bytes.c  bytes at offsets: read, write, hash, reserve, sync
+ * store_write.c  create ... write
+ * store_commit.c commit
+ * store_read.c   open ... close */
+#ifndef TRN_IO_STORE_IMPL_H
+#define TRN_IO_STORE_IMPL_H
+
+#include "io/store.h"
+
+#define XXH_STATIC_LINKING_ONLY /* the state lies inside our structures */
+#include <xxhash.h>
+
+enum {
+    TRN_BLOCK_BYTES = 1 << 20, /* a checksummed block holds at most so much, but at least a row */
+    TRN_TEXT_BLOCK_ROWS = 4096 /* strings in a checksummed block */
+};
+
+/* One dataset. Plain data, so that a table travels by MPI_Bcast; text lies in the table's heap. */
+typedef struct trn_entry {
+    int64_t name;       /* "/row/values" */
+    int64_t flaw;       /* why its data cannot be read; "" when it can */
+    int64_t type;       /* trn_dtype_t */
+    int64_t rows, cols; /* cols 0: one-dimensional */
+    int64_t row_bytes;  /* 0 for strings */
+    int64_t block_rows; /* rows of a checksummed block; the last may have fewer */
+    int64_t blocks;
+    int64_t offset; /* of the first byte in the file */
+    int64_t sums;   /* offset of its checksums in the file, -1: it has none */
+} trn_entry_t;
+
+typedef enum trn_attribute_type {
+    TRN_ATTRIBUTE_INT,
+    TRN_ATTRIBUTE_UNSIGNED,
+    TRN_ATTRIBUTE_REAL,
+    TRN_ATTRIBUTE_TEXT
+} trn_attribute_type_t;
+
+typedef struct trn_attribute {
+    int64_t object, name, text; /* in the heap */
+    int64_t type;               /* trn_attribute_type_t */
+    int64_t integer;
+    double real;
+} trn_attribute_t;
+
+typedef struct trn_table {
+    trn_entry_t *entries;
+    trn_attribute_t *attributes;
+    char *heap; /* NUL-terminated texts; offset 0 is "" */
+    int64_t nentries, nattributes, nheap;
+    int64_t entry_capacity, attribute_capacity, heap_capacity;
+} trn_table_t;
+
+/* What this rank has written of one dataset. A piece is what its band has of one block. */
+typedef struct trn_band {
+    XXH3_state_t state;         /* of the piece being written */
+    int64_t first, next;        /* rows [first, next) are written */
+    uint64_t *sums;             /* one a piece */
+    int64_t capacity;           /* of sums */
+    char *head;                 /* copy of the first piece if its block begins on another rank */
+    const char *const *strings; /* rank 0, until trn_store_begin */
+} trn_band_t;
+
+struct trn_store {
+    MPI_Comm comm;
+    int rank, ranks;
+    char *path;
+    trn_table_t table;
+    int fd;
+    /* writing */
+    char *temporary; /* name of the file until it is renamed to `path` */
+    bool created;    /* the temporary file may exist: remove it on failure */
+    bool sync;
+    trn_band_t *bands;
+    int64_t band_capacity;
+    /* reading */
+    const char **names;
+    int nnames;
+    char *block; /* the block read last when it was not wanted whole */
+    const trn_entry_t *block_entry;
+    int64_t block_number;
+};
+
+/* store_table.c. All Local but the last. ------------------------------------------------------- */
+
+/* Text at `offset` of the heap; valid until the next text is added. */
+const char *trn_table_text(const trn_table_t *table, int64_t offset);
+
+/* Append a text, an empty entry or an empty attribute. Fail with TRN_MEMORY. */
+trn_status_t trn_table_add_text(trn_table_t *table, const char *text, int64_t *offset);
+trn_status_t trn_table_add_entry(trn_table_t *table, const char *name, trn_entry_t **entry);
+trn_status_t trn_table_add_attribute(trn_table_t *table, const char *object, const char *name,
+                                     trn_attribute_type_t type, trn_attribute_t **attribute);
+
+/* Set what follows from type, rows and cols. Fails with TRN_INPUT when the bytes overflow. */
+trn_status_t trn_entry_shape(trn_entry_t *entry, trn_dtype_t type, int64_t rows, int64_t cols);
+
+/* The entry or attribute of that name; NULL if there is none. */
+trn_entry_t *trn_table_entry(const trn_table_t *table, const char *name);
+trn_attribute_t *trn_table_attribute(const trn_table_t *table, const char *object,
+                                     const char *name);
+
+/* Make room for `need` elements, at least doubling. Fails with TRN_MEMORY. */
+trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
+                      const char *what);
+
+void trn_table_free(trn_table_t *table);
+
+/* Copy rank 0's table to all. Collective. Fails (agreed) with TRN_MEMORY. */
+trn_status_t trn_table_broadcast(trn_table_t *table, MPI_Comm comm);
+
+/* MPI_Bcast from rank 0 of any number of bytes. Collective. */
+void trn_broadcast_bytes(void *data, int64_t bytes, MPI_Comm comm);
+
+/* store_read.c: a store with communicator and path; trn_store_close frees it. Collective. Fails
+ * (agreed) with TRN_MEMORY. */
+trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path);
+
+/* store_bytes.c. All Local. `path` is for messages. -------------------------------------------- */
+
+/* Write or read all of `bytes` at `offset`. Fail with TRN_IO; read at the file's end: TRN_INPUT. */
+trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const void *data,
+                             int64_t bytes);
+trn_status_t trn_bytes_read(int fd, const char *path, int64_t offset, void *data, int64_t bytes);
+
+/* XXH3-64 of `bytes` at `offset`, read in steps of a block so that each is hashed while in cache.
+ * `keep`: data[bytes] receives them all; else `data` is room for one block that is used over and
+ * over. */
+trn_status_t trn_bytes_hash(int fd, const char *path, int64_t offset, int64_t bytes, char *data,
+                            bool keep, uint64_t *sum);
+
+/* Ask the kernel to start writing dirty bytes to disk; a hint that cannot fail. */
+void trn_bytes_start_writeback(int fd, int64_t offset, int64_t bytes);
+
+/* Refuse `bytes` above this process's file size limit, or above the free space of the file system
+ * that holds `directory`. Fail with TRN_IO. */
+trn_status_t trn_bytes_check_limit(const char *path, int64_t bytes);
+trn_status_t trn_bytes_check_free(const char *path, const char *directory, int64_t bytes);
+
+/* Give the file all its disk blocks now. Fails with TRN_IO when the disk is full. A file system
+ * that cannot reserve is no failure. */
+trn_status_t trn_bytes_reserve(int fd, const char *path, const char *directory, int64_t bytes);
+
+trn_status_t trn_bytes_sync(int fd, const char *path);
+trn_status_t trn_bytes_sync_directory(const char *directory);
+
+/* The directory part of a path, "." if it has none; freed with trn_free. Fails with TRN_MEMORY. */
+trn_status_t trn_directory_of(const char *path, char **directory);
+
+/* store.c: rank 0 only, Local, one file at a time. --------------------------------------------- */
+
+/* Make the file `path` with all datasets (space allocated, not written), strings, their checksums
+ * and attributes; fills in the entries' offsets. Fails with TRN_IO. */
+trn_status_t trn_hdf_lay_out(const char *path, trn_table_t *table, const trn_band_t *bands);
+
+/* Set the attribute `complete`. Fails with TRN_IO. */
+trn_status_t trn_hdf_seal(const char *path);
+
+/* Fill an empty table from a file. Fails with TRN_INPUT, TRN_MEMORY. */
+trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table);
+
+/* All strings of a dataset, each with its NUL, one after the other in *text (trn_free) of *bytes.
+ * Fails with TRN_INPUT, TRN_MEMORY. */
+trn_status_t trn_hdf_read_strings(const char *path, const char *name, int64_t rows, char **text,
+                                  int64_t *bytes);
+
+#endif

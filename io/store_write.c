@@ -1,0 +1,299 @@
+#define _POSIX_C_SOURCE 200809L
+#include "base/mem.h"
+#include "io/store_impl.h"
+#include "mpi/agree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    WRITEBACK_BYTES = 8 << 20,      /* the disk is set to work each time so much is written */
+    LONGEST_NAME = 400,             /* of a dataset */
+    METADATA_BYTES = 64 << 10,      /* upper bound of what HDF5 needs for a file ... */
+    METADATA_BYTES_EACH = 12 << 10, /* ... and for a dataset, its checksums and alignment */
+    STRING_BYTES_EACH = 64          /* ... and for a string beside its text */
+};
+
+/* Create --------------------------------------------------------------------------------------- */
+
+static trn_status_t check_place(const char *path) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return trn_fail(TRN_IO, "%s: is no regular file; choose another name", path);
+    char *directory;
+    TRN_TRY(trn_directory_of(path, &directory));
+    trn_status_t status = TRN_OK;
+    if (stat(directory, &info) != 0 || !S_ISDIR(info.st_mode))
+        status = trn_fail(TRN_IO, "%s: the directory %s does not exist; create it first", path,
+                          directory);
+    else if (access(directory, W_OK | X_OK) != 0)
+        status = trn_fail(TRN_IO, "%s: cannot write to the directory %s: %s; choose another", path,
+                          directory, strerror(errno));
+    trn_free(&directory);
+    return status;
+}
+
+/* "PATH.tmp.16 hex digits": rank 0's draw, so that two jobs never share a temporary file. */
+static trn_status_t name_temporary(trn_store_t *store, uint64_t draw) {
+    int64_t bytes = (int64_t)strlen(store->path) + 32;
+    TRN_TRY(trn_alloc(&store->temporary, bytes, 1, "a file name"));
+    snprintf(store->temporary, (size_t)bytes, "%s.tmp.%016llx", store->path,
+             (unsigned long long)draw);
+    return TRN_OK;
+}
+
+static trn_status_t declare_text(trn_table_t *table, const char *object, const char *name,
+                                 const char *value) {
+    trn_attribute_t *attribute;
+    TRN_TRY(trn_table_add_attribute(table, object, name, TRN_ATTRIBUTE_TEXT, &attribute));
+    return trn_table_add_text(table, value, &attribute->text);
+}
+
+static trn_status_t declare_int(trn_table_t *table, const char *object, const char *name,
+                                trn_attribute_type_t type, int64_t value) {
+    trn_attribute_t *attribute;
+    TRN_TRY(trn_table_add_attribute(table, object, name, type, &attribute));
+    attribute->integer = value;
+    return TRN_OK;
+}
+
+static trn_status_t declare_root(trn_table_t *table, const char *kind, const char *created_by,
+                                 const json_t *params, uint64_t seed) {
+    char *json = params ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (params && !json) return trn_fail(TRN_MEMORY, "no memory for the parameters as JSON");
+    trn_status_t status =
+        declare_int(table, "/", "trunnion_format", TRN_ATTRIBUTE_INT, TRN_STORE_FORMAT);
+    if (status == TRN_OK) status = declare_text(table, "/", "kind", kind);
+    if (status == TRN_OK) status = declare_text(table, "/", "created_by", created_by);
+    if (status == TRN_OK) status = declare_text(table, "/", "params", json ? json : "{}");
+    if (status == TRN_OK)
+        status = declare_int(table, "/", "seed", TRN_ATTRIBUTE_UNSIGNED, (int64_t)seed);
+    if (status == TRN_OK) status = declare_int(table, "/", "complete", TRN_ATTRIBUTE_INT, 0);
+    free(json);
+    return status;
+}
+
+static trn_status_t prepare(trn_store_t *store, uint64_t draw) {
+    TRN_TRY(name_temporary(store, draw));
+    return store->rank == 0 ? check_place(store->path) : TRN_OK;
+}
+
+trn_status_t trn_store_create(trn_store_t **store, MPI_Comm comm, const char *path,
+                              const char *kind, const char *created_by, const json_t *params,
+                              uint64_t seed) {
+    TRN_TRY(trn_store_new(store, comm, path));
+    (*store)->sync = true;
+    uint64_t draw = 0;
+    if ((*store)->rank == 0 && getrandom(&draw, sizeof draw, 0) != sizeof draw)
+        draw = (uint64_t)getpid();
+    MPI_Bcast(&draw, 1, MPI_UINT64_T, 0, comm);
+    trn_status_t status = prepare(*store, draw);
+    if (status == TRN_OK) status = declare_root(&(*store)->table, kind, created_by, params, seed);
+    status = trn_agree(comm, status);
+    if (status != TRN_OK) trn_store_abandon(store);
+    return status;
+}
+
+/* Declare -------------------------------------------------------------------------------------- */
+
+/* Debug builds: the text and the numbers are the same everywhere. */
+static trn_status_t check_same(const trn_store_t *store, const char *name, int64_t a, int64_t b,
+                               int64_t c) {
+    int64_t numbers[3] = {a, b, c};
+    uint64_t sum = XXH3_64bits_withSeed(numbers, sizeof numbers, XXH3_64bits(name, strlen(name)));
+    return trn_check_equal(store->comm, (int64_t)(sum >> 1), name);
+}
+
+static trn_status_t declare(trn_store_t *store, const char *name, trn_dtype_t type, int64_t rows,
+                            int64_t cols, const char *const *strings) {
+    trn_table_t *table = &store->table;
+    if (store->created || name[0] != '/' || strlen(name) > LONGEST_NAME ||
+        trn_table_entry(table, name))
+        return trn_fail(TRN_INTERNAL,
+                        "%s:%s: a dataset needs a new name from the root, before "
+                        "trn_store_begin",
+                        store->path, name);
+    TRN_TRY(trn_grow(&store->bands, &store->band_capacity, table->nentries + 1,
+                     sizeof *store->bands, "bands of a store"));
+    store->bands[table->nentries] = (trn_band_t){.strings = strings};
+    trn_entry_t *entry;
+    TRN_TRY(trn_table_add_entry(table, name, &entry));
+    return trn_entry_shape(entry, type, rows, cols);
+}
+
+trn_status_t trn_store_dataset(trn_store_t *store, const char *name, trn_dtype_t type, int64_t rows,
+                               int64_t cols) {
+    TRN_TRY(check_same(store, name, type, rows, cols));
+    return trn_agree(store->comm, declare(store, name, type, rows, cols, NULL));
+}
+
+trn_status_t trn_store_strings(trn_store_t *store, const char *name, int64_t count,
+                               const char *const *strings) {
+    MPI_Bcast(&count, 1, MPI_INT64_T, 0, store->comm);
+    return trn_agree(store->comm,
+                     declare(store, name, TRN_STRING, count, 0, store->rank == 0 ? strings : NULL));
+}
+
+trn_status_t trn_store_set_int(trn_store_t *store, const char *object, const char *name,
+                               int64_t value) {
+    TRN_TRY(check_same(store, name, value, 0, 0));
+    return trn_agree(store->comm,
+                     declare_int(&store->table, object, name, TRN_ATTRIBUTE_INT, value));
+}
+
+trn_status_t trn_store_set_real(trn_store_t *store, const char *object, const char *name,
+                                double value) {
+    trn_attribute_t *attribute;
+    trn_status_t status =
+        trn_table_add_attribute(&store->table, object, name, TRN_ATTRIBUTE_REAL, &attribute);
+    if (status == TRN_OK) attribute->real = value;
+    return trn_agree(store->comm, status);
+}
+
+trn_status_t trn_store_set_text(trn_store_t *store, const char *object, const char *name,
+                                const char *value) {
+    return trn_agree(store->comm, declare_text(&store->table, object, name, value));
+}
+
+void trn_store_set_sync(trn_store_t *store, bool sync) {
+    store->sync = sync;
+}
+
+/* Begin ---------------------------------------------------------------------------------------- */
+
+/* An upper bound of the file's size, for refusing it before it is made. */
+static int64_t size_bound(const trn_store_t *store) {
+    int64_t bytes = METADATA_BYTES + 2 * store->table.nheap;
+    for (int64_t i = 0; i < store->table.nentries; i++) {
+        const trn_entry_t *entry = &store->table.entries[i];
+        bytes += METADATA_BYTES_EACH + entry->rows * entry->row_bytes + 8 * entry->blocks;
+        if (entry->type != TRN_STRING) continue;
+        for (int64_t row = 0; row < entry->rows; row++)
+            bytes += STRING_BYTES_EACH + 2 * (int64_t)strlen(store->bands[i].strings[row]);
+    }
+    return bytes;
+}
+
+/* Rank 0: make the file and own its disk space. */
+static trn_status_t make_file(trn_store_t *store, int64_t bound) {
+    char *directory;
+    TRN_TRY(trn_directory_of(store->path, &directory));
+    trn_status_t status = trn_bytes_check_free(store->path, directory, bound);
+    if (status != TRN_OK) goto done;
+    /* Made here and not by HDF5, for the sake of errno. */
+    store->fd = open(store->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (store->fd < 0) {
+        status = trn_fail(TRN_IO, "%s: cannot create the file: %s; choose another directory",
+                          store->temporary, strerror(errno));
+        goto done;
+    }
+    store->created = true;
+    TRN_OR(done, trn_hdf_lay_out(store->temporary, &store->table, store->bands));
+    struct stat info = {0};
+    fstat(store->fd, &info);
+    status = trn_bytes_reserve(store->fd, store->path, directory, (int64_t)info.st_size);
+done:
+    trn_free(&directory);
+    return status;
+}
+
+static trn_status_t open_file(trn_store_t *store) {
+    if (store->rank > 0) store->fd = open(store->temporary, O_RDWR | O_CLOEXEC);
+    store->created = true;
+    if (store->fd >= 0) return TRN_OK;
+    return trn_fail(TRN_IO,
+                    "%s: rank 0 made this file, but it cannot be opened here: %s; use a "
+                    "directory that all nodes share",
+                    store->temporary, strerror(errno));
+}
+
+trn_status_t trn_store_begin(trn_store_t *store) {
+    int64_t bound = store->rank == 0 ? size_bound(store) : 0;
+    MPI_Bcast(&bound, 1, MPI_INT64_T, 0, store->comm);
+    TRN_AGREE(store->comm, trn_bytes_check_limit(store->path, bound));
+    TRN_AGREE(store->comm, store->rank == 0 ? make_file(store, bound) : TRN_OK);
+    MPI_Bcast(store->table.entries,
+              (int)(store->table.nentries * (int64_t)sizeof *store->table.entries), MPI_BYTE, 0,
+              store->comm);
+    return trn_agree(store->comm, open_file(store));
+}
+
+/* Write ---------------------------------------------------------------------------------------- */
+
+/* First row after the block of `row`. */
+static int64_t block_end(const trn_entry_t *entry, int64_t row) {
+    int64_t end = (row / entry->block_rows + 1) * entry->block_rows;
+    return end < entry->rows ? end : entry->rows;
+}
+
+/* The band takes rows [first, first + rows) in: room for the checksums of its pieces and for a
+ * copy of its head. */
+static trn_status_t extend_band(trn_band_t *band, const trn_entry_t *entry, int64_t first,
+                                int64_t rows) {
+    if (band->next == band->first) {
+        band->first = band->next = first;
+        XXH3_64bits_reset(&band->state);
+        int64_t head = (block_end(entry, first) - first) * entry->row_bytes;
+        if (first % entry->block_rows != 0 && !band->head)
+            TRN_TRY(trn_alloc(&band->head, head, 1, "the border of a band"));
+    }
+    int64_t pieces = (first + rows - 1) / entry->block_rows - band->first / entry->block_rows + 1;
+    return trn_grow(&band->sums, &band->capacity, pieces, sizeof *band->sums, "checksums");
+}
+
+/* Hash and write what rows [row, end) have of one block; `data` is in cache for the second. */
+static trn_status_t write_piece(trn_store_t *store, trn_band_t *band, const trn_entry_t *entry,
+                                int64_t row, int64_t end, const char *data) {
+    int64_t bytes = (end - row) * entry->row_bytes;
+    int64_t piece = row / entry->block_rows - band->first / entry->block_rows;
+    if (piece == 0 && band->head)
+        memcpy(band->head + (row - band->first) * entry->row_bytes, data, (size_t)bytes);
+    XXH3_64bits_update(&band->state, data, (size_t)bytes);
+    band->sums[piece] = XXH3_64bits_digest(&band->state);
+    if (end == block_end(entry, row)) XXH3_64bits_reset(&band->state);
+    return trn_bytes_write(store->fd, store->temporary, entry->offset + row * entry->row_bytes,
+                           data, bytes);
+}
+
+trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first, int64_t rows,
+                             const void *data) {
+    const trn_entry_t *entry = trn_table_entry(&store->table, name);
+    if (!entry || !entry->row_bytes || !store->created || first < 0 || rows < 0 ||
+        first > entry->rows - rows)
+        return trn_fail(TRN_INTERNAL, "%s:%s: rows %lld to %lld were not declared", store->path,
+                        name, (long long)first, (long long)(first + rows));
+    trn_band_t *band = &store->bands[entry - store->table.entries];
+    if (rows == 0) return TRN_OK;
+    if (band->next > band->first && first != band->next)
+        return trn_fail(TRN_INTERNAL, "%s:%s: row %lld was written where %lld was due", store->path,
+                        name, (long long)first, (long long)band->next);
+    TRN_TRY(extend_band(band, entry, first, rows));
+    const char *at = data;
+    int64_t started = first; /* rows before it have been handed to the disk */
+    for (int64_t row = first, end; row < first + rows; row = end) {
+        end = block_end(entry, row);
+        if (end > first + rows) end = first + rows;
+        TRN_TRY(write_piece(store, band, entry, row, end, at));
+        at += (end - row) * entry->row_bytes;
+        if (store->sync &&
+            ((end - started) * entry->row_bytes >= WRITEBACK_BYTES || end == first + rows)) {
+            trn_bytes_start_writeback(store->fd, entry->offset + started * entry->row_bytes,
+                                      (end - started) * entry->row_bytes);
+            started = end;
+        }
+    }
+    band->next = first + rows;
+    return TRN_OK;
+}
+
+void trn_store_abandon(trn_store_t **store) {
+    if (!*store) return;
+    if ((*store)->rank == 0 && (*store)->created) unlink((*store)->temporary);
+    trn_store_close(store);
+}

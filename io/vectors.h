@@ -1,0 +1,83 @@
+/* vectors.h: word vectors as word2vec text or binary and as GloVe text.
+ *
+ *   word2vec text    "V d" on the first line, then a line for each word: the word and d numbers
+ *   word2vec binary  the same first line, then for each word: the word, a space, d little-endian
+ *                    float32, and perhaps a line end
+ *   GloVe            word2vec text without its first line
+ *
+ * Words hold no white space, are well-formed UTF-8 and differ; numbers are finite. */
+#ifndef TRN_IO_VECTORS_H
+#define TRN_IO_VECTORS_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How an embedding lies in a file. */
+typedef enum trn_format {
+    TRN_FORMAT_AUTO, /* find out */
+    TRN_FORMAT_H5,
+    TRN_FORMAT_NPY,
+    TRN_FORMAT_WORD2VEC,
+    TRN_FORMAT_BINARY,
+    TRN_FORMAT_GLOVE
+} trn_format_t;
+
+/* The names of the formats, in the order of trn_format_t, for a CHOICE parameter. */
+#define TRN_FORMAT_NAMES "auto|h5|npy|word2vec|binary|glove"
+
+/* The format of that name; TRN_FORMAT_AUTO for an unknown one. Local. */
+trn_format_t trn_format_named(const char *name);
+
+/* The format to write under the name `path`: .h5 or .hdf5, .npy, .bin, .glove, and word2vec text
+ * for .txt and .vec; TRN_FORMAT_AUTO for any other ending. Local. */
+trn_format_t trn_format_of_name(const char *path);
+
+/* The format of an existing file: HDF5 and .npy by their first bytes, word2vec binary by .bin (or
+ * .bin.gz ...); of the texts, word2vec if the first line is two whole numbers, else GloVe. Fails
+ * with TRN_INPUT (missing, damaged, empty), TRN_MEMORY, TRN_IO. Local. */
+trn_status_t trn_format_of_file(trn_format_t *format, const char *path);
+
+/* A file of vectors whose words are known and whose numbers are yet to be read. Opaque. */
+typedef struct trn_vectors trn_vectors_t;
+
+enum { TRN_VECTORS_BLOCK = 1024 /* rows whose place in the file is remembered together */ };
+
+/* Let rank 0 read the words of `path` (plain or compressed; `format` one of the last three) and
+ * share them: *words is one allocation, to be freed with trn_free. Collective, equal arguments.
+ * Fails (agreed) with TRN_INPUT naming FILE:LINE or byte: missing, empty or damaged file, bad or
+ * impossible first line, other number of rows than it says, empty, invalid or repeated word,
+ * truncated binary; TRN_MEMORY, TRN_IO. Cost: one read of the file by rank 0. */
+trn_status_t trn_vectors_open(trn_vectors_t **vectors, MPI_Comm comm, const char *path,
+                              trn_format_t format, char ***words);
+
+/* Free and set the pointer to NULL; NULL is fine. Local. */
+void trn_vectors_close(trn_vectors_t **vectors);
+
+/* Number of words and length of a vector. Local. */
+int64_t trn_vectors_rows(const trn_vectors_t *vectors);
+int64_t trn_vectors_dim(const trn_vectors_t *vectors);
+
+/* values[rows x dim] = rows [first, first + rows); `first` a multiple of TRN_VECTORS_BLOCK. Fails
+ * with TRN_INPUT naming FILE:LINE or byte: too few or too many fields, no number, not finite;
+ * TRN_MEMORY, TRN_IO. Local. Cost: a read of these rows, of all before them too if compressed. */
+trn_status_t trn_vectors_read(const trn_vectors_t *vectors, int64_t first, int64_t rows,
+                              float *values);
+
+/* Check that `words` may be written as `format`: TRN_INPUT for an empty word or one with white
+ * space. Local. */
+trn_status_t trn_vectors_writable(trn_format_t format, int64_t rows, char *const *words,
+                                  const char *path);
+
+/* The bytes that stand before the first row; returns how many, at most 64. Local. */
+int64_t trn_vectors_encode_head(trn_format_t format, int64_t rows, int64_t dim, char head[64]);
+
+/* Write `rows` rows the way the file holds them (text: %.9g, which keeps every float32); returns
+ * the bytes used, never more than trn_vectors_encode_bound says. Local. */
+int64_t trn_vectors_encode(trn_format_t format, int64_t rows, int64_t dim, char *const *words,
+                           const float *values, char *to);
+int64_t trn_vectors_encode_bound(int64_t rows, int64_t dim, char *const *words);
+
+#endif

@@ -1,0 +1,30 @@
+/* watch.h: the watchdog: a job that makes no progress ends with a message instead of hanging.
+ *
+ * Agreement (mpi/agree.h) cannot see a rank that is stuck: in a library, on a dead disk, in a
+ * message that never comes. One thread a rank looks whether the rank still ticks. Its last words go
+ * straight to file descriptor 2, not to the log: the log's sink may be silent on this rank, or be
+ * what hangs. This is the one place where the library writes and ends the job. */
+#ifndef TRN_MPI_WATCH_H
+#define TRN_MPI_WATCH_H
+
+#include "base/status.h"
+
+#include <mpi.h>
+
+/* Start watching; `seconds` without a tick on this rank (time during which the process itself was
+ * stopped does not count) print rank, host and phase and end the job by MPI_Abort(comm, 70), or by
+ * _exit(70) if that has not worked within 5 s. 0: no watchdog. `comm` must outlive the watch.
+ * Collective, equal arguments. Fails (agreed) with TRN_MEMORY (no thread to be had).
+ * Cost: a thread that wakes up at most 20 times a second. */
+trn_status_t trn_watch_start(MPI_Comm comm, double seconds);
+
+/* Name what this rank does now (borrowed: a string literal, say); counts as progress. Local. */
+void trn_watch_phase(const char *phase);
+
+/* Progress happened. Local; any thread. Cost: one relaxed load and store. */
+void trn_watch_tick(void);
+
+/* Stop watching; fine when nothing is watched. To be called before MPI_Finalize. Local. */
+void trn_watch_stop(void);
+
+#endif

@@ -1,0 +1,93 @@
+#include "algo/bench.h"
+
+#include "base/clock.h"
+#include "base/emit.h"
+#include "base/mem.h"
+#include "io/manifest.h"
+#include "mpi/agree.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+trn_status_t trn_bench_begin(MPI_Comm comm, int threads, json_t *result) {
+    TRN_TRY(trn_manifest(comm, result));
+    bool failed = json_object_set_new(result, "threads", json_integer(threads)) != 0 ||
+                  json_object_set_new(result, "cases", json_array()) != 0;
+    return trn_agree(comm, failed ? trn_fail(TRN_MEMORY, "no memory for a result") : TRN_OK);
+}
+
+trn_status_t trn_bench_case(json_t *result, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    json_t *line = json_vpack_ex(NULL, 0, format, values);
+    va_end(values);
+    if (json_array_append_new(json_object_get(result, "cases"), line) == 0) return TRN_OK;
+    return trn_fail(TRN_MEMORY, "no memory for a result, or a case that is none: %s", format);
+}
+
+trn_status_t trn_bench_verdict(const json_t *result) {
+    int failed = 0;
+    const json_t *cases = json_object_get(result, "cases");
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const char *verdict =
+            json_string_value(json_object_get(json_array_get(cases, i), "verdict"));
+        failed += verdict && strcmp(verdict, "FAILED") == 0;
+    }
+    if (failed == 0) return TRN_OK;
+    return trn_fail(TRN_NUMERIC, "%d of %zu cases FAILED; see the lines on standard output", failed,
+                    json_array_size(cases));
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)(void *data),
+                            void *data, double *shortest, double *median) {
+    double *seconds;
+    TRN_AGREE(comm, trn_alloc(&seconds, repeats, sizeof *seconds, "timings"));
+    trn_status_t status = body(data);
+    for (int64_t i = 0; i < repeats && status == TRN_OK; i++) {
+        MPI_Barrier(comm);
+        double start = trn_seconds();
+        status = body(data);
+        seconds[i] = trn_seconds() - start;
+        MPI_Allreduce(MPI_IN_PLACE, &seconds[i], 1, MPI_DOUBLE, MPI_MAX, comm);
+    }
+    if (status == TRN_OK) {
+        qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
+        *shortest = seconds[0];
+        *median = 0.5 * (seconds[(repeats - 1) / 2] + seconds[repeats / 2]);
+    }
+    trn_free(&seconds);
+    return status;
+}
+
+/* "# key: value", with the items of an array or object behind each other. */
+static void print_head(FILE *to, const char *key, const json_t *value) {
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+    if (json_is_string(value))
+        fprintf(to, "# %s: %s\n", key, json_string_value(value));
+    else
+        fprintf(to, "# %s: %s\n", key, text ? text : "?");
+    free(text); /* jansson allocated it */
+}
+
+trn_status_t trn_bench_print(FILE *to, const char *name, const json_t *result) {
+    const char *key, *last = strrchr(name, ' ');
+    json_t *value, *cases = json_object_get(result, "cases");
+    char lead[64], head[64];
+    snprintf(lead, sizeof lead, "TRN %s ", last ? last + 1 : name);
+    snprintf(head, sizeof head, "#%*s", (int)strlen(lead) - 1, "");
+    errno = 0;
+    json_object_foreach((json_t *)result, key, value) {
+        if (value != cases) print_head(to, key, value);
+    }
+    if (json_array_size(cases) > 0) TRN_TRY(trn_emit_table(to, cases, head, lead));
+    if (fflush(to) == 0 && !ferror(to)) return TRN_OK;
+    return trn_fail(TRN_IO, "cannot write the result: %s; check where it is sent",
+                    errno ? strerror(errno) : "write error");
+}

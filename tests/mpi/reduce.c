@@ -1,0 +1,58 @@
+/* Sums that must have the bits of one rank's sum. */
+#include "mpi/reduce.h"
+
+#include "harness.h"
+#include "mpi/dist.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 3 };
+
+/* Values of so different a size that another order gives other bits. */
+static double value(int64_t block, int64_t i) {
+    return ldexp(1.0 + (double)(block * 7919 % 101) / 103, (int)(block * 31 % 60)) *
+           (block % 2 ? -1 : 1) * (double)(i + 1);
+}
+
+static void reduce(int64_t blocks) {
+    double *all = malloc(sizeof(double[WIDTH]) * (size_t)(blocks + 1));
+    for (int64_t b = 0; b < blocks; b++)
+        for (int64_t i = 0; i < WIDTH; i++)
+            all[b * WIDTH + i] = value(b, i);
+    double alone[WIDTH], together[WIDTH];
+    trn_tree_sum(blocks, WIDTH, all, alone);
+    int64_t first = trn_part_start(blocks, ranks, rank);
+    CHECK_OK(trn_reduce_blocks(comm, blocks, WIDTH, all + first * WIDTH, together));
+    CHECK(memcmp(alone, together, sizeof alone) == 0);
+    free(all);
+}
+
+static void every_number_of_blocks(void) {
+    for (int64_t blocks = 0; blocks < 40; blocks++)
+        reduce(blocks);
+    reduce(5000);
+}
+
+/* The tree's shape is part of the promise: ((1 2) (3 (4 5))) by halves. */
+static void tree(void) {
+    double v[] = {1e16, 1, -1e16, 3, 5}, sum;
+    trn_tree_sum(5, 1, v, &sum);
+    CHECK(sum == (v[0] + v[1]) + (v[2] + (v[3] + v[4])));
+    trn_tree_sum(0, 1, v, &sum);
+    CHECK(sum == 0);
+}
+
+static trn_status_t reduce_once(void *unused) {
+    (void)unused;
+    double partial[100 * WIDTH] = {0}, sum[WIDTH];
+    return trn_reduce_blocks(comm, 20, WIDTH, partial, sum);
+}
+
+static void memory_failure(void) {
+    harness_inject(reduce_once, NULL);
+}
+
+HARNESS_MAIN({"every number of blocks", every_number_of_blocks}, {"shape of the tree", tree},
+             {"memory failure", memory_failure})

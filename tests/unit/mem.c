@@ -1,0 +1,120 @@
+/* Memory: aligned, counted, limited, and failing where it is told to. */
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_alignment(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {0, 1, 63, 64, 65, 4095, (4 << 20) - 1, 4 << 20, (6 << 20) + 7};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *data;
+        assert_int_equal(trn_alloc(&data, sizes[i], 1, "data"), TRN_OK);
+        assert_non_null(data);
+        assert_int_equal((uintptr_t)data % TRN_ALIGNMENT, 0);
+        if (sizes[i] >= 4 << 20) assert_int_equal((uintptr_t)data % (2 << 20), 0);
+        memset(data, 0xA5, (size_t)sizes[i]); /* valgrind and asan watch the ends */
+        assert_int_equal(trn_mem_now(), sizes[i]);
+        trn_free(&data);
+        assert_null(data);
+        assert_int_equal(trn_mem_now(), 0);
+    }
+}
+
+static void test_zero_and_realloc(void **state) {
+    (void)state;
+    int64_t *data;
+    assert_int_equal(trn_alloc_zero(&data, 100, sizeof *data, "data"), TRN_OK);
+    for (int64_t i = 0; i < 100; i++) {
+        assert_int_equal(data[i], 0);
+        data[i] = i;
+    }
+    assert_int_equal(trn_realloc(&data, 1000000, sizeof *data, "data"), TRN_OK);
+    for (int64_t i = 0; i < 100; i++)
+        assert_int_equal(data[i], i);
+    assert_int_equal(trn_realloc(&data, 10, sizeof *data, "data"), TRN_OK);
+    assert_int_equal(data[9], 9);
+    assert_int_equal(trn_mem_now(), 80);
+    assert_int_equal(trn_realloc(&data, INT64_MAX, sizeof *data, "data"), TRN_MEMORY);
+    assert_int_equal(data[9], 9); /* the old one stays */
+    trn_free(&data);
+    trn_free(&data); /* NULL is fine */
+}
+
+static void test_impossible_sizes(void **state) {
+    (void)state;
+    char *data = (char *)&data;
+    assert_int_equal(trn_alloc(&data, -1, 1, "the matrix"), TRN_MEMORY);
+    assert_null(data);
+    assert_non_null(strstr(trn_message(), "the matrix"));
+    assert_int_equal(trn_alloc(&data, INT64_MAX / 2, 8, "x"), TRN_MEMORY); /* overflows */
+    assert_int_equal(trn_alloc(&data, INT64_MAX, 1, "x"), TRN_MEMORY);
+    assert_int_equal(trn_mem_now(), 0);
+}
+
+static void test_limit(void **state) {
+    (void)state;
+    char *a, *b;
+    trn_mem_limit(1000);
+    assert_int_equal(trn_alloc(&a, 600, 1, "a"), TRN_OK);
+    assert_int_equal(trn_alloc(&b, 401, 1, "b"), TRN_MEMORY);
+    assert_non_null(strstr(trn_message(), "limit of 1000"));
+    assert_int_equal(trn_alloc(&b, 400, 1, "b"), TRN_OK); /* exactly full */
+    trn_free(&a);
+    trn_free(&b);
+    trn_mem_limit(0);
+    assert_int_equal(trn_alloc(&a, 5000, 1, "a"), TRN_OK);
+    trn_free(&a);
+}
+
+static void test_peak(void **state) {
+    (void)state;
+    char *a, *b;
+    trn_mem_reset_peak();
+    assert_int_equal(trn_alloc(&a, 300, 1, "a"), TRN_OK);
+    assert_int_equal(trn_alloc(&b, 200, 1, "b"), TRN_OK);
+    trn_free(&a);
+    assert_int_equal(trn_mem_now(), 200);
+    assert_int_equal(trn_mem_peak(), 500);
+    trn_mem_reset_peak();
+    assert_int_equal(trn_mem_peak(), 200);
+    trn_free(&b);
+}
+
+static void test_nth_failure(void **state) {
+    (void)state;
+    char *data;
+    int64_t calls = trn_mem_calls();
+    trn_mem_fail_at(3);
+    for (int n = 1; n <= 5; n++) { /* the third fails and so do all later ones */
+        assert_int_equal(trn_alloc(&data, 8, 1, "x"), n < 3 ? TRN_OK : TRN_MEMORY);
+        trn_free(&data);
+    }
+    assert_int_equal(trn_mem_calls(), calls + 5);
+    trn_mem_fail_at(0);
+    assert_int_equal(trn_alloc(&data, 8, 1, "x"), TRN_OK);
+    trn_free(&data);
+}
+
+static void test_strdup(void **state) {
+    (void)state;
+    char *copy;
+    assert_int_equal(trn_strdup(&copy, "text"), TRN_OK);
+    assert_string_equal(copy, "text");
+    trn_free(&copy);
+    assert_int_equal(trn_mem_now(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alignment), cmocka_unit_test(test_zero_and_realloc),
+        cmocka_unit_test(test_limit),     cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_peak),      cmocka_unit_test(test_nth_failure),
+        cmocka_unit_test(test_strdup),
+    };
+    return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* io/text: plain, gzip, xz and zstd give the same bytes; damage is told, never passed on. */
+#define _GNU_SOURCE
+#include "io/text.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/trn_text_XXXXXX";
+static const char *const tools[] = {NULL, "gzip", "xz", "zstd -q"};
+enum { TOOLS = 4, LINES = 60000 };
+
+static void shell(const char *format, ...) {
+    char command[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(command, sizeof command, format, arguments);
+    va_end(arguments);
+    if (system(command) != 0) fail_msg("failed: %s", command);
+}
+
+static void path_of(char path[256], int tool, const char *suffix) {
+    snprintf(path, 256, "%s/t%d%s", folder, tool, suffix);
+}
+
+/* Two pieces, so that concatenated members and frames are covered too. */
+static int make_files(void **state) {
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    shell("cd %s; seq 1 %d | sed 's/$/ line of words/' >a; seq %d -1 1 >b; cat a b >t0", folder,
+          LINES, LINES);
+    for (int tool = 1; tool < TOOLS; tool++)
+        shell("cd %s; (%s -c a; %s -c b) >t%d", folder, tools[tool], tools[tool], tool);
+    return 0;
+}
+
+static int remove_files(void **state) {
+    (void)state;
+    shell("rm -r %s", folder);
+    return 0;
+}
+
+/* Read all of a file in pieces of `piece` bytes; the caller frees *data. */
+static trn_status_t slurp(const char *path, int64_t offset, int64_t piece, char **data,
+                          int64_t *bytes) {
+    trn_text_t *text;
+    *data = malloc(8 << 20);
+    *bytes = 0;
+    TRN_TRY(trn_text_open(&text, path, offset));
+    trn_status_t status;
+    int64_t got;
+    do {
+        status = trn_text_read(text, *data + *bytes, piece, &got);
+        *bytes += got;
+    } while (status == TRN_OK && got > 0);
+    trn_text_close(&text);
+    assert_null(text);
+    return status;
+}
+
+static void same_bytes_from_every_format(void **state) {
+    (void)state;
+    char path[256], *plain, *data;
+    int64_t plain_bytes, bytes;
+    path_of(path, 0, "");
+    assert_int_equal(slurp(path, 0, 1 << 20, &plain, &plain_bytes), TRN_OK);
+    assert_true(plain_bytes > 1000000);
+    for (int tool = 0; tool < TOOLS; tool++) {
+        static const int64_t pieces[] = {997, 4096, 1 << 20};
+        for (int i = 0; i < 3; i++) {
+            path_of(path, tool, "");
+            assert_int_equal(slurp(path, 0, pieces[i], &data, &bytes), TRN_OK);
+            assert_int_equal(bytes, plain_bytes);
+            assert_memory_equal(data, plain, (size_t)bytes);
+            free(data);
+        }
+    }
+    path_of(path, 0, "");
+    assert_int_equal(slurp(path, 1234, 1 << 20, &data, &bytes), TRN_OK);
+    assert_int_equal(bytes, plain_bytes - 1234);
+    assert_memory_equal(data, plain + 1234, (size_t)bytes);
+    free(data);
+    free(plain);
+    assert_int_equal(trn_mem_now(), 0);
+}
+
+static void probe_tells_size_and_kind(void **state) {
+    (void)state;
+    char path[256];
+    for (int tool = 0; tool < TOOLS; tool++) {
+        int64_t bytes = 0;
+        bool compressed = false;
+        path_of(path, tool, "");
+        assert_int_equal(trn_text_probe(path, &bytes, &compressed), TRN_OK);
+        assert_true(bytes > 1000);
+        assert_int_equal(compressed, tool > 0);
+    }
+    int64_t bytes;
+    bool compressed;
+    path_of(path, 0, ".missing");
+    assert_int_equal(trn_text_probe(path, &bytes, &compressed), TRN_INPUT);
+    assert_non_null(strstr(trn_message(), path));
+    assert_int_equal(trn_text_probe(folder, &bytes, &compressed), TRN_INPUT);
+    assert_non_null(strstr(trn_message(), "directory"));
+}
+
+static void truncation_and_flips_are_bad_input(void **state) {
+    (void)state;
+    char path[256], *data;
+    int64_t bytes;
+    for (int tool = 1; tool < TOOLS; tool++) {
+        static const int cut[] = {7, 3000, -1};
+        for (int i = 0; i < 3; i++) {
+            shell("cd %s; head -c %d t%d >t%d.cut", folder, cut[i], tool, tool);
+            path_of(path, tool, ".cut");
+            assert_int_equal(slurp(path, 0, 1 << 16, &data, &bytes), TRN_INPUT);
+            assert_non_null(strstr(trn_message(), "truncated"));
+            assert_non_null(strstr(trn_message(), path));
+            free(data);
+        }
+        /* zstd's command line adds a content checksum; gzip and xz always have one. */
+        shell("cd %s; cp t%d t%d.bad; printf '\\125\\252\\125\\252' | "
+              "dd of=t%d.bad bs=1 seek=3000 conv=notrunc 2>/dev/null",
+              folder, tool, tool, tool);
+        path_of(path, tool, ".bad");
+        assert_int_equal(slurp(path, 0, 1 << 16, &data, &bytes), TRN_INPUT);
+        free(data);
+    }
+    assert_int_equal(trn_mem_now(), 0);
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    char path[256], *data;
+    int64_t bytes;
+    for (int tool = 0; tool < TOOLS; tool++) {
+        path_of(path, tool, "");
+        trn_status_t status = TRN_MEMORY;
+        for (int n = 1; status != TRN_OK; n++) {
+            assert_true(n < 100);
+            trn_mem_fail_at(n);
+            status = slurp(path, 0, 1 << 16, &data, &bytes);
+            trn_mem_fail_at(0);
+            free(data);
+            assert_true(status == TRN_OK || status == TRN_MEMORY);
+            assert_int_equal(trn_mem_now(), 0);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bytes_from_every_format),
+        cmocka_unit_test(probe_tells_size_and_kind),
+        cmocka_unit_test(truncation_and_flips_are_bad_input),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
