@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "io/npy.h"
 
 #include "base/mem.h"
@@ -119,6 +120,7 @@ static trn_status_t read_header(trn_npy_t *npy, const char *path, int file, int6
 
 static trn_status_t open_file(int *file, int64_t *bytes, const char *path) {
     struct stat about;
+    *bytes = 0;
     *file = open(path, O_RDONLY | O_CLOEXEC);
     if (*file < 0 || fstat(*file, &about) != 0 || !S_ISREG(about.st_mode)) {
         int error = *file < 0 ? errno : EINVAL;

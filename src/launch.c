@@ -10,6 +10,7 @@
 #include "io/manifest.h"
 #include "kern/blas.h"
 #include "mpi/agree.h"
+#include "mpi/trace.h"
 #include "mpi/watch.h"
 #include "sink.h"
 #include "verbs.h"
@@ -111,16 +112,22 @@ static trn_status_t log_manifest(const job_t *job) {
     return status;
 }
 
-/* The last event. Collective. */
+/* The last event, with what each phase cost. Collective; what goes wrong here is not worth failing
+ * a run for. */
 static void log_summary(const job_t *job, trn_status_t status) {
+    if (!trn_params_text(job->params, "log-json")) return;
     int64_t peaks[2] = {trn_mem_peak(), trn_peak_rss()};
     double cpu = trn_cpu_seconds();
     MPI_Allreduce(MPI_IN_PLACE, peaks, 2, MPI_INT64_T, MPI_MAX, job->run.comm);
     MPI_Allreduce(MPI_IN_PLACE, &cpu, 1, MPI_DOUBLE, MPI_SUM, job->run.comm);
-    trn_event("summary", "{s:s, s:i, s:f, s:f, s:I, s:I, s:s*}", "status", trn_status_name(status),
-              "exit", (int)status, "total_seconds", trn_seconds() - job->start, "cpu_seconds", cpu,
-              "peak_allocated", (json_int_t)peaks[0], "peak_resident", (json_int_t)peaks[1],
-              "message", status == TRN_OK ? NULL : trn_message());
+    json_t *fields =
+        json_pack("{s:s, s:i, s:s*, s:f, s:f, s:I, s:I}", "status", trn_status_name(status), "exit",
+                  (int)status, "message", status == TRN_OK ? NULL : trn_message(), "total_seconds",
+                  trn_seconds() - job->start, "cpu_seconds", cpu, "peak_allocated",
+                  (json_int_t)peaks[0], "peak_resident", (json_int_t)peaks[1]);
+    (void)trn_trace_totals(job->run.comm, fields);
+    if (fields) trn_event("summary", "O", fields);
+    json_decref(fields);
 }
 
 static trn_status_t print_result(const job_t *job) {
@@ -141,13 +148,16 @@ static trn_status_t execute(job_t *job) {
             run->ranks == 1 ? "" : "s", run->threads, run->threads == 1 ? "" : "s");
     TRN_TRY(trn_watch_start(run->comm, trn_params_real(job->params, "hang-timeout")));
     trn_watch_phase(job->verb->name);
+    const char *trace = trn_params_text(job->params, "trace");
+    if (trace || trn_params_text(job->params, "log-json")) trn_trace_enable(trace != NULL);
     trn_mem_limit(trn_params_size(job->params, "memory"));
     arm_failure(run->rank);
     trn_status_t status = job->verb->run(run);
     trn_mem_fail_at(0);
     trn_mem_limit(0);
     trn_watch_stop();
-    return trn_agree(run->comm, status);
+    status = trn_agree(run->comm, status);
+    return status == TRN_OK && trace ? trn_trace_write(run->comm, trace) : status;
 }
 
 /* Report a failure as soon as it is known, so that ours is the first line about it. */
@@ -173,8 +183,9 @@ static trn_status_t run_all(job_t *job, trn_status_t status) {
     if (status == TRN_OK) {
         status = told(job, execute(job));
         trn_status_t printed = TRN_OK;
-        /* A benchmark that FAILED shows its lines; else a failure leaves no half result. */
-        if (status == TRN_OK || json_object_get(run->result, "cases")) printed = print_result(job);
+        /* A benchmark shows which cases FAILED; other failures leave no half result. */
+        bool cases = status == TRN_NUMERIC && json_object_get(run->result, "cases");
+        if (status == TRN_OK || cases) printed = print_result(job);
         printed = trn_agree(run->comm, printed);
         if (status == TRN_OK) status = told(job, printed);
         log_summary(job, status);
@@ -208,8 +219,8 @@ trn_status_t trn_launch(const trn_command_t *verb, int argc, char **argv, int sk
      * file may be missing on one node only, which the ranks must tell each other. */
     if (status != TRN_USAGE)
         status = with_mpi(&job, status);
-    else if (trn_launched_rank() <= 0)
-        trn_complain(verb->name, -1);
+    else
+        trn_complain_alone(verb->name);
     trn_params_destroy(&job.params);
     trn_free(&job.line);
     return status;
