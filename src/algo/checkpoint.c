@@ -100,3 +100,15 @@ trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *ki
     *loaded = status == TRN_OK;
     return status;
 }
+
+void trn_checkpoint_remove(MPI_Comm comm, const char *path) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0) {
+        char former[4096];
+        snprintf(former, sizeof former, "%s.prev", path);
+        unlink(path);
+        unlink(former);
+    }
+    MPI_Barrier(comm); /* nobody may look for them before they are gone */
+}
