@@ -144,10 +144,10 @@ const trn_command_t trn_command_swivel = {
     .summary = "train Swivel word embeddings from co-occurrence counts",
     .files = "X.h5 -o E.h5",
     .description =
-        "Factorises the logarithms of the counts in X.h5 (made by cooccur) shard by shard: row\n"
-        "vectors stay, column vectors rotate through the ranks. The number of ranks and threads\n"
-        "does not change a bit of the result. USR1 or TERM saves a checkpoint and ends with\n"
-        "exit code 85; the same command goes on from there, on any number of ranks.",
+        "Factorises the logarithms of the counts in X.h5 (made by cooccur) shard by shard: row "
+        "vectors stay, column vectors rotate through the ranks. The number of ranks and threads "
+        "does not change a bit of the result. USR1 or TERM saves a checkpoint and ends with exit "
+        "code 85; the same command goes on from there, on any number of ranks.",
     .min_files = 1,
     .max_files = 1,
     .params = params,
