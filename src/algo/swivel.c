@@ -31,8 +31,8 @@ typedef struct trainer {
 
 void trn_swivel_defaults(trn_swivel_options_t *options, int64_t words, const trn_store_t *counts) {
     int64_t stored = 0;
-    if (options->shard == 0 &&
-        trn_store_get_int(counts, "/", "shard_size", &stored) == TRN_OK && stored > 0)
+    if (options->shard == 0 && trn_store_get_int(counts, "/", "shard_size", &stored) == TRN_OK &&
+        stored > 0)
         options->shard = stored;
     if (options->shard == 0) options->shard = 512;
     if (options->epochs == 0) options->epochs = 20;
@@ -42,8 +42,9 @@ void trn_swivel_defaults(trn_swivel_options_t *options, int64_t words, const trn
 /* The rate falls linearly over the whole run; it depends on the round alone. */
 static double rate_now(const trn_swivel_state_t *state) {
     const trn_swivel_options_t *o = &state->options;
-    double done = ((double)state->epoch + (double)trn_ring_round(state->ring) / (double)state->blocks) /
-                  (double)o->epochs;
+    double done =
+        ((double)state->epoch + (double)trn_ring_round(state->ring) / (double)state->blocks) /
+        (double)o->epochs;
     return o->rate * (1 + (o->final_rate - 1) * done);
 }
 
@@ -54,14 +55,13 @@ static void train_shard(trainer_t *trainer, int64_t slot, float *scratch, double
     const int64_t *start = state->shard_start + slot * state->blocks + block;
     float *col_values = trn_ring_data(state->ring, slot);
     trn_swivel_rule_t rule = {o->optimiser, rate, o->decay, 1 / (double)state->shard};
-    trn_swivel_side_t row = {trn_swivel_block_size(state, state->first + slot),
-                             state->row_values + slot * width,
-                             state->row_accumulator + slot * width,
-                             state->row_bias + slot * state->shard};
+    trn_swivel_side_t row = {
+        trn_swivel_block_size(state, state->first + slot), state->row_values + slot * width,
+        state->row_accumulator + slot * width, state->row_bias + slot * state->shard};
     trn_swivel_side_t col = {trn_swivel_block_size(state, block), col_values, col_values + width,
                              state->col_bias + block * state->shard};
-    double loss =
-        trn_swivel_step(&rule, d, &row, &col, start[1] - start[0], state->cells + start[0], scratch);
+    double loss = trn_swivel_step(&rule, d, &row, &col, start[1] - start[0],
+                                  state->cells + start[0], scratch);
     state->loss[slot] += loss;
     if (!isfinite(loss)) atomic_store(&trainer->not_finite, 1);
 }
@@ -110,9 +110,8 @@ static void show_progress(const trainer_t *trainer) {
             "epoch %lld/%lld round %lld/%lld  loss %.5g  %.3g cells/s  %.1f GF/s (%.0f %% of sgemm)"
             "  eta %02lld:%02lld:%02lld",
             (long long)state->epoch + 1, (long long)state->options.epochs, (long long)round,
-            (long long)state->blocks, trainer->report->loss,
-            flops / (6 * (double)state->dim), flops * 1e-9,
-            trainer->report->ceiling > 0 ? 100 * flops / trainer->report->ceiling : 0,
+            (long long)state->blocks, trainer->report->loss, flops / (6 * (double)state->dim),
+            flops * 1e-9, trainer->report->ceiling > 0 ? 100 * flops / trainer->report->ceiling : 0,
             (long long)(eta / 3600), (long long)(eta / 60 % 60), (long long)(eta % 60));
 }
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env bash
 # The program itself: help, lists, usage errors, exit codes, config files, logs, completion, manual.
 . "$(dirname "$0")/lib_program.sh"
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK SLURM_PROCID
