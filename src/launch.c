@@ -183,8 +183,9 @@ static trn_status_t run_all(job_t *job, trn_status_t status) {
     if (status == TRN_OK) {
         status = told(job, execute(job));
         trn_status_t printed = TRN_OK;
-        /* A benchmark that FAILED shows its lines; else a failure leaves no half result. */
-        if (status == TRN_OK || json_object_get(run->result, "cases")) printed = print_result(job);
+        /* A benchmark shows which cases FAILED; other failures leave no half result. */
+        bool cases = status == TRN_NUMERIC && json_object_get(run->result, "cases");
+        if (status == TRN_OK || cases) printed = print_result(job);
         printed = trn_agree(run->comm, printed);
         if (status == TRN_OK) status = told(job, printed);
         log_summary(job, status);
@@ -218,8 +219,8 @@ trn_status_t trn_launch(const trn_command_t *verb, int argc, char **argv, int sk
      * file may be missing on one node only, which the ranks must tell each other. */
     if (status != TRN_USAGE)
         status = with_mpi(&job, status);
-    else if (trn_launched_rank() <= 0)
-        trn_complain(verb->name, -1);
+    else
+        trn_complain_alone(verb->name);
     trn_params_destroy(&job.params);
     trn_free(&job.line);
     return status;

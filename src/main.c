@@ -11,6 +11,6 @@ int main(int argc, char **argv) {
     if (status == TRN_OK && answered) return TRN_OK;
     if (status == TRN_OK) status = trn_verb_find(argc - 1, argv + 1, &verb, &used);
     if (status == TRN_OK) return (int)trn_launch(verb, argc, argv, 1 + used);
-    if (trn_launched_rank() <= 0) trn_complain(NULL, -1);
+    trn_complain_alone(NULL);
     return (int)status;
 }

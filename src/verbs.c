@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "verbs.h"
 
 #include "base/nearest.h"
@@ -5,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const trn_param_t trn_common_params[] = {
     {"config", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
@@ -67,4 +69,12 @@ void trn_complain(const char *verb, int rank) {
     char who[32] = "";
     if (rank >= 0) snprintf(who, sizeof who, "rank %d: ", rank);
     fprintf(stderr, "trunnion%s%s: %s%s\n", verb ? " " : "", verb ? verb : "", who, trn_message());
+}
+
+void trn_complain_alone(const char *verb) {
+    static const unsigned patience = 3; /* seconds; mpirun ends us as soon as rank 0 is gone */
+    if (trn_launched_rank() <= 0)
+        trn_complain(verb, -1);
+    else
+        sleep(patience);
 }

@@ -19,4 +19,9 @@ int trn_launched_rank(void);
  * may be negative for "no rank". Local. */
 void trn_complain(const char *verb, int rank);
 
+/* Complain about a failure that every rank finds by itself before MPI is started: once, on rank 0.
+ * The other ranks wait, since a launcher ends the job at the first rank that fails, and the one
+ * with the message must be that. Local. */
+void trn_complain_alone(const char *verb);
+
 #endif

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PATH_BYTES = 4096 };
+
 trn_status_t trn_resume_parse(const char *text, trn_resume_t *policy) {
     static const char *const names[] = {"auto", "never", "must"};
     for (int i = 0; i < 3; i++) {
@@ -53,7 +55,7 @@ static trn_status_t load_one(MPI_Comm comm, const char *path, const char *kind,
 /* FILE could not be loaded for `reason`; FILE.prev it is. Collective. */
 static trn_status_t fall_back(MPI_Comm comm, const char *path, const char *kind, const char *reason,
                               trn_status_t (*load)(trn_store_t *, void *), void *user) {
-    char former[4096], aside[4096];
+    char former[PATH_BYTES], aside[PATH_BYTES];
     bool damaged;
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -80,7 +82,7 @@ trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *ki
                                  bool *loaded) {
     *loaded = false;
     if (policy == TRN_RESUME_NEVER) return TRN_OK;
-    char former[4096], reason[1024];
+    char former[PATH_BYTES], reason[1024];
     snprintf(former, sizeof former, "%s.prev", path);
     bool damaged = true;
     trn_status_t status;
@@ -99,4 +101,14 @@ trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *ki
     if (status != TRN_OK && damaged) status = fall_back(comm, path, kind, reason, load, user);
     *loaded = status == TRN_OK;
     return status;
+}
+
+void trn_checkpoint_remove(MPI_Comm comm, const char *path) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    if (rank > 0) return;
+    char former[PATH_BYTES];
+    snprintf(former, sizeof former, "%s.prev", path);
+    (void)unlink(path);
+    (void)unlink(former);
 }

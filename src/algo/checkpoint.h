@@ -33,4 +33,8 @@ trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *ki
                                  trn_status_t (*load)(trn_store_t *store, void *user), void *user,
                                  bool *loaded);
 
+/* Remove both generations, once the result that they led to is safe; what cannot be removed stays.
+ * Collective, equal arguments. */
+void trn_checkpoint_remove(MPI_Comm comm, const char *path);
+
 #endif

@@ -1,33 +1,18 @@
-#!/usr/bin/env bash
 # The program itself: help, lists, usage errors, exit codes, config files, logs, completion, manual.
-set -u
+. "$(dirname "$0")/lib_program.sh"
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK SLURM_PROCID
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
+cd "$scratch" || exit 1
+[ -x "$TRUNNION" ] || { fail "$TRUNNION is no program"; finish; }
+
 ok() { # ok WHAT COMMAND...: the command must succeed
-    local what=$1
-    shift
-    if ! "$@"; then
-        echo "FAILED: $what"
-        head -20 out err
-        failures=$((failures + 1))
-    fi
+    checks=$((checks + 1))
+    "${@:2}" || fail "$1: $(head -n 3 err)"
 }
 gives() { # gives CODE ARGUMENT...: run the program, keep out and err, compare the exit code
-    local want=$1 got
-    shift
-    timeout -k 5 60 "$TRUNNION" "$@" >out 2>err
-    got=$?
-    ok "trunnion $* exits with $want, not $got" test "$got" -eq "$want"
+    expect "$1" "trunnion ${*:2}" timeout -k 5 60 "$TRUNNION" "${@:2}"
 }
 ranks_give() { # ranks_give CODE RANKS ARGUMENT...
-    local want=$1 ranks=$2 got
-    shift 2
-    timeout -k 5 60 mpirun --oversubscribe --bind-to none -n "$ranks" "$TRUNNION" "$@" >out 2>err
-    got=$?
-    ok "trunnion $* on $ranks ranks exits with $want, not $got" test "$got" -eq "$want"
+    expect "$1" "trunnion ${*:3} on $2 ranks" ranks "${@:2}"
 }
 says() { ok "stderr says: $1" grep -qF -- "$1" err; }
 prints() { ok "stdout has: $1" grep -qF -- "$1" out; }
@@ -105,12 +90,15 @@ done
 gives 0 "${quick[@]}" --quiet
 ok "--quiet leaves stderr empty" test ! -s err
 gives 0 "${quick[@]}" --dry-run && prints "bytes_per_rank  4096"
-gives 5 --version >/dev/full
-for sink in "$TRUNNION --version" "$TRUNNION ${quick[*]}" "$TRUNNION ${quick[*]} --json"; do
-    timeout -k 5 60 $sink >/dev/full 2>err
-    ok "$sink to a full disk exits with 5" test $? -eq 5
+full_disk() { # ARGUMENT...
+    "$TRUNNION" "$@" >/dev/full 2>err
+    expect_equal "exit code of trunnion $* with a full disk" $? 5
     says "No space left"
-done
+}
+full_disk --version
+full_disk help bench comm
+full_disk "${quick[@]}"
+full_disk "${quick[@]}" --json
 gives 4 "${quick[@]}" --memory 1K && says "trunnion bench comm: rank 0: " && says "raise --memory"
 ranks_give 4 3 "${quick[@]}" --memory 1K
 lines "trunnion bench comm: rank 0: " 1
@@ -134,21 +122,17 @@ printf 'repeats = 2\nmax-bytes = none\n' >bad.conf
 gives 3 bench comm --config bad.conf && says "bad.conf:2: max-bytes: bad value 'none'"
 ranks_give 3 3 bench comm --config missing.conf
 lines "trunnion bench comm: rank 0: missing.conf: cannot open" 1
-cat >differ.sh <<'END'
-ln -sfn "$PWD/differ$((OMPI_COMM_WORLD_RANK % 2)).conf" "own$OMPI_COMM_WORLD_RANK.conf"
-cd "rank$((OMPI_COMM_WORLD_RANK % 2))" && exec "$TRUNNION" bench comm --config differ.conf
-END
+# shellcheck disable=SC2016
+differ=(mpirun --oversubscribe --bind-to none -n 3 bash -c
+    'cd "rank$((OMPI_COMM_WORLD_RANK % 2))" && exec "$TRUNNION" bench comm --config own.conf')
 mkdir rank0 rank1
-echo "max-bytes = 64" >rank0/differ.conf
-echo "max-bytes = 65" >rank1/differ.conf
-sed -i 1d differ.sh
-timeout -k 5 60 mpirun --oversubscribe -n 3 bash differ.sh >out 2>err
-ok "different config files on the ranks exit with 2" test $? -eq 2
+echo "max-bytes = 64" >rank0/own.conf
+echo "max-bytes = 65" >rank1/own.conf
+expect 2 "different config files" timeout -k 5 60 "${differ[@]}"
 lines "rank 0: --config: the ranks read different values" 1
-rm rank1/differ.conf
-timeout -k 5 60 mpirun --oversubscribe -n 3 bash differ.sh >out 2>err
-ok "a config file missing on one rank exits with 3" test $? -eq 3
-lines "rank 1: differ.conf: cannot open" 1
+rm rank1/own.conf
+expect 3 "a config file missing on one rank" timeout -k 5 60 "${differ[@]}"
+lines "rank 1: own.conf: cannot open" 1
 
 # Logs --------------------------------------------------------------------------------------------
 if command -v python3 >/dev/null; then
@@ -206,8 +190,4 @@ offers "names" bench comm nam
 offers "bash" completion b
 offers "completion" compl
 
-if [ $failures -gt 0 ]; then
-    echo "$failures failed"
-    exit 1
-fi
-echo "all passed"
+finish
