@@ -10,8 +10,9 @@
 
 static char path[64];
 
-/* Rank 0 writes the file; the others wait. */
+/* Rank 0 writes the file when all have read the one before; the others wait. */
 static void put(const char *content, size_t bytes) {
+    MPI_Barrier(comm);
     snprintf(path, sizeof path, "/tmp/trn_vectors_%d.txt", ranks);
     if (rank == 0) {
         FILE *file = fopen(path, "wb");
@@ -99,7 +100,8 @@ static void bad_binary(void) {
     put(good, SIZE - 1); /* the last line end may be missing */
     CHECK_OK(read_file(TRN_FORMAT_BINARY));
     check_bad(TRN_FORMAT_BINARY, good, SIZE - 2, "truncated in row 2");
-    check_bad(TRN_FORMAT_BINARY, good, 12, "promises 2 words, but 1 follow");
+    check_bad(TRN_FORMAT_BINARY, good, 12, "no word where row 2 should begin; truncated");
+    check_bad(TRN_FORMAT_BINARY, good, 11, "promises 2 words, but 1 follow");
     check_bad(TRN_FORMAT_BINARY, good, 4, "can hold");
     char bad[SIZE + 1];
     memcpy(bad, good, SIZE);
