@@ -430,6 +430,9 @@ static void damaged_text(void) {
         free(data);
     }
     flip(path, at + 1);
+    CHECK_EQUAL(open_only(path, NULL), TRN_INPUT);
+    CHECK_SAYS("strings are damaged");
+    flip(path, -1); /* as if there were no trailer: the blocks have checksums too */
     trn_store_t *store;
     char **strings;
     int64_t count;
@@ -448,8 +451,13 @@ static void bad_files(void) {
     CHECK_OK(write_sample(&(sample_t){.path = path}));
     CHECK_EQUAL(open_only(path, "embedding"), TRN_INPUT);
     CHECK_SAYS("kind \"sample\"");
-    flip(path, 60); /* in the superblock or root header: HDF5 checksums these */
+    flip(path, 60); /* in the root's header */
     CHECK_EQUAL(open_only(path, NULL), TRN_INPUT);
+    CHECK_SAYS("names, attributes or strings are damaged");
+    flip(path, -1); /* no trailer: HDF5 has checksums there too */
+    CHECK_EQUAL(open_only(path, NULL), TRN_INPUT);
+    CHECK_SAYS("metadata checksum");
+    flip(path, -1);
     flip(path, 60);
     CHECK_OK(open_only(path, "sample"));
     if (rank == 0) CHECK_EQUAL(truncate(path, 4 << 20), 0);
