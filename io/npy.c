@@ -75,8 +75,10 @@ static trn_status_t parse_shape(trn_npy_t *npy, const char *path, const char *sh
     if (found == 3 && close == ',') /* (2, 3,) is good Python too */
         found = sscanf(shape, "( %lld , %lld , %c", &rows, &cols, &close);
     if (found != 3 || close != ')')
-        return trn_fail(TRN_INPUT, "%s: shape: %.24s is not two-dimensional; one row a word is "
-                        "needed", path, shape ? shape : "missing");
+        return trn_fail(TRN_INPUT,
+                        "%s: shape: %.24s is not two-dimensional; one row a word is "
+                        "needed",
+                        path, shape ? shape : "missing");
     if (rows < 1 || cols < 1 || rows > INT64_MAX / 8 / cols)
         return trn_fail(TRN_INPUT, "%s: shape: %lld x %lld is empty or too large", path, rows,
                         cols);
@@ -98,8 +100,7 @@ static trn_status_t parse(trn_npy_t *npy, const char *path, const char *header) 
 static trn_status_t read_header(trn_npy_t *npy, const char *path, int file, int64_t file_bytes) {
     unsigned char prefix[PREFIX];
     char header[LONGEST_HEADER + 1];
-    if (file_bytes < PREFIX)
-        return trn_fail(TRN_INPUT, "%s: too short for a .npy file", path);
+    if (file_bytes < PREFIX) return trn_fail(TRN_INPUT, "%s: too short for a .npy file", path);
     TRN_TRY(read_at(file, path, 0, PREFIX, prefix));
     if (memcmp(prefix, magic, sizeof magic - 1) != 0)
         return trn_fail(TRN_INPUT, "%s: not a .npy file (bad magic)", path);
@@ -142,10 +143,9 @@ trn_status_t trn_npy_open(trn_npy_t *npy, const char *path) {
     TRN_TRY(status);
     int64_t wanted = npy->rows * npy->cols * npy->size, had = bytes - npy->offset;
     if (wanted != had)
-        return trn_fail(TRN_INPUT,
-                        "%s: shape %lld x %lld needs %lld bytes but %lld follow the header", path,
-                        (long long)npy->rows, (long long)npy->cols, (long long)wanted,
-                        (long long)had);
+        return trn_fail(
+            TRN_INPUT, "%s: shape %lld x %lld needs %lld bytes but %lld follow the header", path,
+            (long long)npy->rows, (long long)npy->cols, (long long)wanted, (long long)had);
     return TRN_OK;
 }
 
@@ -174,8 +174,8 @@ static trn_status_t read_run(const trn_npy_t *npy, int file, const char *path, i
                              int64_t count, char *raw, float *to, int64_t stride) {
     for (int64_t done = 0; done < count; done += PIECE) {
         int64_t some = count - done < PIECE ? count - done : PIECE;
-        TRN_TRY(read_at(file, path, npy->offset + (first + done) * npy->size, some * npy->size,
-                        raw));
+        TRN_TRY(
+            read_at(file, path, npy->offset + (first + done) * npy->size, some * npy->size, raw));
         convert(npy, some, raw, to + done * stride, stride);
     }
     return TRN_OK;
@@ -192,8 +192,8 @@ trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first,
     if (!npy->fortran)
         status = read_run(npy, file, path, first * npy->cols, rows * npy->cols, raw, values, 1);
     for (int64_t j = 0; npy->fortran && j < npy->cols; j++)
-        TRN_OR(done, read_run(npy, file, path, j * npy->rows + first, rows, raw, values + j,
-                              npy->cols));
+        TRN_OR(done,
+               read_run(npy, file, path, j * npy->rows + first, rows, raw, values + j, npy->cols));
 done:
     trn_free(&raw);
     close(file);

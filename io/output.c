@@ -66,7 +66,8 @@ trn_status_t trn_output_close(trn_output_t **output, trn_status_t status) {
     if (status == TRN_OK && (fflush(o->file) != 0 || fsync(fileno(o->file)) != 0))
         status = complain(o, "write");
     if (fclose(o->file) != 0 && status == TRN_OK) status = complain(o, "close");
-    if (status == TRN_OK && rename(o->temporary, o->path) != 0) status = complain(o, "rename to it");
+    if (status == TRN_OK && rename(o->temporary, o->path) != 0)
+        status = complain(o, "rename to it");
     if (status != TRN_OK)
         (void)unlink(o->temporary);
     else

@@ -141,7 +141,7 @@ trn_status_t trn_spool_read(trn_spool_t *spool, int64_t offset, void *data, int6
 }
 
 trn_status_t trn_spool_take(trn_spool_t *spool, void *data, int64_t capacity, int64_t *got) {
-    int64_t left = trn_spool_bytes(spool) - spool->taken;
+    int64_t left = trn_spool_left(spool);
     *got = capacity < left ? capacity : left;
     TRN_TRY(trn_spool_read(spool, spool->taken, data, *got));
     int64_t first = spool->taken / CHUNK;
@@ -153,6 +153,9 @@ trn_status_t trn_spool_take(trn_spool_t *spool, void *data, int64_t capacity, in
 
 int64_t trn_spool_bytes(const trn_spool_t *spool) {
     return spool->memory_bytes + trn_spool_on_disk(spool);
+}
+int64_t trn_spool_left(const trn_spool_t *spool) {
+    return trn_spool_bytes(spool) - spool->taken;
 }
 int64_t trn_spool_on_disk(const trn_spool_t *spool) {
     return spool->file_bytes + spool->buffered;

@@ -29,8 +29,9 @@ trn_status_t trn_spool_read(trn_spool_t *spool, int64_t offset, void *data, int6
  * back. Fails with TRN_MEMORY, TRN_IO. Local. */
 trn_status_t trn_spool_take(trn_spool_t *spool, void *data, int64_t capacity, int64_t *got);
 
-/* Bytes put so far, and how many of them went to the file. Local. */
+/* Bytes put so far; how many of them are not taken; how many went to the file. Local. */
 int64_t trn_spool_bytes(const trn_spool_t *spool);
+int64_t trn_spool_left(const trn_spool_t *spool);
 int64_t trn_spool_on_disk(const trn_spool_t *spool);
 
 #endif

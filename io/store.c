@@ -118,7 +118,8 @@ static hid_t make_dataset(hid_t file, const char *name, hid_t type, int64_t rows
     hid_t how = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_layout(how, H5D_CONTIGUOUS);
     H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY);
-    if (H5Tis_variable_str(type) <= 0) H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
+    if (H5Tis_variable_str(type) <= 0) /* which HDF5 refuses to leave unfilled */
+        H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
     H5Pset_obj_track_times(how, 0);
     hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
     H5Pclose(how);

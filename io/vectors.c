@@ -147,8 +147,7 @@ static trn_status_t harvest_lines(harvest_t *h) {
         /* Without a first line of sizes, the first vector tells the dimension. */
         while (v->dim < LARGEST_DIM && h->promised < 0 && v->rows == 1 && take_field(&line))
             v->dim++;
-        if (v->dim == 0)
-            return trn_fail(TRN_INPUT, "%s:1: a word without a vector", v->path);
+        if (v->dim == 0) return trn_fail(TRN_INPUT, "%s:1: a word without a vector", v->path);
     }
 }
 

@@ -4,6 +4,8 @@
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 
+#include <limits.h>
+
 /* Sum of column `i` over blocks [first, first + count), by halves. */
 static double tree(const double *values, int64_t width, int64_t i, int64_t first, int64_t count) {
     if (count == 0) return 0;
@@ -24,6 +26,9 @@ trn_status_t trn_reduce_blocks(MPI_Comm comm, int64_t blocks, int64_t width, con
     MPI_Comm_size(comm, &ranks);
     double *all = NULL;
     int *counts = NULL;
+    if (blocks * width > INT_MAX)
+        return trn_fail(TRN_USAGE, "sum of %lld blocks of %lld values: too many for one message",
+                        (long long)blocks, (long long)width);
     trn_status_t status = trn_alloc(&all, blocks * width, sizeof *all, "partial sums");
     if (status == TRN_OK) status = trn_alloc(&counts, 2 * ranks, sizeof *counts, "counts");
     TRN_OR(done, trn_agree(comm, status));

@@ -9,7 +9,8 @@
 
 /* Sum `width` float64 values over `blocks` blocks by a pairwise tree over block numbers: rank r
  * passes partial[owned x width] of its blocks [kr/P, k(r+1)/P); sum[width] comes back equal on all
- * ranks. Collective, equal `blocks` and `width`. Fails (agreed) with TRN_MEMORY.
+ * ranks. Collective, equal `blocks` and `width`. Fails (agreed) with TRN_MEMORY, TRN_USAGE (2^31
+ * values or more).
  * Cost: one Allgatherv of blocks x width values. */
 trn_status_t trn_reduce_blocks(MPI_Comm comm, int64_t blocks, int64_t width, const double *partial,
                                double *sum);

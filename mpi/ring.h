@@ -20,8 +20,10 @@
 
 typedef struct trn_ring trn_ring_t;
 
-/* Plan a ring of `blocks` travelling blocks of `block_bytes` each over `comm`; slots + 1 buffers
- * are allocated here, round 0. Collective, equal arguments. Fails (agreed) with TRN_MEMORY. */
+/* Plan a ring of `blocks` travelling blocks of `block_bytes` each over `comm` (borrowed), round 0;
+ * the buffers, uninitialised, are allocated here: one a slot and a spare. Collective, equal
+ * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (no blocks). Memory: (slots + 1) x
+ * block_bytes. */
 trn_status_t trn_ring_create(trn_ring_t **ring, MPI_Comm comm, int64_t blocks, int64_t block_bytes);
 
 /* Free and set the pointer to NULL. No round may be open. Local. */
@@ -42,7 +44,7 @@ void trn_ring_set_round(trn_ring_t *ring, int64_t round);
 int64_t trn_ring_block(const trn_ring_t *ring, int64_t slot);
 void *trn_ring_data(const trn_ring_t *ring, int64_t slot);
 
-/* Open a round: post the receive of the block that comes next. Local (may not fail). */
+/* Open a round: post the receive of the block that comes next. Local; never fails. */
 void trn_ring_begin(trn_ring_t *ring);
 
 /* Slot 0 is done with: start sending its block on. To be called by the thread that initialised

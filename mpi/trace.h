@@ -15,7 +15,8 @@
  *   Reduce_scatter(_block)     sends the others' shares, receives own share (P-1) times
  *   Allreduce                  2 n (P-1) / P both ways: reduce-scatter and allgather
  *   Scan, Exscan               n to the next rank
- *   Barrier, Wait, Test        nothing */
+ *   Barrier, Wait*, Test*      nothing
+ * Other calls (non-blocking collectives, windows, files) are not seen. */
 #ifndef TRN_MPI_TRACE_H
 #define TRN_MPI_TRACE_H
 

@@ -57,8 +57,8 @@ static trn_status_t parse_names(trn_embedding_t *e, const char *file, char *text
     int64_t count, bytes;
     TRN_TRY(first_fields(file, text, &count, &bytes));
     if (count != e->rows)
-        return trn_fail(TRN_INPUT, "%s: %lld words for the %lld rows of %s", file,
-                        (long long)count, (long long)e->rows, e->path);
+        return trn_fail(TRN_INPUT, "%s: %lld words for the %lld rows of %s", file, (long long)count,
+                        (long long)e->rows, e->path);
     TRN_TRY(trn_words_list(count, text, bytes, &e->words));
     return check_words(file, count, e->words);
 }
@@ -201,6 +201,9 @@ char *const *trn_embedding_words(const trn_embedding_t *e) {
 MPI_Comm trn_embedding_comm(const trn_embedding_t *e) {
     return e->comm;
 }
+trn_format_t trn_embedding_format(const trn_embedding_t *e) {
+    return e->format;
+}
 int64_t trn_embedding_first_block(const trn_embedding_t *e) {
     return e->first_block;
 }
@@ -217,11 +220,17 @@ int64_t trn_embedding_block_rows(const trn_embedding_t *e, int64_t b) {
     return left < TRN_EMBEDDING_BLOCK ? left : TRN_EMBEDDING_BLOCK;
 }
 
-int64_t trn_embedding_bytes(const trn_embedding_t *e) {
-    int64_t bytes = e->blocks * TRN_EMBEDDING_BLOCK * e->dim * (int64_t)sizeof *e->values;
+void trn_embedding_report(const trn_embedding_t *e, int64_t work, json_t *result) {
+    int64_t vectors = e->blocks * TRN_EMBEDDING_BLOCK * e->dim * (int64_t)sizeof *e->values;
+    int64_t words = 2 * trn_lookup_bytes(e->rows);
     for (int64_t i = 0; i < e->rows; i++)
-        bytes += (int64_t)(sizeof *e->words + strlen(e->words[i]) + 1);
-    return bytes;
+        words += (int64_t)(sizeof *e->words + strlen(e->words[i]) + 1);
+    MPI_Allreduce(MPI_IN_PLACE, &vectors, 1, MPI_INT64_T, MPI_MAX, e->comm);
+    if (e->rank != 0) return;
+    json_object_set_new(result, "bytes_per_rank",
+                        json_pack("{s:I, s:I, s:I, s:I}", "vectors", (json_int_t)vectors, "words",
+                                  (json_int_t)words, "work", (json_int_t)work, "total",
+                                  (json_int_t)(vectors + words + work)));
 }
 
 void trn_embedding_normalise(trn_embedding_t *e) {

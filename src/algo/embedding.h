@@ -37,6 +37,9 @@ int64_t trn_embedding_dim(const trn_embedding_t *embedding);
 char *const *trn_embedding_words(const trn_embedding_t *embedding);
 MPI_Comm trn_embedding_comm(const trn_embedding_t *embedding);
 
+/* The format of the file it came from. Local. */
+trn_format_t trn_embedding_format(const trn_embedding_t *embedding);
+
 /* First block of this rank and how many it has. Local. */
 int64_t trn_embedding_first_block(const trn_embedding_t *embedding);
 int64_t trn_embedding_blocks(const trn_embedding_t *embedding);
@@ -46,8 +49,10 @@ int64_t trn_embedding_blocks(const trn_embedding_t *embedding);
 const float *trn_embedding_block(const trn_embedding_t *embedding, int64_t b);
 int64_t trn_embedding_block_rows(const trn_embedding_t *embedding, int64_t b);
 
-/* Bytes that the vectors and the words take on this rank. Local. */
-int64_t trn_embedding_bytes(const trn_embedding_t *embedding);
+/* For --dry-run: fill `result` on rank 0 with "bytes_per_rank", an object of "vectors", "words"
+ * (with the tables to look them up), "work" (as given) and "total": the most that any rank will
+ * need. Collective. */
+void trn_embedding_report(const trn_embedding_t *embedding, int64_t work, json_t *result);
 
 /* Scale every row to length 1 (float64 sum, in column order); zero rows stay zero. Local. */
 void trn_embedding_normalise(trn_embedding_t *embedding);
@@ -72,5 +77,8 @@ void trn_embedding_gather(const trn_embedding_t *embedding, int64_t count, const
 trn_status_t trn_embedding_write(const trn_embedding_t *embedding, const char *path,
                                  trn_format_t format, const char *names, const char *created_by,
                                  const json_t *params);
+
+/* Bytes of memory that trn_embedding_write takes on each rank. Local. */
+int64_t trn_embedding_write_bytes(const trn_embedding_t *embedding, trn_format_t format);
 
 #endif

@@ -51,12 +51,18 @@ static trn_status_t stream(const trn_embedding_t *e, trn_format_t format, trn_ou
 }
 
 /* The most bytes that a block of the file may take: all ranks know all words. */
-static trn_status_t make_packet(const trn_embedding_t *e, packet_t *packet) {
-    for (int64_t row = 0; row < e->rows; row += TRN_EMBEDDING_BLOCK) {
+int64_t trn_embedding_write_bytes(const trn_embedding_t *e, trn_format_t format) {
+    int64_t most = 0;
+    for (int64_t row = 0; row < e->rows && format != TRN_FORMAT_H5; row += TRN_EMBEDDING_BLOCK) {
         int64_t rows = e->rows - row < TRN_EMBEDDING_BLOCK ? e->rows - row : TRN_EMBEDDING_BLOCK;
         int64_t bound = trn_vectors_encode_bound(rows, e->dim, e->words + row);
-        if (bound > packet->capacity) packet->capacity = bound;
+        if (bound > most) most = bound;
     }
+    return most;
+}
+
+static trn_status_t make_packet(const trn_embedding_t *e, trn_format_t format, packet_t *packet) {
+    packet->capacity = trn_embedding_write_bytes(e, format);
     if (packet->capacity > INT32_MAX)
         return trn_fail(TRN_INPUT, "%s: dimension %lld is too large to be written as text", e->path,
                         (long long)e->dim);
@@ -98,7 +104,7 @@ static trn_status_t write_plain(const trn_embedding_t *e, const char *path, trn_
     trn_output_t *output = NULL;
     packet_t packet = {0};
     trn_status_t status = trn_vectors_writable(format, e->rows, e->words, path);
-    if (status == TRN_OK) status = make_packet(e, &packet);
+    if (status == TRN_OK) status = make_packet(e, format, &packet);
     if (status == TRN_OK && e->rank == 0) status = begin(e, path, format, &output);
     status = trn_agree(e->comm, status);
     if (status == TRN_OK) status = stream(e, format, output, &packet);

@@ -22,10 +22,10 @@ typedef struct trn_swivel_options {
     int64_t dim, epochs;
     int64_t shard; /* S */
     trn_optimiser_t optimiser;
-    double rate;       /* at the start */
-    double final_rate; /* reached linearly at the end, as a fraction of `rate` */
-    double decay;      /* RMSProp only */
-    double accumulator; /* starting value of every accumulator */
+    double rate;                  /* at the start */
+    double final_rate;            /* reached linearly at the end, as a fraction of `rate` */
+    double decay;                 /* RMSProp only */
+    double accumulator;           /* starting value of every accumulator */
     double base, scale, exponent; /* confidence f(x) = base + scale x^exponent */
     uint64_t seed;
 } trn_swivel_options_t;
@@ -48,7 +48,7 @@ typedef struct trn_swivel_report {
     double seconds, cpu_seconds;                    /* training alone, this run, all ranks' CPU */
     double flops;                                   /* of the GEMMs in `seconds` */
     double ceiling;                                 /* sgemm flop/s of all ranks and threads */
-    double waited;                                  /* share of `seconds` waiting for blocks, mean */
+    double waited; /* share of `seconds` waiting for blocks, mean */
 } trn_swivel_report_t;
 
 /* Bytes that one rank needs, by part. */
@@ -57,7 +57,7 @@ typedef struct trn_swivel_memory {
 } trn_swivel_memory_t;
 
 /* Fill in what is 0: the shard size (from the store's attribute shard_size, else from the size of
- * the vocabulary) and the epochs (from the size of the vocabulary). Local. */
+ * the vocabulary), the epochs and the learning rate (from the number and size of blocks). Local. */
 void trn_swivel_defaults(trn_swivel_options_t *options, int64_t words, const trn_store_t *counts);
 
 /* Peak bytes of the busiest of `ranks` ranks. Local, no data needed. */

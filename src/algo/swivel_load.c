@@ -20,16 +20,16 @@ typedef struct travelling {
 typedef struct loader {
     trn_swivel_state_t *state;
     trn_store_t *counts;
-    int64_t *row_ptr;         /* [V + 1] */
-    int64_t begin, end;       /* nonzeros that this rank reads */
-    int64_t pieces;           /* most of any rank: all take part in every exchange */
-    int32_t *col;             /* [PIECE] */
-    double *value;            /* [PIECE] */
-    travelling_t *out, *in;   /* [PIECE], [in_capacity] */
+    int64_t *row_ptr;       /* [V + 1] */
+    int64_t begin, end;     /* nonzeros that this rank reads */
+    int64_t pieces;         /* most of any rank: all take part in every exchange */
+    int32_t *col;           /* [PIECE] */
+    double *value;          /* [PIECE] */
+    travelling_t *out, *in; /* [PIECE], [in_capacity] */
     int64_t in_capacity;
-    int *tally;               /* [4 x ranks]: counts and starts, out and in */
-    int64_t *histogram;       /* [k x k] cells of every shard in this rank's nonzeros */
-    int64_t *fill;            /* [own x k] next free cell of each shard */
+    int *tally;         /* [4 x ranks]: counts and starts, out and in */
+    int64_t *histogram; /* [k x k] cells of every shard in this rank's nonzeros */
+    int64_t *fill;      /* [own x k] next free cell of each shard */
     MPI_Datatype type;
 } loader_t;
 
@@ -147,7 +147,8 @@ static trn_status_t pack(loader_t *loader, int64_t at, int64_t count) {
     for (; row < state->words && loader->row_ptr[row] < last; row++) {
         int64_t from = loader->row_ptr[row] > at ? loader->row_ptr[row] : at;
         int64_t to = loader->row_ptr[row + 1] < last ? loader->row_ptr[row + 1] : last;
-        out_count[trn_part_of(state->blocks, state->ranks, row % state->blocks)] += (int)(to - from);
+        out_count[trn_part_of(state->blocks, state->ranks, row % state->blocks)] +=
+            (int)(to - from);
     }
     for (int rank = 1; rank < state->ranks; rank++)
         out_start[rank] = out_start[rank - 1] + out_count[rank - 1];

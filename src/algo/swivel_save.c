@@ -28,11 +28,11 @@ static void describe(const trn_swivel_state_t *state, char text[SETTINGS_BYTES])
  * and receiver walk the batch in the same order, so that no numbers travel with the vectors. */
 typedef struct exchange {
     const trn_swivel_state_t *state;
-    int64_t batch;      /* words, a multiple of k */
-    float *out, *in;    /* [2 x own x batch / k x d], [2 x batch x d] */
-    float *sum;         /* [batch x d]: R + C */
-    int *tally;         /* [4 x ranks]: counts and starts, out and in, in vectors */
-    int64_t *cursor;    /* [ranks] next vector from each rank */
+    int64_t batch;   /* words, a multiple of k */
+    float *out, *in; /* [2 x own x batch / k x d], [2 x batch x d] */
+    float *sum;      /* [batch x d]: R + C */
+    int *tally;      /* [4 x ranks]: counts and starts, out and in, in vectors */
+    int64_t *cursor; /* [ranks] next vector from each rank */
 } exchange_t;
 
 static int row_holder(const trn_swivel_state_t *state, int64_t word) {
@@ -145,8 +145,8 @@ static trn_status_t declare_training(const trn_swivel_state_t *state, trn_store_
     char settings[SETTINGS_BYTES];
     describe(state, settings);
     for (int i = 0; i < 4; i++)
-        TRN_TRY(trn_store_dataset(store, names[i], TRN_F32, state->blocks * state->shard,
-                                  state->dim));
+        TRN_TRY(
+            trn_store_dataset(store, names[i], TRN_F32, state->blocks * state->shard, state->dim));
     TRN_TRY(trn_store_dataset(store, "/progress/loss", TRN_F64, state->blocks, 0));
     TRN_TRY(trn_store_set_int(store, "/", "epoch", state->epoch));
     TRN_TRY(trn_store_set_int(store, "/", "round", trn_ring_round(state->ring)));
@@ -223,9 +223,8 @@ static trn_status_t check_settings(const trn_swivel_state_t *state, trn_store_t 
     return TRN_OK;
 }
 
-/* Local part of a resume: read this rank's bands. */
-static trn_status_t load_training(trn_store_t *store, void *user) {
-    trn_swivel_state_t *s = user;
+/* Read this rank's bands. Local. */
+static trn_status_t read_training(trn_store_t *store, trn_swivel_state_t *s) {
     int64_t first = s->first * s->shard, rows = s->own * s->shard, width = s->shard * s->dim, round;
     TRN_TRY(check_settings(s, store, &round));
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &s->epoch));
@@ -238,6 +237,11 @@ static trn_status_t load_training(trn_store_t *store, void *user) {
         TRN_TRY(trn_store_read(store, "/col/accumulator", first, s->shard, block + width));
     }
     return trn_store_read(store, "/progress/loss", s->first, s->own, s->loss);
+}
+
+static trn_status_t load_training(trn_store_t *store, void *user) {
+    trn_swivel_state_t *state = user;
+    return trn_agree(state->comm, read_training(store, state));
 }
 
 trn_status_t trn_swivel_resume(trn_swivel_state_t *state, const trn_swivel_run_t *run,

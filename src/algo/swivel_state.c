@@ -33,8 +33,13 @@ static trn_status_t allocate(trn_swivel_state_t *state) {
 trn_status_t trn_swivel_state_create(trn_swivel_state_t **out, MPI_Comm comm, int64_t words,
                                      const trn_swivel_options_t *options, int threads) {
     trn_swivel_state_t *state = NULL;
+    trn_status_t status =
+        trn_agree(comm, trn_alloc_zero(&state, 1, sizeof *state, "the training state"));
     *out = NULL;
-    TRN_AGREE(comm, trn_alloc_zero(&state, 1, sizeof *state, "the training state"));
+    if (status != TRN_OK) {
+        trn_free(&state);
+        return status;
+    }
     state->comm = comm;
     MPI_Comm_rank(comm, &state->rank);
     MPI_Comm_size(comm, &state->ranks);
@@ -43,11 +48,12 @@ trn_status_t trn_swivel_state_create(trn_swivel_state_t **out, MPI_Comm comm, in
     state->words = words;
     state->dim = options->dim;
     state->blocks = (words + options->shard - 1) / options->shard;
-    /* The largest block, which is smaller than the shard size asked for when k does not divide V. */
+    /* The largest block, which is smaller than the shard size asked for when k does not divide V.
+     */
     state->shard = state->options.shard = (words + state->blocks - 1) / state->blocks;
     state->first = trn_part_start(state->blocks, state->ranks, state->rank);
     state->own = trn_part_start(state->blocks, state->ranks, state->rank + 1) - state->first;
-    trn_status_t status = trn_agree(comm, allocate(state));
+    status = trn_agree(comm, allocate(state));
     if (status == TRN_OK)
         status = trn_ring_create(&state->ring, comm, state->blocks,
                                  2 * state->shard * state->dim * (int64_t)sizeof(float));

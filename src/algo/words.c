@@ -63,8 +63,8 @@ done:
 /* A set in memory, taken apart line by line. */
 typedef struct lines {
     const char *path;
-    char *text;  /* the whole file, cut up while it is read */
-    char *next;  /* where the next line begins */
+    char *text;       /* the whole file, cut up while it is read */
+    char *next;       /* where the next line begins */
     long long number; /* of the line last taken, from 1 */
     int64_t count;    /* most lines there may be */
 } lines_t;
@@ -124,10 +124,10 @@ static trn_status_t find_rows(trn_embedding_t *embedding, int count, char *const
 /* Similarity ---------------------------------------------------------------------------------- */
 
 typedef struct pairs {
-    int64_t *row;  /* [2 x used] */
-    double *score; /* [used] what people said */
+    int64_t *row;   /* [2 x used] */
+    double *score;  /* [used] what people said */
     double *cosine; /* [used] */
-    float *buffer; /* [2 x PAIRS x dim] */
+    float *buffer;  /* [2 x PAIRS x dim] */
 } pairs_t;
 
 static trn_status_t read_pairs(trn_embedding_t *embedding, lines_t *lines, pairs_t *pairs,
@@ -182,8 +182,8 @@ trn_status_t trn_similarity(trn_embedding_t *embedding, const char *path, bool l
     trn_status_t status = trn_agree(comm, read_pairs(embedding, &lines, &pairs, result));
     if (status == TRN_OK) {
         measure(embedding, result->used, &pairs);
-        status = trn_agree(comm, trn_spearman(result->used, pairs.cosine, pairs.score,
-                                              &result->spearman));
+        status = trn_agree(
+            comm, trn_spearman(result->used, pairs.cosine, pairs.score, &result->spearman));
     }
     trn_free(&pairs.row);
     trn_free(&pairs.score);
@@ -276,8 +276,7 @@ trn_status_t trn_analogy(trn_embedding_t *embedding, const char *path, bool lowe
     if (status == TRN_OK) status = read_questions(embedding, &lines, &q, *result);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = answer(embedding, &q, TRN_ANSWER_ADD, threads, *result);
-    if (status == TRN_OK && mul)
-        status = answer(embedding, &q, TRN_ANSWER_MUL, threads, *result);
+    if (status == TRN_OK && mul) status = answer(embedding, &q, TRN_ANSWER_MUL, threads, *result);
     trn_free(&q.query);
     trn_free(&q.answer);
     trn_free(&q.section);

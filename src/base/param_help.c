@@ -8,14 +8,13 @@ enum { HELP_COLUMN = 26, HELP_WIDTH = 79 };
 
 /* "64K" rather than 65536, where that is exact. */
 static void format_bound(const trn_param_t *row, double bound, char *text, size_t size) {
-    static const char suffixes[] = "KMGT";
-    const char *suffix = "";
-    if (row->type == TRN_PARAM_SIZE)
-        for (int i = 0; i < 4 && bound >= 1024 && fmod(bound, 1024) == 0; i++) {
-            suffix = &suffixes[i];
-            bound /= 1024;
-        }
-    snprintf(text, size, "%.15g%.1s", bound, suffix);
+    static const char *const suffixes[] = {"", "K", "M", "G", "T"};
+    int power = 0;
+    while (row->type == TRN_PARAM_SIZE && power < 4 && bound >= 1024 && fmod(bound, 1024) == 0) {
+        bound /= 1024;
+        power++;
+    }
+    snprintf(text, size, "%.15g%s", bound, suffixes[power]);
 }
 
 /* "from 1 to 10", "at least 1", "at most 10", or nothing. */

@@ -10,10 +10,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "E.h5", "embedding store to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "E.h5",
+     "embedding store to write (required)"},
     {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, NULL, NULL, "length of the vectors"},
     {"epochs", 0, TRN_PARAM_INT, "0", 0, 100000, NULL, NULL,
      "passes over all shards; 0 chooses by the size of the vocabulary"},
@@ -24,7 +24,7 @@ static const trn_param_t params[] = {
      "published settings: v1 Adagrad, rate 1, confidence 0.1 + 0.25 x^0.5; v2 RMSProp, rate 0.1, "
      "confidence x^0.5"},
     {"learning-rate", 0, TRN_PARAM_REAL, NULL, 1e-9, 1e9, NULL, NULL,
-     "step size at the start; default from the variant"},
+     "step size at the start; default: v1 (S/512)^(1/3) but at most 1 for shards of S, v2 0.1"},
     {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
      "fraction of the learning rate reached at the end, linearly"},
     {"confidence-base", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL,
@@ -53,7 +53,7 @@ static trn_swivel_options_t options_of(const trn_run_t *run) {
         .epochs = trn_params_int(run->params, "epochs"),
         .shard = trn_params_int(run->params, "shard-size"),
         .optimiser = v1 ? TRN_ADAGRAD : TRN_RMSPROP,
-        .rate = real_or(run, "learning-rate", v1 ? 1.0 : 0.1),
+        .rate = real_or(run, "learning-rate", 0),
         .final_rate = trn_params_real(run->params, "final-rate"),
         .decay = 0.1,
         .accumulator = v1 ? 0.1 : 1.0,
@@ -64,46 +64,40 @@ static trn_swivel_options_t options_of(const trn_run_t *run) {
     };
 }
 
-static trn_resume_t resume_of(const trn_run_t *run) {
-    const char *resume = trn_params_text(run->params, "resume");
-    return strcmp(resume, "auto") == 0    ? TRN_RESUME_AUTO
-           : strcmp(resume, "never") == 0 ? TRN_RESUME_NEVER
-                                          : TRN_RESUME_MUST;
-}
-
 static void report_memory(trn_run_t *run, const trn_swivel_memory_t *m, double flops) {
-    json_object_set_new(
-        run->result, "bytes_per_rank",
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vectors", (json_int_t)m->vectors, "cells",
-                  (json_int_t)m->cells, "loading", (json_int_t)m->loading, "scratch",
-                  (json_int_t)m->scratch, "vocabulary", (json_int_t)m->vocabulary, "program",
-                  (json_int_t)m->base, "total", (json_int_t)m->total));
+    json_object_set_new(run->result, "bytes_per_rank",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vectors",
+                                  (json_int_t)m->vectors, "cells", (json_int_t)m->cells, "loading",
+                                  (json_int_t)m->loading, "scratch", (json_int_t)m->scratch,
+                                  "vocabulary", (json_int_t)m->vocabulary, "program",
+                                  (json_int_t)m->base, "total", (json_int_t)m->total));
     json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
 }
 
 static void report_result(trn_run_t *run, const trn_swivel_report_t *r, const char *output) {
     double rate = r->seconds > 0 ? r->flops / r->seconds : 0;
-    json_t *result =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "output",
-                  output, "words", (json_int_t)r->words, "nonzeros", (json_int_t)r->nonzeros,
-                  "shard_size", (json_int_t)r->shard, "blocks", (json_int_t)r->blocks, "epochs",
-                  (json_int_t)r->epochs, "loss", r->loss, "seconds", r->seconds, "cpu_seconds",
-                  r->cpu_seconds, "gflops", rate * 1e-9, "share_of_sgemm",
-                  r->ceiling > 0 ? rate / r->ceiling : 0, "waiting", r->waited, "peak_rss",
-                  (json_int_t)trn_peak_rss());
+    json_t *result = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "output", output,
+        "words", (json_int_t)r->words, "nonzeros", (json_int_t)r->nonzeros, "shard_size",
+        (json_int_t)r->shard, "blocks", (json_int_t)r->blocks, "epochs", (json_int_t)r->epochs,
+        "loss", r->loss, "seconds", r->seconds, "cpu_seconds", r->cpu_seconds, "gflops",
+        rate * 1e-9, "share_of_sgemm", r->ceiling > 0 ? rate / r->ceiling : 0, "waiting", r->waited,
+        "peak_rss", (json_int_t)trn_peak_rss());
     json_object_update(run->result, result);
     json_decref(result);
 }
 
 static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_options_t *options,
                           const char *output, const char *checkpoint) {
+    trn_resume_t resume;
+    TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
     json_t *params_json = trn_params_json(run->params);
     trn_swivel_run_t how = {
         .threads = run->threads,
         .checkpoint = checkpoint,
         .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
         .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
-        .resume = resume_of(run),
+        .resume = resume,
         .created_by = run->command,
         .params = params_json,
     };
@@ -150,10 +144,10 @@ const trn_command_t trn_command_swivel = {
     .summary = "train Swivel word embeddings from co-occurrence counts",
     .files = "X.h5 -o E.h5",
     .description =
-        "Factorises the logarithms of the counts in X.h5 (made by cooccur) shard by shard: row\n"
-        "vectors stay, column vectors rotate through the ranks. The number of ranks and threads\n"
-        "does not change a bit of the result. USR1 or TERM saves a checkpoint and ends with\n"
-        "exit code 85; the same command goes on from there, on any number of ranks.",
+        "Factorises the logarithms of the counts in X.h5 (made by cooccur) shard by shard: row "
+        "vectors stay, column vectors rotate through the ranks. The number of ranks and threads "
+        "does not change a bit of the result. USR1 or TERM saves a checkpoint and ends with exit "
+        "code 85; the same command goes on from there, on any number of ranks.",
     .min_files = 1,
     .max_files = 1,
     .params = params,

@@ -56,12 +56,22 @@ static int64_t *slot_of(const trn_lookup_t *lookup, const char *word) {
     return &lookup->slot[at];
 }
 
-trn_status_t trn_lookup_create(trn_lookup_t **lookup, int64_t count, char *const *words, bool fold,
-                               int64_t *twice) {
-    *lookup = NULL;
+/* A power of two, at most half full. */
+static int64_t slots_for(int64_t count) {
     int64_t slots = 2;
     while (slots < 2 * count)
         slots *= 2;
+    return slots;
+}
+
+int64_t trn_lookup_bytes(int64_t count) {
+    return slots_for(count) * (int64_t)sizeof(int64_t) + (int64_t)sizeof(trn_lookup_t);
+}
+
+trn_status_t trn_lookup_create(trn_lookup_t **lookup, int64_t count, char *const *words, bool fold,
+                               int64_t *twice) {
+    *lookup = NULL;
+    int64_t slots = slots_for(count);
     trn_lookup_t *l;
     TRN_TRY(trn_alloc(&l, 1, sizeof *l, "a word table"));
     *l = (trn_lookup_t){.count = count, .words = words, .fold = fold, .mask = slots - 1};

@@ -22,6 +22,9 @@ void trn_lookup_destroy(trn_lookup_t **lookup);
 /* Index of `word`, or -1. Local. Cost: O(1). */
 int64_t trn_lookup_find(const trn_lookup_t *lookup, const char *word);
 
+/* Bytes of the table over `count` words. Local. */
+int64_t trn_lookup_bytes(int64_t count);
+
 /* Lower-case copy of UTF-8 text, code point by code point; bytes that are no UTF-8 are kept. To be
  * freed with trn_free. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_lower(const char *text, char **lower);

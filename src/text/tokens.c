@@ -74,7 +74,15 @@ void trn_tokens_begin(trn_tokens_t *tokens, bool file_start) {
     tokens->npending = 0;
 }
 
-static trn_status_t check_utf8(const char *bytes, int64_t length) {
+static trn_status_t too_long(void) {
+    return trn_fail(TRN_INPUT, "a token of more than %d bytes; split the text into words",
+                    TRN_TOKEN_BYTES);
+}
+
+trn_status_t trn_token_check(const char *bytes, int64_t length) {
+    if (length > TRN_TOKEN_BYTES) return too_long();
+    if (memchr(bytes, 0, (size_t)length))
+        return trn_fail(TRN_INPUT, "a NUL byte; is this a binary file?");
     for (int64_t at = 0; at < length;) {
         utf8proc_int32_t code;
         utf8proc_ssize_t used =
@@ -124,10 +132,8 @@ static trn_status_t take(trn_tokens_t *t, const char *bytes, int64_t length, uns
     if (t->file_start && length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0)
         bytes += 3, length -= 3;
     t->file_start = false;
-    if (length > TRN_TOKEN_BYTES)
-        return trn_fail(TRN_INPUT, "a token of %lld bytes (limit %d); split the text into words",
-                        (long long)length, TRN_TOKEN_BYTES);
-    if (kind & HIGH) TRN_TRY(check_utf8(bytes, length));
+    if (length > TRN_TOKEN_BYTES) return too_long();
+    if (kind & HIGH) TRN_TRY(trn_token_check(bytes, length));
     bool folds = (kind & UPPER) || (t->fold && (kind & HIGH));
     if (folds) TRN_TRY(fold(t, &bytes, &length));
     if (length == 0) return TRN_OK;
@@ -143,9 +149,7 @@ static trn_status_t take(trn_tokens_t *t, const char *bytes, int64_t length, uns
 
 /* Keep the piece of a token that a feed's end cut off. */
 static trn_status_t carry(trn_tokens_t *t, const char *bytes, int64_t length, unsigned kind) {
-    if (t->carried + length > TRN_TOKEN_BYTES)
-        return trn_fail(TRN_INPUT, "a token of more than %d bytes; split the text into words",
-                        TRN_TOKEN_BYTES);
+    if (t->carried + length > TRN_TOKEN_BYTES) return too_long();
     memcpy(t->carry + t->carried, bytes, (size_t)length);
     t->carried_class = (t->carried ? t->carried_class : 0) | kind;
     t->carried += length;

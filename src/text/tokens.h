@@ -43,6 +43,9 @@ trn_status_t trn_tokens_feed(trn_tokens_t *tokens, const char *data, int64_t byt
 /* The text ends, with or without a newline: ids[2] gets what was still open. Local. */
 trn_status_t trn_tokens_finish(trn_tokens_t *tokens, int32_t *ids, int64_t *count);
 
+/* Check a token of any bytes: TRN_INPUT if it holds NUL or invalid UTF-8 or is too long. Local. */
+trn_status_t trn_token_check(const char *bytes, int64_t length);
+
 /* Number of the present line, from 1 at the last begin; lines and tokens since creation. Local. */
 int64_t trn_tokens_line(const trn_tokens_t *tokens);
 int64_t trn_tokens_lines(const trn_tokens_t *tokens);

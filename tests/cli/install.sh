@@ -2,6 +2,8 @@
 # and one through pkg-config; manual, completion and modulefile are there.
 . "$(dirname "$0")/lib_program.sh"
 command -v mpicc >/dev/null || skip "mpicc is not installed"
+! grep -q TRUNNION_SANITIZE:BOOL=ON "$(dirname "$TRUNNION")/CMakeCache.txt" ||
+    skip "a sanitizer build is not for installing"
 prefix=$scratch/prefix
 expect 0 "cmake --install" cmake --install "$(dirname "$TRUNNION")" --prefix "$prefix"
 

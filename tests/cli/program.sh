@@ -1,7 +1,5 @@
-#!/usr/bin/env bash
 # The program itself: help, lists, usage errors, exit codes, config files, logs, completion, manual.
-# shellcheck source=tests/cli/lib_program.sh
-. "$TRUNNION_SOURCE/tests/cli/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh"
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK SLURM_PROCID
 cd "$scratch" || exit 1
 [ -x "$TRUNNION" ] || { fail "$TRUNNION is no program"; finish; }

@@ -2,66 +2,41 @@
 # {kern, text, graph} < {model, mpi} < io < algo < cmd < main), and MPI and HDF5 stay in their rooms.
 . "$(dirname "$0")/lib.sh"
 
-# Rooms that a room may look into.
-allowed() {
-    case $1 in
-    base) echo base ;;
-    kern | text | graph) echo "base $1" ;;
-    model | mpi) echo "base kern text graph $1" ;;
-    io) echo "base kern text graph model mpi io" ;;
-    algo) echo "base kern text graph model mpi io algo" ;;
-    cmd) echo "base kern text graph model mpi io algo cmd" ;;
-    main) echo "base kern text graph model mpi io algo cmd main" ;;
-    esac
-}
-
-# The room of a path relative to the root: src/base/x.c -> base, io/x.c -> io, src/x.c -> main.
-room() {
-    case $1 in
-    src/*/*) echo "$1" | cut -d / -f 2 ;;
-    src/*) echo main ;;
-    *) echo "${1%%/*}" ;;
-    esac
-}
-
-check_include() { # ROOT FILE LINE HEADER, the header in its quotes or brackets
-    local root=$1 file=$2 line=$3 header=${4:1:-1} here there
-    here=$(room "$file")
-    case $4 in
-    '<mpi.h>')
-        case $here in
-        mpi | io | algo | cmd | main) ;;
-        *) echo "$file:$line: <mpi.h> is for mpi and the floors above it, not for $here" ;;
-        esac
-        return
-        ;;
-    '<hdf5'*)
-        if [ "$file" != io/store.c ]; then
-            echo "$file:$line: only io/store.c includes HDF5"
-        fi
-        return
-        ;;
-    '<'*) return ;;
-    esac
-    case $header in
-    version.h | simd_sets.inc) return ;; # made by CMake
-    */*) there=${header%%/*} ;;
-    *) there=main ;;
-    esac
-    if [ "$there" = main ] && [ ! -f "$root/src/$header" ] || [ "$there" = .. ]; then
-        echo "$file:$line: \"$header\" is named neither by floor nor as a file of src/"
-    elif [[ " $(allowed "$here") " != *" $there "* ]]; then
-        echo "$file:$line: $here must not include \"$header\" of $there"
-    fi
-}
-
 check() {
-    local root=$1 file line header
-    (cd "$root" && grep -rnoE '^ *# *include *(<[^>]*>|"[^"]*")' src mpi io) |
-        sed -E 's/ *# *include *//' |
-        while IFS=: read -r file line header; do
-            check_include "$root" "$file" "$line" "$header"
-        done
+    cd "$1" || exit
+    grep -rnoE '^ *# *include *(<[^>]*>|"[^"]*")' src mpi io | sed -E 's/ *# *include *//' |
+        awk -F : -v main="$(cd src && echo *.h)" '
+            BEGIN { # rooms that a room may look into
+                may["base"] = " base "
+                split("kern text graph", side, " ")
+                for (i in side) may[side[i]] = " base " side[i] " "
+                may["model"] = " base kern text graph model "
+                may["mpi"] = " base kern text graph mpi "
+                may["io"] = " base kern text graph model mpi io "
+                may["algo"] = may["io"] "algo "
+                may["cmd"] = may["algo"] "cmd "
+                may["main"] = may["cmd"] "main "
+            }
+            function breach(what) { print $1 ":" $2 ": " what }
+            {
+                # src/base/x.c -> base, io/x.c -> io, src/x.c -> main
+                depth = split($1, path, "/")
+                here = path[1] != "src" ? path[1] : depth > 2 ? path[2] : "main"
+                header = substr($3, 2, length($3) - 2)
+                if ($3 ~ /^</) {
+                    if (header == "mpi.h" && here !~ /^(mpi|io|algo|cmd|main)$/)
+                        breach("<mpi.h> is for mpi and the floors above it, not for " here)
+                    if (header ~ /^hdf5/ && $1 != "io/store.c")
+                        breach("only io/store.c includes HDF5")
+                    next
+                }
+                if (header == "version.h" || header == "simd_sets.inc") next # made by CMake
+                there = header ~ /\// ? substr(header, 1, index(header, "/") - 1) : "main"
+                if (there == ".." || (there == "main" && !index(" " main " ", " " header " ")))
+                    breach($3 " is named neither by floor nor as a file of src/")
+                else if (!index(may[here], " " there " "))
+                    breach(here " must not include " $3 " of " there)
+            }'
 }
 
 plant_mpi_in_base() { echo '#include <mpi.h>' >>"$1/src/base/clock.c"; }

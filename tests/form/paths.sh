@@ -4,7 +4,8 @@
 check() {
     cd "$1" || exit
     find . -path ./build -prune -o -path ./.git -prune -o -type f -print | sed 's|^\./||' | sort |
-        xargs grep -nIE '(^|[^[:alnum:]_.}])/(work|home|root|mnt|data|Users)/|/tmp/[[:alnum:]]' || true
+        xargs grep -nIE '(^|[^[:alnum:]_.}])/(work|home|root|mnt|data|Users)/|/tmp/[[:alnum:]]' |
+        grep -v 'XXXXXX' || true # but mkdtemp makes names that are its own
 }
 
 # Spelt in two pieces, lest this very file break the rule.

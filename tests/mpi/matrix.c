@@ -137,15 +137,15 @@ static void refused(void) {
 }
 
 static trn_status_t whole_life(void *dist) {
-    trn_matrix_t *from = NULL, *to = NULL;
-    trn_status_t status;
-    TRN_OR(done, trn_matrix_create(&from, comm, TRN_MATRIX_F32, dist));
-    TRN_OR(done, trn_matrix_create(&to, comm, TRN_MATRIX_F32, dist));
-    TRN_OR(done, trn_matrix_fill_normal(from, 1, TRN_RNG_TEST, 0, 1));
-    TRN_OR(done, trn_matrix_regroup(from, to));
-done:
+    trn_matrix_t *from, *to;
+    TRN_TRY(trn_matrix_create(&from, comm, TRN_MATRIX_F32, dist));
+    trn_status_t status = trn_matrix_create(&to, comm, TRN_MATRIX_F32, dist);
+    if (status == TRN_OK) {
+        status = trn_matrix_fill_normal(from, 1, TRN_RNG_TEST, 0, 1);
+        if (status == TRN_OK) status = trn_matrix_regroup(from, to);
+        trn_matrix_destroy(&to);
+    }
     trn_matrix_destroy(&from);
-    trn_matrix_destroy(&to);
     return status;
 }
 

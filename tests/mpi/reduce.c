@@ -44,6 +44,11 @@ static void tree(void) {
     CHECK(sum == 0);
 }
 
+static void too_many(void) {
+    double unused = 0;
+    CHECK_EQUAL(trn_reduce_blocks(comm, 1 << 20, 1 << 12, &unused, &unused), TRN_USAGE);
+}
+
 static trn_status_t reduce_once(void *unused) {
     (void)unused;
     double partial[100 * WIDTH] = {0}, sum[WIDTH];
@@ -55,4 +60,4 @@ static void memory_failure(void) {
 }
 
 HARNESS_MAIN({"every number of blocks", every_number_of_blocks}, {"shape of the tree", tree},
-             {"memory failure", memory_failure})
+             {"too many values", too_many}, {"memory failure", memory_failure})

@@ -3,6 +3,7 @@
 
 #include "harness.h"
 #include "mpi/dist.h"
+#include "mpi/trace.h"
 
 #include <string.h>
 #include <time.h>
@@ -46,6 +47,8 @@ static void rotate(int64_t blocks, int64_t bytes, int64_t rounds) {
         for (int64_t at = 0; at < bytes; at++)
             data[at] = content(first + slot, at, 0);
     }
+    int64_t sent, received, moved[2], travels = slots > 0 && slots < blocks ? rounds * bytes : 0;
+    trn_trace_bytes(&sent, &received, NULL);
     for (int64_t round = 0; round < rounds; round++) {
         CHECK_EQUAL(trn_ring_round(ring), round % blocks);
         trn_ring_begin(ring);
@@ -58,6 +61,9 @@ static void rotate(int64_t blocks, int64_t bytes, int64_t rounds) {
         }
         trn_ring_shift(ring);
     }
+    trn_trace_bytes(&moved[0], &moved[1], NULL);
+    CHECK_EQUAL(moved[0] - sent, travels); /* one block a round crosses each border */
+    CHECK_EQUAL(moved[1] - received, travels);
     for (int64_t slot = 0; slot < slots && rounds % blocks == 0; slot++) {
         CHECK_EQUAL(trn_ring_block(ring, slot), first + slot);
         CHECK(holds(trn_ring_data(ring, slot), bytes, first + slot, rounds));

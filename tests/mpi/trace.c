@@ -232,7 +232,7 @@ static void lost_events(void) {
 }
 
 static void many_phases(void) {
-    static char names[200][16];
+    static char names[200][24];
     trn_trace_enable(false);
     for (int i = 0; i < 200; i++) {
         snprintf(names[i], sizeof names[i], "phase %d", i);
