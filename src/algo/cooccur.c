@@ -34,7 +34,7 @@ static trn_status_t read_corpus(trn_cooccur_t *counts, loading_t *loading, int n
                                 char *const *files) {
     const trn_cooccur_options_t *options = counts->options;
     /* Half, because the table of words may grow by doubling. */
-    int64_t ceiling = options->memory ? options->memory / 2 : INT64_MAX;
+    int64_t ceiling = counts->memory ? counts->memory / 2 : INT64_MAX;
     int64_t lines = 0, tokens = 0;
     trn_watch_phase("cooccur: reading the corpus");
     trn_status_t status = trn_words_create(&loading->words);
@@ -80,16 +80,16 @@ static trn_status_t segment_room(const trn_cooccur_t *counts, int64_t longest, i
     int64_t rounds = longest / TRN_SPREAD_ROUND + 2;
     *room = (counts->stats.tokens + counts->stats.lines) / counts->ranks +
             rounds * (1 + counts->ranks * piece);
-    if (!options->memory) return TRN_OK;
+    if (!counts->memory) return TRN_OK;
     /* A word takes 4 bytes here and 4 in the index; rows of V and messages come later. */
     int64_t smallest = TRN_SPREAD_ROUND + piece, rows = 48 * counts->vocab->size;
-    int64_t used = trn_mem_now() + MESSAGES + rows, most = (options->memory - used) / 2 / 8;
+    int64_t used = trn_mem_now() + MESSAGES + rows, most = (counts->memory - used) / 2 / 8;
     if (*room > most) *room = most;
     if (*room < smallest && most < smallest) {
-        long long needed = (used + 2 * 8 * smallest) >> 20;
+        long long needed = (counts->program + used + 2 * 8 * smallest) >> 20;
         return trn_fail(TRN_MEMORY,
-                        "--memory: too little for this vocabulary; give %lldM more than "
-                        "the program itself takes, at least",
+                        "--memory: too little for this text and vocabulary; give %lldM "
+                        "at least",
                         needed + 1);
     }
     if (*room < smallest) *room = smallest;
@@ -159,6 +159,9 @@ trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfile
     trn_cooccur_t *c = *counts;
     c->comm = comm;
     c->options = options;
+    c->program = trn_peak_rss() - trn_mem_peak();
+    c->memory = options->memory ? options->memory - c->program : 0;
+    if (options->memory && c->memory < 1) c->memory = 1;
     MPI_Comm_rank(comm, &c->rank);
     MPI_Comm_size(comm, &c->ranks);
     trn_status_t status = count(c, &loading, nfiles, files);

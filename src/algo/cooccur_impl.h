@@ -24,6 +24,8 @@ struct trn_cooccur {
     MPI_Comm comm;
     int rank, ranks;
     const trn_cooccur_options_t *options; /* valid during create */
+    int64_t program; /* bytes that the process takes beside what is allocated */
+    int64_t memory;  /* bytes that may be allocated; 0: no limit */
     trn_window_t window;
     trn_vocab_t *vocab;
     bands_t bands;

@@ -195,7 +195,7 @@ static trn_status_t begin(tally_t *t, trn_cooccur_t *counts) {
     const bands_t *bands = &counts->bands;
     const trn_cooccur_options_t *options = counts->options;
     int64_t words = counts->vocab->size;
-    int64_t ceiling = options->memory ? options->memory / 8 * 7 : INT64_MAX;
+    int64_t ceiling = counts->memory ? counts->memory / 8 * 7 : INT64_MAX;
     *t = (tally_t){.counts = counts};
     counts->first_row = bands->row[bands->owner[counts->rank]];
     counts->rows = bands->row[bands->owner[counts->rank + 1]] - counts->first_row;

@@ -57,7 +57,7 @@ typedef struct trn_swivel_memory {
 } trn_swivel_memory_t;
 
 /* Fill in what is 0: the shard size (from the store's attribute shard_size, else from the size of
- * the vocabulary) and the epochs (from the size of the vocabulary). Local. */
+ * the vocabulary), the epochs and the learning rate (from the number and size of blocks). Local. */
 void trn_swivel_defaults(trn_swivel_options_t *options, int64_t words, const trn_store_t *counts);
 
 /* Peak bytes of the busiest of `ranks` ranks. Local, no data needed. */

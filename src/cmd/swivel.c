@@ -24,7 +24,7 @@ static const trn_param_t params[] = {
      "published settings: v1 Adagrad, rate 1, confidence 0.1 + 0.25 x^0.5; v2 RMSProp, rate 0.1, "
      "confidence x^0.5"},
     {"learning-rate", 0, TRN_PARAM_REAL, NULL, 1e-9, 1e9, NULL, NULL,
-     "step size at the start; default from the variant"},
+     "step size at the start; default: v1 (S/512)^(1/3) but at most 1 for shards of S, v2 0.1"},
     {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
      "fraction of the learning rate reached at the end, linearly"},
     {"confidence-base", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL,
@@ -53,7 +53,7 @@ static trn_swivel_options_t options_of(const trn_run_t *run) {
         .epochs = trn_params_int(run->params, "epochs"),
         .shard = trn_params_int(run->params, "shard-size"),
         .optimiser = v1 ? TRN_ADAGRAD : TRN_RMSPROP,
-        .rate = real_or(run, "learning-rate", v1 ? 1.0 : 0.1),
+        .rate = real_or(run, "learning-rate", 0),
         .final_rate = trn_params_real(run->params, "final-rate"),
         .decay = 0.1,
         .accumulator = v1 ? 0.1 : 1.0,

@@ -1,0 +1,153 @@
+/* io/npy: every layout that NumPy writes gives the same numbers; everything else is refused. */
+#define _GNU_SOURCE
+#include "io/npy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char path[] = "/tmp/trn_npy_XXXXXX";
+
+enum { ROWS = 5, COLS = 3 };
+
+static void put(FILE *file, double value, int size, bool big) {
+    unsigned char bytes[8];
+    float narrow = (float)value;
+    memcpy(bytes, size == 4 ? (void *)&narrow : (void *)&value, (size_t)size);
+    for (int i = 0; i < size; i++) /* this test runs on little-endian machines, as we do */
+        fputc(bytes[big ? size - 1 - i : i], file);
+}
+
+/* A file of the given version, dictionary and element values 1, 2, ... in file order. */
+static void make(int version, const char *dictionary, int64_t count, int size, bool big) {
+    FILE *file = fopen(path, "wb");
+    size_t start = version == 1 ? 10 : 12, length = strlen(dictionary) + 1;
+    size_t padded = (start + length + 63) / 64 * 64 - start;
+    fwrite("\x93NUMPY", 1, 6, file);
+    fputc(version, file);
+    fputc(0, file);
+    for (size_t i = 0; i < start - 8; i++)
+        fputc((int)(padded >> 8 * i & 255), file);
+    fprintf(file, "%-*s\n", (int)padded - 1, dictionary);
+    for (int64_t i = 0; i < count; i++)
+        put(file, (double)(i + 1), size, big);
+    fclose(file);
+}
+
+static void check(bool fortran) {
+    trn_npy_t npy;
+    float values[ROWS * COLS];
+    assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
+    assert_int_equal(npy.rows, ROWS);
+    assert_int_equal(npy.cols, COLS);
+    for (int64_t first = 0; first < ROWS; first++) {
+        assert_int_equal(trn_npy_read(&npy, path, first, ROWS - first, values), TRN_OK);
+        for (int64_t i = first; i < ROWS; i++)
+            for (int64_t j = 0; j < COLS; j++)
+                assert_true(values[(i - first) * COLS + j] ==
+                            (float)(fortran ? j * ROWS + i + 1 : i * COLS + j + 1));
+    }
+}
+
+static void reads_all_layouts(void **state) {
+    (void)state;
+    for (int version = 1; version <= 3; version++)
+        for (int big = 0; big < 2; big++)
+            for (int size = 4; size <= 8; size += 4)
+                for (int fortran = 0; fortran < 2; fortran++) {
+                    char dictionary[128];
+                    snprintf(dictionary, sizeof dictionary,
+                             "{'descr': '%cf%d', 'fortran_order': %s, 'shape': (5, 3), }",
+                             big ? '>' : '<', size, fortran ? "True" : "False");
+                    make(version, dictionary, ROWS * COLS, size, big);
+                    check(fortran);
+                }
+}
+
+static void refused(const char *pattern) {
+    trn_npy_t npy;
+    assert_int_equal(trn_npy_open(&npy, path), TRN_INPUT);
+    if (!strstr(trn_message(), pattern) || !strstr(trn_message(), path))
+        fail_msg("'%s' does not say '%s'", trn_message(), pattern);
+}
+
+static void refuses(void **state) {
+    (void)state;
+#define DICTIONARY(descr, order, shape)                                                            \
+    "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
+    make(1, DICTIONARY("'|O'", "False", "(5, 3)"), 15, 8, false);
+    refused("descr");
+    make(1, DICTIONARY("'<i4'", "False", "(5, 3)"), 15, 4, false);
+    refused("'<i4'");
+    make(1, DICTIONARY("[('a', '<f4')]", "False", "(5, 3)"), 15, 4, false);
+    refused("descr");
+    make(1, DICTIONARY("'<f4'", "False", "(15,)"), 15, 4, false);
+    refused("two-dimensional");
+    make(1, DICTIONARY("'<f4'", "False", "(5, 3, 1)"), 15, 4, false);
+    refused("two-dimensional");
+    make(1, DICTIONARY("'<f4'", "False", "(0, 3)"), 0, 4, false);
+    refused("empty");
+    make(1, DICTIONARY("'<f4'", "False", "(99999999999, 99999999999)"), 15, 4, false);
+    refused("too large");
+    make(1, DICTIONARY("'<f4'", "Perhaps", "(5, 3)"), 15, 4, false);
+    refused("fortran_order");
+    make(1, DICTIONARY("'<f4'", "False", "(5, 3)"), 14, 4, false);
+    refused("needs 60 bytes");
+    make(1, DICTIONARY("'<f4'", "False", "(5, 3)"), 16, 4, false);
+    refused("needs 60 bytes");
+    make(4, DICTIONARY("'<f4'", "False", "(5, 3)"), 15, 4, false);
+    refused("version 4");
+    make(1, DICTIONARY("'<f4'", "False", "(5, 3)"), 15, 4, false);
+    assert_int_equal(truncate(path, 40), 0);
+    refused("header");
+    assert_int_equal(truncate(path, 5), 0);
+    refused("too short");
+    assert_int_equal(truncate(path, 0), 0);
+    refused("too short");
+    FILE *file = fopen(path, "wb");
+    fputs("this is some other kind of file", file);
+    fclose(file);
+    refused("not a .npy file");
+    unlink(path);
+    refused("cannot open");
+}
+
+static void writes_headers(void **state) {
+    (void)state;
+    char header[TRN_NPY_HEADER];
+    trn_npy_header(ROWS, COLS, header);
+    FILE *file = fopen(path, "wb");
+    fwrite(header, 1, TRN_NPY_HEADER, file);
+    for (int i = 0; i < ROWS * COLS; i++)
+        put(file, i + 1, 4, false);
+    fclose(file);
+    check(false);
+    trn_npy_header(INT64_MAX, INT64_MAX, header); /* the longest there is fits */
+    assert_int_equal(header[TRN_NPY_HEADER - 1], '\n');
+}
+
+static int create(void **state) {
+    (void)state;
+    int file = mkstemp(path);
+    return file < 0 ? -1 : close(file);
+}
+
+static int destroy(void **state) {
+    (void)state;
+    unlink(path);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_all_layouts),
+        cmocka_unit_test(writes_headers),
+        cmocka_unit_test(refuses),
+    };
+    return cmocka_run_group_tests(tests, create, destroy);
+}
