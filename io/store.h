@@ -8,8 +8,10 @@
  * before becomes NAME.prev. Reading: rank 0 reads the layout and broadcasts it; every rank reads
  * bytes at offsets and checks each block it touches.
  *
- * Blocks: about 1 MiB of whole rows, fixed by the row size, never by the number of ranks;
- * /checksum/NAME holds one XXH3-64 a block. */
+ * Blocks: about 1 MiB of whole rows, fixed by the row size, never by the number of ranks (strings:
+ * 4096 rows); /checksum/NAME holds one XXH3-64 a block, of the rows' bytes, or of the strings with
+ * their NULs. A trailer behind HDF5's end holds one of everything else. Equal content gives equal
+ * files, byte for byte. One store is used by one thread at a time. */
 #ifndef TRN_IO_STORE_H
 #define TRN_IO_STORE_H
 

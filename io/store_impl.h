@@ -3,6 +3,7 @@
  * store.c        the HDF5 file as such: layout, attributes, strings (rank 0 only)
  * store_table.c  the table of datasets and attributes, equal on all ranks
  * store_bytes.c  bytes at offsets: read, write, hash, reserve, sync
+ * store_trailer.c the checksum of what is HDF5's own
  * store_write.c  create ... write
  * store_commit.c commit
  * store_read.c   open ... close */
@@ -149,6 +150,15 @@ trn_status_t trn_bytes_sync_directory(const char *directory);
 
 /* The directory part of a path, "." if it has none; freed with trn_free. Fails with TRN_MEMORY. */
 trn_status_t trn_directory_of(const char *path, char **directory);
+
+/* store_trailer.c: rank 0 only, Local. --------------------------------------------------------- */
+
+/* Append the trailer to a file that is complete but for it. Fails with TRN_IO, TRN_MEMORY. */
+trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *table);
+
+/* Check the trailer if there is one. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. Cost: one read of
+ * what is not numbers: names, attributes, strings. */
+trn_status_t trn_trailer_check(int fd, const char *path);
 
 /* store.c: rank 0 only, Local, one file at a time. --------------------------------------------- */
 
