@@ -152,7 +152,7 @@ static void dialects(void) {
 static void text_keeps_floats(void) {
     enum { ROWS = 2500, DIM = 3 };
     static float values[ROWS * DIM], back[ROWS * DIM];
-    static char names[ROWS][8], text[ROWS * (DIM + 1) * 20];
+    static char names[ROWS][16], text[ROWS * (DIM + 1) * 20];
     static char *words[ROWS];
     uint32_t bits = 1;
     for (int i = 0; i < ROWS * DIM; i++) {
@@ -160,7 +160,7 @@ static void text_keeps_floats(void) {
             bits = bits * 1664525 + 1013904223, memcpy(&values[i], &bits, 4);
         while (!isfinite(values[i]));
         words[i / DIM] = names[i / DIM];
-        snprintf(names[i / DIM], 8, "w%d", i / DIM);
+        snprintf(names[i / DIM], sizeof names[0], "w%d", i / DIM);
     }
     values[0] = -0.0F;
     values[1] = 1e-45F;
