@@ -25,6 +25,8 @@ typedef struct trn_cooccur_options {
     const char *vocab; /* file with the vocabulary (borrowed), or NULL: the frequent words */
     int64_t min_count, vocab_size;
     int64_t memory;      /* bytes a rank may use; 0: no limit */
+    int64_t part;        /* words of the corpus that a rank holds at a time; 0: as memory allows */
+    int64_t batch;       /* words and cells moved at a time; 0: a million */
     const char *scratch; /* folder for what does not fit (borrowed) */
 } trn_cooccur_options_t;
 

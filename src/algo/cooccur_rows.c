@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* All bands of one round together have at most about so many cells in messages. */
-enum { ROUND_CELLS = 1 << 20 };
-
 /* Cells in row order that wait to be added. */
 typedef struct feed {
     const trn_cell_t *at, *end;
@@ -40,25 +37,26 @@ static int64_t reach(const trn_cooccur_t *counts, int64_t word) {
     return neighbours * counts->vocab->counts[word] + 1;
 }
 
-trn_status_t trn_cooccur_cut(trn_cooccur_t *counts) {
+trn_status_t trn_cooccur_cut(trn_cooccur_t *counts, int64_t parts) {
     int64_t words = counts->vocab->size, ranks = counts->ranks, total = 0, before = 0, cells = 0;
     bands_t *bands = &counts->bands;
     TRN_TRY(trn_alloc(&bands->row, words + 1, sizeof *bands->row, "bands of rows"));
     TRN_TRY(trn_alloc(&bands->owner, ranks + 1, sizeof *bands->owner, "bands of rows"));
     for (int64_t word = 0; word < words; word++)
         total += least(words, reach(counts, word));
-    int64_t owner = -1, most = ROUND_CELLS / ranks;
+    /* All bands of a round together have about a batch of cells in messages. */
+    int64_t owner = -1, most = counts->batch / ranks;
     for (int64_t word = 0; word < words; word++) {
         int64_t belongs = trn_part_of(total, ranks, before);
-        int64_t parts = least(words * ranks, reach(counts, word) + ranks); /* of all ranks */
+        int64_t more = least(words * parts, reach(counts, word) + parts);
         bool next = belongs > owner;
         while (owner < belongs)
             bands->owner[++owner] = bands->count;
-        if (next || cells + parts > most) {
+        if (next || cells + more > most) {
             bands->row[bands->count++] = word;
             cells = 0;
         }
-        cells += parts;
+        cells += more;
         before += least(words, reach(counts, word));
     }
     while (owner < ranks)

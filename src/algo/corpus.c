@@ -5,6 +5,7 @@
 #include "io/text.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
+#include "mpi/exchange.h"
 #include "mpi/watch.h"
 
 #include <stdlib.h>
@@ -215,6 +216,7 @@ trn_status_t trn_corpus_read(MPI_Comm comm, int nfiles, char *const *files,
     if (status == TRN_OK) {
         status = read_share(comm, &reader, nfiles, known, options, words);
         if (reader.tokens) *lines = trn_tokens_lines(reader.tokens);
+        trn_wait_all(comm); /* one compressed file keeps one rank busy */
         status = trn_agree(comm, status);
     }
     trn_tokens_destroy(&reader.tokens);

@@ -250,20 +250,3 @@ trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,
     trn_swivel_state_destroy(&trainer.state);
     return status;
 }
-
-trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
-                                      const trn_swivel_options_t *options, int64_t ranks,
-                                      int threads) {
-    int64_t k = (words + options->shard - 1) / options->shard, shard = (words + k - 1) / k;
-    int64_t own = (k + ranks - 1) / ranks, width = 2 * shard * options->dim * 4;
-    trn_swivel_memory_t m = {
-        .vectors = own * width + (own + 1) * width + (own + k) * shard * 4,
-        .cells = nonzeros / k * own * (int64_t)sizeof(trn_swivel_cell_t) + own * k * 8,
-        .loading = words * 8 + k * k * 8 + own * k * 8 + (1 << 19) * (4 + 8 + 12 + 15),
-        .scratch = threads * trn_swivel_scratch(shard, options->dim) * 4,
-        .vocabulary = 0,
-        .base = 60 << 20,
-    };
-    m.total = m.vectors + m.cells + m.loading + m.scratch + m.vocabulary + m.base;
-    return m;
-}
