@@ -47,7 +47,7 @@ step() { # say and do
 
 step sh cluster/install-deps.sh
 step cmake --preset release
-step cmake --build build/release -j "$(nproc)"
+step cmake --build build/release --target trunnion -j "$(nproc)"
 
 out=build/quickstart
 mkdir -p $out
