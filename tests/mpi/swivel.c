@@ -147,13 +147,12 @@ static void same_bits(void) {
     static const int64_t shards[] = {WORDS, 50, 13, 4, 1};
     name_files();
     CHECK_OK(write_counts(comm, 0));
-    for (int optimiser = TRN_ADAGRAD; optimiser <= TRN_RMSPROP; optimiser++)
-        for (int s = 0; s < 5; s++) {
-            trn_swivel_options_t o = options(shards[s], (trn_optimiser_t)optimiser);
-            train_and_compare(0, &o, 1, wanted);
-            train_and_compare(1, &o, 3, wanted);
-            if (ranks > 1) train_and_compare(ranks, &o, 1 + s % 2, wanted);
-        }
+    for (int s = 0; s < 5; s++) {
+        trn_swivel_options_t o = options(shards[s], s == 2 ? TRN_RMSPROP : TRN_ADAGRAD);
+        train_and_compare(0, &o, 1, wanted);
+        train_and_compare(1, &o, 3, wanted);
+        if (ranks > 1) train_and_compare(ranks, &o, 1 + s % 2, wanted);
+    }
     remove_files();
 }
 
