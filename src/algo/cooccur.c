@@ -156,7 +156,12 @@ static trn_status_t count(trn_cooccur_t *counts, loading_t *loading, int nfiles,
 trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfiles,
                                 char *const *files, const trn_cooccur_options_t *options) {
     loading_t loading = {0};
-    TRN_AGREE(comm, trn_alloc_zero(counts, 1, sizeof **counts, "co-occurrence counts"));
+    trn_status_t status = trn_alloc_zero(counts, 1, sizeof **counts, "co-occurrence counts");
+    status = trn_agree(comm, status);
+    if (status != TRN_OK) {
+        trn_free(counts);
+        return status;
+    }
     trn_cooccur_t *c = *counts;
     c->comm = comm;
     c->options = options;
@@ -166,7 +171,7 @@ trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfile
     if (options->memory && c->memory < 1) c->memory = 1;
     MPI_Comm_rank(comm, &c->rank);
     MPI_Comm_size(comm, &c->ranks);
-    trn_status_t status = count(c, &loading, nfiles, files);
+    status = count(c, &loading, nfiles, files);
     end(&loading);
     c->options = NULL;
     if (status != TRN_OK) trn_cooccur_destroy(counts);

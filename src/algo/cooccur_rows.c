@@ -185,7 +185,7 @@ static trn_status_t tally_round(tally_t *t, int64_t round) {
     trn_watch_tick();
     trn_log(TRN_LOG_PROGRESS, "cooccur", "counting: round %lld of %lld, %.1f M nonzeros",
             (long long)round + 1, (long long)counts->bands.rounds, 1e-6 * (double)counts->nonzeros);
-    return status; /* the next round agrees on it */
+    return trn_agree(counts->comm, status);
 }
 
 /* Everything that can be allocated before the first round. */
@@ -222,11 +222,8 @@ static void end(tally_t *t) {
 trn_status_t trn_cooccur_rows(trn_cooccur_t *counts) {
     tally_t tally;
     trn_status_t status = trn_agree(counts->comm, begin(&tally, counts));
-    if (status == TRN_OK) {
-        for (int64_t round = 0; round < counts->bands.rounds && status == TRN_OK; round++)
-            status = tally_round(&tally, round);
-        status = trn_agree(counts->comm, status);
-    }
+    for (int64_t round = 0; round < counts->bands.rounds && status == TRN_OK; round++)
+        status = tally_round(&tally, round);
     if (status == TRN_OK) /* the vocabulary has less than 2^31 words */
         MPI_Allreduce(MPI_IN_PLACE, counts->col_sums, (int)counts->vocab->size, MPI_INT64_T,
                       MPI_SUM, counts->comm);

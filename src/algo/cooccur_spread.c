@@ -122,13 +122,13 @@ static trn_status_t store_pieces(spread_t *s) {
 static trn_status_t spread_round(spread_t *s, bool *more) {
     MPI_Comm comm = s->counts->comm;
     TRN_AGREE(comm, refill(s));
-    int64_t before = 0, total = 0, left = trn_spool_left(s->stream);
+    int64_t before = 0, total = 0;
     MPI_Allgather(&s->ready, 1, MPI_INT64_T, s->all_ready, 1, MPI_INT64_T, comm);
     for (int r = 0; r < s->counts->ranks; r++) {
         before += r < s->counts->rank ? s->all_ready[r] : 0;
         total += s->all_ready[r];
     }
-    *more = trn_any(comm, s->ready > 0 || left > 0);
+    *more = trn_any(comm, s->used > s->done || trn_spool_left(s->stream) > 0);
     if (!*more) return TRN_OK;
     pack(s, before, total);
     TRN_TRY(trn_exchange(comm, s->send, s->send_bytes, &s->parcels));

@@ -118,21 +118,19 @@ static trn_status_t run(trn_run_t *run) {
     trn_cooccur_options_t options = options_of(run);
     trn_store_t *store = NULL;
     char *folder = NULL;
-    trn_status_t status;
     if (!output) return trn_fail(TRN_USAGE, "output: not given; add -o FILE.h5");
-    TRN_AGREE(run->comm, scratch_folder(output, &folder, &options.scratch));
-    if (trn_params_bool(run->params, "dry-run")) {
-        status = run->rank == 0 ? predict(run, &options) : TRN_OK;
-        trn_free(&folder);
-        return trn_agree(run->comm, status);
-    }
-    json_t *params_json = trn_params_json(run->params);
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_status_t status = scratch_folder(output, &folder, &options.scratch);
+    if (dry && status == TRN_OK && run->rank == 0) status = predict(run, &options);
+    status = trn_agree(run->comm, status);
+    json_t *given = trn_params_json(run->params);
     /* Before the work, so that a folder that cannot be written is told at once. */
-    status =
-        trn_store_create(&store, run->comm, output, "cooccurrence", run->command, params_json, 0);
-    if (status == TRN_OK) status = count_and_save(run, &options, &store);
+    if (!dry && status == TRN_OK)
+        status =
+            trn_store_create(&store, run->comm, output, "cooccurrence", run->command, given, 0);
+    if (!dry && status == TRN_OK) status = count_and_save(run, &options, &store);
     trn_store_abandon(&store);
-    json_decref(params_json);
+    json_decref(given);
     trn_free(&folder);
     return status;
 }
