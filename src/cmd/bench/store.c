@@ -78,7 +78,6 @@ static trn_status_t bare(files_t *files, bool writing) {
     int fd = -1;
     int flags = writing ? O_RDWR | O_CREAT : O_RDONLY;
     trn_status_t status = TRN_OK;
-    if (files->rank == 0 && writing) (void)unlink(files->bare); /* both start from no file */
     if (files->rank == 0) fd = open(files->bare, flags, 0666);
     MPI_Barrier(files->comm);
     if (files->rank > 0) fd = open(files->bare, flags & ~O_CREAT);
@@ -96,7 +95,9 @@ static trn_status_t bare(files_t *files, bool writing) {
 
 /* Seconds of one run, as long as the slowest rank takes. */
 static trn_status_t once(files_t *files, bool of_store, bool writing, double *seconds) {
-    sync(); /* nothing of the run before is left for this one to wait for */
+    /* Both write a new file, and nothing of the run before is left for this one to wait for. */
+    if (writing && files->rank == 0) (void)unlink(of_store ? files->store : files->bare);
+    sync();
     MPI_Barrier(files->comm);
     double start = trn_seconds();
     trn_status_t status = !of_store ? bare(files, writing)
