@@ -29,7 +29,7 @@ trn_status_t trn_exchange(MPI_Comm comm, const void *send, const int64_t *send_b
  * millisecond. */
 void trn_wait_all(MPI_Comm comm);
 
-/* Every rank gets everybody's `bytes` bytes of `send`; otherwise as trn_exchange. */
+/* Every rank gets everybody's `bytes` bytes of `send`; otherwise as trn_exchange. Collective. */
 trn_status_t trn_gather_all(MPI_Comm comm, const void *send, int64_t bytes, trn_parcels_t *parcels);
 
 #endif
