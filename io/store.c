@@ -18,17 +18,25 @@ enum {
 
 static const char checksum_group[] = "/checksum";
 
-/* HDF5's innermost reason, such as "truncated file". */
-static herr_t first_reason(unsigned n, const H5E_error2_t *error, void *reason) {
-    if (n == 0) snprintf(reason, 128, "%s", error->desc ? error->desc : "no reason given");
+/* HDF5's innermost reason of the first call that failed since the file was opened, such as
+ * "truncated file"; later calls, which fail for it or succeed, clear HDF5's own record. */
+static char reason[128];
+
+static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *unused) {
+    (void)unused;
+    if (n == 0 && error->desc) snprintf(reason, sizeof reason, "%s", error->desc);
+    return 0;
+}
+
+static herr_t on_error(hid_t stack, void *unused) {
+    if (!reason[0]) H5Ewalk2(stack, H5E_WALK_UPWARD, take_innermost, unused);
     return 0;
 }
 
 static trn_status_t hdf_fail(trn_status_t status, const char *path, const char *what,
                              const char *advice) {
-    char reason[128] = "no reason given";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_reason, reason);
-    return trn_fail(status, "%s: %s (HDF5: %s); %s", path, what, reason, advice);
+    return trn_fail(status, "%s: %s (HDF5: %s); %s", path, what,
+                    reason[0] ? reason : "no reason given", advice);
 }
 
 static trn_status_t lay_out_fail(const char *path) {
@@ -39,7 +47,8 @@ static trn_status_t lay_out_fail(const char *path) {
  * datasets begin on pages. No file locks: a file is private until its rename, and constant after;
  * many parallel file systems have no locks. */
 static hid_t file_access(void) {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    reason[0] = '\0';
+    H5Eset_auto2(H5E_DEFAULT, on_error, NULL);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V110);
     H5Pset_alignment(access, PAGE, PAGE);
@@ -48,6 +57,13 @@ static hid_t file_access(void) {
     H5Pset_file_locking(access, 0, 1);
 #endif
     return access;
+}
+
+/* The other end of file_access. Without our handler HDF5 is silent at exit too; otherwise it prints
+ * an alarm there when damaged metadata have made it leak. */
+static void file_done(hid_t access) {
+    H5Pclose(access);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
 /* Laying out ----------------------------------------------------------------------------------- */
@@ -213,7 +229,7 @@ trn_status_t trn_hdf_lay_out(const char *path, trn_table_t *table, const trn_ban
     if (status == TRN_OK && !put_attributes(file, table)) status = lay_out_fail(path);
     if (H5Fclose(file) < 0 && status == TRN_OK) status = lay_out_fail(path);
     H5Pclose(plain);
-    H5Pclose(access);
+    file_done(access);
     return status;
 }
 
@@ -224,7 +240,7 @@ trn_status_t trn_hdf_seal(const char *path) {
     bool fine = H5Awrite(complete, H5T_NATIVE_INT64, &(int64_t){1}) >= 0;
     H5Aclose(complete);
     fine = H5Fclose(file) >= 0 && fine;
-    H5Pclose(access);
+    file_done(access);
     return fine ? TRN_OK
                 : hdf_fail(TRN_IO, path, "cannot mark the file complete", "check the disk");
 }
@@ -288,8 +304,11 @@ static trn_status_t describe(hid_t dataset, trn_entry_t *entry, char flaw[FLAW_B
 static trn_status_t find_sums(hid_t file, const char *name, trn_entry_t *entry) {
     char sums_name[NAME_BYTES], flaw[FLAW_BYTES] = "";
     if (snprintf(sums_name, sizeof sums_name, "%s%s", checksum_group, name) >= NAME_BYTES)
-        return TRN_OK; /* longer than we ever write */
-    if (H5Lexists(file, sums_name, H5P_DEFAULT) <= 0) return TRN_OK;
+        return TRN_OK;                                  /* longer than we ever write */
+    if (H5Lexists(file, sums_name, H5P_DEFAULT) <= 0) { /* it or a group above it is absent */
+        reason[0] = '\0';
+        return TRN_OK;
+    }
     trn_entry_t sums = {0};
     hid_t dataset = H5Dopen2(file, sums_name, H5P_DEFAULT);
     bool fits = dataset >= 0 && describe(dataset, &sums, flaw) == TRN_OK && !*flaw &&
@@ -383,7 +402,7 @@ trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table) {
                 ? trn_fail(visit.status, "%s:%s: %s", path, visit.object, trn_message())
                 : hdf_fail(TRN_INPUT, path, "the list of datasets is damaged", "use another copy");
     H5Fclose(file);
-    H5Pclose(access);
+    file_done(access);
     return status;
 }
 
@@ -430,7 +449,7 @@ trn_status_t trn_hdf_read_strings(const char *path, const char *name, int64_t ro
     H5Sclose(space);
     H5Dclose(dataset);
     H5Fclose(file);
-    H5Pclose(access);
+    file_done(access);
     if (status != TRN_OK) trn_free(text);
     return status;
 }

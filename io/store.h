@@ -8,8 +8,10 @@
  * before becomes NAME.prev. Reading: rank 0 reads the layout and broadcasts it; every rank reads
  * bytes at offsets and checks each block it touches.
  *
- * Blocks: about 1 MiB of whole rows, fixed by the row size, never by the number of ranks;
- * /checksum/NAME holds one XXH3-64 a block. */
+ * Blocks: about 1 MiB of whole rows, fixed by the row size, never by the number of ranks (strings:
+ * 4096 rows); /checksum/NAME holds one XXH3-64 a block, of the rows' bytes, or of the strings with
+ * their NULs. A trailer behind HDF5's end holds one of everything else. Equal content gives equal
+ * files, byte for byte. One store is used by one thread at a time. */
 #ifndef TRN_IO_STORE_H
 #define TRN_IO_STORE_H
 
@@ -41,6 +43,11 @@ const char *trn_dtype_name(trn_dtype_t type);
 
 /* An open store, for writing or for reading. Opaque. */
 typedef struct trn_store trn_store_t;
+
+/* Whether a store could be written to `path`: its directory exists and takes files, and nothing but
+ * a regular file has the name. trn_store_create asks the same; ask earlier when there is much work
+ * before it. Collective, equal arguments. Fails (agreed) with TRN_IO, TRN_MEMORY. */
+trn_status_t trn_store_place(MPI_Comm comm, const char *path);
 
 /* Begin to write `path` with root attributes trunnion_format, kind, created_by, params (JSON, may
  * be NULL) and seed. Only declarations follow until trn_store_begin. Checks here: the directory

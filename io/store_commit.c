@@ -58,7 +58,8 @@ static trn_status_t plan_make(plan_t *plan, const trn_store_t *store) {
 /* Verify --------------------------------------------------------------------------------------- */
 
 /* Read back what this rank wrote of one dataset, piece by piece. */
-static trn_status_t verify_band(const trn_store_t *store, int64_t index, char *block) {
+static trn_status_t verify_band(const trn_store_t *store, int64_t index, trn_window_t *window,
+                                char *block) {
     const trn_entry_t *entry = &store->table.entries[index];
     const trn_band_t *band = &store->bands[index];
     int64_t piece = 0;
@@ -66,22 +67,25 @@ static trn_status_t verify_band(const trn_store_t *store, int64_t index, char *b
         end = (row / entry->block_rows + 1) * entry->block_rows;
         if (end > band->next) end = band->next;
         uint64_t sum;
-        TRN_TRY(trn_bytes_hash(store->fd, store->temporary, entry->offset + row * entry->row_bytes,
-                               (end - row) * entry->row_bytes, block, false, &sum));
+        TRN_TRY(trn_window_hash(window, entry->offset + row * entry->row_bytes,
+                                (end - row) * entry->row_bytes, block, &sum));
         if (sum != band->sums[piece])
             return trn_fail(TRN_IO,
-                            "%s:%s: rows %lld to %lld read back other than they were "
-                            "written; the disk or the memory is bad",
+                            "%s:%s: rows %lld to %lld read back other than they were written; the "
+                            "disk or the memory is bad",
                             store->temporary, trn_table_text(&store->table, entry->name),
-                            (long long)row, (long long)end);
+                            (long long)row, (long long)end - 1);
     }
     return TRN_OK;
 }
 
 static trn_status_t verify(const trn_store_t *store, char *block) {
-    for (int64_t i = 0; i < store->table.nentries; i++)
-        TRN_TRY(verify_band(store, i, block));
-    return TRN_OK;
+    trn_window_t window = {.fd = store->fd, .path = store->temporary};
+    trn_status_t status = TRN_OK;
+    for (int64_t i = 0; i < store->table.nentries && status == TRN_OK; i++)
+        status = verify_band(store, i, &window, block);
+    trn_window_close(&window);
+    return status;
 }
 
 /* Borders -------------------------------------------------------------------------------------- */
@@ -187,6 +191,7 @@ static trn_status_t keep_former(const trn_store_t *store, const plan_t *plan) {
 /* Rank 0, after all data are on disk. */
 static trn_status_t seal(trn_store_t *store, const plan_t *plan, bool keep) {
     TRN_TRY(trn_hdf_seal(store->temporary));
+    TRN_TRY(trn_trailer_write(store->fd, store->temporary, &store->table));
     if (store->sync) TRN_TRY(trn_bytes_sync(store->fd, store->temporary));
     if (keep) TRN_TRY(keep_former(store, plan));
     if (rename(store->temporary, store->path) != 0)

@@ -3,6 +3,7 @@
  * store.c        the HDF5 file as such: layout, attributes, strings (rank 0 only)
  * store_table.c  the table of datasets and attributes, equal on all ranks
  * store_bytes.c  bytes at offsets: read, write, hash, reserve, sync
+ * store_trailer.c the checksum of what is HDF5's own
  * store_write.c  create ... write
  * store_commit.c commit
  * store_read.c   open ... close */
@@ -13,6 +14,9 @@
 
 #define XXH_STATIC_LINKING_ONLY /* the state lies inside our structures */
 #include <xxhash.h>
+#ifdef TRN_XXH_DISPATCH
+#include <xxh_x86dispatch.h> /* redirects XXH3_... to the best the processor has; same values */
+#endif
 
 enum {
     TRN_BLOCK_BYTES = 1 << 20, /* a checksummed block holds at most so much, but at least a row */
@@ -126,11 +130,26 @@ trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const voi
                              int64_t bytes);
 trn_status_t trn_bytes_read(int fd, const char *path, int64_t offset, void *data, int64_t bytes);
 
-/* XXH3-64 of `bytes` at `offset`, read in steps of a block so that each is hashed while in cache.
- * `keep`: data[bytes] receives them all; else `data` is room for one block that is used over and
- * over. */
+/* Read `bytes` at `offset` in steps small enough to be hashed while in cache; *sum is their
+ * XXH3-64. `keep`: data[bytes] receives them all; else `data` has room for one block and is used
+ * over and over. */
 trn_status_t trn_bytes_hash(int fd, const char *path, int64_t offset, int64_t bytes, char *data,
                             bool keep, uint64_t *sum);
+
+/* A window on a file through which bytes are hashed in place, which spares the copy of a read. */
+typedef struct trn_window {
+    int fd;
+    const char *path;
+    char *map; /* NULL: none now */
+    int64_t offset, bytes;
+    bool refused; /* this file system does not map files */
+} trn_window_t;
+
+/* *sum = XXH3-64 of `bytes` at `offset`, by the window, moved there when needed, or by
+ * trn_bytes_hash through block[TRN_BLOCK_BYTES]. Fails with TRN_IO, TRN_INPUT. */
+trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes, char *block,
+                             uint64_t *sum);
+void trn_window_close(trn_window_t *window);
 
 /* Ask the kernel to start writing dirty bytes to disk; a hint that cannot fail. */
 void trn_bytes_start_writeback(int fd, int64_t offset, int64_t bytes);
@@ -149,6 +168,15 @@ trn_status_t trn_bytes_sync_directory(const char *directory);
 
 /* The directory part of a path, "." if it has none; freed with trn_free. Fails with TRN_MEMORY. */
 trn_status_t trn_directory_of(const char *path, char **directory);
+
+/* store_trailer.c: rank 0 only, Local. --------------------------------------------------------- */
+
+/* Append the trailer to a file that is complete but for it. Fails with TRN_IO, TRN_MEMORY. */
+trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *table);
+
+/* Check the trailer if there is one. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. Cost: one read of
+ * what is not numbers: names, attributes, strings. */
+trn_status_t trn_trailer_check(int fd, const char *path);
 
 /* store.c: rank 0 only, Local, one file at a time. --------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Open ----------------------------------------------------------------------------------------- */
@@ -26,7 +27,10 @@ trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path)
 }
 
 static trn_status_t open_file(trn_store_t *store) {
+    struct stat info;
     store->fd = open(store->path, O_RDONLY | O_CLOEXEC);
+    if (store->fd >= 0 && fstat(store->fd, &info) == 0 && !S_ISREG(info.st_mode))
+        return trn_fail(TRN_INPUT, "%s: is no regular file; give another file", store->path);
     if (store->fd >= 0) return TRN_OK;
     if (errno == ENOENT && store->rank > 0)
         return trn_fail(TRN_INPUT,
@@ -82,6 +86,7 @@ static trn_status_t check_extent(const trn_store_t *store) {
 
 static trn_status_t read_table(trn_store_t *store) {
     TRN_TRY(open_file(store));
+    TRN_TRY(trn_trailer_check(store->fd, store->path));
     TRN_TRY(trn_hdf_read_table(store->path, &store->table));
     return check_extent(store);
 }

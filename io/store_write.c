@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    WRITEBACK_BYTES = 8 << 20,      /* the disk is set to work each time so much is written */
+    SPAN_BLOCKS = 8,                /* hashed, then written together */
     LONGEST_NAME = 400,             /* of a dataset */
     METADATA_BYTES = 64 << 10,      /* upper bound of what HDF5 needs for a file ... */
     METADATA_BYTES_EACH = 12 << 10, /* ... and for a dataset, its checksums and alignment */
@@ -77,6 +77,12 @@ static trn_status_t declare_root(trn_table_t *table, const char *kind, const cha
     if (status == TRN_OK) status = declare_int(table, "/", "complete", TRN_ATTRIBUTE_INT, 0);
     free(json);
     return status;
+}
+
+trn_status_t trn_store_place(MPI_Comm comm, const char *path) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return trn_agree(comm, rank == 0 ? check_place(path) : TRN_OK);
 }
 
 static trn_status_t prepare(trn_store_t *store, uint64_t draw) {
@@ -247,18 +253,22 @@ static trn_status_t extend_band(trn_band_t *band, const trn_entry_t *entry, int6
     return trn_grow(&band->sums, &band->capacity, pieces, sizeof *band->sums, "checksums");
 }
 
-/* Hash and write what rows [row, end) have of one block; `data` is in cache for the second. */
-static trn_status_t write_piece(trn_store_t *store, trn_band_t *band, const trn_entry_t *entry,
-                                int64_t row, int64_t end, const char *data) {
-    int64_t bytes = (end - row) * entry->row_bytes;
-    int64_t piece = row / entry->block_rows - band->first / entry->block_rows;
-    if (piece == 0 && band->head)
-        memcpy(band->head + (row - band->first) * entry->row_bytes, data, (size_t)bytes);
-    XXH3_64bits_update(&band->state, data, (size_t)bytes);
-    band->sums[piece] = XXH3_64bits_digest(&band->state);
-    if (end == block_end(entry, row)) XXH3_64bits_reset(&band->state);
-    return trn_bytes_write(store->fd, store->temporary, entry->offset + row * entry->row_bytes,
-                           data, bytes);
+/* Hash rows [first, end) piece by piece. */
+static void hash_rows(trn_band_t *band, const trn_entry_t *entry, int64_t first, int64_t end,
+                      const char *data) {
+    for (int64_t row = first, next; row < end; row = next) {
+        next = block_end(entry, row);
+        bool whole = next <= end;
+        if (!whole) next = end;
+        int64_t piece = row / entry->block_rows - band->first / entry->block_rows;
+        size_t bytes = (size_t)((next - row) * entry->row_bytes);
+        if (piece == 0 && band->head)
+            memcpy(band->head + (row - band->first) * entry->row_bytes, data, bytes);
+        XXH3_64bits_update(&band->state, data, bytes);
+        band->sums[piece] = XXH3_64bits_digest(&band->state);
+        if (whole) XXH3_64bits_reset(&band->state);
+        data += bytes;
+    }
 }
 
 trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first, int64_t rows,
@@ -275,18 +285,16 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
                         name, (long long)first, (long long)band->next);
     TRN_TRY(extend_band(band, entry, first, rows));
     const char *at = data;
-    int64_t started = first; /* rows before it have been handed to the disk */
+    int64_t step = SPAN_BLOCKS * entry->block_rows;
     for (int64_t row = first, end; row < first + rows; row = end) {
-        end = block_end(entry, row);
+        end = (row / step + 1) * step; /* long writes are cheaper, but the hashed is yet in cache */
         if (end > first + rows) end = first + rows;
-        TRN_TRY(write_piece(store, band, entry, row, end, at));
-        at += (end - row) * entry->row_bytes;
-        if (store->sync &&
-            ((end - started) * entry->row_bytes >= WRITEBACK_BYTES || end == first + rows)) {
-            trn_bytes_start_writeback(store->fd, entry->offset + started * entry->row_bytes,
-                                      (end - started) * entry->row_bytes);
-            started = end;
-        }
+        int64_t offset = entry->offset + row * entry->row_bytes;
+        int64_t bytes = (end - row) * entry->row_bytes;
+        hash_rows(band, entry, row, end, at);
+        TRN_TRY(trn_bytes_write(store->fd, store->temporary, offset, at, bytes));
+        if (store->sync) trn_bytes_start_writeback(store->fd, offset, bytes);
+        at += bytes;
     }
     band->next = first + rows;
     return TRN_OK;

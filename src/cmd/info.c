@@ -1,0 +1,161 @@
+/* info.c: the verb `info`: what a file holds, and whether it is sound. */
+#include "base/mem.h"
+#include "cmd/command.h"
+#include "io/npy.h"
+#include "io/store.h"
+#include "io/text.h"
+#include "io/vectors.h"
+#include "mpi/agree.h"
+
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"verify", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
+     "read everything and check it; --no-verify looks at the description only"},
+    {0}};
+
+static const char *type_name(trn_dtype_t type) {
+    static const char *const names[] = {"f32", "f64", "i32", "i64", "u16", "u64"};
+    return type <= TRN_U64 ? names[type] : "string";
+}
+
+static void add_datasets(const trn_store_t *store, json_t *into) {
+    json_t *datasets = json_array();
+    const char *const *names;
+    int count = trn_store_names(store, &names);
+    for (int i = 0; i < count; i++) {
+        trn_dtype_t type;
+        int64_t rows, cols;
+        trn_store_has(store, names[i], &type, &rows, &cols);
+        json_array_append_new(datasets, json_pack("{s:s, s:s, s:I, s:I}", "dataset", names[i],
+                                                  "type", type_name(type), "rows", (json_int_t)rows,
+                                                  "cols", (json_int_t)cols));
+    }
+    json_object_set_new(into, "datasets", datasets);
+}
+
+static void add_text(const trn_store_t *store, const char *name, json_t *into) {
+    const char *text;
+    if (trn_store_get_text(store, "/", name, &text) == TRN_OK)
+        json_object_set_new(into, name, json_string(text));
+}
+
+/* Collective. */
+static trn_status_t describe_store(trn_run_t *run, const char *path, json_t *into) {
+    trn_store_t *store;
+    const char *text;
+    int64_t number;
+    TRN_TRY(trn_store_open(&store, run->comm, path, NULL));
+    json_object_set_new(into, "format", json_string("HDF5"));
+    add_text(store, "kind", into);
+    add_text(store, "created_by", into);
+    add_text(store, "settings", into);
+    static const char *const numbers[] = {"trunnion_format", "seed", "epoch", "round"};
+    for (int i = 0; i < 4; i++)
+        if (trn_store_get_int(store, "/", numbers[i], &number) == TRN_OK)
+            json_object_set_new(into, numbers[i], json_integer(number));
+    if (trn_store_get_text(store, "/", "params", &text) == TRN_OK)
+        json_object_set_new(into, "params", json_loads(text, 0, NULL));
+    add_datasets(store, into);
+    trn_status_t status = TRN_OK;
+    if (trn_params_bool(run->params, "verify")) {
+        status = trn_store_verify(store);
+        json_object_set_new(into, "checksums", json_string("ok"));
+    }
+    trn_store_close(&store);
+    return status;
+}
+
+static void add_shape(json_t *into, const char *format, int64_t rows, int64_t cols) {
+    json_object_set_new(into, "format", json_string(format));
+    json_object_set_new(into, "rows", json_integer(rows));
+    json_object_set_new(into, "cols", json_integer(cols));
+}
+
+/* Local. */
+static trn_status_t describe_npy(const char *path, json_t *into) {
+    trn_npy_t npy;
+    TRN_TRY(trn_npy_open(&npy, path));
+    add_shape(into, "npy", npy.rows, npy.cols);
+    json_object_set_new(into, "element_bytes", json_integer(npy.size));
+    json_object_set_new(into, "order", json_string(npy.fortran ? "columns" : "rows"));
+    return TRN_OK;
+}
+
+/* Read vectors [0, limit) in blocks, to see that they are sound. Local. */
+static trn_status_t check_vectors(const trn_vectors_t *vectors, int64_t limit) {
+    float *values;
+    int64_t rows = trn_vectors_rows(vectors);
+    TRN_TRY(trn_alloc(&values, TRN_VECTORS_BLOCK * trn_vectors_dim(vectors), sizeof *values,
+                      "a block of vectors"));
+    trn_status_t status = TRN_OK;
+    for (int64_t first = 0; first < rows && first < limit && status == TRN_OK;
+         first += TRN_VECTORS_BLOCK) {
+        int64_t count = rows - first < TRN_VECTORS_BLOCK ? rows - first : TRN_VECTORS_BLOCK;
+        status = trn_vectors_read(vectors, first, count, values);
+    }
+    trn_free(&values);
+    return status;
+}
+
+/* Vectors; text that is none is a corpus, as far as anybody can tell. Collective. */
+static trn_status_t describe_vectors(trn_run_t *run, const char *path, trn_format_t format,
+                                     json_t *into) {
+    trn_vectors_t *vectors = NULL;
+    char **words = NULL;
+    trn_status_t status = trn_vectors_open(&vectors, run->comm, path, format, &words);
+    bool verify = trn_params_bool(run->params, "verify");
+    if (status == TRN_OK)
+        status = trn_agree(run->comm, check_vectors(vectors, verify ? INT64_MAX : 1));
+    if (status == TRN_OK)
+        add_shape(into,
+                  format == TRN_FORMAT_GLOVE    ? "GloVe text"
+                  : format == TRN_FORMAT_BINARY ? "word2vec binary"
+                                                : "word2vec text",
+                  trn_vectors_rows(vectors), trn_vectors_dim(vectors));
+    trn_vectors_close(&vectors);
+    trn_free(&words);
+    if (status == TRN_INPUT && format == TRN_FORMAT_GLOVE) {
+        json_object_set_new(into, "format", json_string("text"));
+        return TRN_OK;
+    }
+    return status;
+}
+
+/* Collective. */
+static trn_status_t describe(trn_run_t *run, const char *path, json_t *into) {
+    int64_t bytes = 0;
+    bool compressed = false;
+    trn_format_t format = TRN_FORMAT_AUTO;
+    trn_status_t status = trn_text_probe(path, &bytes, &compressed);
+    if (status == TRN_OK) status = trn_format_of_file(&format, path);
+    TRN_AGREE(run->comm, status);
+    json_object_set_new(into, "bytes", json_integer(bytes));
+    if (compressed) json_object_set_new(into, "compressed", json_true());
+    if (format == TRN_FORMAT_H5) return describe_store(run, path, into);
+    if (format == TRN_FORMAT_NPY) return trn_agree(run->comm, describe_npy(path, into));
+    return describe_vectors(run, path, format, into);
+}
+
+static trn_status_t run(trn_run_t *run) {
+    for (int i = 0; i < run->nfiles; i++) {
+        json_t *into = json_object();
+        json_object_set_new(run->result, run->files[i], into);
+        TRN_TRY(describe(run, run->files[i], into));
+    }
+    return TRN_OK;
+}
+
+const trn_command_t trn_command_info = {
+    .name = "info",
+    .summary = "tell what files hold and verify them",
+    .files = "FILE...",
+    .description = "Describes HDF5 stores (kind, parameters, datasets), .npy arrays, word2vec and "
+                   "GloVe vectors and texts, and reads them through: every block of a store "
+                   "against its checksum, every number of a text. Damage is exit code 3, with the "
+                   "dataset and rows or the line.",
+    .min_files = 1,
+    .max_files = 1 << 20,
+    .params = params,
+    .run = run,
+};
