@@ -8,7 +8,7 @@ set -eu
 cd_from=$(pwd)
 cd "$(dirname "$0")/.."
 
-corpus="" eval="../shared/data/words/eval" ranks=2
+corpus="" eval="" ranks=2
 while [ $# -gt 0 ]; do
     case $1 in
     --corpus | --eval | --ranks)
@@ -29,6 +29,17 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+if [ -z "$eval" ] && [ -d ../shared/data/words/eval ]; then
+    eval=../shared/data/words/eval
+elif [ -n "$eval" ] && [ ! -d "$eval" ]; then
+    echo "quickstart.sh: --eval $eval: no such directory" >&2
+    exit 2
+fi
+if [ -n "$corpus" ] && [ ! -r "$corpus" ]; then
+    echo "quickstart.sh: --corpus $corpus: cannot be read" >&2
+    exit 2
+fi
+
 step() { # say and do
     printf '\n$ %s\n' "$*"
     "$@"
@@ -36,11 +47,13 @@ step() { # say and do
 
 step sh cluster/install-deps.sh
 step cmake --preset release
-step cmake --build build/release -j "$(nproc)"
+step cmake --build build/release --target trunnion -j "$(nproc)"
 
 out=build/quickstart
 mkdir -p $out
+own_text=yes
 if [ -z "$corpus" ]; then
+    own_text=no
     corpus=$out/dictionaries.txt
     if [ ! -s $corpus ]; then
         printf '\n$ sh cluster/dictionary-text.sh %s >%s\n' $out/packages $corpus
@@ -62,18 +75,27 @@ mpi() {
 mpi cooccur "$corpus" -o $out/counts.h5 --vocab-size 16384
 mpi swivel $out/counts.h5 -o $out/words.h5 --dim 128
 
-sets=$(find "$eval" -name '*.ws.tsv' 2>/dev/null | sort)
-analogies=$(find "$eval" -name '*.an.tsv' 2>/dev/null | sort)
-if [ -n "$sets$analogies" ]; then
-    # shellcheck disable=SC2086 # lists of files
-    mpi words-eval $out/words.h5 ${sets:+--similarity $sets} ${analogies:+--analogy $analogies}
-fi
-step $trunnion neighbors $out/words.h5 music river king physician -k 6
-step h5ls -r $out/words.h5
-cat <<END
+set --
+for file in "$eval"/*.ws.tsv; do
+    [ ! -f "$file" ] || set -- "$@" --similarity "$file"
+done
+for file in "$eval"/*.an.tsv; do
+    [ ! -f "$file" ] || set -- "$@" --analogy "$file"
+done
+[ $# -eq 0 ] || mpi words-eval $out/words.h5 "$@"
 
-\$ python3    # three lines read it back
-END
-step /usr/bin/python3 -c "import h5py
-f = h5py.File('$out/words.h5')
-print(f['vocab'].asstr()[:8], f['embedding'].shape, f['embedding'][0, :4])"
+words="music river king physician"
+if [ $own_text = yes ]; then # words that a text of its own surely has: from the upper part of its vocabulary
+    words=$(/usr/bin/python3 -c "import h5py
+vocab = h5py.File('$out/words.h5')['vocab'].asstr()[:]
+print(*vocab[len(vocab) // 40::len(vocab) // 40 + 1][:4])")
+fi
+# shellcheck disable=SC2086 # a list of words
+step $trunnion neighbors $out/words.h5 $words -k 6
+step h5ls -r $out/words.h5
+# Three lines of Python read it back (Debian's python3-h5py belongs to /usr/bin/python3).
+lines="import h5py
+store = h5py.File('$out/words.h5')
+print(store['vocab'].asstr()[:8], store['embedding'].shape, store['embedding'][0, :4])"
+printf '\n$ python3\n%s\n' "$lines"
+/usr/bin/python3 -c "$lines"

@@ -44,6 +44,11 @@ const char *trn_dtype_name(trn_dtype_t type);
 /* An open store, for writing or for reading. Opaque. */
 typedef struct trn_store trn_store_t;
 
+/* Whether a store could be written to `path`: its directory exists and takes files, and nothing but
+ * a regular file has the name. trn_store_create asks the same; ask earlier when there is much work
+ * before it. Collective, equal arguments. Fails (agreed) with TRN_IO, TRN_MEMORY. */
+trn_status_t trn_store_place(MPI_Comm comm, const char *path);
+
 /* Begin to write `path` with root attributes trunnion_format, kind, created_by, params (JSON, may
  * be NULL) and seed. Only declarations follow until trn_store_begin. Checks here: the directory
  * exists and is writable, RLIMIT_FSIZE is looked at when the size is known. Collective, equal

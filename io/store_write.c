@@ -79,6 +79,12 @@ static trn_status_t declare_root(trn_table_t *table, const char *kind, const cha
     return status;
 }
 
+trn_status_t trn_store_place(MPI_Comm comm, const char *path) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return trn_agree(comm, rank == 0 ? check_place(path) : TRN_OK);
+}
+
 static trn_status_t prepare(trn_store_t *store, uint64_t draw) {
     TRN_TRY(name_temporary(store, draw));
     return store->rank == 0 ? check_place(store->path) : TRN_OK;

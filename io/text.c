@@ -23,6 +23,7 @@ struct trn_text {
     /* Compressed bytes not yet decoded are input[at .. end). */
     uint8_t *input;
     size_t at, end;
+    int64_t consumed; /* bytes that input[at] is behind the start */
     bool file_done;   /* the file has no bytes left */
     bool between;     /* a whole gzip member or zstd frame has just been decoded, or none begun */
     bool stream_done; /* all is decoded */
@@ -210,6 +211,7 @@ static trn_status_t zstd_step(trn_text_t *text, char *buffer, size_t capacity, s
 static trn_status_t decode_some(trn_text_t *text, char *buffer, size_t capacity, size_t *got) {
     *got = 0;
     if (text->at == text->end && !text->file_done) {
+        text->consumed += (int64_t)text->at;
         text->at = 0;
         TRN_TRY(read_file(text->path, text->fd, text->input, INPUT_BYTES, &text->end));
         text->file_done = text->end < INPUT_BYTES;
@@ -233,7 +235,12 @@ trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int
         while (status == TRN_OK && bytes == 0 && !text->stream_done)
             status = decode_some(text, buffer, (size_t)capacity, &bytes);
     *got = (int64_t)bytes;
+    if (text->format == PLAIN) text->consumed += *got;
     return status;
+}
+
+int64_t trn_text_consumed(const trn_text_t *text) {
+    return text->consumed + (int64_t)text->at;
 }
 
 void trn_text_close(trn_text_t **text) {

@@ -20,6 +20,10 @@ trn_status_t trn_text_open(trn_text_t **text, const char *path, int64_t offset);
  * data (names the file and says that it is truncated or corrupt), TRN_IO. Local. */
 trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int64_t *got);
 
+/* Bytes of the file that have been decoded so far; equal to those given out if it is plain and was
+ * opened at 0. Local. */
+int64_t trn_text_consumed(const trn_text_t *text);
+
 /* Close and set the pointer to NULL; NULL is fine. Local. */
 void trn_text_close(trn_text_t **text);
 

@@ -173,10 +173,11 @@ static trn_status_t harvest_binary(harvest_t *h) {
         TRN_TRY(next_binary_word(h->scan, &word));
         if (!word) return TRN_OK; /* the caller compares the number of rows */
         if (!*word || strpbrk(word, "\n\t\r") || !trn_utf8_valid(word))
-            return trn_fail(TRN_INPUT,
-                            "%s: byte %lld: no word where row %lld should begin; damaged, or of "
-                            "another dimension than %lld",
-                            v->path, (long long)offset, (long long)v->rows + 1, (long long)v->dim);
+            return trn_fail(
+                TRN_INPUT,
+                "%s: byte %lld: no word where row %lld should begin; truncated, damaged or of "
+                "another dimension than %lld",
+                v->path, (long long)offset, (long long)v->rows + 1, (long long)v->dim);
         TRN_TRY(add_row(h, word, offset));
         TRN_TRY(trn_scan_take(h->scan, v->dim * 4, &numbers));
         if (!numbers) return truncated(v, h->scan, v->rows - 1);

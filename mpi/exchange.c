@@ -1,9 +1,12 @@
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include "mpi/exchange.h"
 
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "mpi/watch.h"
 
 #include <limits.h>
+#include <time.h>
 
 enum {
     UNIT = sizeof(int64_t) /* counts are ints: in units of 8 bytes they reach 8 times as far */
@@ -13,6 +16,19 @@ void trn_parcels_free(trn_parcels_t *parcels) {
     trn_free(&parcels->data);
     trn_free(&parcels->start);
     parcels->capacity = 0;
+}
+
+void trn_wait_all(MPI_Comm comm) {
+    static const struct timespec nap = {.tv_nsec = 500000};
+    MPI_Request all;
+    int here = 0;
+    MPI_Ibarrier(comm, &all);
+    MPI_Test(&all, &here, MPI_STATUS_IGNORE);
+    while (!here) {
+        nanosleep(&nap, NULL);
+        trn_watch_tick();
+        MPI_Test(&all, &here, MPI_STATUS_IGNORE);
+    }
 }
 
 /* Lay parcels of the given sizes out and make room for them. */

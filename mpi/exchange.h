@@ -24,7 +24,12 @@ void trn_parcels_free(trn_parcels_t *parcels);
 trn_status_t trn_exchange(MPI_Comm comm, const void *send, const int64_t *send_bytes,
                           trn_parcels_t *parcels);
 
-/* Every rank gets everybody's `bytes` bytes of `send`; otherwise as trn_exchange. */
+/* Wait until all ranks are here, asleep rather than spinning; counts as progress for the watchdog.
+ * For the end of a phase in which some ranks may have had nothing to do. Collective. Cost: up to a
+ * millisecond. */
+void trn_wait_all(MPI_Comm comm);
+
+/* Every rank gets everybody's `bytes` bytes of `send`; otherwise as trn_exchange. Collective. */
 trn_status_t trn_gather_all(MPI_Comm comm, const void *send, int64_t bytes, trn_parcels_t *parcels);
 
 #endif

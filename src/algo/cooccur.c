@@ -8,9 +8,9 @@
 #include "mpi/agree.h"
 #include "mpi/watch.h"
 
-enum {
-    MESSAGES = 40 << 20 /* bytes that buffers and messages take at most, beside V-sized rows */
-};
+/* Words and cells moved at a time by default: few megabytes, few messages. MESSAGE_BYTES is what
+ * buffers and messages take for each of them, ROW_BYTES what dense rows take for each word. */
+enum { BATCH = 1 << 20, MESSAGE_BYTES = 56, ROW_BYTES = 48 };
 
 /* What lives only until the corpus is spread. */
 typedef struct loading {
@@ -34,7 +34,7 @@ static trn_status_t read_corpus(trn_cooccur_t *counts, loading_t *loading, int n
                                 char *const *files) {
     const trn_cooccur_options_t *options = counts->options;
     /* Half, because the table of words may grow by doubling. */
-    int64_t ceiling = options->memory ? options->memory / 2 : INT64_MAX;
+    int64_t ceiling = counts->memory ? counts->memory / 2 : INT64_MAX;
     int64_t lines = 0, tokens = 0;
     trn_watch_phase("cooccur: reading the corpus");
     trn_status_t status = trn_words_create(&loading->words);
@@ -73,35 +73,36 @@ static trn_status_t make_vocabulary(trn_cooccur_t *counts, loading_t *loading) {
     return trn_agree(counts->comm, status);
 }
 
-/* Room for this rank's part of the corpus: all of it, or what half of the free memory allows. */
-static trn_status_t segment_room(const trn_cooccur_t *counts, int64_t longest, int64_t *room) {
-    const trn_cooccur_options_t *options = counts->options;
-    int64_t window = options->window.size, piece = 2 * window + 2;
-    int64_t rounds = longest / TRN_SPREAD_ROUND + 2;
-    *room = (counts->stats.tokens + counts->stats.lines) / counts->ranks +
-            rounds * (1 + counts->ranks * piece);
-    if (!options->memory) return TRN_OK;
-    /* A word takes 4 bytes here and 4 in the index; rows of V and messages come later. */
-    int64_t smallest = TRN_SPREAD_ROUND + piece, rows = 48 * counts->vocab->size;
-    int64_t used = trn_mem_now() + MESSAGES + rows, most = (options->memory - used) / 2 / 8;
-    if (*room > most) *room = most;
-    if (*room < smallest && most < smallest) {
-        long long needed = (used + 2 * 8 * smallest) >> 20;
-        return trn_fail(TRN_MEMORY,
-                        "--memory: too little for this vocabulary; give %lldM more than "
-                        "the program itself takes, at least",
-                        needed + 1);
-    }
+/* Room for the part of the corpus that this rank holds at a time: its whole share, or what half of
+ * the free memory allows. */
+static trn_status_t part_room(const trn_cooccur_t *counts, int64_t share, int64_t *room) {
+    int64_t smallest = counts->batch + 2 * counts->window.options.size + 2; /* one piece */
+    *room = share;
+    if (counts->options->part && *room > counts->options->part) *room = counts->options->part;
     if (*room < smallest) *room = smallest;
+    if (!counts->memory) return TRN_OK;
+    /* A word takes 4 bytes here and 4 in the index; messages and dense rows come later. */
+    int64_t later = MESSAGE_BYTES * counts->batch + ROW_BYTES * counts->vocab->size;
+    int64_t used = trn_mem_now() + later, most = (counts->memory - used) / 2 / 8;
+    if (most < smallest)
+        return trn_fail(TRN_MEMORY,
+                        "--memory: too little for this text and vocabulary; give %lldM at least",
+                        (long long)((counts->program + used + 2 * 8 * smallest) >> 20) + 1);
+    if (*room > most) *room = most;
     return TRN_OK;
 }
 
 static trn_status_t spread_corpus(trn_cooccur_t *counts, loading_t *loading) {
-    int64_t longest = trn_spool_bytes(loading->stream) / (int64_t)sizeof(int32_t), room;
+    int64_t longest = trn_spool_bytes(loading->stream) / (int64_t)sizeof(int32_t), room = 1;
     MPI_Allreduce(MPI_IN_PLACE, &longest, 1, MPI_INT64_T, MPI_MAX, counts->comm);
     trn_watch_phase("cooccur: spreading the corpus");
-    trn_status_t status = trn_cooccur_cut(counts);
-    if (status == TRN_OK) status = segment_room(counts, longest, &room);
+    /* Each round may bring a piece from every rank, with context and breaks around it. */
+    int64_t rounds = longest / counts->batch + 2, piece = 2 * counts->window.options.size + 2;
+    int64_t share = (counts->stats.tokens + counts->stats.lines) / counts->ranks +
+                    rounds * (1 + counts->ranks * piece);
+    TRN_AGREE(counts->comm, part_room(counts, share, &room));
+    MPI_Allreduce(MPI_IN_PLACE, &room, 1, MPI_INT64_T, MPI_MIN, counts->comm);
+    trn_status_t status = trn_cooccur_cut(counts, counts->ranks * ((share + room - 1) / room));
     if (status == TRN_OK) status = trn_segment_create(&counts->segment, counts->vocab->size, room);
     TRN_AGREE(counts->comm, status);
     return trn_cooccur_spread(counts, loading->stream, loading->map);
@@ -155,13 +156,22 @@ static trn_status_t count(trn_cooccur_t *counts, loading_t *loading, int nfiles,
 trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfiles,
                                 char *const *files, const trn_cooccur_options_t *options) {
     loading_t loading = {0};
-    TRN_AGREE(comm, trn_alloc_zero(counts, 1, sizeof **counts, "co-occurrence counts"));
+    trn_status_t status = trn_alloc_zero(counts, 1, sizeof **counts, "co-occurrence counts");
+    status = trn_agree(comm, status);
+    if (status != TRN_OK) {
+        trn_free(counts);
+        return status;
+    }
     trn_cooccur_t *c = *counts;
     c->comm = comm;
     c->options = options;
+    c->batch = options->batch ? options->batch : BATCH;
+    c->program = trn_peak_rss() - trn_mem_peak();
+    c->memory = options->memory ? options->memory - c->program : 0;
+    if (options->memory && c->memory < 1) c->memory = 1;
     MPI_Comm_rank(comm, &c->rank);
     MPI_Comm_size(comm, &c->ranks);
-    trn_status_t status = count(c, &loading, nfiles, files);
+    status = count(c, &loading, nfiles, files);
     end(&loading);
     c->options = NULL;
     if (status != TRN_OK) trn_cooccur_destroy(counts);

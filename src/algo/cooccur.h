@@ -25,6 +25,8 @@ typedef struct trn_cooccur_options {
     const char *vocab; /* file with the vocabulary (borrowed), or NULL: the frequent words */
     int64_t min_count, vocab_size;
     int64_t memory;      /* bytes a rank may use; 0: no limit */
+    int64_t part;        /* words of the corpus that a rank holds at a time; 0: as memory allows */
+    int64_t batch;       /* words and cells moved at a time; 0: a million */
     const char *scratch; /* folder for what does not fit (borrowed) */
 } trn_cooccur_options_t;
 
@@ -48,6 +50,21 @@ typedef struct trn_cooccur trn_cooccur_t;
  * another rank's rows travels once as 16 bytes. */
 trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfiles,
                                 char *const *files, const trn_cooccur_options_t *options);
+
+/* What counting would take, estimated from a sample of the text. */
+typedef struct trn_cooccur_forecast {
+    double text_bytes, corpus_tokens, vocabulary, tokens, nonzeros;
+    double increments;     /* additions to matrix cells */
+    double bytes_per_rank; /* peak memory of the rank that needs most */
+    double output_bytes;
+} trn_cooccur_forecast_t;
+
+/* Read about 16 MB of the text, count it in halves and quarters, and extrapolate. Local. Fails
+ * with TRN_INPUT (files that cannot be read, bad text in the sample), TRN_MEMORY. Error: a few per
+ * cent for text of one kind; sizes are exact if the sample holds everything. */
+trn_status_t trn_cooccur_predict(int nfiles, char *const *files, int ranks,
+                                 const trn_cooccur_options_t *options,
+                                 trn_cooccur_forecast_t *forecast);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_cooccur_destroy(trn_cooccur_t **counts);

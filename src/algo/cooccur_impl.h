@@ -24,6 +24,9 @@ struct trn_cooccur {
     MPI_Comm comm;
     int rank, ranks;
     const trn_cooccur_options_t *options; /* valid during create */
+    int64_t program; /* bytes that the process takes beside what is allocated */
+    int64_t memory;  /* bytes that may be allocated; 0: no limit */
+    int64_t batch;   /* numbers spread, or cells tallied, in a round */
     trn_window_t window;
     trn_vocab_t *vocab;
     bands_t bands;
@@ -41,17 +44,15 @@ struct trn_cooccur {
     trn_cooccur_stats_t stats;
 };
 
-/* Cut rows into bands. Local, but equal on all ranks. */
-trn_status_t trn_cooccur_cut(trn_cooccur_t *counts);
+/* Cut rows into bands; the corpus will be counted in `parts` parts (on ranks, and one after the
+ * other) whose cells for a band must fit into a batch. Local, equal arguments. */
+trn_status_t trn_cooccur_cut(trn_cooccur_t *counts, int64_t parts);
 
 /* Count the segment in memory into a new run and empty it. Local. */
 trn_status_t trn_cooccur_spill(trn_cooccur_t *counts);
 
 /* Count all rows into the result; segment and runs are used up. Collective, agreed. */
 trn_status_t trn_cooccur_rows(trn_cooccur_t *counts);
-
-/* A rank handles so many numbers of its stream in a round: few megabytes, few messages. */
-enum { TRN_SPREAD_ROUND = 1 << 20 };
 
 /* Spread the streams evenly over the ranks into segment and runs. `stream` is used up; map[] turns
  * its numbers into the vocabulary's. Collective, agreed. */

@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* All bands of one round together have at most about so many cells in messages. */
-enum { ROUND_CELLS = 1 << 20 };
-
 /* Cells in row order that wait to be added. */
 typedef struct feed {
     const trn_cell_t *at, *end;
@@ -40,25 +37,26 @@ static int64_t reach(const trn_cooccur_t *counts, int64_t word) {
     return neighbours * counts->vocab->counts[word] + 1;
 }
 
-trn_status_t trn_cooccur_cut(trn_cooccur_t *counts) {
+trn_status_t trn_cooccur_cut(trn_cooccur_t *counts, int64_t parts) {
     int64_t words = counts->vocab->size, ranks = counts->ranks, total = 0, before = 0, cells = 0;
     bands_t *bands = &counts->bands;
     TRN_TRY(trn_alloc(&bands->row, words + 1, sizeof *bands->row, "bands of rows"));
     TRN_TRY(trn_alloc(&bands->owner, ranks + 1, sizeof *bands->owner, "bands of rows"));
     for (int64_t word = 0; word < words; word++)
         total += least(words, reach(counts, word));
-    int64_t owner = -1, most = ROUND_CELLS / ranks;
+    /* All bands of a round together have about a batch of cells in messages. */
+    int64_t owner = -1, most = counts->batch / ranks;
     for (int64_t word = 0; word < words; word++) {
         int64_t belongs = trn_part_of(total, ranks, before);
-        int64_t parts = least(words * ranks, reach(counts, word) + ranks); /* of all ranks */
+        int64_t more = least(words * parts, reach(counts, word) + parts);
         bool next = belongs > owner;
         while (owner < belongs)
             bands->owner[++owner] = bands->count;
-        if (next || cells + parts > most) {
+        if (next || cells + more > most) {
             bands->row[bands->count++] = word;
             cells = 0;
         }
-        cells += parts;
+        cells += more;
         before += least(words, reach(counts, word));
     }
     while (owner < ranks)
@@ -187,7 +185,7 @@ static trn_status_t tally_round(tally_t *t, int64_t round) {
     trn_watch_tick();
     trn_log(TRN_LOG_PROGRESS, "cooccur", "counting: round %lld of %lld, %.1f M nonzeros",
             (long long)round + 1, (long long)counts->bands.rounds, 1e-6 * (double)counts->nonzeros);
-    return status; /* the next round agrees on it */
+    return trn_agree(counts->comm, status);
 }
 
 /* Everything that can be allocated before the first round. */
@@ -195,7 +193,7 @@ static trn_status_t begin(tally_t *t, trn_cooccur_t *counts) {
     const bands_t *bands = &counts->bands;
     const trn_cooccur_options_t *options = counts->options;
     int64_t words = counts->vocab->size;
-    int64_t ceiling = options->memory ? options->memory / 8 * 7 : INT64_MAX;
+    int64_t ceiling = counts->memory ? counts->memory / 8 * 7 : INT64_MAX;
     *t = (tally_t){.counts = counts};
     counts->first_row = bands->row[bands->owner[counts->rank]];
     counts->rows = bands->row[bands->owner[counts->rank + 1]] - counts->first_row;
@@ -224,11 +222,8 @@ static void end(tally_t *t) {
 trn_status_t trn_cooccur_rows(trn_cooccur_t *counts) {
     tally_t tally;
     trn_status_t status = trn_agree(counts->comm, begin(&tally, counts));
-    if (status == TRN_OK) {
-        for (int64_t round = 0; round < counts->bands.rounds && status == TRN_OK; round++)
-            status = tally_round(&tally, round);
-        status = trn_agree(counts->comm, status);
-    }
+    for (int64_t round = 0; round < counts->bands.rounds && status == TRN_OK; round++)
+        status = tally_round(&tally, round);
     if (status == TRN_OK) /* the vocabulary has less than 2^31 words */
         MPI_Allreduce(MPI_IN_PLACE, counts->col_sums, (int)counts->vocab->size, MPI_INT64_T,
                       MPI_SUM, counts->comm);

@@ -6,6 +6,7 @@
 
 enum { ROWS = 1 << 17 /* elements written at a time */ };
 
+/* Collective: every declaration is agreed on. */
 static trn_status_t declare(const trn_cooccur_t *counts, trn_store_t *store, int64_t shard_size) {
     const trn_window_options_t *window = &counts->window.options;
     const trn_cooccur_stats_t *stats = &counts->stats;
@@ -92,7 +93,7 @@ trn_status_t trn_cooccur_save(trn_cooccur_t *counts, trn_store_t **store, int64_
     trn_watch_phase("cooccur: writing");
     MPI_Exscan(&counts->nonzeros, &before, 1, MPI_INT64_T, MPI_SUM, counts->comm);
     if (counts->rank == 0) before = 0;
-    trn_status_t status = trn_agree(counts->comm, declare(counts, *store, shard_size));
+    trn_status_t status = declare(counts, *store, shard_size);
     if (status == TRN_OK) status = trn_store_begin(*store);
     if (status != TRN_OK) {
         trn_store_abandon(store);

@@ -21,9 +21,9 @@ typedef struct spread {
     const int32_t *map;
     int64_t window;
     /* ids[used]: `done` that are counted already, then `ready` to be counted now, then context. */
-    int32_t *ids; /* [TRN_SPREAD_ROUND + 2 window] */
+    int32_t *ids; /* [batch + 2 window] */
     int64_t used, done, ready;
-    int32_t *fresh;      /* [TRN_SPREAD_ROUND] numbers out of the stream */
+    int32_t *fresh;      /* [batch] numbers out of the stream */
     char *send;          /* room for all pieces of a round */
     int64_t *send_bytes; /* [ranks] */
     int64_t *all_ready;  /* [ranks] */
@@ -39,9 +39,9 @@ static trn_status_t begin(spread_t *s, trn_cooccur_t *counts, trn_spool_t *strea
     int ranks = counts->ranks;
     *s = (spread_t){.counts = counts, .stream = stream, .map = map};
     s->window = counts->window.options.size;
-    int64_t room = TRN_SPREAD_ROUND + 2 * s->window;
+    int64_t room = counts->batch + 2 * s->window;
     TRN_TRY(trn_alloc(&s->ids, room, sizeof *s->ids, "word numbers"));
-    TRN_TRY(trn_alloc(&s->fresh, TRN_SPREAD_ROUND, sizeof *s->fresh, "word numbers"));
+    TRN_TRY(trn_alloc(&s->fresh, counts->batch, sizeof *s->fresh, "word numbers"));
     /* Every piece may repeat a window on both sides. */
     TRN_TRY(trn_alloc(&s->send, piece_bytes(room) + ranks * piece_bytes(2 * s->window), 1,
                       "corpus pieces to send"));
@@ -67,7 +67,7 @@ static trn_status_t refill(spread_t *s) {
     s->used -= drop;
     s->done -= drop;
     TRN_TRY(
-        trn_spool_take(s->stream, s->fresh, TRN_SPREAD_ROUND * (int64_t)sizeof *s->fresh, &got));
+        trn_spool_take(s->stream, s->fresh, s->counts->batch * (int64_t)sizeof *s->fresh, &got));
     for (int64_t i = 0; i < got / (int64_t)sizeof *s->fresh; i++) {
         int32_t id = s->fresh[i] < 0 ? TRN_BREAK : s->map[s->fresh[i]];
         if (id < TRN_BREAK) continue;
@@ -122,13 +122,13 @@ static trn_status_t store_pieces(spread_t *s) {
 static trn_status_t spread_round(spread_t *s, bool *more) {
     MPI_Comm comm = s->counts->comm;
     TRN_AGREE(comm, refill(s));
-    int64_t before = 0, total = 0, left = trn_spool_left(s->stream);
+    int64_t before = 0, total = 0;
     MPI_Allgather(&s->ready, 1, MPI_INT64_T, s->all_ready, 1, MPI_INT64_T, comm);
     for (int r = 0; r < s->counts->ranks; r++) {
         before += r < s->counts->rank ? s->all_ready[r] : 0;
         total += s->all_ready[r];
     }
-    *more = trn_any(comm, s->ready > 0 || left > 0);
+    *more = trn_any(comm, s->used > s->done || trn_spool_left(s->stream) > 0);
     if (!*more) return TRN_OK;
     pack(s, before, total);
     TRN_TRY(trn_exchange(comm, s->send, s->send_bytes, &s->parcels));

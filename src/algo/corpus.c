@@ -5,6 +5,7 @@
 #include "io/text.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
+#include "mpi/exchange.h"
 #include "mpi/watch.h"
 
 #include <stdlib.h>
@@ -210,11 +211,13 @@ trn_status_t trn_corpus_read(MPI_Comm comm, int nfiles, char *const *files,
     reader_t reader = {.stream = stream};
     file_t *known;
     *lines = 0;
-    TRN_AGREE(comm, trn_alloc(&known, nfiles, sizeof *known, "the list of files"));
-    trn_status_t status = probe(comm, nfiles, files, known);
+    trn_status_t status = trn_alloc(&known, nfiles, sizeof *known, "the list of files");
+    status = trn_agree(comm, status);
+    if (status == TRN_OK) status = probe(comm, nfiles, files, known);
     if (status == TRN_OK) {
         status = read_share(comm, &reader, nfiles, known, options, words);
         if (reader.tokens) *lines = trn_tokens_lines(reader.tokens);
+        trn_wait_all(comm); /* one compressed file keeps one rank busy */
         status = trn_agree(comm, status);
     }
     trn_tokens_destroy(&reader.tokens);

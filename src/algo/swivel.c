@@ -111,6 +111,17 @@ static double flops_per_round(const trn_swivel_state_t *state) {
            (double)state->blocks;
 }
 
+/* Mean loss of this rank's shards of the present epoch, or of all shards of the last one. */
+static double loss_so_far(const trainer_t *trainer) {
+    const trn_swivel_state_t *state = trainer->state;
+    int64_t round = trn_ring_round(state->ring);
+    if (round == 0 || state->own == 0) return trainer->report->loss;
+    double sum = 0;
+    for (int64_t slot = 0; slot < state->own; slot++)
+        sum += state->loss[slot];
+    return sum / (double)(state->own * round);
+}
+
 static void show_progress(const trainer_t *trainer) {
     const trn_swivel_state_t *state = trainer->state;
     if (state->rank != 0) return;
@@ -123,7 +134,7 @@ static void show_progress(const trainer_t *trainer) {
             "epoch %lld/%lld round %lld/%lld  loss %.5g  %.3g cells/s  %.1f GF/s (%.0f %% of sgemm)"
             "  eta %02lld:%02lld:%02lld",
             (long long)state->epoch + 1, (long long)state->options.epochs, (long long)round,
-            (long long)state->blocks, trainer->report->loss, flops / (6 * (double)state->dim),
+            (long long)state->blocks, loss_so_far(trainer), flops / (6 * (double)state->dim),
             flops * 1e-9, trainer->report->ceiling > 0 ? 100 * flops / trainer->report->ceiling : 0,
             (long long)(eta / 3600), (long long)(eta / 60 % 60), (long long)(eta % 60));
 }
@@ -249,21 +260,4 @@ trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,
     if (status == TRN_OK) status = run_training(&trainer, output);
     trn_swivel_state_destroy(&trainer.state);
     return status;
-}
-
-trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
-                                      const trn_swivel_options_t *options, int64_t ranks,
-                                      int threads) {
-    int64_t k = (words + options->shard - 1) / options->shard, shard = (words + k - 1) / k;
-    int64_t own = (k + ranks - 1) / ranks, width = 2 * shard * options->dim * 4;
-    trn_swivel_memory_t m = {
-        .vectors = own * width + (own + 1) * width + (own + k) * shard * 4,
-        .cells = nonzeros / k * own * (int64_t)sizeof(trn_swivel_cell_t) + own * k * 8,
-        .loading = words * 8 + k * k * 8 + own * k * 8 + (1 << 19) * (4 + 8 + 12 + 15),
-        .scratch = threads * trn_swivel_scratch(shard, options->dim) * 4,
-        .vocabulary = 0,
-        .base = 60 << 20,
-    };
-    m.total = m.vectors + m.cells + m.loading + m.scratch + m.vocabulary + m.base;
-    return m;
 }

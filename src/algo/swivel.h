@@ -51,9 +51,9 @@ typedef struct trn_swivel_report {
     double waited; /* share of `seconds` waiting for blocks, mean */
 } trn_swivel_report_t;
 
-/* Bytes that one rank needs, by part. */
+/* Bytes that one rank needs, by part; loading comes before saving, so only one of them counts. */
 typedef struct trn_swivel_memory {
-    int64_t vectors, cells, loading, scratch, vocabulary, base, total;
+    int64_t vectors, cells, loading, saving, scratch, program, total;
 } trn_swivel_memory_t;
 
 /* Fill in what is 0: the shard size (from the store's attribute shard_size, else from the size of

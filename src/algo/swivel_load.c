@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { PIECE = 1 << 19 /* cells read, sent and placed at a time */ };
-
 /* A count on its way from the rank that read it to the owner of its row block. */
 typedef struct travelling {
     int32_t row, col;
@@ -23,9 +21,9 @@ typedef struct loader {
     int64_t *row_ptr;       /* [V + 1] */
     int64_t begin, end;     /* nonzeros that this rank reads */
     int64_t pieces;         /* most of any rank: all take part in every exchange */
-    int32_t *col;           /* [PIECE] */
-    double *value;          /* [PIECE] */
-    travelling_t *out, *in; /* [PIECE], [in_capacity] */
+    int32_t *col;           /* [TRN_SWIVEL_PIECE] */
+    double *value;          /* [TRN_SWIVEL_PIECE] */
+    travelling_t *out, *in; /* [TRN_SWIVEL_PIECE], [in_capacity] */
     int64_t in_capacity;
     int *tally;         /* [4 x ranks]: counts and starts, out and in */
     int64_t *histogram; /* [k x k] cells of every shard in this rank's nonzeros */
@@ -75,9 +73,9 @@ static trn_status_t prepare(loader_t *loader) {
     trn_swivel_state_t *state = loader->state;
     TRN_TRY(read_marginals(state, loader->counts));
     TRN_TRY(trn_alloc(&loader->row_ptr, state->words + 1, sizeof(int64_t), "row pointers"));
-    TRN_TRY(trn_alloc(&loader->col, PIECE, sizeof(int32_t), "columns"));
-    TRN_TRY(trn_alloc(&loader->value, PIECE, sizeof(double), "counts"));
-    TRN_TRY(trn_alloc(&loader->out, PIECE, sizeof(travelling_t), "cells to send"));
+    TRN_TRY(trn_alloc(&loader->col, TRN_SWIVEL_PIECE, sizeof(int32_t), "columns"));
+    TRN_TRY(trn_alloc(&loader->value, TRN_SWIVEL_PIECE, sizeof(double), "counts"));
+    TRN_TRY(trn_alloc(&loader->out, TRN_SWIVEL_PIECE, sizeof(travelling_t), "cells to send"));
     TRN_TRY(trn_alloc(&loader->tally, 4 * state->ranks, sizeof(int), "cell tallies"));
     TRN_TRY(trn_alloc_zero(&loader->histogram, state->blocks * state->blocks, sizeof(int64_t),
                            "shard sizes; choose a larger --shard-size"));
@@ -106,8 +104,8 @@ static int64_t row_of(const loader_t *loader, int64_t at) {
 static trn_status_t tally_shards(loader_t *loader) {
     const trn_swivel_state_t *state = loader->state;
     uint32_t k = (uint32_t)state->blocks, words = (uint32_t)state->words;
-    for (int64_t at = loader->begin; at < loader->end; at += PIECE) {
-        int64_t count = loader->end - at < PIECE ? loader->end - at : PIECE;
+    for (int64_t at = loader->begin; at < loader->end; at += TRN_SWIVEL_PIECE) {
+        int64_t count = loader->end - at < TRN_SWIVEL_PIECE ? loader->end - at : TRN_SWIVEL_PIECE;
         TRN_TRY(trn_store_read(loader->counts, "/col", at, count, loader->col));
         int64_t row = row_of(loader, at);
         for (int64_t i = 0; i < count; i++) {
@@ -214,8 +212,8 @@ static trn_status_t deal(loader_t *loader) {
     int *out_count = loader->tally, *out_start = out_count + state->ranks;
     int *in_count = out_start + state->ranks, *in_start = in_count + state->ranks;
     for (int64_t piece = 0; piece < loader->pieces; piece++) {
-        int64_t at = loader->begin + piece * PIECE, left = loader->end - at;
-        int64_t count = left < 0 ? 0 : left < PIECE ? left : PIECE;
+        int64_t at = loader->begin + piece * TRN_SWIVEL_PIECE, left = loader->end - at;
+        int64_t count = left < 0 ? 0 : left < TRN_SWIVEL_PIECE ? left : TRN_SWIVEL_PIECE;
         TRN_AGREE(state->comm, pack(loader, at, count));
         MPI_Alltoall(out_count, 1, MPI_INT, in_count, 1, MPI_INT, state->comm);
         TRN_AGREE(state->comm, expect(loader));
@@ -265,7 +263,7 @@ trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts) {
     MPI_Allreduce(MPI_IN_PLACE, loader.histogram, (int)(state->blocks * state->blocks), MPI_INT64_T,
                   MPI_SUM, state->comm);
     TRN_OR(done, trn_agree(state->comm, allocate_cells(&loader)));
-    loader.pieces = (loader.end - loader.begin + PIECE - 1) / PIECE;
+    loader.pieces = (loader.end - loader.begin + TRN_SWIVEL_PIECE - 1) / TRN_SWIVEL_PIECE;
     MPI_Allreduce(MPI_IN_PLACE, &loader.pieces, 1, MPI_INT64_T, MPI_MAX, state->comm);
     TRN_OR(done, deal(&loader));
     TRN_OR(done, trn_agree(state->comm, sort_shards(state)));

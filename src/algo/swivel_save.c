@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH_BYTES = 8 << 20, SETTINGS_BYTES = 512 };
+enum { SETTINGS_BYTES = 512 };
 
 /* Everything that the state depends on but the number of epochs, which may be raised. */
 static void describe(const trn_swivel_state_t *state, char text[SETTINGS_BYTES]) {
@@ -50,7 +50,7 @@ static int col_holder(const trn_swivel_state_t *state, int64_t word) {
 
 static trn_status_t exchange_create(exchange_t *x, const trn_swivel_state_t *state) {
     int64_t per_vector = state->dim * (int64_t)sizeof(float);
-    int64_t groups = BATCH_BYTES / per_vector / state->blocks;
+    int64_t groups = TRN_SWIVEL_BATCH_BYTES / per_vector / state->blocks;
     if (groups < 1) groups = 1;
     *x = (exchange_t){.state = state, .batch = groups * state->blocks};
     TRN_TRY(trn_alloc(&x->out, 2 * state->own * groups * state->dim, sizeof(float), "vectors out"));

@@ -99,3 +99,28 @@ void trn_swivel_state_init(trn_swivel_state_t *state) {
         init_block(state, trn_ring_block(state->ring, slot), TRN_RNG_COL_INIT, col, col + width);
     }
 }
+
+trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
+                                      const trn_swivel_options_t *options, int64_t ranks,
+                                      int threads) {
+    enum { WORD_BYTES = 8 + 12, /* of a string: its pointer and text */ PROGRAM = 36 << 20 };
+    int64_t k = (words + options->shard - 1) / options->shard, shard = (words + k - 1) / k;
+    int64_t own = (k + ranks - 1) / ranks, travelling = own < k ? own + 1 : own;
+    int64_t vector = options->dim * (int64_t)sizeof(float), block = 2 * shard * vector;
+    int64_t batch =
+        TRN_SWIVEL_BATCH_BYTES / vector < words ? TRN_SWIVEL_BATCH_BYTES / vector : words;
+    int64_t piece = TRN_SWIVEL_PIECE < nonzeros / ranks ? TRN_SWIVEL_PIECE : nonzeros / ranks;
+    trn_swivel_memory_t m = {
+        .vectors = (own + travelling) * block + (own + k) * shard * (int64_t)sizeof(float),
+        .cells = nonzeros / k * own * (int64_t)sizeof(trn_swivel_cell_t) + own * k * 8,
+        /* a piece: column and count as read, then as sent and as received, with a reserve */
+        .loading = words * 8 + k * k * 8 + own * k * 8 + piece * (4 + 8 + 12 + 12 + 3),
+        /* a batch: R and C as sent and as received, and R + C */
+        .saving = batch * vector * (2 + 2 * own / k + 1) + words * WORD_BYTES,
+        .scratch = threads * trn_swivel_scratch(shard, options->dim) * (int64_t)sizeof(float),
+        .program = PROGRAM,
+    };
+    int64_t passing = m.loading > m.saving ? m.loading : m.saving;
+    m.total = m.vectors + m.cells + passing + m.scratch + m.program;
+    return m;
+}

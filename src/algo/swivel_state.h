@@ -5,6 +5,11 @@
 #include "algo/swivel.h"
 #include "mpi/ring.h"
 
+enum {
+    TRN_SWIVEL_PIECE = 1 << 19,       /* cells that a rank reads and deals at a time */
+    TRN_SWIVEL_BATCH_BYTES = 8 << 20, /* of the embedding that all ranks write at a time */
+};
+
 typedef struct trn_swivel_state {
     MPI_Comm comm;
     int rank, ranks, threads;

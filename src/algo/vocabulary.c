@@ -80,8 +80,8 @@ trn_status_t trn_vocabulary_merge(MPI_Comm comm, const trn_words_t *words, int64
                                   int64_t cap, trn_vocab_t **vocab) {
     trn_words_t *mine;
     *vocab = NULL;
-    TRN_AGREE(comm, trn_words_create(&mine));
-    trn_status_t status = deal(comm, words, mine);
+    trn_status_t status = trn_agree(comm, trn_words_create(&mine));
+    if (status == TRN_OK) status = deal(comm, words, mine);
     if (status == TRN_OK) status = gather(comm, mine, min_count, cap, vocab);
     trn_words_destroy(&mine);
     if (status != TRN_OK) trn_vocab_destroy(vocab);

@@ -45,11 +45,6 @@ static trn_status_t scratch_folder(const char *output, char **copy, const char *
 
 static trn_cooccur_options_t options_of(const trn_run_t *run) {
     const trn_params_t *p = run->params;
-    int64_t memory = trn_params_size(p, "memory");
-    if (memory) { /* what the program itself takes is not ours to use */
-        memory -= trn_peak_rss() - trn_mem_now();
-        if (memory < 1) memory = 1;
-    }
     return (trn_cooccur_options_t){
         .tokens = {.lowercase = trn_params_bool(p, "lowercase"),
                    .nfc = trn_params_bool(p, "nfc"),
@@ -61,27 +56,48 @@ static trn_cooccur_options_t options_of(const trn_run_t *run) {
         .vocab = trn_params_text(p, "vocab"),
         .min_count = trn_params_int(p, "min-count"),
         .vocab_size = trn_params_int(p, "vocab-size"),
-        .memory = memory,
+        .memory = trn_params_size(p, "memory"),
     };
 }
 
+/* Put figures into the result and free them; jansson yields NULL when memory ran out. */
+static trn_status_t note(trn_run_t *run, json_t *figures) {
+    int failed = json_object_update(run->result, figures);
+    json_decref(figures);
+    return failed ? trn_fail(TRN_MEMORY, "no memory for a result") : TRN_OK;
+}
+
 /* The figures of the run, on rank 0. Collective. */
-static void report(trn_run_t *run, const trn_cooccur_stats_t *stats, double start) {
+static trn_status_t report(trn_run_t *run, const trn_cooccur_stats_t *stats, double start) {
     double cpu = trn_cpu_seconds();
-    int64_t peak = trn_peak_rss();
+    int64_t peak = trn_peak_rss(), most = peak;
     MPI_Allreduce(MPI_IN_PLACE, &cpu, 1, MPI_DOUBLE, MPI_SUM, run->comm);
     MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_SUM, run->comm);
-    if (run->rank != 0) return;
+    MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT64_T, MPI_MAX, run->comm);
+    if (run->rank != 0) return TRN_OK;
     json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "vocabulary",
+        "{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "vocabulary",
         (json_int_t)stats->words, "lines", (json_int_t)stats->lines, "corpus_tokens",
         (json_int_t)stats->all_tokens, "tokens", (json_int_t)stats->tokens, "nonzeros",
         (json_int_t)stats->nonzeros, "sum", stats->sum, "spilled_bytes", (json_int_t)stats->spilled,
         "seconds_reading", stats->seconds_reading, "seconds_vocabulary", stats->seconds_vocabulary,
         "seconds_counting", stats->seconds_counting, "seconds", trn_seconds() - start,
-        "cpu_seconds", cpu, "peak_bytes", (json_int_t)peak);
-    json_object_update(run->result, figures);
-    json_decref(figures);
+        "cpu_seconds", cpu, "peak_bytes", (json_int_t)peak, "peak_bytes_per_rank",
+        (json_int_t)most);
+    return note(run, figures);
+}
+
+/* What a run would take; on rank 0. */
+static trn_status_t predict(trn_run_t *run, const trn_cooccur_options_t *options) {
+    trn_cooccur_forecast_t f;
+    TRN_TRY(trn_cooccur_predict(run->nfiles, run->files, run->ranks, options, &f));
+    json_t *figures = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "text_bytes", (json_int_t)f.text_bytes,
+        "corpus_tokens", (json_int_t)f.corpus_tokens, "vocabulary", (json_int_t)f.vocabulary,
+        "tokens", (json_int_t)f.tokens, "nonzeros", (json_int_t)f.nonzeros, "increments",
+        (json_int_t)f.increments, "bytes_per_rank", (json_int_t)f.bytes_per_rank, "output_bytes",
+        (json_int_t)f.output_bytes);
+    return note(run, figures);
 }
 
 static trn_status_t count_and_save(trn_run_t *run, const trn_cooccur_options_t *options,
@@ -94,8 +110,7 @@ static trn_status_t count_and_save(trn_run_t *run, const trn_cooccur_options_t *
         trn_cooccur_save(counts, store, trn_params_int(run->params, "shard-size"));
     trn_cooccur_stats(counts, &stats);
     trn_cooccur_destroy(&counts);
-    if (status == TRN_OK) report(run, &stats, start);
-    return status;
+    return status == TRN_OK ? trn_agree(run->comm, report(run, &stats, start)) : status;
 }
 
 static trn_status_t run(trn_run_t *run) {
@@ -104,14 +119,18 @@ static trn_status_t run(trn_run_t *run) {
     trn_store_t *store = NULL;
     char *folder = NULL;
     if (!output) return trn_fail(TRN_USAGE, "output: not given; add -o FILE.h5");
-    TRN_AGREE(run->comm, scratch_folder(output, &folder, &options.scratch));
-    json_t *params_json = trn_params_json(run->params);
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_status_t status = scratch_folder(output, &folder, &options.scratch);
+    if (dry && status == TRN_OK && run->rank == 0) status = predict(run, &options);
+    status = trn_agree(run->comm, status);
+    json_t *given = trn_params_json(run->params);
     /* Before the work, so that a folder that cannot be written is told at once. */
-    trn_status_t status =
-        trn_store_create(&store, run->comm, output, "cooccurrence", run->command, params_json, 0);
-    if (status == TRN_OK) status = count_and_save(run, &options, &store);
+    if (!dry && status == TRN_OK)
+        status =
+            trn_store_create(&store, run->comm, output, "cooccurrence", run->command, given, 0);
+    if (!dry && status == TRN_OK) status = count_and_save(run, &options, &store);
     trn_store_abandon(&store);
-    json_decref(params_json);
+    json_decref(given);
     trn_free(&folder);
     return status;
 }

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/command.h"
-#include "kern/blas.h"
 #include "mpi/agree.h"
 
 #include <stdio.h>
@@ -68,10 +67,20 @@ static void report_memory(trn_run_t *run, const trn_swivel_memory_t *m, double f
     json_object_set_new(run->result, "bytes_per_rank",
                         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vectors",
                                   (json_int_t)m->vectors, "cells", (json_int_t)m->cells, "loading",
-                                  (json_int_t)m->loading, "scratch", (json_int_t)m->scratch,
-                                  "vocabulary", (json_int_t)m->vocabulary, "program",
-                                  (json_int_t)m->base, "total", (json_int_t)m->total));
+                                  (json_int_t)m->loading, "saving", (json_int_t)m->saving,
+                                  "scratch", (json_int_t)m->scratch, "program",
+                                  (json_int_t)m->program, "total", (json_int_t)m->total));
     json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
+}
+
+/* Too little memory is refused before any work, with the number that would be enough. */
+static trn_status_t check_memory(const trn_run_t *run, const trn_swivel_memory_t *m) {
+    int64_t limit = trn_params_size(run->params, "memory");
+    if (limit == 0 || m->total <= limit) return TRN_OK;
+    return trn_fail(TRN_MEMORY,
+                    "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
+                    "use more ranks",
+                    run->ranks, (long long)m->total, (long long)limit);
 }
 
 static void report_result(trn_run_t *run, const trn_swivel_report_t *r, const char *output) {
@@ -111,7 +120,6 @@ static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_
 static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o E.h5");
-    trn_blas_single();
     trn_swivel_options_t options = options_of(run);
     trn_store_t *counts = NULL;
     char *checkpoint = NULL;
@@ -121,17 +129,20 @@ static trn_status_t run(trn_run_t *run) {
     trn_store_has(counts, "/row_sums", NULL, &words, NULL);
     trn_store_has(counts, "/col", NULL, &nonzeros, NULL);
     trn_swivel_defaults(&options, words, counts);
+    trn_swivel_memory_t memory =
+        trn_swivel_memory(words, nonzeros, &options, run->ranks, run->threads);
     if (trn_params_bool(run->params, "dry-run")) {
-        trn_swivel_memory_t m =
-            trn_swivel_memory(words, nonzeros, &options, run->ranks, run->threads);
-        report_memory(run, &m, 6.0 * (double)words * (double)words * (double)options.dim);
+        report_memory(run, &memory, 6.0 * (double)words * (double)words * (double)options.dim);
         status = TRN_OK;
         goto done;
     }
+    TRN_OR(done, check_memory(run, &memory));
     const char *given = trn_params_text(run->params, "checkpoint");
     char path[4096];
     snprintf(path, sizeof path, "%s.checkpoint", output);
     TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
+    TRN_OR(done, trn_store_place(run->comm, output)); /* not after hours of training */
+    TRN_OR(done, trn_store_place(run->comm, checkpoint));
     TRN_OR(done, train(run, counts, &options, output, checkpoint));
 done:
     trn_free(&checkpoint);

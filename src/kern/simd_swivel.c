@@ -9,9 +9,6 @@
 
 enum { CHUNK = 64 /* cells between two logarithms: 2^64 is far below FLT_MAX */ };
 
-/* Errors of observed cells are taken out of the dense pass by this: softplus and sigmoid are 0. */
-static const float MASKED = -1e30f;
-
 /* exp(-|x|), relative error 2e-7: 2^y = 2^n 2^f with f in [-1/2, 1/2], minimax polynomial of
  * degree 5 (weighted least squares on Chebyshev nodes, max relative error 7.5e-8). */
 static inline float exp_minus_abs(float x) {
@@ -32,7 +29,7 @@ static inline float exp_minus_abs(float x) {
     return p;
 }
 
-/* One row of unobserved cells: errors -> multiplier x sigmoid(error); returns the sum of
+/* One row as if nothing were observed: errors -> multiplier x sigmoid(error); returns the sum of
  * softplus(e) = max(e, 0) + log(1 + exp(-|e|)), the logarithms as one log of a product. */
 static double dense_row(int64_t cols, float *restrict errors, float row_bias,
                         const float *restrict col_bias, float multiplier) {
@@ -55,6 +52,29 @@ static double dense_row(int64_t cols, float *restrict errors, float row_bias,
     return sum;
 }
 
+/* The observed cells of a row: errors as if x = 1 -> multiplier x f(x) x error; returns the sum of
+ * f(x) error^2 / 2 less the softplus that the dense pass counted for them. */
+static double observed_row(int64_t count, float *restrict errors,
+                           const trn_swivel_cell_t *restrict cells, float multiplier) {
+    double sum = 0;
+    for (int64_t start = 0; start < count; start += CHUNK) {
+        int64_t end = count - start < CHUNK ? count : start + CHUNK;
+        float fitted = 0, positive = 0, product = 1;
+#pragma omp simd reduction(+ : fitted, positive) reduction(* : product)
+        for (int64_t k = start; k < end; k++) {
+            float x = errors[k], error = x - cells[k].log_count, slope = cells[k].weight * error;
+            fitted += slope * error;
+            positive += x > 0 ? x : 0;
+            product *= 1 + exp_minus_abs(x);
+            errors[k] = multiplier * slope;
+        }
+        sum += 0.5 * (double)fitted - (double)(positive + logf(product));
+    }
+    return sum;
+}
+
+/* Scalar stores into a row that vector loads read next would stall, so observed errors are copied
+ * out first and their slopes stored back last. */
 static double epilogue(int64_t first_row, int64_t rows, int64_t cols, float *errors,
                        const float *row_bias, const float *col_bias, float multiplier,
                        const trn_swivel_cell_t **cells, const trn_swivel_cell_t *cells_end,
@@ -64,18 +84,12 @@ static double epilogue(int64_t first_row, int64_t rows, int64_t cols, float *err
     for (int64_t i = 0; i < rows; i++) {
         float *row = errors + i * cols;
         const trn_swivel_cell_t *begin = cell;
-        for (; cell < cells_end && cell->row == first_row + i; cell++) {
+        for (; cell < cells_end && cell->row == first_row + i; cell++)
             observed[cell - begin] = row[cell->col] + (row_bias[i] + col_bias[cell->col]);
-            row[cell->col] = MASKED;
-        }
         loss += dense_row(cols, row, row_bias[i], col_bias, multiplier);
-        double fitted = 0;
-        for (const trn_swivel_cell_t *c = begin; c < cell; c++) {
-            float error = observed[c - begin] - c->log_count, slope = c->weight * error;
-            fitted += (double)(slope * error);
-            row[c->col] = multiplier * slope;
-        }
-        loss += 0.5 * fitted;
+        loss += observed_row(cell - begin, observed, begin, multiplier);
+        for (const trn_swivel_cell_t *c = begin; c < cell; c++)
+            row[c->col] = observed[c - begin];
     }
     *cells = cell;
     return loss;

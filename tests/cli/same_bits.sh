@@ -6,7 +6,7 @@ make_corpus "$scratch/corpus.txt" 3000
 
 for p in 1 2 3 4 7; do
     expect 0 "cooccur on $p ranks" ranks $p cooccur "$scratch/corpus.txt" -o "$scratch/c$p.h5" \
-        --min-count 2
+        --min-count 2 || finish
     expect_equal "counts of 1 and $p ranks" "$(digest "$scratch/c1.h5")" "$(digest "$scratch/c$p.h5")"
 done
 

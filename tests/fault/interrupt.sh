@@ -6,15 +6,16 @@ expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-
 work=$scratch/work
 mkdir "$work"
 
-# mpirun hands INT on as TERM and kills soon after: time to save is part of the batch template.
-export OMPI_MCA_odls_base_sigkill_timeout=30
+# On INT mpirun waits for this many seconds, sends TERM to the ranks, waits again, sends KILL; and all
+# the while it reads none of their output, hence --quiet: a rank must not block on its log.
+export OMPI_MCA_odls_base_sigkill_timeout=4
 for p in 1 2; do
     log=$scratch/events$p.jsonl
     if [ $p -eq 1 ]; then launcher=""; else launcher="mpirun --oversubscribe --bind-to none -n $p"; fi
-    # setsid: background jobs of a script ignore INT, children of env --default-signal do not.
+    # Background jobs of a script ignore INT, unless env gives them the default back.
     # shellcheck disable=SC2086 # a list of words
     env --default-signal=INT $launcher "$TRUNNION" swivel "$scratch/c.h5" -o "$work/e.h5" --dim 64 \
-        --epochs 20000 --shard-size 64 --resume never --log-json "$log" \
+        --epochs 20000 --shard-size 64 --resume never --quiet --log-json "$log" \
         >"$scratch/out" 2>"$scratch/err" &
     job=$!
     for _ in $(seq 600); do

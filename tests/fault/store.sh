@@ -69,7 +69,7 @@ with h5py.File(sys.argv[1], 'a') as f:
     f.create_dataset('big-endian', data=[1.0, 2.0], dtype='>f8')" "$scratch/edited.h5"
 expect 0 "a file that h5py changed" ranks 2 info "$scratch/edited.h5"
 checks=$((checks + 1))
-grep -q '/more *float64 *2' "$scratch/out" || fail "info does not show the dataset that h5py added"
+grep -q '/more *float64 *2 *0 *16' "$scratch/out" || fail "info does not show the dataset that h5py added"
 
 # Killed while it writes: the file of before, or the new one, whole. ------------------------------------
 work=$scratch/work
@@ -89,7 +89,7 @@ for delay in 0 0.02 0.04 0.08 0.12 0.2; do
     [ -n "$rank" ] && kill -KILL "$rank" 2>/dev/null && killed=$((killed + 1))
     wait "$job"
     expect 0 "after a kill at $delay s" ranks 2 info "$work/e.h5"
-    if ! grep -q '60000 x 256' "$scratch/out"; then
+    if ! grep -q '60000  *256' "$scratch/out"; then
         checks=$((checks + 1))
         cmp -s "$work/e.h5" "$work/before.h5" || fail "a kill at $delay s changed the file of before"
     fi

@@ -17,12 +17,20 @@ enum { ROWS = 4500, DIM = 20, QUERIES = 300, K = 5 };
 static float values[ROWS][DIM];
 static char path[64];
 
+/* A new file of rank 0's with the given ending, its name known to all. */
+static void name_file(const char *ending) {
+    snprintf(path, sizeof path, "/tmp/trn_search_XXXXXX%s", ending);
+    int file = rank == 0 ? mkstemps(path, (int)strlen(ending)) : -1;
+    if (rank == 0 && CHECK(file >= 0)) close(file);
+    MPI_Bcast(path, sizeof path, MPI_CHAR, 0, comm);
+}
+
 /* Rank 0 writes an embedding of words w0, w1, ... as word2vec binary. */
 static void make_file(void) {
     for (int64_t i = 0; i < ROWS; i++)
         trn_rng_normal_row(3, (uint64_t)i, 0, TRN_RNG_TEST, 1, DIM, values[i]);
     memcpy(values[17], values[4000], sizeof values[17]); /* a tie, in different blocks */
-    snprintf(path, sizeof path, "/tmp/trn_search_%d.bin", ranks);
+    name_file(".bin");
     if (rank == 0) {
         FILE *file = fopen(path, "wb");
         fprintf(file, "%d %d\n", ROWS, DIM);
@@ -137,7 +145,7 @@ static void same_answers(void) {
 
 /* More neighbours wanted than there are rows. */
 static void too_few_rows(void) {
-    snprintf(path, sizeof path, "/tmp/trn_search_%d.glove", ranks);
+    name_file(".glove");
     if (rank == 0) {
         FILE *file = fopen(path, "wb");
         fputs("a 1 0\nb 0 1\nzero 0 0\n", file);

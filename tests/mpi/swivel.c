@@ -147,14 +147,12 @@ static void same_bits(void) {
     static const int64_t shards[] = {WORDS, 50, 13, 4, 1};
     name_files();
     CHECK_OK(write_counts(comm, 0));
-    for (int optimiser = TRN_ADAGRAD; optimiser <= TRN_RMSPROP; optimiser++)
-        for (int s = 0; s < 5; s++) {
-            trn_swivel_options_t o = options(shards[s], (trn_optimiser_t)optimiser);
-            train_and_compare(0, &o, 1, wanted);
-            train_and_compare(1, &o, 3, wanted);
-            for (int size = 2; size <= ranks; size++)
-                train_and_compare(size, &o, 1 + size % 2, wanted);
-        }
+    for (int s = 0; s < 5; s++) {
+        trn_swivel_options_t o = options(shards[s], s == 2 ? TRN_RMSPROP : TRN_ADAGRAD);
+        train_and_compare(0, &o, 1, wanted);
+        train_and_compare(1, &o, 3, wanted);
+        if (ranks > 1) train_and_compare(ranks, &o, 1 + s % 2, wanted);
+    }
     remove_files();
 }
 
@@ -231,6 +229,7 @@ static trn_status_t train_once(void *options) {
 }
 
 static void no_memory(void) {
+    if (ranks > 3) return; /* first, middle and last rank are there; more ranks take minutes */
     name_files();
     CHECK_OK(write_counts(comm, 0));
     trn_swivel_options_t o = options(40, TRN_ADAGRAD);

@@ -8,11 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static char path[64];
+static char path[] = "/tmp/trn_vectors_XXXXXX"; /* named by rank 0 before the first test */
 
-/* Rank 0 writes the file; the others wait. */
+static void name_file(void) {
+    int file = rank == 0 ? mkstemp(path) : -1;
+    if (rank == 0 && CHECK(file >= 0)) close(file);
+    MPI_Bcast(path, sizeof path, MPI_CHAR, 0, comm);
+}
+
+/* Rank 0 writes the file when all have read the one before; the others wait. */
 static void put(const char *content, size_t bytes) {
-    snprintf(path, sizeof path, "/tmp/trn_vectors_%d.txt", ranks);
+    MPI_Barrier(comm);
     if (rank == 0) {
         FILE *file = fopen(path, "wb");
         CHECK(file && fwrite(content, 1, bytes, file) == bytes);
@@ -99,7 +105,8 @@ static void bad_binary(void) {
     put(good, SIZE - 1); /* the last line end may be missing */
     CHECK_OK(read_file(TRN_FORMAT_BINARY));
     check_bad(TRN_FORMAT_BINARY, good, SIZE - 2, "truncated in row 2");
-    check_bad(TRN_FORMAT_BINARY, good, 12, "promises 2 words, but 1 follow");
+    check_bad(TRN_FORMAT_BINARY, good, 12, "no word where row 2 should begin; truncated");
+    check_bad(TRN_FORMAT_BINARY, good, 11, "promises 2 words, but 1 follow");
     check_bad(TRN_FORMAT_BINARY, good, 4, "can hold");
     char bad[SIZE + 1];
     memcpy(bad, good, SIZE);
@@ -145,7 +152,7 @@ static void dialects(void) {
 static void text_keeps_floats(void) {
     enum { ROWS = 2500, DIM = 3 };
     static float values[ROWS * DIM], back[ROWS * DIM];
-    static char names[ROWS][8], text[ROWS * (DIM + 1) * 20];
+    static char names[ROWS][16], text[ROWS * (DIM + 1) * 20];
     static char *words[ROWS];
     uint32_t bits = 1;
     for (int i = 0; i < ROWS * DIM; i++) {
@@ -153,7 +160,7 @@ static void text_keeps_floats(void) {
             bits = bits * 1664525 + 1013904223, memcpy(&values[i], &bits, 4);
         while (!isfinite(values[i]));
         words[i / DIM] = names[i / DIM];
-        snprintf(names[i / DIM], 8, "w%d", i / DIM);
+        snprintf(names[i / DIM], sizeof names[0], "w%d", i / DIM);
     }
     values[0] = -0.0F;
     values[1] = 1e-45F;
@@ -198,5 +205,6 @@ static void memory_runs_out(void) {
     erase();
 }
 
-HARNESS_MAIN({"bad text", bad_text}, {"bad binary", bad_binary}, {"dialects", dialects},
-             {"text keeps floats", text_keeps_floats}, {"memory runs out", memory_runs_out})
+HARNESS_MAIN({"name file", name_file}, {"bad text", bad_text}, {"bad binary", bad_binary},
+             {"dialects", dialects}, {"text keeps floats", text_keeps_floats},
+             {"memory runs out", memory_runs_out})

@@ -59,6 +59,12 @@ static trn_status_t slurp(const char *path, int64_t offset, int64_t piece, char 
         status = trn_text_read(text, *data + *bytes, piece, &got);
         *bytes += got;
     } while (status == TRN_OK && got > 0);
+    if (status == TRN_OK) {
+        int64_t on_disk;
+        bool compressed;
+        assert_int_equal(trn_text_probe(path, &on_disk, &compressed), TRN_OK);
+        assert_int_equal(trn_text_consumed(text), on_disk - offset);
+    }
     trn_text_close(&text);
     assert_null(text);
     return status;

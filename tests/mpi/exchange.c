@@ -1,0 +1,98 @@
+/* Parcels of all sizes, empty ones too, must arrive whole and in the order of their senders. */
+#include "mpi/exchange.h"
+
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Words of 8 bytes that rank `from` has for rank `to` in test `round`. */
+static int64_t words(int from, int to, int round) {
+    return (from * 7 + to * 5 + round * 3) % 11 * (round == 2 ? 0 : round == 3 ? 1000 : 1);
+}
+static int64_t word(int from, int to, int64_t i) {
+    return from * 1000003 + to * 1009 + i * 17;
+}
+
+static trn_status_t swap(trn_parcels_t *parcels, int round) {
+    int64_t bytes[64], total = 0, *send, n = 0;
+    for (int to = 0; to < ranks; to++)
+        total += bytes[to] = 8 * words(rank, to, round);
+    send = malloc((size_t)total + 8);
+    for (int to = 0; to < ranks; to++)
+        for (int64_t i = 0; i < words(rank, to, round); i++)
+            send[n++] = word(rank, to, i);
+    trn_status_t status = trn_exchange(comm, send, bytes, parcels);
+    free(send);
+    return status;
+}
+
+static void parcels_arrive(void) {
+    trn_parcels_t parcels = {0};
+    for (int round = 0; round < 6; round++) { /* smaller ones after larger ones, too */
+        CHECK_OK(swap(&parcels, round));
+        CHECK_EQUAL(parcels.start[0], 0);
+        for (int from = 0; from < ranks; from++) {
+            int64_t count = words(from, rank, round), wrong = 0;
+            CHECK_EQUAL(parcels.start[from + 1] - parcels.start[from], 8 * count);
+            const int64_t *got =
+                (const int64_t *)((const char *)parcels.data + parcels.start[from]);
+            for (int64_t i = 0; i < count; i++)
+                wrong += got[i] != word(from, rank, i);
+            CHECK_EQUAL(wrong, 0);
+        }
+    }
+    trn_parcels_free(&parcels);
+    CHECK_EQUAL(trn_mem_now(), 0);
+}
+
+static void all_get_all(void) {
+    trn_parcels_t parcels = {0};
+    int64_t send[32], sum = 0, wanted = 0;
+    for (int i = 0; i < 32; i++)
+        send[i] = word(rank, 0, i);
+    CHECK_OK(trn_gather_all(comm, send, 8 * (rank % 4 * 9), &parcels));
+    for (int from = 0; from < ranks; from++)
+        for (int64_t i = 0; i < from % 4 * 9; i++)
+            wanted = wanted * 31 + word(from, 0, i);
+    for (int64_t i = 0; i < parcels.start[ranks] / 8; i++)
+        sum = sum * 31 + ((const int64_t *)parcels.data)[i];
+    CHECK_EQUAL(sum, wanted);
+    trn_parcels_free(&parcels);
+}
+
+/* Nobody leaves before the last has come. */
+static void all_wait(void) {
+    int come = 0, seen = -1;
+    MPI_Win window;
+    MPI_Win_create(&come, sizeof come, sizeof come, MPI_INFO_NULL, comm, &window);
+    for (int round = 1; round <= 3; round++) {
+        MPI_Win_lock(MPI_LOCK_SHARED, 0, 0, window);
+        MPI_Accumulate(&(int){1}, 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, window);
+        MPI_Win_unlock(0, window);
+        trn_wait_all(comm);
+        MPI_Win_lock(MPI_LOCK_SHARED, 0, 0, window);
+        MPI_Get(&seen, 1, MPI_INT, 0, 0, 1, MPI_INT, window);
+        MPI_Win_unlock(0, window);
+        CHECK(seen >= round * ranks);
+        trn_wait_all(comm);
+    }
+    MPI_Win_free(&window);
+}
+
+static trn_status_t both(void *unused) {
+    (void)unused;
+    trn_parcels_t parcels = {0};
+    int64_t send = 5;
+    trn_status_t status = swap(&parcels, 3);
+    if (status == TRN_OK) status = trn_gather_all(comm, &send, 8, &parcels);
+    trn_parcels_free(&parcels);
+    return status;
+}
+
+static void allocations_may_fail(void) {
+    harness_inject(both, NULL);
+}
+
+HARNESS_MAIN({"parcels_arrive", parcels_arrive}, {"all_get_all", all_get_all},
+             {"all_wait", all_wait}, {"allocations_may_fail", allocations_may_fail})
