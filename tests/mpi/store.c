@@ -7,7 +7,6 @@
 #include "mpi/agree.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -102,8 +101,7 @@ static void check_rows(trn_store_t *store, int d) {
         char *wanted = rows_of(d, first, count), *got = malloc((size_t)(count * row_bytes(d) + 1));
         CHECK_OK(trn_store_read(store, datasets[d].name, first, count, got));
         CHECK(memcmp(got, wanted, (size_t)(count * row_bytes(d))) == 0);
-        free(wanted);
-        free(got);
+        free(wanted), free(got);
     }
 }
 
@@ -120,7 +118,7 @@ static void check_attributes(const trn_store_t *store) {
     CHECK_OK(trn_store_get_text(store, "/row/values", "unit", &text));
     CHECK(strcmp(text, "µm") == 0);
     CHECK_OK(trn_store_get_text(store, "/", "nothing", &text));
-    CHECK(strcmp(text, "") == 0);
+    CHECK(!*text);
     CHECK_OK(trn_store_get_text(store, "/", "params", &text));
     CHECK(strcmp(text, "{\"dim\":100,\"name\":\"x\"}") == 0);
     CHECK_EQUAL(trn_store_get_int(store, "/", "unit", &integer), TRN_INPUT);
@@ -195,8 +193,7 @@ static void same_bytes(void) {
         CHECK_EQUAL(bytes[1], bytes[0]);
         CHECK(bytes[0] > 0 && bytes[0] == bytes[1] &&
               memcmp(data[0], data[1], (size_t)bytes[0]) == 0);
-        free(data[0]);
-        free(data[1]);
+        free(data[0]), free(data[1]);
     }
 }
 
@@ -226,15 +223,14 @@ static void flip(const char *path, long at) {
     MPI_Barrier(comm);
 }
 
-/* Where 16 bytes of a dataset's row lie in a file. */
-static long find_row(const char *path, int d, int64_t row) {
-    long bytes, at = -1;
-    char *data = slurp(path, &bytes), *wanted = rows_of(d, row, 1);
-    for (long i = 0; i + 16 <= bytes && at < 0; i++)
-        if (memcmp(data + i, wanted, 16) == 0) at = i;
+/* Where `size` bytes lie in a file; -1: nowhere. */
+static long find(const char *path, const void *wanted, size_t size) {
+    long bytes, at = 0;
+    char *data = slurp(path, &bytes);
+    while (at + (long)size <= bytes && memcmp(data + at, wanted, size) != 0)
+        at++;
     free(data);
-    free(wanted);
-    return at;
+    return at + (long)size <= bytes ? at : -1;
 }
 
 /* Failures ------------------------------------------------------------------------------------- */
@@ -250,11 +246,10 @@ static void bad_places(void) {
     CHECK_EQUAL(write_sample(&(sample_t){.path = directory}), TRN_IO);
     CHECK_EQUAL(write_sample(&(sample_t){.path = "/proc/x.h5"}), TRN_IO); /* even for root */
     CHECK_SAYS("/proc");
-    if (geteuid() != 0) { /* root writes anywhere */
-        if (rank == 0) mkdir(in_directory("locked"), 0555);
-        MPI_Barrier(comm);
+    if (rank == 0) mkdir(in_directory("locked"), 0555);
+    MPI_Barrier(comm);
+    if (geteuid() != 0) /* root writes anywhere */
         CHECK_EQUAL(write_sample(&(sample_t){.path = in_directory("locked/x.h5")}), TRN_IO);
-    }
     CHECK_EQUAL(files_with(".tmp."), 0);
 }
 
@@ -336,7 +331,9 @@ static trn_status_t open_only(const char *path, const char *kind) {
 static void damaged_data(void) {
     const char *path = in_directory("damaged.h5");
     CHECK_OK(write_sample(&(sample_t){.path = path}));
-    flip(path, rank == 0 ? find_row(path, 0, 3000) + 5 : 0);
+    char *row = rows_of(0, 3000, 1);
+    flip(path, rank == 0 ? find(path, row, 16) + 5 : 0);
+    free(row);
     trn_store_t *store;
     CHECK_OK(trn_store_open(&store, comm, path, NULL));
     if (!harness_well()) return;
@@ -355,15 +352,8 @@ static void damaged_data(void) {
 static void damaged_text(void) {
     const char *path = in_directory("text.h5");
     CHECK_OK(write_sample(&(sample_t){.path = path}));
-    long at = 0;
-    if (rank == 0) {
-        long bytes;
-        char *data = slurp(path, &bytes);
-        while (at < bytes && memcmp(data + at, "w8000", 5) != 0)
-            at++;
-        free(data);
-    }
-    flip(path, at + 1);
+    long at = rank == 0 ? find(path, "w8000", 5) + 1 : 0;
+    flip(path, at);
     CHECK_EQUAL(open_only(path, NULL), TRN_INPUT);
     CHECK_SAYS("strings are damaged");
     flip(path, -1); /* as if there were no trailer: the blocks have checksums too */
@@ -398,9 +388,7 @@ static void bad_files(void) {
     MPI_Barrier(comm);
     CHECK_EQUAL(open_only(path, NULL), TRN_INPUT);
     CHECK_SAYS("trunc");
-    if (rank == 0) CHECK_EQUAL(truncate(path, 0), 0);
-    MPI_Barrier(comm);
-    CHECK_EQUAL(open_only(path, NULL), TRN_INPUT);
+    CHECK_EQUAL(open_only(in_directory("plain"), NULL), TRN_INPUT); /* empty */
     CHECK_EQUAL(open_only(directory, NULL), TRN_INPUT);
 
     /* What a job that died in its writes leaves behind. */
@@ -433,7 +421,7 @@ static void remove_directory(void) {
     MPI_Barrier(comm);
     if (rank > 0) return;
     char line[512];
-    snprintf(line, sizeof line, "rm -rf '%s'", directory);
+    snprintf(line, sizeof line, "rm -r '%s'", directory);
     CHECK_EQUAL(system(line), 0);
 }
 
