@@ -24,7 +24,7 @@ static inline float exp_minus_abs(float x) {
     p = p * f + 1.000000072f;
     int32_t bits;
     memcpy(&bits, &p, sizeof bits);
-    bits += (int32_t)n << 23;
+    bits += (int32_t)n * (1 << 23); /* a left shift of a negative number is undefined */
     memcpy(&p, &bits, sizeof p);
     return p;
 }

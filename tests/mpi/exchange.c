@@ -51,15 +51,16 @@ static void parcels_arrive(void) {
 
 static void all_get_all(void) {
     trn_parcels_t parcels = {0};
-    int64_t send[32], sum = 0, wanted = 0;
+    int64_t send[32];
+    uint64_t sum = 0, wanted = 0; /* a hash: it may wrap */
     for (int i = 0; i < 32; i++)
         send[i] = word(rank, 0, i);
     CHECK_OK(trn_gather_all(comm, send, 8 * (rank % 4 * 9), &parcels));
     for (int from = 0; from < ranks; from++)
         for (int64_t i = 0; i < from % 4 * 9; i++)
-            wanted = wanted * 31 + word(from, 0, i);
+            wanted = wanted * 31 + (uint64_t)word(from, 0, i);
     for (int64_t i = 0; i < parcels.start[ranks] / 8; i++)
-        sum = sum * 31 + ((const int64_t *)parcels.data)[i];
+        sum = sum * 31 + ((const uint64_t *)parcels.data)[i];
     CHECK_EQUAL(sum, wanted);
     trn_parcels_free(&parcels);
 }
