@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    HASH_BYTES = 256 << 10,  /* read and hashed by turns: fits the second level cache */
+    HASH_BYTES = 256 << 10, /* read and hashed by turns: fits the second level cache */
     WINDOW_BYTES = 8 << 20, /* mapped at a time */
 };
 
