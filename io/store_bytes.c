@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-    HASH_BYTES = 256 << 10,  /* read and hashed by turns: fits the second level cache */
-    WINDOW_BYTES = 64 << 20, /* mapped at a time */
+    HASH_BYTES = 256 << 10, /* read and hashed by turns: fits the second level cache */
+    WINDOW_BYTES = 8 << 20, /* mapped at a time */
 };
 
 trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const void *data,

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 #include "base/mem.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +117,11 @@ void trn_mem_reset_peak(void) {
     atomic_store(&peak, atomic_load(&now));
 }
 void trn_mem_limit(int64_t bytes) {
+#ifdef __GLIBC__
+    /* Give big blocks back to the system when they are freed; by default glibc comes to keep tens
+     * of megabytes, which are then counted as the process's memory. */
+    if (bytes > 0) mallopt(M_MMAP_THRESHOLD, HUGE_FROM);
+#endif
     atomic_store(&limit, bytes);
 }
 int64_t trn_mem_calls(void) {
