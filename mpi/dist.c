@@ -379,6 +379,17 @@ int64_t trn_dist_col_owner(const trn_dist_t *dist, int64_t col) {
     return part_of(&dist->col, col);
 }
 
+trn_cut_t trn_dist_row_cut(const trn_dist_t *dist) {
+    return cut_of(&dist->row);
+}
+trn_cut_t trn_dist_col_cut(const trn_dist_t *dist) {
+    return cut_of(&dist->col);
+}
+
+int trn_dist_class_owner(const trn_dist_t *dist, int64_t row_class, int64_t col_class) {
+    return dist->owner[row_class * dist->col.classes + col_class];
+}
+
 int trn_dist_owner(const trn_dist_t *dist, int64_t row, int64_t col) {
     int64_t i = dist->row.class_of[part_of(&dist->row, row)];
     int64_t j = dist->col.class_of[part_of(&dist->col, col)];
