@@ -2,6 +2,7 @@
 #include "io/npy.h"
 
 #include "base/mem.h"
+#include "io/joint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -263,4 +264,23 @@ void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
                         (long long)trn_matrix_type_size(type), (long long)rows, (long long)cols);
     header[START + used] = ' ';
     header[TRN_NPY_HEADER - 1] = '\n';
+}
+
+trn_status_t trn_npy_write(MPI_Comm comm, const char *path, const trn_matrix_t *matrix) {
+    const trn_dist_t *dist = trn_matrix_dist(matrix);
+    trn_view_t block = trn_matrix_block(matrix);
+    int64_t rows = trn_dist_rows(dist), cols = trn_dist_cols(dist);
+    int64_t row = cols * trn_matrix_type_size(block.type);
+    char header[TRN_NPY_HEADER];
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    trn_joint_t *joint;
+    TRN_TRY(trn_joint_create(&joint, comm, path, TRN_NPY_HEADER + rows * row));
+    trn_npy_header(block.type, rows, cols, header);
+    trn_status_t status = TRN_OK;
+    if (rank == 0) status = trn_joint_write(joint, 0, header, TRN_NPY_HEADER);
+    if (status == TRN_OK)
+        status = trn_joint_write(joint, TRN_NPY_HEADER + trn_matrix_first_row(matrix) * row,
+                                 block.data, block.rows * row);
+    return trn_joint_close(&joint, status);
 }

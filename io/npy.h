@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "mpi/matrix.h"
 
+#include <mpi.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,5 +41,9 @@ trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first,
 /* The version 1 header of a little-endian array of `type` in C order. Local. */
 void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
                     char header[TRN_NPY_HEADER]);
+
+/* Write a matrix cut into row bands, whole or not at all (io/joint.h). Collective. Fails (agreed)
+ * with TRN_IO, TRN_MEMORY. Cost: each rank writes its rows once. */
+trn_status_t trn_npy_write(MPI_Comm comm, const char *path, const trn_matrix_t *matrix);
 
 #endif
