@@ -89,6 +89,10 @@ trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t b
  * Local. */
 int trn_sparse_owner(const trn_dist_t *dist, int64_t row, int64_t col);
 
+/* What part of the matrix the block of `rank` covers under `dist`, by the same order; nothing for
+ * ranks beyond the blocks. Local. */
+trn_extent_t trn_sparse_extent_of(const trn_dist_t *dist, int rank);
+
 /* Create on every rank its block of the matrix cut by `dist` from all ranks' triplets; ranks beyond
  * the blocks get an empty one. Collective, equal arguments but for the triplets. Fails (agreed) as
  * trn_sparse_route and trn_sparse_create do. */

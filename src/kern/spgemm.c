@@ -46,9 +46,14 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* Terms from which on a row is gathered densely. */
+static int64_t dense_from(const trn_spgemm_t *p) {
+    return p->b.cols / (p->b.cols <= NEAR ? COLS_A_TERM_NEAR : COLS_A_TERM_FAR);
+}
+
 static bool is_dense(const trn_spgemm_t *p, int64_t terms) {
     if (p->gather != TRN_SPGEMM_AUTO) return p->gather == TRN_SPGEMM_DENSE;
-    return p->b.cols / (p->b.cols <= NEAR ? COLS_A_TERM_NEAR : COLS_A_TERM_FAR) <= terms;
+    return terms >= dense_from(p);
 }
 
 static int64_t terms_of(const trn_spgemm_t *p, int64_t row) {
@@ -88,6 +93,13 @@ int64_t trn_spgemm_scratch(const trn_spgemm_t *product, const trn_spgemm_work_t 
         bytes += table_size(product, work->hashed_most) * (int64_t)sizeof(slot_t) +
                  2 * lines(least(work->hashed_most, cols) * 8);
     return lines(bytes);
+}
+
+int64_t trn_spgemm_scratch_most(const trn_spgemm_t *product) {
+    bool hash = product->gather == TRN_SPGEMM_HASH;
+    trn_spgemm_work_t worst = {.dense = !hash,
+                               .hashed_most = hash ? product->b.cols : dense_from(product)};
+    return trn_spgemm_scratch(product, &worst);
 }
 
 static scratch_t lay_out(const trn_spgemm_t *p, const trn_spgemm_work_t *work, void *memory) {
@@ -380,10 +392,9 @@ void trn_spgemm_fill(const trn_spgemm_t *product, const trn_spgemm_work_t *work,
 }
 
 void trn_spgemm_pack(const trn_spgemm_t *product, const trn_spgemm_work_t *work, void *scratch,
-                     int64_t *start, int32_t *column, void *values) {
+                     int64_t first, int64_t end, int64_t *start, int32_t *column, void *values) {
     scratch_t s = lay_out(product, work, scratch);
-    start[0] = 0;
-    for (int64_t i = 0; i < product->a.rows; i++)
+    for (int64_t i = first; i < end; i++)
         start[i + 1] = fill_row(product, &s, i, start[i], column, values);
 }
 

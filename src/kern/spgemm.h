@@ -55,6 +55,10 @@ trn_spgemm_work_t trn_spgemm_measure(const trn_spgemm_t *product, int64_t *terms
 /* Bytes of scratch memory that each thread needs; a multiple of 64. Local. */
 int64_t trn_spgemm_scratch(const trn_spgemm_t *product, const trn_spgemm_work_t *work);
 
+/* The most that can come to for any factors of that many columns; looks at b.cols and gather alone.
+ * Local. */
+int64_t trn_spgemm_scratch_most(const trn_spgemm_t *product);
+
 /* Cut rows into `parts` ranges [cut[t], cut[t + 1]) of about equal weight, a row weighing its terms
  * and one more. Local. Cost: O(rows + parts). */
 void trn_spgemm_cut(int64_t rows, const int64_t *terms, int parts, int64_t *cut);
@@ -77,11 +81,12 @@ void trn_spgemm_count(const trn_spgemm_t *product, const trn_spgemm_work_t *work
 void trn_spgemm_fill(const trn_spgemm_t *product, const trn_spgemm_work_t *work,
                      const trn_spgemm_team_t *team, int64_t *at, int32_t *column, void *values);
 
-/* Compute C on one thread with its rows one after the other from 0 on, counting as it goes: start
- * [rows + 1] becomes the row pointers; column and values have room for work.bound entries. Local.
- * Cost: as trn_spgemm_fill. */
+/* Compute rows [first, end) of C on one thread, one after the other from place start[first] on,
+ * counting as it goes: start[first + 1 ... end] become row pointers. Rows in turn from 0 on, with
+ * start[0] = 0, make all of C in the room for work.bound entries. Local. Cost: as trn_spgemm_fill.
+ */
 void trn_spgemm_pack(const trn_spgemm_t *product, const trn_spgemm_work_t *work, void *scratch,
-                     int64_t *start, int32_t *column, void *values);
+                     int64_t first, int64_t end, int64_t *start, int32_t *column, void *values);
 
 /* Estimate the entries of C from every so-manieth row, about one in 64: count's entries of those
  * rows over their bound, 1 if they have none. Local. Cost: 1/64 of trn_spgemm_count. */
