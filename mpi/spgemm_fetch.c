@@ -187,6 +187,7 @@ trn_status_t trn_spgemm_fetch_plan(fetch_t *fetch, MPI_Comm comm, const trn_spar
     MPI_Comm_rank(comm, &fetch->rank);
     MPI_Comm_size(comm, &fetch->ranks);
     TRN_AGREE(comm, trn_alloc(&fetch->band, fetch->ranks + 1, sizeof *fetch->band, "bands"));
+    TRN_TRY(trn_check_equal(comm, trn_sparse_type(b), "type of B"));
     TRN_TRY(check_shapes(fetch, a));
     TRN_AGREE(comm, allocate(fetch, buckets));
     TRN_TRY(ask(fetch, a));
