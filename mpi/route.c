@@ -127,8 +127,7 @@ trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t b
 
 int trn_sparse_owner(const trn_dist_t *dist, int64_t row, int64_t col) {
     if (row < 0 || row >= trn_dist_rows(dist) || col < 0 || col >= trn_dist_cols(dist)) return -1;
-    return (int)(trn_dist_row_owner(dist, row) * trn_dist_col_parts(dist) +
-                 trn_dist_col_owner(dist, col));
+    return trn_dist_owner(dist, row, col);
 }
 
 /* Triplets that go out, and those that have come in. */
