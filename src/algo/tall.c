@@ -21,19 +21,6 @@ int64_t trn_tall_start(MPI_Comm comm, int64_t rows, int rank) {
     return first < rows ? first : rows;
 }
 
-trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols) {
-    int ranks;
-    int64_t *starts, across[2] = {0, cols};
-    *dist = NULL;
-    MPI_Comm_size(comm, &ranks);
-    TRN_TRY(trn_alloc(&starts, ranks + 1, sizeof *starts, "row boundaries"));
-    for (int r = 0; r <= ranks; r++)
-        starts[r] = trn_tall_start(comm, rows, r);
-    trn_status_t status = trn_dist_create_at(dist, ranks, starts, 1, across);
-    trn_free(&starts);
-    return status;
-}
-
 trn_status_t trn_tall_create(trn_tall_t *tall, MPI_Comm comm, int64_t rows, int64_t cols) {
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -228,8 +215,8 @@ static void frame_destroy(frame_t *frame) {
 }
 
 /* From the eigenvectors of the scaled Gram matrix, the matrix that makes the columns orthonormal.
- * Values below the floor are rounding: a direction so weak comes out in full, but at a length and at
- * angles that only the next round, which scales it up, sets right. */
+ * Values below the floor are rounding: a direction so weak comes out in full, but at a length and
+ * at angles that only the next round, which scales it up, sets right. */
 static void turn_of(const frame_t *frame, int64_t b) {
     static const double weakest = 1e-15;
     for (int64_t i = 0; i < b; i++) {
@@ -279,8 +266,7 @@ trn_status_t trn_tall_orthonormalise(trn_tall_t basis, trn_tall_t x) {
     enum { ROUNDS = 20 };
     frame_t frame;
     if (x.block.cols == 0) return TRN_OK;
-    trn_status_t status =
-        trn_agree(x.comm, frame_create(&frame, basis.block.cols, x.block.cols));
+    trn_status_t status = trn_agree(x.comm, frame_create(&frame, basis.block.cols, x.block.cols));
     bool done = false;
     for (uint32_t round = 0; status == TRN_OK && !done && round < ROUNDS; round++)
         status = straighten(basis, x, &frame, round, &done);
@@ -289,27 +275,4 @@ trn_status_t trn_tall_orthonormalise(trn_tall_t basis, trn_tall_t x) {
                           (long long)(basis.block.cols + x.block.cols), (long long)x.rows);
     frame_destroy(&frame);
     return status;
-}
-
-void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower) {
-    for (int64_t j = 0; j < x.block.cols; j++) {
-        struct {
-            double size;
-            int rank;
-        } best = {-1, 0}, winner;
-        double sign = 1;
-        MPI_Comm_rank(x.comm, &best.rank);
-        for (int64_t i = 0; i < x.block.rows; i++) {
-            double value = row_at(x.block, i)[j];
-            if (fabs(value) <= best.size) continue;
-            best.size = fabs(value);
-            sign = value < 0 ? -1 : 1;
-        }
-        MPI_Allreduce(&best, &winner, 1, MPI_DOUBLE_INT, MPI_MAXLOC, x.comm);
-        MPI_Bcast(&sign, 1, MPI_DOUBLE, winner.rank, x.comm);
-        for (int64_t i = 0; sign < 0 && i < x.block.rows; i++)
-            row_at(x.block, i)[j] = -row_at(x.block, i)[j];
-        for (int64_t i = 0; sign < 0 && i < follower.block.rows; i++)
-            row_at(follower.block, i)[j] = -row_at(follower.block, i)[j];
-    }
 }

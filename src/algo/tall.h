@@ -83,4 +83,8 @@ void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower);
  * what trn_redist takes. */
 trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x);
 
+/* all[rows x cols], without gaps, = x on every rank. Rows number less than 2^31. Collective. Fails
+ * (agreed) with TRN_MEMORY. Cost: one Allgatherv. */
+trn_status_t trn_tall_gather(trn_tall_t x, double *all);
+
 #endif
