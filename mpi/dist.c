@@ -58,6 +58,8 @@ static trn_status_t cut_side(side_t *side, const trn_cut_t *cut) {
     for (int64_t p = 0; p <= cut->parts; p++) {
         side->start[p] = cut->start[p];
         if (p < cut->parts) side->class_of[p] = cut->class_of ? cut->class_of[p] : p;
+        if (p < cut->parts && (side->class_of[p] < 0 || side->class_of[p] >= cut->classes))
+            return trn_fail(TRN_USAGE, "block %lld is of no class", (long long)p);
         if (cut->start[p] < (p ? cut->start[p - 1] : 0) || cut->start[0] != 0)
             return trn_fail(TRN_USAGE, "block boundaries must ascend from 0; boundary %lld is %lld",
                             (long long)p, (long long)cut->start[p]);
