@@ -376,11 +376,9 @@ int64_t trn_dist_col_start(const trn_dist_t *dist, int64_t part) {
 int64_t trn_dist_row_owner(const trn_dist_t *dist, int64_t row) {
     return part_of(&dist->row, row);
 }
-
 int64_t trn_dist_col_owner(const trn_dist_t *dist, int64_t col) {
     return part_of(&dist->col, col);
 }
-
 trn_cut_t trn_dist_row_cut(const trn_dist_t *dist) {
     return cut_of(&dist->row);
 }
@@ -470,7 +468,6 @@ static int64_t total(trn_spans_t spans) {
 int64_t trn_dist_local_rows(const trn_dist_t *dist, int rank) {
     return total(trn_dist_row_spans(dist, rank));
 }
-
 int64_t trn_dist_local_cols(const trn_dist_t *dist, int rank) {
     return total(trn_dist_col_spans(dist, rank));
 }
@@ -492,7 +489,6 @@ static int64_t common(trn_spans_t a, trn_spans_t b) {
 int64_t trn_dist_common_rows(const trn_dist_t *a, int rank_a, const trn_dist_t *b, int rank_b) {
     return common(trn_dist_row_spans(a, rank_a), trn_dist_row_spans(b, rank_b));
 }
-
 int64_t trn_dist_common_cols(const trn_dist_t *a, int rank_a, const trn_dist_t *b, int rank_b) {
     return common(trn_dist_col_spans(a, rank_a), trn_dist_col_spans(b, rank_b));
 }
