@@ -149,9 +149,9 @@ static trn_status_t try_frame(search_t *s, const trn_product_t *product,
     trn_frame_t *frame;
     TRN_TRY(trn_frame_create(&frame, product, layouts, s->ranks, kind, shape));
     if (!frame) return TRN_OK;
-    bool layered = frame->shape.layers > 1;
-    if (kind == TRN_FRAME_CYCLIC || s->algorithm == TRN_ALGORITHM_AUTO ||
-        (s->algorithm == TRN_ALGORITHM_CANNON3D) == layered)
+    bool any = kind == TRN_FRAME_GRID || kind == TRN_FRAME_CYCLIC || /* chosen to fit */
+               s->algorithm == TRN_ALGORITHM_AUTO;
+    if (any || (s->algorithm == TRN_ALGORITHM_CANNON3D) == (kind == TRN_FRAME_OF_K))
         weigh(s, frame, kind, n_splits, k_splits);
     trn_frame_destroy(&frame);
     return TRN_OK;

@@ -1,6 +1,7 @@
 /* bench gemm: distributed dense products beside ScaLAPACK's and beside BLAS alone. */
 #include "algo/bench.h"
 #include "algo/gemm_arm.h"
+#include "base/mem.h"
 #include "cmd/command.h"
 #include "io/share.h"
 #include "mpi/agree.h"
@@ -10,18 +11,26 @@
 #include <string.h>
 
 enum { MOST_SHAPES = 256, MOST_ARMS = 3 };
+static const int64_t LARGEST = 1000000000000; /* of one dimension */
+
+/* A number such as 4000 or 1e5, where strtod would take the "0x" of 0x4x5 for hexadecimal. */
+static int64_t parse_number(const char *text, char **end) {
+    int64_t value = strtoll(text, end, 10);
+    if (*end == text || value < 0 || **end != 'e') return *end == text ? -1 : value;
+    for (long zeros = strtol(*end + 1, end, 10); zeros > 0 && value < INT64_MAX / 10; zeros--)
+        value *= 10;
+    return value;
+}
 
 /* "4000x4000x128": m, n and k. */
 static trn_status_t parse_shape(const char *text, int64_t shape[3]) {
     const char *at = text;
     for (int i = 0; i < 3; i++) {
         char *end;
-        double value = strtod(at, &end); /* 1e5x256x256 too */
-        if (end == at || value < 0 || value > 9e15 || value != (double)(int64_t)value ||
-            *end != (i < 2 ? 'x' : '\0'))
+        shape[i] = parse_number(at, &end);
+        if (shape[i] < 0 || shape[i] > LARGEST || *end != (i < 2 ? 'x' : '\0'))
             return trn_fail(TRN_USAGE, "%s: not a shape; write MxNxK, such as 4000x4000x4000",
                             text);
-        shape[i] = (int64_t)value;
         at = end + 1;
     }
     return TRN_OK;
