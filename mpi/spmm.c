@@ -8,6 +8,7 @@
 enum {
     BATCH = 1 << 16, /* entries under way while they are sent to their places: 5 MB */
     STEPS = 16,      /* parts of a slab's work; the message layer gets a look-in after each */
+    STEP = 1 << 20,  /* multiply-adds that make a part worth while */
     GRAIN = 16       /* slabs are multiples of it if they can: a cache line of float */
 };
 
@@ -321,9 +322,10 @@ static void compute(trn_spmm_plan_t *plan, trn_view_t b, trn_view_t c, int64_t f
     p.c = column_of(c, first);
     p.c_stride = c.stride;
     p.cols = cols;
-    for (int step = 0; step < STEPS; step++) {
-        trn_spmm_threads(&p, trn_spmm_cut(p.start, 0, p.rows, STEPS, step),
-                         trn_spmm_cut(p.start, 0, p.rows, STEPS, step + 1), plan->options.threads);
+    int64_t work = p.start[p.rows] * cols / STEP, steps = work < STEPS ? work + 1 : STEPS;
+    for (int64_t step = 0; step < steps; step++) {
+        trn_spmm_threads(&p, trn_spmm_cut(p.start, 0, p.rows, steps, step),
+                         trn_spmm_cut(p.start, 0, p.rows, steps, step + 1), plan->options.threads);
         trn_spmm_halo_progress(plan);
     }
 }
