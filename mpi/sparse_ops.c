@@ -24,7 +24,7 @@ static trn_triplet_t relabelled(const move_t *m, trn_triplet_t t) {
     int64_t n = trn_dist_rows(m->dist);
     if (m->relabel == SWAP) return (trn_triplet_t){t.col, t.row, t.value};
     if (m->relabel == KEEP || t.row >= n || t.col >= n) return t; /* outside: route will say so */
-    return (trn_triplet_t){trn_permuted(m->seed, n, t.row), trn_permuted(m->seed, n, t.col),
+    return (trn_triplet_t){trn_rng_permuted(m->seed, n, t.row), trn_rng_permuted(m->seed, n, t.col),
                            t.value};
 }
 
@@ -93,61 +93,6 @@ trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint6
                            (long long)trn_dist_rows(dist), (long long)trn_dist_cols(dist)));
     move_t m = {.from = sparse, .relabel = PERMUTE, .seed = seed, .dist = dist};
     return move(comm, &m, permuted);
-}
-
-/* Permuting -------------------------------------------------------------------------------------
- */
-
-enum {
-    FEISTEL_ROUNDS = 4 /* a pseudorandom permutation from pseudorandom functions (Luby, Rackoff) */
-};
-
-/* Bits of half a number when numbers below n have an even number of bits. */
-static int half_bits(int64_t n) {
-    int half = 1;
-    while ((int64_t)1 << 2 * half < n)
-        half++;
-    return half;
-}
-
-static uint64_t mix(uint64_t seed, uint64_t half, int round, uint64_t mask) {
-    uint32_t words[4];
-    trn_rng_words(seed, half, 0, (uint32_t)round, TRN_RNG_PERMUTE, words);
-    return words[0] & mask;
-}
-
-/* Once through the network, forwards or back. */
-static int64_t scramble(uint64_t seed, int half, int64_t i, bool back) {
-    uint64_t mask = ((uint64_t)1 << half) - 1;
-    uint64_t left = (uint64_t)i >> half, right = (uint64_t)i & mask;
-    for (int r = 0; r < FEISTEL_ROUNDS; r++) {
-        uint64_t next = back ? right ^ mix(seed, left, FEISTEL_ROUNDS - 1 - r, mask)
-                             : left ^ mix(seed, right, r, mask);
-        if (back) {
-            right = left;
-            left = next;
-        } else {
-            left = right;
-            right = next;
-        }
-    }
-    return (int64_t)(left << half | right);
-}
-
-int64_t trn_permuted(uint64_t seed, int64_t n, int64_t i) {
-    int half = half_bits(n);
-    do
-        i = scramble(seed, half, i, false);
-    while (i >= n);
-    return i;
-}
-
-int64_t trn_permuted_back(uint64_t seed, int64_t n, int64_t i) {
-    int half = half_bits(n);
-    do
-        i = scramble(seed, half, i, true);
-    while (i >= n);
-    return i;
 }
 
 /* Balance ---------------------------------------------------------------------------------------

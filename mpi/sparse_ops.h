@@ -28,17 +28,10 @@ trn_status_t trn_sparse_transpose_all(MPI_Comm comm, const trn_sparse_t *sparse,
                                       const trn_dist_t *dist, trn_sparse_t **transpose);
 
 /* P S P^T, cut by `dist`: entry (i, j) of the square matrix goes to (p(i), p(j)) with the
- * permutation p = trn_permuted(seed, n, .), which spreads rows of much work over all bands.
+ * permutation p = trn_rng_permuted(seed, n, .), which spreads rows of much work over all bands.
  * Otherwise as trn_sparse_regroup; also TRN_USAGE (`dist` is not square). Collective. */
 trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint64_t seed,
                                 const trn_dist_t *dist, trn_sparse_t **permuted);
-
-/* Where a permutation of 0..n-1 (1 <= n <= 2^62) that depends on the seed alone sends i, and the
- * other way round. Local. Cost: about 10 Philox draws, no memory. Source: Black, Rogaway: Ciphers
- * with arbitrary finite domains (CT-RSA 2002): a Feistel network on the next larger square of a
- * power of two, gone through until the result is below n. */
-int64_t trn_permuted(uint64_t seed, int64_t n, int64_t i);
-int64_t trn_permuted_back(uint64_t seed, int64_t n, int64_t i);
 
 /* Create the distribution that cuts a matrix, held in row bands in the order of the ranks, into
  * `parts` bands of about equal weight: weight[rows of this band], each counting one more, NULL: the

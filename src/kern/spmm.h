@@ -25,8 +25,8 @@ typedef struct trn_spmm_source {
 
 /* One product. S [rows x any] in compressed rows: row i has the entries start[i] <= e <
  * start[i + 1]. B comes in two pieces so that rows that lie here and rows that were received need
- * not be copied together: entry e meets row column[e] of `near` or, if that is negative, row
- * -1 - column[e] of `far`. */
+ * not be copied together: entry e meets row column[e] of b[0] or, if that is negative, row
+ * -1 - column[e] of b[1]. */
 typedef struct trn_spmm {
     int64_t rows;
     const int64_t *start;  /* [rows + 1] */
@@ -34,7 +34,7 @@ typedef struct trn_spmm {
     trn_spmm_entries_t entries;
     const void *values; /* [start[rows]] by `entries`; NULL: ones */
     bool wide;          /* B and C are double, else float */
-    trn_spmm_source_t near, far;
+    trn_spmm_source_t b[2];
     int64_t cols;       /* of B and C: any number */
     void *c;            /* [rows x cols] */
     int64_t c_stride;   /* elements from row to row */

@@ -16,7 +16,7 @@ void trn_spmm_ref(const trn_spmm_t *p, double *c) {
             bool any = old != 0;
             for (int64_t e = p->start[i]; e < p->start[i + 1]; e++) {
                 int64_t row = p->column[e] >= 0 ? p->column[e] : -1 - (int64_t)p->column[e];
-                trn_spmm_source_t b = p->column[e] >= 0 ? p->near : p->far;
+                trn_spmm_source_t b = p->b[p->column[e] < 0];
                 double met = number(b.data, p->wide, row * b.stride + j);
                 sum += entry(p, e) * met;
                 any |= met != 0;

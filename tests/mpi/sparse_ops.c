@@ -2,6 +2,7 @@
  * are even. */
 #include "mpi/sparse_ops.h"
 
+#include "base/rng.h"
 #include "harness.h"
 #include "mpi/agree.h"
 
@@ -41,7 +42,7 @@ static double turned(int64_t i, int64_t j) {
 }
 
 static double permuted(int64_t i, int64_t j) {
-    return value_at(trn_permuted_back(SEED, COLS, i), trn_permuted_back(SEED, COLS, j));
+    return value_at(trn_rng_permuted_back(SEED, COLS, i), trn_rng_permuted_back(SEED, COLS, j));
 }
 
 /* The block must hold what the rule says, and all of `dist`'s block. */
@@ -95,20 +96,20 @@ static void permutation(void) {
         int64_t n = sizes[s], fixed = 0;
         bool *seen = calloc((size_t)n, sizeof *seen);
         for (int64_t i = 0; i < n; i++) {
-            int64_t j = trn_permuted(SEED, n, i);
+            int64_t j = trn_rng_permuted(SEED, n, i);
             if (!CHECK(j >= 0 && j < n)) continue;
             CHECK(!seen[j]);
             seen[j] = true;
             fixed += i == j;
-            CHECK_EQUAL(trn_permuted_back(SEED, n, j), i);
+            CHECK_EQUAL(trn_rng_permuted_back(SEED, n, j), i);
         }
         if (n >= 64) CHECK(fixed < 10);
         free(seen);
     }
-    int64_t large = (INT64_C(1) << 61) + 12345, away = trn_permuted(7, large, large - 1);
+    int64_t large = (INT64_C(1) << 61) + 12345, away = trn_rng_permuted(7, large, large - 1);
     CHECK(away >= 0 && away < large && away != large - 1);
-    CHECK_EQUAL(trn_permuted_back(7, large, away), large - 1);
-    CHECK(trn_permuted(8, large, 5) != trn_permuted(7, large, 5));
+    CHECK_EQUAL(trn_rng_permuted_back(7, large, away), large - 1);
+    CHECK(trn_rng_permuted(8, large, 5) != trn_rng_permuted(7, large, 5));
 }
 
 /* Bands of `parts` cut by weight hold no more than their share and the heaviest row. */

@@ -61,8 +61,7 @@ static void make(problem_t *x, bool wide, trn_spmm_entries_t entries, int64_t co
                         .entries = entries,
                         .values = x->values,
                         .wide = wide,
-                        .near = {x->near, cols + PAD},
-                        .far = {x->far, cols + 1},
+                        .b = {{x->near, cols + PAD}, {x->far, cols + 1}},
                         .cols = cols,
                         .c = x->c,
                         .c_stride = cols + PAD,
@@ -139,8 +138,8 @@ static void cuts_do_not_show(void **state) {
             if (slab > MOST_COLS - j) slab = MOST_COLS - j;
             trn_spmm_t part = y.p;
             part.cols = slab;
-            part.near.data = (char *)y.near + j * size;
-            part.far.data = (char *)y.far + j * size;
+            part.b[0].data = (char *)y.near + j * size;
+            part.b[1].data = (char *)y.far + j * size;
             part.c = (char *)y.c + j * size;
             trn_spmm_threads(&part, 0, 40, 2);
             trn_spmm_threads(&part, 40, ROWS, 1 + (int)(j % 4));
@@ -157,7 +156,7 @@ static void boolean(void **state) {
             for (int beta = 0; beta < 2; beta++) {
                 problem_t x;
                 make(&x, wide, TRN_SPMM_FLOATS, widths[w], true);
-                int64_t cells[] = {NEAR * x.p.near.stride, FAR * x.p.far.stride,
+                int64_t cells[] = {NEAR * x.p.b[0].stride, FAR * x.p.b[1].stride,
                                    ROWS * x.p.c_stride};
                 void *data[] = {x.near, x.far, x.c};
                 for (int k = 0; k < 3; k++) /* about one in 25 is 1 */
@@ -189,7 +188,7 @@ static void not_a_number(void **state) {
         trn_spmm_rows(&x.p, 0, ROWS);
         check(&x, 0);
         for (int64_t j = 0; j < x.p.cols; j++)
-            ((float *)x.near)[5 * x.p.near.stride + j] = NAN;
+            ((float *)x.near)[5 * x.p.b[0].stride + j] = NAN;
         trn_spmm_rows(&x.p, 0, ROWS);
         for (int64_t i = 0; i < ROWS; i++) {
             bool met = false;

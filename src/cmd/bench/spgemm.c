@@ -36,7 +36,7 @@ typedef struct square {
 static int64_t pick(double uniform, double exponent, int64_t n) {
     double at = exponent > 0 ? pow(uniform, 1 / (1 - exponent)) : uniform;
     int64_t i = (int64_t)(at * (double)n);
-    return trn_permuted(SEED, n, i < n ? i : n - 1);
+    return trn_rng_permuted(SEED, n, i < n ? i : n - 1);
 }
 
 /* This rank's share of the triplets; values lie in (0, 1), so that no sum vanishes. */
@@ -181,7 +181,7 @@ static trn_status_t check(const square_t *s, double *worst) {
     again_t g = {0};
     trn_status_t status = trn_agree(run->comm, allocate(&g, rows));
     for (int64_t i = 0; i < SAMPLE && i < rows && status == TRN_OK; i++) {
-        int64_t row = trn_permuted(SEED + 1, rows, i) - x.first_row;
+        int64_t row = trn_rng_permuted(SEED + 1, rows, i) - x.first_row;
         int owner = row >= 0 && row < x.rows ? run->rank : -1;
         MPI_Allreduce(MPI_IN_PLACE, &owner, 1, MPI_INT, MPI_MAX, run->comm);
         share_row(&g, s, owner, row);
