@@ -21,9 +21,9 @@ void trn_rng_uniform(uint64_t seed, uint64_t row, uint32_t column4, uint32_t ste
         uniform[i] = ((double)words[i] + 0.5) * 0x1p-32;
 }
 
-void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
-                        double scale, int64_t count, float *values) {
-    for (int64_t column = 0; column < count; column += 4) {
+void trn_rng_normal_part(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
+                         double scale, int64_t first, int64_t count, float *values) {
+    for (int64_t column = first / 4 * 4; column < first + count; column += 4) {
         double u[4], normal[4];
         trn_rng_uniform(seed, row, (uint32_t)(column / 4), step, stream, u);
         for (int i = 0; i < 4; i += 2) {
@@ -31,7 +31,13 @@ void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stre
             normal[i] = radius * cos(angle);
             normal[i + 1] = radius * sin(angle);
         }
-        for (int64_t i = 0; i < 4 && column + i < count; i++)
-            values[column + i] = (float)(scale * normal[i]);
+        for (int64_t i = column < first ? first - column : 0; i < 4 && column + i < first + count;
+             i++)
+            values[column + i - first] = (float)(scale * normal[i]);
     }
+}
+
+void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
+                        double scale, int64_t count, float *values) {
+    trn_rng_normal_part(seed, row, step, stream, scale, 0, count, values);
 }

@@ -12,6 +12,8 @@ typedef enum trn_rng_stream {
     TRN_RNG_ROW_INIT = 1, /* starting row vectors */
     TRN_RNG_COL_INIT = 2, /* starting column vectors */
     TRN_RNG_SCHEDULE = 3, /* order of rounds */
+    TRN_RNG_KRYLOV = 20,  /* starting blocks of singular vectors */
+    TRN_RNG_PERMUTE = 24, /* order of rows */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
@@ -24,8 +26,12 @@ void trn_rng_words(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
 void trn_rng_uniform(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
                      trn_rng_stream_t stream, double uniform[4]);
 
-/* values[0..count) = scale x standard normal numbers for columns 0..count of `row` (Box-Muller in
- * float64). Local. */
+/* values[0..count) = scale x standard normal numbers for columns [first, first + count) of `row`
+ * (Box-Muller in float64): the same whatever part is drawn. Local. */
+void trn_rng_normal_part(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
+                         double scale, int64_t first, int64_t count, float *values);
+
+/* The same from column 0 on. Local. */
 void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
                         double scale, int64_t count, float *values);
 

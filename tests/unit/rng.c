@@ -56,7 +56,7 @@ static void test_every_argument_matters(void **state) {
 
 enum { ROWS = 50, COLUMNS = 30 };
 
-/* Rows drawn backwards and cut short hold the same bits. */
+/* Rows drawn backwards, cut short or begun late hold the same bits. */
 static void test_order_does_not_matter(void **state) {
     (void)state;
     static float forward[ROWS][COLUMNS], backward[ROWS][COLUMNS];
@@ -73,6 +73,13 @@ static void test_order_does_not_matter(void **state) {
         assert_memory_equal(part, forward[3], (size_t)count * sizeof *part);
         assert_memory_equal(&part[count], &guard, sizeof guard);
     }
+    for (int first = 0; first <= COLUMNS; first++)
+        for (int count = 0; first + count <= COLUMNS; count++) {
+            float part[COLUMNS + 1] = {0};
+            trn_rng_normal_part(7, 3, 0, TRN_RNG_TEST, 2.0, first, count, part);
+            assert_memory_equal(part, forward[3] + first, (size_t)count * sizeof *part);
+            assert_true(part[count] == 0);
+        }
 }
 
 static void test_uniform(void **state) {
