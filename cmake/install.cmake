@@ -3,6 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 string(REPLACE ";" " " deps_modules "${deps_modules}")
+string(REPLACE ";" " " blas_libraries "${linear_algebra}")
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/trunnion)
 set(header_dir ${CMAKE_INSTALL_INCLUDEDIR}/trunnion)
 

@@ -1,7 +1,8 @@
 /* matrix.h: dense matrices, one row-major block a rank.
  *
- * Block (i, j) of the distribution, with pc column parts, lies on rank i pc + j of the communicator
- * (in a grid layer: on the rank at row i, column j); ranks beyond hold an empty block. */
+ * A rank's block holds its share of the distribution, rows and columns ascending; mpi/dist.h walks
+ * from their global numbers to those in the block. Ranks beyond the distribution hold an empty
+ * block. */
 #ifndef TRN_MPI_MATRIX_H
 #define TRN_MPI_MATRIX_H
 
@@ -34,7 +35,7 @@ typedef struct trn_matrix trn_matrix_t;
 
 /* Create with uninitialised numbers; `comm` and `dist` are borrowed and must outlive the matrix.
  * The local block is contiguous (stride = its columns) and 64-byte aligned. Collective, equal
- * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (more blocks than ranks, blocks of more
+ * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (more holders than ranks, blocks of more
  * than 2^31 - 1 rows or columns). */
 trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
                                const trn_dist_t *dist);
@@ -45,26 +46,21 @@ void trn_matrix_destroy(trn_matrix_t **matrix);
 /* All of the local block. Local. */
 trn_view_t trn_matrix_block(const trn_matrix_t *matrix);
 
-/* Global number of the local block's first row and column. Local. */
-int64_t trn_matrix_first_row(const trn_matrix_t *matrix);
-int64_t trn_matrix_first_col(const trn_matrix_t *matrix);
-
-/* The distribution, borrowed. Local. */
+/* The distribution and the communicator, borrowed. Local. */
 const trn_dist_t *trn_matrix_dist(const trn_matrix_t *matrix);
+MPI_Comm trn_matrix_comm(const trn_matrix_t *matrix);
+
+/* Global number of the first row that this rank holds; all rows if it holds none. Local. */
+int64_t trn_matrix_first_row(const trn_matrix_t *matrix);
 
 /* Fill with scale x standard normal float32 numbers (also in float64 matrices) that depend on seed,
- * stream, step and the global row and column alone. Collective. Fails (agreed) with TRN_MEMORY.
- * Cost: rows of the block x (first column + columns) draws. */
-trn_status_t trn_matrix_fill_normal(trn_matrix_t *matrix, uint64_t seed, trn_rng_stream_t stream,
-                                    uint32_t step, double scale);
-
-/* Copy `from` into `to`, which has the same communicator, type, rows and columns but may cut the
- * rows elsewhere; both have one column part. Collective. Fails (agreed) with TRN_MEMORY, TRN_USAGE.
- * Cost: one Alltoallv; each row that changes its rank travels once. */
-trn_status_t trn_matrix_regroup(const trn_matrix_t *from, trn_matrix_t *to);
+ * stream, step and the global row and column alone. Local; never fails. Cost: one draw a number. */
+void trn_matrix_fill_normal(trn_matrix_t *matrix, uint64_t seed, trn_rng_stream_t stream,
+                            uint32_t step, double scale);
 
 /* Bring the whole matrix to `whole` [rows x cols] on rank 0 (ignored elsewhere). For tests and
- * small results. Collective. Cost: every other block travels once, in rank order. */
+ * small results. Collective. Cost: every other block travels once, in rank order, one message for
+ * each stretch of rows in each stretch of columns. */
 void trn_matrix_gather(const trn_matrix_t *matrix, void *whole);
 
 #endif

@@ -75,12 +75,4 @@ int64_t trn_spmm_bytes(const trn_spmm_plan_t *plan);
 int64_t trn_spmm_width(const trn_spmm_plan_t *plan);
 double trn_spmm_waited(const trn_spmm_plan_t *plan);
 
-/* Row bands for all ranks that balance entries (a row counts as one more): this rank tells how many
- * entries[0..count) the next `count` rows have; ranks in order tell of all `rows` rows of the
- * matrix in order. Collective, equal `rows` and `cols`. Fails (agreed) with TRN_MEMORY, TRN_USAGE
- * (another number of rows told of). Cost: an Exscan, two Allreduces. Where heavy rows stand
- * together and one wants even bands, renumber rows by trn_rng_permuted (base/rng.h) instead. */
-trn_status_t trn_spmm_bands(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols,
-                            int64_t count, const int64_t *entries);
-
 #endif

@@ -21,33 +21,9 @@ void trn_rng_uniform(uint64_t seed, uint64_t row, uint32_t column4, uint32_t ste
         uniform[i] = ((double)words[i] + 0.5) * 0x1p-32;
 }
 
-/* One pass through four rounds on two halves of `bits` bits each. */
-static uint64_t feistel(uint64_t seed, int bits, uint64_t value) {
-    uint64_t mask = ((uint64_t)1 << bits) - 1, left = value >> bits, right = value & mask;
-    for (uint32_t round = 0; round < 4; round++) {
-        uint32_t words[4];
-        trn_rng_words(seed, right, round, (uint32_t)bits, TRN_RNG_PERMUTE, words);
-        uint64_t mixed = left ^ (words[0] & mask);
-        left = right;
-        right = mixed;
-    }
-    return left << bits | right;
-}
-
-int64_t trn_rng_permuted(uint64_t seed, int64_t items, int64_t item) {
-    int bits = 1;
-    while ((int64_t)1 << 2 * bits < items)
-        bits++;
-    uint64_t value = (uint64_t)item; /* fewer than four times as many values as items */
-    do
-        value = feistel(seed, bits, value);
-    while (value >= (uint64_t)items);
-    return (int64_t)value;
-}
-
-void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
-                        double scale, int64_t count, float *values) {
-    for (int64_t column = 0; column < count; column += 4) {
+void trn_rng_normal_part(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
+                         double scale, int64_t first, int64_t count, float *values) {
+    for (int64_t column = first / 4 * 4; column < first + count; column += 4) {
         double u[4], normal[4];
         trn_rng_uniform(seed, row, (uint32_t)(column / 4), step, stream, u);
         for (int i = 0; i < 4; i += 2) {
@@ -55,7 +31,13 @@ void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stre
             normal[i] = radius * cos(angle);
             normal[i + 1] = radius * sin(angle);
         }
-        for (int64_t i = 0; i < 4 && column + i < count; i++)
-            values[column + i] = (float)(scale * normal[i]);
+        for (int64_t i = column < first ? first - column : 0; i < 4 && column + i < first + count;
+             i++)
+            values[column + i - first] = (float)(scale * normal[i]);
     }
+}
+
+void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
+                        double scale, int64_t count, float *values) {
+    trn_rng_normal_part(seed, row, step, stream, scale, 0, count, values);
 }

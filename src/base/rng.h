@@ -12,7 +12,8 @@ typedef enum trn_rng_stream {
     TRN_RNG_ROW_INIT = 1, /* starting row vectors */
     TRN_RNG_COL_INIT = 2, /* starting column vectors */
     TRN_RNG_SCHEDULE = 3, /* order of rounds */
-    TRN_RNG_PERMUTE = 4,  /* shuffles */
+    TRN_RNG_KRYLOV = 20,  /* starting blocks of singular vectors */
+    TRN_RNG_PERMUTE = 24, /* order of rows */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
@@ -25,13 +26,12 @@ void trn_rng_words(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
 void trn_rng_uniform(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
                      trn_rng_stream_t stream, double uniform[4]);
 
-/* Place of `item` in a shuffle of 0..items-1 (items < 2^62) that depends on the seed alone: each
- * item has its own place. Local. Cost: about two draws of four words. Source: Black, Rogaway:
- * Ciphers with arbitrary finite domains (2002): a Feistel network, walked until inside. */
-int64_t trn_rng_permuted(uint64_t seed, int64_t items, int64_t item);
+/* values[0..count) = scale x standard normal numbers for columns [first, first + count) of `row`
+ * (Box-Muller in float64): the same whatever part is drawn. Local. */
+void trn_rng_normal_part(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
+                         double scale, int64_t first, int64_t count, float *values);
 
-/* values[0..count) = scale x standard normal numbers for columns 0..count of `row` (Box-Muller in
- * float64). Local. */
+/* The same from column 0 on. Local. */
 void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
                         double scale, int64_t count, float *values);
 
