@@ -118,8 +118,9 @@ static void times_sparse(const trn_sparse_t *band, const double *x, trn_view_t y
 static trn_status_t along_rows(const trn_operator_t *op, bool transposed, trn_tall_t x,
                                trn_tall_t y) {
     double *all;
-    TRN_AGREE(op->comm, trn_alloc(&all, x.rows * x.block.cols, sizeof *all, "a block of vectors"));
-    trn_status_t status = trn_tall_gather(x, all);
+    trn_status_t status = trn_agree(
+        op->comm, trn_alloc(&all, x.rows * x.block.cols, sizeof *all, "a block of vectors"));
+    if (status == TRN_OK) status = trn_tall_gather(x, all);
     if (status == TRN_OK) {
         if (op->sparse)
             times_sparse(transposed ? op->transpose : op->sparse, all, y.block);
@@ -135,8 +136,9 @@ static trn_status_t across_rows(const trn_operator_t *op, trn_tall_t x, trn_tall
     int rank;
     int64_t cols = x.block.cols;
     double *all;
-    TRN_AGREE(op->comm, trn_alloc(&all, op->cols * cols, sizeof *all, "a block of vectors"));
-    trn_status_t status = trn_tall_cross(op->dense, x, all);
+    trn_status_t status =
+        trn_agree(op->comm, trn_alloc(&all, op->cols * cols, sizeof *all, "a block of vectors"));
+    if (status == TRN_OK) status = trn_tall_cross(op->dense, x, all);
     if (status == TRN_OK) {
         MPI_Comm_rank(op->comm, &rank);
         const double *mine = all + trn_tall_start(op->comm, op->cols, rank) * cols;

@@ -1,0 +1,14 @@
+/* svd_impl.h: what the two ways to singular vectors share. */
+#ifndef TRN_ALGO_SVD_IMPL_H
+#define TRN_ALGO_SVD_IMPL_H
+
+#include "algo/svd.h"
+
+/* From an orthonormal basis v [cols x rank] of the space of right vectors, which `svd` takes over,
+ * make the triplets: the singular values of A v, and residuals. Collective. */
+trn_status_t trn_svd_finish(trn_svd_t *svd, const trn_operator_t *op, trn_tall_t v);
+
+/* Exchange left and right vectors. Local. */
+void trn_svd_swap(trn_svd_t *svd);
+
+#endif
