@@ -195,3 +195,23 @@ trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank) {
     if (status != TRN_OK) trn_svd_free(svd);
     return status;
 }
+
+/* For predictions: bytes of a tall matrix on the rank with most of it. */
+static int64_t tall_bytes(int64_t rows, int64_t cols, int ranks) {
+    int64_t blocks = (rows + TRN_TALL_BLOCK - 1) / TRN_TALL_BLOCK;
+    int64_t own = (blocks + ranks - 1) / ranks * TRN_TALL_BLOCK;
+    return (own < rows ? own : rows) * cols * (int64_t)sizeof(double);
+}
+
+int64_t trn_svd_finish_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
+    return 2 * tall_bytes(rows, rank, ranks) + 2 * tall_bytes(cols, rank, ranks) +
+           (4 * rank * rank + TRN_TALL_BLOCK * rank) * (int64_t)sizeof(double);
+}
+
+int64_t trn_svd_gram_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
+    int64_t n = rows < cols ? rows : cols;
+    int64_t turned = rows < cols ? 2 * tall_bytes(cols, rows, ranks) : 0; /* and on its way there */
+    int64_t gram = (3 * n * n + 11 * n) * (int64_t)sizeof(double);
+    int64_t finish = trn_svd_finish_bytes(rows, cols, rank, ranks);
+    return turned + (gram > finish ? gram : finish);
+}

@@ -241,3 +241,17 @@ trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, tr
     if (status != TRN_OK) trn_svd_free(svd);
     return status;
 }
+
+int64_t trn_svd_krylov_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
+    int64_t n = least(rows, cols), m = rows < cols ? cols : rows;
+    int64_t width = least(block_width(rank), n), most = basis_size(rank, n);
+    int64_t own_n = (n + ranks - 1) / ranks + TRN_TALL_BLOCK,
+            own_m = (m + ranks - 1) / ranks + TRN_TALL_BLOCK;
+    int64_t basis = least(own_n, n) * (most + width) + least(own_m, m) * width;
+    int64_t small = 5 * most * most + (TRN_TALL_BLOCK + width) * most;
+    int64_t gathered = m * width; /* a block of vectors, whole on every rank */
+    int64_t search = (basis + small + gathered) * (int64_t)sizeof(double);
+    int64_t finish =
+        trn_svd_finish_bytes(rows, cols, rank, ranks) + m * rank * (int64_t)sizeof(double);
+    return search > finish ? search : finish;
+}
