@@ -88,6 +88,12 @@ int64_t trn_dist_col_start(const trn_dist_t *dist, int64_t part);
 int64_t trn_dist_row_owner(const trn_dist_t *dist, int64_t row);
 int64_t trn_dist_col_owner(const trn_dist_t *dist, int64_t col);
 
+/* The cut of the rows and of the columns, borrowed; the rank that holds row class i in column
+ * class j. Local. */
+trn_cut_t trn_dist_row_cut(const trn_dist_t *dist);
+trn_cut_t trn_dist_col_cut(const trn_dist_t *dist);
+int trn_dist_class_owner(const trn_dist_t *dist, int64_t row_class, int64_t col_class);
+
 /* The rank that holds an element, which must lie inside. Local. Cost: two binary searches. */
 int trn_dist_owner(const trn_dist_t *dist, int64_t row, int64_t col);
 

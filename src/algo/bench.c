@@ -45,25 +45,54 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)(void *data),
-                            void *data, double *shortest, double *median) {
-    double *seconds;
-    TRN_AGREE(comm, trn_alloc(&seconds, repeats, sizeof *seconds, "timings"));
-    trn_status_t status = body(data);
-    for (int64_t i = 0; i < repeats && status == TRN_OK; i++) {
-        MPI_Barrier(comm);
-        double start = trn_seconds();
-        status = body(data);
-        seconds[i] = trn_seconds() - start;
-        MPI_Allreduce(MPI_IN_PLACE, &seconds[i], 1, MPI_DOUBLE, MPI_MAX, comm);
-    }
-    if (status == TRN_OK) {
-        qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
-        *shortest = seconds[0];
-        *median = 0.5 * (seconds[(repeats - 1) / 2] + seconds[repeats / 2]);
-    }
+/* Run one entry once: seconds of the slowest rank, and the CPU seconds of this one. */
+static trn_status_t run_once(MPI_Comm comm, trn_bench_entry_t *entry, double *seconds,
+                             double *cpu) {
+    MPI_Barrier(comm);
+    double start = trn_seconds(), cpu_start = trn_cpu_seconds();
+    TRN_TRY(entry->body(entry->data));
+    *seconds = trn_seconds() - start;
+    *cpu += trn_cpu_seconds() - cpu_start;
+    MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX, comm);
+    return TRN_OK;
+}
+
+/* Work out what was measured: seconds[repeats] of one entry, CPU seconds of this rank. */
+static void sum_up(MPI_Comm comm, int64_t repeats, double *seconds, double cpu,
+                   trn_bench_entry_t *entry) {
+    double total = 0;
+    for (int64_t i = 0; i < repeats; i++)
+        total += seconds[i];
+    qsort(seconds, (size_t)repeats, sizeof *seconds, ascending);
+    entry->shortest = seconds[0];
+    entry->median = 0.5 * (seconds[(repeats - 1) / 2] + seconds[repeats / 2]);
+    entry->busy = total > 0 ? cpu / total : 0;
+    MPI_Allreduce(MPI_IN_PLACE, &entry->busy, 1, MPI_DOUBLE, MPI_MIN, comm);
+}
+
+trn_status_t trn_bench_race(MPI_Comm comm, int64_t repeats, int count, trn_bench_entry_t *entries) {
+    double *seconds, *cpu;
+    TRN_AGREE(comm, trn_alloc_zero(&seconds, (repeats + 1) * count, sizeof *seconds, "timings"));
+    cpu = seconds + repeats * count;
+    trn_status_t status = TRN_OK;
+    for (int e = 0; e < count && status == TRN_OK; e++)
+        status = entries[e].body(entries[e].data);
+    for (int64_t i = 0; i < repeats && status == TRN_OK; i++)
+        for (int e = 0; e < count && status == TRN_OK; e++)
+            status = run_once(comm, &entries[e], &seconds[e * repeats + i], &cpu[e]);
+    for (int e = 0; e < count && status == TRN_OK; e++)
+        sum_up(comm, repeats, seconds + e * repeats, cpu[e], &entries[e]);
     trn_free(&seconds);
     return status;
+}
+
+trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)(void *data),
+                            void *data, double *shortest, double *median) {
+    trn_bench_entry_t entry = {.body = body, .data = data};
+    TRN_TRY(trn_bench_race(comm, repeats, 1, &entry));
+    *shortest = entry.shortest;
+    *median = entry.median;
+    return TRN_OK;
 }
 
 /* "# key: value", with the items of an array or object behind each other. */

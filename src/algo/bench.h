@@ -31,6 +31,19 @@ trn_status_t trn_bench_verdict(const json_t *result);
 trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)(void *data),
                             void *data, double *shortest, double *median);
 
+/* One of several contestants that are timed in turn. */
+typedef struct trn_bench_entry {
+    trn_status_t (*body)(void *data); /* as for trn_bench_time */
+    void *data;
+    double shortest, median; /* seconds */
+    double busy;             /* CPU seconds a second of the idlest rank, over all repeats */
+} trn_bench_entry_t;
+
+/* Time `count` entries in turn, `repeats` times, after one run of each to warm up, so that a noisy
+ * machine disturbs all alike; fills in what was measured. Collective, equal arguments. Fails
+ * (agreed) with TRN_MEMORY, or as a body does. */
+trn_status_t trn_bench_race(MPI_Comm comm, int64_t repeats, int count, trn_bench_entry_t *entries);
+
 /* Print a result as described above; `name` is the verb's ("bench comm"). Fails with TRN_IO,
  * TRN_MEMORY. Local. */
 trn_status_t trn_bench_print(FILE *to, const char *name, const json_t *result);

@@ -1,8 +1,10 @@
 #define _GNU_SOURCE
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 double trn_seconds(void) {
     struct timespec now;
@@ -27,4 +29,20 @@ void trn_utc(char text[21]) {
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(text, 21, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+int64_t trn_rss(void) {
+    long long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (!file) return 0;
+    if (fscanf(file, "%lld %lld", &pages, &resident) != 2) resident = 0;
+    fclose(file);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+void trn_peak_rss_reset(void) {
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (!file) return;
+    fputs("5", file); /* proc(5): resets the peak resident set size */
+    fclose(file);
 }

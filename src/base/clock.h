@@ -13,6 +13,12 @@ double trn_cpu_seconds(void);
 /* Peak resident bytes of this process (getrusage). */
 int64_t trn_peak_rss(void);
 
+/* Resident bytes now; 0 where the system does not tell. */
+int64_t trn_rss(void);
+
+/* Start the peak anew from the present amount, where the system allows that. */
+void trn_peak_rss_reset(void);
+
 /* UTC time now as "2026-11-23T09:31:47Z" into text[21]. */
 void trn_utc(char text[21]);
 

@@ -2,6 +2,7 @@
 
 #include <Random123/philox.h>
 #include <math.h>
+#include <stdbool.h>
 
 void trn_rng_words(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
                    trn_rng_stream_t stream, uint32_t words[4]) {
@@ -40,4 +41,59 @@ void trn_rng_normal_part(uint64_t seed, uint64_t row, uint32_t step, trn_rng_str
 void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
                         double scale, int64_t count, float *values) {
     trn_rng_normal_part(seed, row, step, stream, scale, 0, count, values);
+}
+
+/* Permuting -------------------------------------------------------------------------------------
+ */
+
+enum {
+    FEISTEL_ROUNDS = 4 /* a pseudorandom permutation from pseudorandom functions (Luby, Rackoff) */
+};
+
+/* Bits of half a number when numbers below n have an even number of bits. */
+static int half_bits(int64_t n) {
+    int half = 1;
+    while ((int64_t)1 << 2 * half < n)
+        half++;
+    return half;
+}
+
+static uint64_t mix(uint64_t seed, uint64_t half, int round, uint64_t mask) {
+    uint32_t words[4];
+    trn_rng_words(seed, half, 0, (uint32_t)round, TRN_RNG_PERMUTE, words);
+    return words[0] & mask;
+}
+
+/* Once through the network, forwards or back. */
+static int64_t scramble(uint64_t seed, int half, int64_t i, bool back) {
+    uint64_t mask = ((uint64_t)1 << half) - 1;
+    uint64_t left = (uint64_t)i >> half, right = (uint64_t)i & mask;
+    for (int r = 0; r < FEISTEL_ROUNDS; r++) {
+        uint64_t next = back ? right ^ mix(seed, left, FEISTEL_ROUNDS - 1 - r, mask)
+                             : left ^ mix(seed, right, r, mask);
+        if (back) {
+            right = left;
+            left = next;
+        } else {
+            left = right;
+            right = next;
+        }
+    }
+    return (int64_t)(left << half | right);
+}
+
+int64_t trn_rng_permuted(uint64_t seed, int64_t n, int64_t i) {
+    int half = half_bits(n);
+    do
+        i = scramble(seed, half, i, false);
+    while (i >= n);
+    return i;
+}
+
+int64_t trn_rng_permuted_back(uint64_t seed, int64_t n, int64_t i) {
+    int half = half_bits(n);
+    do
+        i = scramble(seed, half, i, true);
+    while (i >= n);
+    return i;
 }

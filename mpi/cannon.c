@@ -1,0 +1,401 @@
+#include "mpi/cannon.h"
+
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/frame.h"
+#include "mpi/piece.h"
+#include "mpi/redist.h"
+#include "mpi/rotate.h"
+#include "mpi/scalapack.h"
+#include "mpi/trace.h"
+
+#include <string.h>
+
+enum { A, B, C };
+enum { REDUCE_BYTES = 8 << 20 /* of the sums that travel at a time */ };
+
+/* How one of the three matrices of a piece comes to where the frame wants it. */
+typedef struct journey {
+    trn_dist_t *wanted; /* stored orientation; NULL where it stays */
+    trn_redist_t *in, *out;
+    trn_part_t local;   /* the piece within this rank's block, in local rows and columns */
+    int64_t rows, cols; /* of the block that is wanted here */
+    int64_t offset;     /* of its buffer in the pool */
+} journey_t;
+
+/* One piece of a product: without a memory limit there is just one. */
+typedef struct stage {
+    trn_piece_t piece;
+    trn_frame_t *frame;
+    journey_t journey[3];
+    trn_rotation_t *rotation;
+    trn_scalapack_gemm_t *pgemm; /* instead of the rotation */
+    int64_t partial, scratch; /* offsets in the pool: this layer's sums; rotation and reduction */
+} stage_t;
+
+struct trn_plan {
+    MPI_Comm comm;
+    int rank, ranks;
+    trn_product_t product;
+    trn_grid_t *grid;
+    MPI_Comm ordered; /* the ranks in the order of the grid */
+    stage_t *stages;
+    int64_t count;
+    char *pool;
+    int64_t bytes;
+};
+
+static int64_t aligned(int64_t bytes) {
+    return (bytes + TRN_ALIGNMENT - 1) / TRN_ALIGNMENT * TRN_ALIGNMENT;
+}
+
+/* Planning: local -------------------------------------------------------------------------------
+ */
+
+static trn_role_t *role_of(trn_frame_t *frame, int which) {
+    return which == A ? &frame->a : which == B ? &frame->b : &frame->c;
+}
+
+/* Ranks of one ring of an operand are a group: together they hold what each of them needs. */
+static trn_status_t gather(trn_dist_t **to, const trn_frame_t *frame, const trn_dist_t *wanted,
+                           int which) {
+    int *group;
+    TRN_TRY(trn_alloc(&group, frame->ranks, sizeof *group, "rings"));
+    for (int r = 0; r < frame->ranks; r++) {
+        group[r] = -1;
+        if (frame->place[r] < 0) continue;
+        trn_place_t p = trn_frame_place(frame, r);
+        group[r] =
+            which == A ? p.layer * frame->shape.rows + p.row : p.layer * frame->shape.cols + p.col;
+    }
+    trn_status_t status = trn_dist_gathered(to, wanted, frame->ranks, group);
+    trn_free(&group);
+    return status;
+}
+
+static int64_t before(trn_spans_t spans, int64_t end) {
+    trn_span_t span;
+    int64_t count = 0;
+    while (trn_spans_next(&spans, &span) && span.first < end)
+        count += span.first + span.count < end ? span.count : end - span.first;
+    return count;
+}
+
+/* Where the part of a matrix lies within a rank's block of the whole. */
+static trn_part_t localise(const trn_dist_t *whole, int rank, trn_part_t part) {
+    trn_spans_t rows = trn_dist_row_spans(whole, rank), cols = trn_dist_col_spans(whole, rank);
+    trn_part_t local = {.row = before(rows, part.row), .col = before(cols, part.col)};
+    local.rows = before(rows, part.row + part.rows) - local.row;
+    local.cols = before(cols, part.col + part.cols) - local.col;
+    return local;
+}
+
+static trn_status_t plan_journey(trn_plan_t *plan, stage_t *stage, const trn_layouts_t *layouts,
+                                 int which) {
+    const trn_dist_t *whole = which == A ? layouts->a : which == B ? layouts->b : layouts->c;
+    const trn_part_t *part = &stage->piece.part[which];
+    trn_role_t *role = role_of(stage->frame, which);
+    journey_t *journey = &stage->journey[which];
+    bool transpose =
+        (which == A && plan->product.transpose_a) || (which == B && plan->product.transpose_b);
+    journey->local = localise(whole, plan->rank, *part);
+    journey->rows = journey->local.rows;
+    journey->cols = journey->local.cols;
+    role->spread = role->stays && !role->gathered && part->cols < trn_dist_cols(whole);
+    if (role->stays && !role->gathered) return TRN_OK;
+    trn_dist_t *stored = NULL;
+    trn_status_t status = transpose
+                              ? trn_dist_transpose(&stored, role->wanted)
+                              : trn_dist_slice(&stored, role->wanted, 0, part->rows, 0, part->cols);
+    if (status == TRN_OK && role->gathered) {
+        status = gather(&journey->wanted, stage->frame, stored, which);
+    } else {
+        journey->wanted = stored;
+        stored = NULL;
+    }
+    trn_dist_destroy(&stored);
+    if (status != TRN_OK) return status;
+    journey->rows = trn_dist_local_rows(journey->wanted, plan->rank);
+    journey->cols = trn_dist_local_cols(journey->wanted, plan->rank);
+    return TRN_OK;
+}
+
+static trn_status_t plan_stage(trn_plan_t *plan, const trn_layouts_t *layouts,
+                               const trn_choice_t *choice, int64_t index) {
+    stage_t *stage = &plan->stages[index];
+    TRN_TRY(trn_piece_cut(&stage->piece, &plan->product, layouts, choice->n_splits,
+                          choice->k_splits, index));
+    TRN_TRY(trn_frame_create(&stage->frame, &stage->piece.product, &stage->piece.layouts,
+                             plan->ranks, choice->kind, choice->shape));
+    if (!stage->frame)
+        return trn_fail(TRN_INTERNAL, "product: the choice was made for other layouts");
+    for (int which = 0; which < 3; which++)
+        TRN_TRY(plan_journey(plan, stage, layouts, which));
+    return TRN_OK;
+}
+
+static trn_status_t plan_all(trn_plan_t **out, MPI_Comm comm, const trn_product_t *product,
+                             const trn_layouts_t *layouts, const trn_choice_t *choice) {
+    TRN_TRY(trn_alloc_zero(out, 1, sizeof **out, "a plan"));
+    trn_plan_t *plan = *out;
+    plan->comm = comm;
+    plan->product = *product;
+    plan->ordered = MPI_COMM_NULL;
+    MPI_Comm_rank(comm, &plan->rank);
+    MPI_Comm_size(comm, &plan->ranks);
+    if (choice->ranks != plan->ranks)
+        return trn_fail(TRN_USAGE, "product: planned for %d ranks, there are %d", choice->ranks,
+                        plan->ranks);
+    TRN_TRY(trn_alloc_zero(&plan->stages, choice->n_splits * choice->k_splits, sizeof *plan->stages,
+                           "pieces of a product"));
+    plan->count = choice->n_splits * choice->k_splits;
+    for (int64_t i = 0; i < plan->count; i++)
+        TRN_TRY(plan_stage(plan, layouts, choice, i));
+    return TRN_OK;
+}
+
+/* Planning: together ----------------------------------------------------------------------------
+ */
+
+/* The ranks in the order of the grid, those that stand aside behind. */
+static trn_status_t form_grid(trn_plan_t *plan) {
+    const trn_frame_t *frame = plan->stages[0].frame;
+    int place = frame->place[plan->rank];
+    MPI_Comm_split(plan->comm, 0, place >= 0 ? place : plan->ranks + plan->rank, &plan->ordered);
+    return trn_grid_create(&plan->grid, plan->ordered, frame->shape);
+}
+
+static trn_status_t plan_relayouts(trn_plan_t *plan, stage_t *stage) {
+    trn_matrix_type_t type = plan->product.type;
+    for (int which = 0; which < 3; which++) {
+        journey_t *journey = &stage->journey[which];
+        const trn_dist_t *given = stage->piece.dist[which];
+        if (!journey->wanted) continue;
+        if (which != C || stage->piece.product.accumulate)
+            TRN_TRY(trn_redist_create(&journey->in, plan->comm, type, given, journey->wanted));
+        if (which == C)
+            TRN_TRY(trn_redist_create(&journey->out, plan->comm, type, journey->wanted, given));
+    }
+    return TRN_OK;
+}
+
+static trn_status_t plan_product(trn_plan_t *plan, stage_t *stage, const trn_choice_t *choice,
+                                 int threads) {
+    const trn_product_t *p = &stage->piece.product;
+    if (choice->kind == TRN_FRAME_CYCLIC)
+        return trn_scalapack_gemm_create(
+            &stage->pgemm, plan->comm, p->type, p->transpose_a, p->transpose_b, p->m, p->n, p->k,
+            (trn_scalapack_grid_t){TRN_CYCLIC_BLOCK, choice->shape.rows, choice->shape.cols});
+    trn_status_t status = TRN_OK;
+    if (trn_grid_member(plan->grid))
+        status = trn_rotation_create(&stage->rotation, stage->frame, plan->rank,
+                                     trn_grid_row_comm(plan->grid), trn_grid_col_comm(plan->grid),
+                                     choice->algorithm == TRN_ALGORITHM_SUMMA, threads);
+    return trn_agree(plan->comm, status);
+}
+
+/* Rows and columns of this rank's block of C while it is summed up. */
+static void block_size(const trn_plan_t *plan, const stage_t *stage, int64_t *rows, int64_t *cols) {
+    trn_place_t place = trn_frame_place(stage->frame, plan->rank);
+    *rows = stage->frame->rows[place.row];
+    *cols = stage->frame->cols[place.col];
+}
+
+/* Offsets of a stage's buffers in the pool; returns the bytes. */
+static int64_t lay_out(const trn_plan_t *plan, stage_t *stage) {
+    int64_t size = trn_matrix_type_size(plan->product.type), used = 0, rows, cols;
+    for (int which = 0; which < 3; which++) {
+        journey_t *journey = &stage->journey[which];
+        journey->offset = used;
+        if (journey->wanted) used += aligned(size * journey->rows * journey->cols);
+    }
+    stage->partial = stage->scratch = used;
+    if (!stage->rotation) return used;
+    int64_t scratch = trn_rotation_scratch(stage->rotation);
+    if (stage->frame->shape.layers > 1) {
+        block_size(plan, stage, &rows, &cols);
+        stage->scratch += aligned(size * rows * cols);
+        int64_t sums = size * cols * (REDUCE_BYTES / size / (cols + 1) + 1);
+        if (sums > scratch) scratch = sums;
+    }
+    return stage->scratch + scratch;
+}
+
+static trn_status_t fill_pool(trn_plan_t *plan) {
+    for (int64_t i = 0; i < plan->count; i++) {
+        int64_t bytes = lay_out(plan, &plan->stages[i]);
+        if (bytes > plan->bytes) plan->bytes = bytes;
+    }
+    return trn_alloc_zero(&plan->pool, plan->bytes, 1, "buffers of a product"); /* touches it */
+}
+
+trn_status_t trn_plan_create(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
+                             const trn_layouts_t *layouts, const trn_choice_t *choice,
+                             int threads) {
+    *plan = NULL;
+    trn_status_t status;
+    TRN_OR(failed, trn_agree(comm, plan_all(plan, comm, product, layouts, choice)));
+    TRN_OR(failed, form_grid(*plan));
+    for (int64_t i = 0; i < (*plan)->count; i++) {
+        TRN_OR(failed, plan_relayouts(*plan, &(*plan)->stages[i]));
+        TRN_OR(failed, plan_product(*plan, &(*plan)->stages[i], choice, threads));
+    }
+    TRN_OR(failed, trn_agree(comm, fill_pool(*plan)));
+    return TRN_OK;
+failed:
+    trn_plan_destroy(plan);
+    return status;
+}
+
+static void free_stage(stage_t *stage) {
+    for (int which = 0; which < 3; which++) {
+        trn_redist_destroy(&stage->journey[which].in);
+        trn_redist_destroy(&stage->journey[which].out);
+        trn_dist_destroy(&stage->journey[which].wanted);
+    }
+    trn_rotation_destroy(&stage->rotation);
+    trn_scalapack_gemm_destroy(&stage->pgemm);
+    trn_frame_destroy(&stage->frame);
+    trn_piece_free(&stage->piece);
+}
+
+void trn_plan_destroy(trn_plan_t **plan) {
+    if (!*plan) return;
+    for (int64_t i = 0; i < (*plan)->count; i++)
+        free_stage(&(*plan)->stages[i]);
+    trn_free(&(*plan)->stages);
+    trn_free(&(*plan)->pool);
+    trn_grid_destroy(&(*plan)->grid);
+    if ((*plan)->ordered != MPI_COMM_NULL) MPI_Comm_free(&(*plan)->ordered);
+    trn_free(plan);
+}
+
+int64_t trn_plan_bytes(const trn_plan_t *plan) {
+    return plan->bytes;
+}
+
+/* Running ---------------------------------------------------------------------------------------
+ */
+
+static void add_f32(int64_t count, float scale, float *into, const float *from) {
+    for (int64_t i = 0; i < count; i++)
+        into[i] = (scale == 0 ? 0 : scale * into[i]) + from[i];
+}
+
+static void add_f64(int64_t count, double scale, double *into, const double *from) {
+    for (int64_t i = 0; i < count; i++)
+        into[i] = (scale == 0 ? 0 : scale * into[i]) + from[i];
+}
+
+/* into = scale into + from, whose rows touch; a scale of 0 reads nothing. */
+static void add(trn_view_t into, double scale, const void *from) {
+    int64_t size = trn_matrix_type_size(into.type);
+    for (int64_t i = 0; i < into.rows; i++) {
+        char *row = (char *)into.data + size * i * into.stride;
+        const char *other = (const char *)from + size * i * into.cols;
+        if (into.type == TRN_MATRIX_F32)
+            add_f32(into.cols, (float)scale, (float *)row, (const float *)other);
+        else
+            add_f64(into.cols, scale, (double *)row, (const double *)other);
+    }
+}
+
+/* Rows of a block of C that end up on each layer, behind each other: the first and how many. */
+static int64_t layer_rows(const trn_frame_t *frame, trn_place_t place, int layer, int64_t *first) {
+    int64_t rows = 0;
+    *first = 0;
+    for (int l = 0; l <= layer; l++) {
+        int rank =
+            frame->rank_at[(l * frame->shape.rows + place.row) * frame->shape.cols + place.col];
+        *first += rows;
+        rows = trn_dist_local_rows(frame->c.wanted, rank);
+    }
+    return rows;
+}
+
+/* c = beta c + the sums of all layers: each layer receives the others' sums of its own rows. */
+static void reduce(const trn_plan_t *plan, const stage_t *stage, double beta, trn_view_t c) {
+    const trn_frame_t *frame = stage->frame;
+    trn_place_t place = trn_frame_place(frame, plan->rank);
+    int layers = frame->shape.layers, me = place.layer;
+    int64_t size = trn_matrix_type_size(c.type), cols = frame->cols[place.col], first, theirs;
+    const char *sums = plan->pool + stage->partial;
+    char *incoming = plan->pool + stage->scratch;
+    int64_t step = REDUCE_BYTES / size / (cols + 1) + 1;
+    MPI_Datatype number = c.type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
+    int64_t mine = layer_rows(frame, place, me, &first);
+    add(c, beta, sums + size * first * cols);
+    for (int d = 1; d < layers; d++) {
+        int to = (me + d) % layers, from = (me - d + layers) % layers;
+        int64_t rows = layer_rows(frame, place, to, &theirs);
+        for (int64_t row = 0; row < mine || row < rows; row += step) {
+            int64_t out = rows - row < step ? rows - row : step;
+            int64_t in = mine - row < step ? mine - row : step;
+            out = cols > 0 && out > 0 ? out : 0;
+            in = cols > 0 && in > 0 ? in : 0;
+            MPI_Sendrecv(sums + size * (theirs + row) * cols, (int)(out * cols), number,
+                         out > 0 ? to : MPI_PROC_NULL, 0, incoming, (int)(in * cols), number,
+                         in > 0 ? from : MPI_PROC_NULL, 0, trn_grid_fibre_comm(plan->grid),
+                         MPI_STATUS_IGNORE);
+            if (in > 0) add(trn_view_part(c, row, in, 0, cols), 1, incoming);
+        }
+    }
+}
+
+/* This rank's view of a matrix where the frame wants it. */
+static trn_view_t at_work(const trn_plan_t *plan, const journey_t *journey, trn_view_t given) {
+    if (!journey->wanted) return given;
+    return (trn_view_t){plan->product.type, journey->rows, journey->cols, journey->cols,
+                        plan->pool + journey->offset};
+}
+
+static void rotate(const trn_plan_t *plan, const stage_t *stage, double alpha, trn_view_t a,
+                   trn_view_t b, double beta, trn_view_t c) {
+    char *scratch = plan->pool + stage->scratch;
+    trn_trace_begin("rotate");
+    if (stage->frame->shape.layers == 1) {
+        trn_rotation_run(stage->rotation, alpha, a, b, beta, c, scratch);
+    } else {
+        int64_t rows, cols;
+        block_size(plan, stage, &rows, &cols);
+        trn_view_t sums = {c.type, rows, cols, cols, plan->pool + stage->partial};
+        trn_rotation_run(stage->rotation, alpha, a, b, 0, sums, scratch);
+    }
+    trn_trace_end();
+    if (stage->frame->shape.layers == 1) return;
+    trn_trace_begin("reduce layers");
+    reduce(plan, stage, beta, c);
+    trn_trace_end();
+}
+
+static void run_stage(const trn_plan_t *plan, const stage_t *stage, double alpha,
+                      const trn_view_t whole[3], double beta) {
+    trn_view_t given[3], work[3];
+    trn_trace_begin("relayout");
+    for (int which = 0; which < 3; which++) {
+        const journey_t *journey = &stage->journey[which];
+        trn_part_t part = journey->local;
+        given[which] = trn_view_part(whole[which], part.row, part.rows, part.col, part.cols);
+        work[which] = at_work(plan, journey, given[which]);
+        if (journey->in && (which != C || beta != 0))
+            trn_redist_run(journey->in, given[which], work[which]);
+    }
+    trn_trace_end();
+    if (stage->pgemm)
+        trn_scalapack_gemm_run(stage->pgemm, alpha, work[A], work[B], beta, work[C]);
+    else if (stage->rotation)
+        rotate(plan, stage, alpha, work[A], work[B], beta, work[C]);
+    if (!stage->journey[C].out) return;
+    trn_trace_begin("relayout");
+    trn_redist_run(stage->journey[C].out, work[C], given[C]);
+    trn_trace_end();
+}
+
+void trn_plan_run(trn_plan_t *plan, double alpha, trn_view_t a, trn_view_t b, double beta,
+                  trn_view_t c) {
+    trn_view_t whole[3] = {a, b, c};
+    for (int64_t i = 0; i < plan->count; i++) {
+        const stage_t *stage = &plan->stages[i];
+        run_stage(plan, stage, alpha, whole, stage->piece.adds ? 1 : beta);
+    }
+}

@@ -1,0 +1,249 @@
+#include "mpi/plan.h"
+
+#include "base/mem.h"
+#include "mpi/frame.h"
+#include "mpi/piece.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The model's machine: one rank's arithmetic and links. Only the ratio matters, and that within a
+ * factor of two: it weighs idle ranks against words. */
+static const double FLOPS[2] = {100e9, 50e9}; /* a second, f32 and f64 */
+static const double LINK = 4e9;               /* bytes a second into a rank */
+static const double LATENCY = 1e-6;           /* seconds of one step of a ring */
+
+enum {
+    EXACT = 64,      /* grids that are counted exactly; the others cannot win */
+    SPLITS_MOST = 64 /* pieces that a product is cut into to save memory */
+};
+
+static const char *const names[] = {"auto", "cannon", "cannon3d", "summa", "scalapack"};
+
+trn_algorithm_t trn_algorithm_named(const char *name) {
+    for (int i = 0; i < 5; i++)
+        if (strcmp(name, names[i]) == 0) return (trn_algorithm_t)i;
+    return TRN_ALGORITHM_AUTO;
+}
+
+const char *trn_algorithm_name(trn_algorithm_t algorithm) {
+    return names[algorithm];
+}
+
+double trn_product_bound(int64_t m, int64_t n, int64_t k, int ranks) {
+    double side[3] = {(double)m, (double)n, (double)k}, volume, own;
+    for (int pass = 0; pass < 2; pass++) /* ascending */
+        for (int i = 0; i < 2; i++)
+            if (side[i] > side[i + 1]) {
+                double larger = side[i];
+                side[i] = side[i + 1];
+                side[i + 1] = larger;
+            }
+    volume = side[0] * side[1] * side[2] / ranks;
+    own = (side[0] * side[1] + side[1] * side[2] + side[2] * side[0]) / ranks;
+    if (volume == 0) return 0;
+    double x = fmin(side[0], cbrt(volume)), y = fmin(side[1], sqrt(volume / x));
+    double surface = x * y + (x + y) * (volume / (x * y));
+    return surface > own ? surface - own : 0;
+}
+
+/* Grids ---------------------------------------------------------------------------------------- */
+
+typedef struct candidate {
+    trn_grid_shape_t shape;
+    double least; /* seconds that it takes at least, by the formula of volumes */
+} candidate_t;
+
+static double model(const trn_product_t *p, trn_grid_shape_t shape, double flops, double words) {
+    return flops / FLOPS[p->type] + words * (double)trn_matrix_type_size(p->type) / LINK +
+           LATENCY * (shape.rows + shape.cols + shape.layers - 3);
+}
+
+static bool allowed(const trn_product_t *p, trn_algorithm_t algorithm, trn_grid_shape_t shape,
+                    int ranks) {
+    if (shape.rows > 1 && shape.rows > p->m) return false;
+    if (shape.cols > 1 && shape.cols > p->n) return false;
+    if (shape.layers > 1 && shape.layers > p->k) return false;
+    if (algorithm == TRN_ALGORITHM_CANNON3D) return shape.layers > 1 || p->k < 2 || ranks < 2;
+    return algorithm == TRN_ALGORITHM_AUTO || shape.layers == 1;
+}
+
+static double longest(int64_t items, int parts) {
+    return (double)(items / parts + (items % parts != 0));
+}
+
+static candidate_t estimate(const trn_product_t *p, trn_grid_shape_t shape) {
+    double flops =
+        2 * longest(p->m, shape.rows) * longest(p->n, shape.cols) * longest(p->k, shape.layers);
+    return (candidate_t){shape, model(p, shape, flops, trn_grid_words(shape, p->m, p->n, p->k))};
+}
+
+/* Ties: fewer layers, then the operand whose blocks are contiguous moves. */
+static int by_time(const void *x, const void *y) {
+    const candidate_t *a = x, *b = y;
+    if (fabs(a->least - b->least) > 1e-9 * a->least) return a->least < b->least ? -1 : 1;
+    if (a->shape.layers != b->shape.layers) return a->shape.layers - b->shape.layers;
+    return b->shape.rows - a->shape.rows;
+}
+
+/* Count the allowed shapes of at most `ranks` ranks, and note them unless `into` is NULL. */
+static int64_t list_grids(const trn_product_t *p, trn_algorithm_t algorithm, int ranks,
+                          candidate_t *into) {
+    int64_t count = 0;
+    for (int rows = 1; rows <= ranks; rows++)
+        for (int cols = 1; cols <= ranks / rows; cols++)
+            for (int layers = 1; layers <= ranks / rows / cols; layers++) {
+                trn_grid_shape_t shape = {rows, cols, layers};
+                if (!allowed(p, algorithm, shape, ranks)) continue;
+                if (into) into[count] = estimate(p, shape);
+                count++;
+            }
+    return count;
+}
+
+/* Weighing ------------------------------------------------------------------------------------- */
+
+/* The search: what was asked, the best so far, and the least bytes that anything would need. */
+typedef struct search {
+    const trn_product_t *product;
+    const trn_layouts_t *layouts;
+    int ranks;
+    int64_t memory;
+    trn_algorithm_t algorithm;
+    trn_choice_t best; /* ranks == 0: none yet */
+    int64_t least_bytes;
+} search_t;
+
+static void weigh(search_t *s, const trn_frame_t *frame, trn_frame_kind_t kind, int64_t n_splits,
+                  int64_t k_splits) {
+    trn_choice_t c = {.algorithm = s->algorithm,
+                      .kind = kind,
+                      .shape = frame->shape,
+                      .ranks = s->ranks,
+                      .n_splits = n_splits,
+                      .k_splits = k_splits};
+    double pieces = (double)(n_splits * k_splits);
+    for (int r = 0; r < s->ranks; r++) {
+        trn_load_t load = trn_frame_load(frame, r);
+        int64_t shares = load.shares;
+        if (pieces > 1) shares = trn_layouts_bytes(s->product, s->layouts, r);
+        c.words = fmax(c.words, load.words * pieces);
+        c.relayout_words = fmax(c.relayout_words, load.relayout_words * pieces);
+        c.flops = fmax(c.flops, load.flops * pieces);
+        if (shares + load.buffers > c.bytes) c.bytes = shares + load.buffers;
+    }
+    c.seconds = model(s->product, c.shape, c.flops, c.words + c.relayout_words) +
+                LATENCY * (pieces - 1) * 10;
+    if (s->algorithm == TRN_ALGORITHM_AUTO)
+        c.algorithm = c.shape.layers > 1 ? TRN_ALGORITHM_CANNON3D : TRN_ALGORITHM_CANNON;
+    if (s->least_bytes == 0 || c.bytes < s->least_bytes) s->least_bytes = c.bytes;
+    if (s->memory > 0 && c.bytes > s->memory) return;
+    if (s->best.ranks > 0 && c.seconds >= s->best.seconds * (1 - 1e-9)) return;
+    s->best = c;
+}
+
+static trn_status_t try_frame(search_t *s, const trn_product_t *product,
+                              const trn_layouts_t *layouts, trn_frame_kind_t kind,
+                              trn_grid_shape_t shape, int64_t n_splits, int64_t k_splits) {
+    trn_frame_t *frame;
+    TRN_TRY(trn_frame_create(&frame, product, layouts, s->ranks, kind, shape));
+    if (!frame) return TRN_OK;
+    bool any = kind == TRN_FRAME_GRID || kind == TRN_FRAME_CYCLIC || /* chosen to fit */
+               s->algorithm == TRN_ALGORITHM_AUTO;
+    if (any || (s->algorithm == TRN_ALGORITHM_CANNON3D) == (kind == TRN_FRAME_OF_K))
+        weigh(s, frame, kind, n_splits, k_splits);
+    trn_frame_destroy(&frame);
+    return TRN_OK;
+}
+
+/* Try all ways of one product, or of the first piece of one cut into pieces. */
+static trn_status_t try_all(search_t *s, const trn_product_t *product, const trn_layouts_t *layouts,
+                            const candidate_t *grids, int64_t count, int64_t n_splits,
+                            int64_t k_splits) {
+    static const trn_grid_shape_t any = {1, 1, 1};
+    double pieces = (double)(n_splits * k_splits);
+    if (s->algorithm == TRN_ALGORITHM_SCALAPACK)
+        return try_frame(s, product, layouts, TRN_FRAME_CYCLIC, grids[0].shape, n_splits, k_splits);
+    TRN_TRY(try_frame(s, product, layouts, TRN_FRAME_OF_C, any, n_splits, k_splits));
+    TRN_TRY(try_frame(s, product, layouts, TRN_FRAME_OF_K, any, n_splits, k_splits));
+    for (int64_t i = 0; i < count && i < EXACT; i++) {
+        if (s->best.ranks > 0 && grids[i].least * pieces >= s->best.seconds) continue;
+        TRN_TRY(try_frame(s, product, layouts, TRN_FRAME_GRID, grids[i].shape, n_splits, k_splits));
+    }
+    return TRN_OK;
+}
+
+/* The first of h pieces of n, or of k: the largest, or as large as any but for one. */
+static trn_status_t try_split(search_t *s, const candidate_t *grids, int64_t count,
+                              int64_t n_splits, int64_t k_splits) {
+    trn_piece_t piece;
+    trn_status_t status =
+        trn_piece_cut(&piece, s->product, s->layouts, n_splits, k_splits, n_splits * k_splits - 1);
+    if (status == TRN_OK)
+        status = try_all(s, &piece.product, &piece.layouts, grids, count, n_splits, k_splits);
+    trn_piece_free(&piece);
+    return status;
+}
+
+static trn_status_t search(search_t *s, const candidate_t *grids, int64_t count) {
+    const trn_product_t *p = s->product;
+    TRN_TRY(try_all(s, p, s->layouts, grids, count, 1, 1));
+    bool whole = s->layouts->a && s->layouts->b && s->layouts->c;
+    for (int64_t h = 2; whole && s->best.ranks == 0 && h <= SPLITS_MOST; h += h < 4 ? 1 : h / 2) {
+        if (h <= p->n) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, 1));
+        if (h <= p->k) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, 1, h));
+        if (h <= p->n && h <= p->k) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, h));
+    }
+    if (s->best.ranks > 0) return TRN_OK;
+    return trn_fail(TRN_MEMORY,
+                    "--memory: %lld bytes a rank are too few for this product on %d ranks; %lld "
+                    "are enough",
+                    (long long)s->memory, s->ranks, (long long)s->least_bytes);
+}
+
+trn_status_t trn_product_choose(const trn_product_t *product, const trn_layouts_t *layouts,
+                                int ranks, trn_algorithm_t algorithm, int64_t memory,
+                                trn_choice_t *choice) {
+    const trn_product_t *p = product;
+    candidate_t *grids;
+    if (p->m < 0 || p->n < 0 || p->k < 0 || ranks < 1 || memory < 0)
+        return trn_fail(TRN_USAGE, "product: %lld x %lld x %lld on %d ranks; sizes are 0 or more",
+                        (long long)p->m, (long long)p->n, (long long)p->k, ranks);
+    int64_t count = list_grids(p, algorithm, ranks, NULL);
+    TRN_TRY(trn_alloc(&grids, count, sizeof *grids, "grids to choose from"));
+    list_grids(p, algorithm, ranks, grids);
+    qsort(grids, (size_t)count, sizeof *grids, by_time);
+    search_t s = {product, layouts, ranks, memory, algorithm, {0}, 0};
+    trn_status_t status = search(&s, grids, count);
+    trn_free(&grids);
+    *choice = s.best;
+    if (status == TRN_OK) choice->bound = trn_product_bound(p->m, p->n, p->k, ranks);
+    return status;
+}
+
+/* Turn one distribution of a frame to its stored orientation and hand it over. */
+static trn_status_t hand_over(trn_dist_t **to, trn_dist_t **wanted, bool transpose) {
+    if (!to) return TRN_OK;
+    *to = NULL;
+    if (transpose) return trn_dist_transpose(to, *wanted);
+    *to = *wanted;
+    *wanted = NULL;
+    return TRN_OK;
+}
+
+trn_status_t trn_choice_native(const trn_product_t *product, const trn_choice_t *choice,
+                               trn_dist_t **a, trn_dist_t **b, trn_dist_t **c) {
+    trn_frame_t *frame;
+    static const trn_layouts_t none = {0};
+    TRN_TRY(trn_frame_create(&frame, product, &none, choice->ranks, TRN_FRAME_GRID, choice->shape));
+    trn_status_t status = hand_over(a, &frame->a.wanted, product->transpose_a);
+    if (status == TRN_OK) status = hand_over(b, &frame->b.wanted, product->transpose_b);
+    if (status == TRN_OK) status = hand_over(c, &frame->c.wanted, false);
+    if (status != TRN_OK) {
+        if (a) trn_dist_destroy(a);
+        if (b && status != TRN_OK) trn_dist_destroy(b);
+    }
+    trn_frame_destroy(&frame);
+    return status;
+}
