@@ -33,7 +33,7 @@ typedef struct finish {
     double *scratch;  /* [block x k] */
 } finish_t;
 
-static trn_status_t finish_create(finish_t *finish, trn_svd_t *svd, const trn_operator_t *op) {
+static trn_status_t finish_create(finish_t *finish, trn_svd_t *svd, trn_operator_t *op) {
     MPI_Comm comm = trn_operator_comm(op);
     int64_t k = svd->rank, rows = trn_operator_rows(op), cols = trn_operator_cols(op);
     const char *what = "singular vectors";
@@ -94,7 +94,7 @@ static trn_status_t split_core(finish_t *finish, trn_svd_t *svd, MPI_Comm comm) 
 }
 
 /* The largest |A^T u - s v| over the largest value. Collective. */
-static trn_status_t measure(finish_t *finish, trn_svd_t *svd, const trn_operator_t *op) {
+static trn_status_t measure(finish_t *finish, trn_svd_t *svd, trn_operator_t *op) {
     int64_t k = svd->rank;
     TRN_TRY(trn_operator_apply(op, true, svd->u, finish->back));
     double *back = finish->back.block.data;
@@ -110,7 +110,7 @@ static trn_status_t measure(finish_t *finish, trn_svd_t *svd, const trn_operator
     return TRN_OK;
 }
 
-trn_status_t trn_svd_finish(trn_svd_t *svd, const trn_operator_t *op, trn_tall_t v) {
+trn_status_t trn_svd_finish(trn_svd_t *svd, trn_operator_t *op, trn_tall_t v) {
     MPI_Comm comm = trn_operator_comm(op);
     finish_t finish = {0};
     svd->rank = v.block.cols;

@@ -125,6 +125,35 @@ static void edges(void) {
     }
 }
 
+/* Twelve threes among others, well apart, and much that is small. */
+static double repeated_value(int64_t i) {
+    if (i % 100 == 0 && i < 1200) return 3;
+    return i % 100 == 50 ? 2 - 0.001 * (double)i : 1e-6 * (double)i;
+}
+
+/* A block of the basis has four columns and so meets four of the threes: the others must not be
+ * missed. */
+static void repeated(void) {
+    enum { N = 1500, EQUAL = 12 };
+    trn_svd_t svd;
+    trn_operator_t *op;
+    trn_sparse_t *sparse;
+    static trn_triplet_t entries[N];
+    int64_t first = trn_tall_start(comm, N, rank), end = trn_tall_start(comm, N, rank + 1);
+    for (int64_t i = first; i < end; i++)
+        entries[i - first] = (trn_triplet_t){i, i, repeated_value(i)};
+    CHECK_OK(trn_sparse_create(&sparse, TRN_SPARSE_F64, (trn_extent_t){first, end - first, 0, N},
+                               end - first, entries));
+    CHECK_OK(trn_operator_sparse(&op, comm, N, N, sparse));
+    CHECK_OK(trn_svd_krylov(&svd, op, EQUAL, STOP));
+    if (harness_well())
+        for (int i = 0; i < EQUAL; i++)
+            CHECK(fabs(svd.values[i] - 3) < 1e-12);
+    trn_svd_free(&svd);
+    trn_operator_destroy(&op);
+    trn_sparse_destroy(&sparse);
+}
+
 /* Taking the means off in the operator is what taking them off the numbers is. */
 static void centred(void) {
     for (int way = DENSE; way < WAYS; way++)
@@ -224,5 +253,6 @@ static void memory_fails(void) {
     trn_tall_free(&tall), trn_tall_free(&wide);
 }
 
-HARNESS_MAIN({"known spectra", spectra}, {"edges", edges}, {"centred", centred},
-             {"same bits", same_bits}, {"gives up", gives_up}, {"memory failing", memory_fails})
+HARNESS_MAIN({"known spectra", spectra}, {"edges", edges}, {"repeated values", repeated},
+             {"centred", centred}, {"same bits", same_bits}, {"gives up", gives_up},
+             {"memory failing", memory_fails})
