@@ -130,8 +130,8 @@ static trn_status_t cross_panels(trn_tall_t x, trn_tall_t y, bool symmetric, dou
     if (symmetric && width > PANEL_COLS) width = PANEL_COLS;
     if (width > cols) width = cols;
     double *panel;
-    TRN_AGREE(x.comm, trn_alloc(&panel, rows * width, sizeof *panel, "a panel of a product"));
-    trn_status_t status = TRN_OK;
+    trn_status_t status =
+        trn_agree(x.comm, trn_alloc(&panel, rows * width, sizeof *panel, "a panel of a product"));
     for (int64_t first = 0; first < cols && status == TRN_OK; first += width) {
         int64_t across = cols - first < width ? cols - first : width, top = symmetric ? first : 0;
         status =
@@ -154,6 +154,21 @@ trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
 
 trn_status_t trn_tall_gram(trn_tall_t x, double *product) {
     return cross_panels(x, x, true, product);
+}
+
+trn_status_t trn_tall_centre(trn_tall_t x, double *mean) {
+    trn_tall_t ones;
+    trn_status_t status = trn_agree(x.comm, trn_tall_create(&ones, x.comm, x.rows, 1));
+    for (int64_t i = 0; i < ones.block.rows && status == TRN_OK; i++)
+        *row_at(ones.block, i) = 1;
+    if (status == TRN_OK) status = trn_tall_cross(ones, x, mean);
+    for (int64_t j = 0; j < x.block.cols && status == TRN_OK; j++)
+        mean[j] /= (double)x.rows;
+    for (int64_t i = 0; i < x.block.rows && status == TRN_OK; i++)
+        for (int64_t j = 0; j < x.block.cols; j++)
+            row_at(x.block, i)[j] -= mean[j];
+    trn_tall_free(&ones);
+    return status;
 }
 
 /* Orthonormal bases ---------------------------------------------------------------------------- */
