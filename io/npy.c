@@ -2,6 +2,7 @@
 #include "io/npy.h"
 
 #include "base/mem.h"
+#include "io/joint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,22 +51,23 @@ static const char *field(const char *header, const char *key) {
     return at + strspn(at, " ");
 }
 
+/* "<f8": byte order, kind, bytes. One byte has no order, which is written '|'. */
 static trn_status_t parse_type(trn_npy_t *npy, const char *path, const char *type) {
-    char order = 0, code[8] = "";
-    if (type && type[0] == '\'') {
-        order = type[1];
-        size_t length = order ? strcspn(type + 2, "'") : 0;
-        if (length < sizeof code) memcpy(code, type + 2, length);
+    static const char *const known[] = {"f4", "f8", "i1", "i2", "i4", "i8",
+                                        "u1", "u2", "u4", "u8", "b1"};
+    for (size_t i = 0; type && i < sizeof known / sizeof *known; i++) {
+        if (type[0] != '\'' || !type[1] || !strchr("<>=|", type[1]) ||
+            strncmp(type + 2, known[i], 2) != 0 || type[4] != '\'')
+            continue;
+        npy->kind = known[i][0];
+        npy->size = known[i][1] - '0';
+        npy->swapped = strchr("<>", type[1]) && (type[1] == '<') != little_endian();
+        return TRN_OK;
     }
-    bool known = strchr("<>=", order) && order && (!strcmp(code, "f4") || !strcmp(code, "f8"));
-    if (!known)
-        return trn_fail(TRN_INPUT,
-                        "%s: descr: the element type is %.12s, not '<f4', '>f4', '<f8' or '>f8'; "
-                        "save it with .astype('float32')",
-                        path, type ? type : "missing");
-    npy->size = code[1] - '0';
-    npy->swapped = order != '=' && (order == '<') != little_endian();
-    return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s: descr: the element type is %.12s, neither float32, float64, an integer "
+                    "nor bool; save it with .astype('float64')",
+                    path, type ? type : "missing");
 }
 
 static trn_status_t parse_shape(trn_npy_t *npy, const char *path, const char *shape) {
@@ -76,8 +78,8 @@ static trn_status_t parse_shape(trn_npy_t *npy, const char *path, const char *sh
         found = sscanf(shape, "( %lld , %lld , %c", &rows, &cols, &close);
     if (found != 3 || close != ')')
         return trn_fail(TRN_INPUT,
-                        "%s: shape: %.24s is not two-dimensional; one row a word is "
-                        "needed",
+                        "%s: shape: %.24s is not two-dimensional; save it with "
+                        ".reshape(rows, columns)",
                         path, shape ? shape : "missing");
     if (rows < 1 || cols < 1 || rows > INT64_MAX / 8 / cols)
         return trn_fail(TRN_INPUT, "%s: shape: %lld x %lld is empty or too large", path, rows,
@@ -149,58 +151,107 @@ trn_status_t trn_npy_open(trn_npy_t *npy, const char *path) {
     return TRN_OK;
 }
 
-/* to[i x stride] = element i of the raw bytes. */
-static void convert(const trn_npy_t *npy, int64_t count, const char *raw, float *to,
-                    int64_t stride) {
-    for (int64_t i = 0; i < count; i++) {
-        if (npy->size == 4) {
-            uint32_t bits;
-            memcpy(&bits, raw + 4 * i, 4);
-            if (npy->swapped) bits = __builtin_bswap32(bits);
-            memcpy(&to[i * stride], &bits, 4);
-        } else {
-            uint64_t bits;
-            double value;
-            memcpy(&bits, raw + 8 * i, 8);
-            if (npy->swapped) bits = __builtin_bswap64(bits);
-            memcpy(&value, &bits, 8);
-            to[i * stride] = (float)value;
-        }
+trn_matrix_type_t trn_npy_type(const trn_npy_t *npy) {
+    bool narrow = npy->kind == 'f' ? npy->size == 4 : npy->size <= 2;
+    return narrow ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
+}
+
+/* The number that lies in `size` bytes at `raw`, which are put into this machine's order first. */
+static double element(const trn_npy_t *npy, const char *raw) {
+    union {
+        char bytes[8];
+        float f4;
+        double f8;
+        int8_t i1;
+        int16_t i2;
+        int32_t i4;
+        int64_t i8;
+        uint8_t u1;
+        uint16_t u2;
+        uint32_t u4;
+        uint64_t u8;
+    } it;
+    for (int64_t i = 0; i < npy->size; i++)
+        it.bytes[i] = raw[npy->swapped ? npy->size - 1 - i : i];
+    switch (npy->kind) {
+    case 'f':
+        return npy->size == 4 ? (double)it.f4 : it.f8;
+    case 'i':
+        return npy->size == 1   ? it.i1
+               : npy->size == 2 ? it.i2
+               : npy->size == 4 ? it.i4
+                                : (double)it.i8;
+    case 'u':
+        return npy->size == 1   ? it.u1
+               : npy->size == 2 ? it.u2
+               : npy->size == 4 ? it.u4
+                                : (double)it.u8;
+    default:
+        return it.u1 != 0;
     }
 }
 
-/* Elements [first, first + count) of the file to to[0], to[stride], ... */
+/* Where the numbers of a file go: number i of the rows read to values[i x stride]. */
+typedef struct target {
+    trn_matrix_type_t type;
+    void *values;
+    int64_t stride;
+} target_t;
+
+static void convert(const trn_npy_t *npy, int64_t count, const char *raw, target_t to, int64_t at) {
+    for (int64_t i = 0; i < count; i++) {
+        double value = element(npy, raw + i * npy->size);
+        if (to.type == TRN_MATRIX_F32)
+            ((float *)to.values)[at + i * to.stride] = (float)value;
+        else
+            ((double *)to.values)[at + i * to.stride] = value;
+    }
+}
+
+/* Elements [first, first + count) of the file to places at, at + stride, ... */
 static trn_status_t read_run(const trn_npy_t *npy, int file, const char *path, int64_t first,
-                             int64_t count, char *raw, float *to, int64_t stride) {
+                             int64_t count, char *raw, target_t to, int64_t at) {
     for (int64_t done = 0; done < count; done += PIECE) {
         int64_t some = count - done < PIECE ? count - done : PIECE;
         TRN_TRY(
             read_at(file, path, npy->offset + (first + done) * npy->size, some * npy->size, raw));
-        convert(npy, some, raw, to + done * stride, stride);
+        convert(npy, some, raw, to, at + done * to.stride);
     }
     return TRN_OK;
 }
 
+/* True if the file's rows are what is wanted, byte for byte. */
+static bool as_it_is(const trn_npy_t *npy, trn_matrix_type_t type) {
+    return npy->kind == 'f' && npy->size == trn_matrix_type_size(type) && !npy->swapped &&
+           !npy->fortran;
+}
+
 trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
-                          float *values) {
+                          trn_matrix_type_t type, void *values) {
     int file;
     int64_t bytes;
     char *raw = NULL;
     TRN_TRY(open_file(&file, &bytes, path));
-    trn_status_t status;
+    target_t to = {type, values, npy->fortran ? npy->cols : 1};
+    trn_status_t status = TRN_OK;
+    if (as_it_is(npy, type)) {
+        int64_t row = npy->cols * npy->size;
+        status = read_at(file, path, npy->offset + first * row, rows * row, values);
+        goto done;
+    }
     TRN_OR(done, trn_alloc(&raw, PIECE, (size_t)npy->size, "a read buffer"));
     if (!npy->fortran)
-        status = read_run(npy, file, path, first * npy->cols, rows * npy->cols, raw, values, 1);
+        status = read_run(npy, file, path, first * npy->cols, rows * npy->cols, raw, to, 0);
     for (int64_t j = 0; npy->fortran && j < npy->cols; j++)
-        TRN_OR(done,
-               read_run(npy, file, path, j * npy->rows + first, rows, raw, values + j, npy->cols));
+        TRN_OR(done, read_run(npy, file, path, j * npy->rows + first, rows, raw, to, j));
 done:
     trn_free(&raw);
     close(file);
     return status;
 }
 
-void trn_npy_header(int64_t rows, int64_t cols, char header[TRN_NPY_HEADER]) {
+void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
+                    char header[TRN_NPY_HEADER]) {
     enum { START = 10 };
     memset(header, ' ', TRN_NPY_HEADER); /* padded with spaces, ended by a line end */
     memcpy(header, magic, sizeof magic - 1);
@@ -209,8 +260,27 @@ void trn_npy_header(int64_t rows, int64_t cols, char header[TRN_NPY_HEADER]) {
     header[8] = TRN_NPY_HEADER - START;
     header[9] = 0;
     int used = snprintf(header + START, TRN_NPY_HEADER - START,
-                        "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }",
-                        (long long)rows, (long long)cols);
+                        "{'descr': '<f%lld', 'fortran_order': False, 'shape': (%lld, %lld), }",
+                        (long long)trn_matrix_type_size(type), (long long)rows, (long long)cols);
     header[START + used] = ' ';
     header[TRN_NPY_HEADER - 1] = '\n';
+}
+
+trn_status_t trn_npy_write(MPI_Comm comm, const char *path, const trn_matrix_t *matrix) {
+    const trn_dist_t *dist = trn_matrix_dist(matrix);
+    trn_view_t block = trn_matrix_block(matrix);
+    int64_t rows = trn_dist_rows(dist), cols = trn_dist_cols(dist);
+    int64_t row = cols * trn_matrix_type_size(block.type);
+    char header[TRN_NPY_HEADER];
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    trn_joint_t *joint;
+    TRN_TRY(trn_joint_create(&joint, comm, path, TRN_NPY_HEADER + rows * row));
+    trn_npy_header(block.type, rows, cols, header);
+    trn_status_t status = TRN_OK;
+    if (rank == 0) status = trn_joint_write(joint, 0, header, TRN_NPY_HEADER);
+    if (status == TRN_OK)
+        status = trn_joint_write(joint, TRN_NPY_HEADER + trn_matrix_first_row(matrix) * row,
+                                 block.data, block.rows * row);
+    return trn_joint_close(&joint, status);
 }

@@ -1,10 +1,12 @@
-/* npy.h: two-dimensional floating-point arrays in NumPy's .npy files (NumPy Enhancement Proposal
- * 1: magic, version, a Python dictionary as text, raw elements). */
+/* npy.h: two-dimensional arrays of numbers in NumPy's .npy files (NumPy Enhancement Proposal 1:
+ * magic, version, a Python dictionary as text, raw elements). */
 #ifndef TRN_IO_NPY_H
 #define TRN_IO_NPY_H
 
 #include "base/status.h"
+#include "mpi/matrix.h"
 
+#include <mpi.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,25 +14,36 @@
 typedef struct trn_npy {
     int64_t rows, cols;
     int64_t offset; /* byte of the first element */
-    int64_t size;   /* bytes of an element: 4 or 8 */
+    int64_t size;   /* bytes of an element */
+    char kind;      /* f: floating point, 4 or 8 bytes; i, u: integers of 1 to 8; b: bool */
     bool swapped;   /* byte order other than this machine's */
     bool fortran;   /* columns lie together rather than rows */
 } trn_npy_t;
 
 enum { TRN_NPY_HEADER = 128 /* bytes that trn_npy_header writes */ };
 
-/* Read the header of `path` (versions 1, 2 and 3; float32 and float64 of either byte order, C or
- * Fortran order). Fails with TRN_INPUT: missing, no .npy, damaged header, another type (objects
- * among them), not two-dimensional, more or fewer bytes than the shape needs. Local. */
+/* Read the header of `path` (versions 1, 2 and 3; float32, float64, integers and bool of either
+ * byte order, C or Fortran order). Fails with TRN_INPUT: missing, no .npy, damaged header, another
+ * type (objects and complex numbers among them), not two-dimensional, more or fewer bytes than the
+ * shape needs. Local. */
 trn_status_t trn_npy_open(trn_npy_t *npy, const char *path);
 
-/* values[rows x cols] = rows [first, first + rows), rounded to float32. Fails with TRN_INPUT (file
- * became shorter), TRN_IO, TRN_MEMORY. Local. Cost: one read of these rows; in Fortran order one
- * for each column. */
-trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
-                          float *values);
+/* The narrower of the two types that holds every number of the file; float64 also for integers of
+ * 8 bytes, which above 2^53 are rounded. Local. */
+trn_matrix_type_t trn_npy_type(const trn_npy_t *npy);
 
-/* The version 1 header of a little-endian float32 array in C order. Local. */
-void trn_npy_header(int64_t rows, int64_t cols, char header[TRN_NPY_HEADER]);
+/* values[rows x cols] of `type` = rows [first, first + rows), rounded if that is narrower than the
+ * file's. Fails with TRN_INPUT (file became shorter), TRN_IO, TRN_MEMORY. Local. Cost: one read of
+ * these rows; in Fortran order one for each column. */
+trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
+                          trn_matrix_type_t type, void *values);
+
+/* The version 1 header of a little-endian array of `type` in C order. Local. */
+void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
+                    char header[TRN_NPY_HEADER]);
+
+/* Write a matrix cut into row bands, whole or not at all (io/joint.h). Collective. Fails (agreed)
+ * with TRN_IO, TRN_MEMORY. Cost: each rank writes its rows once. */
+trn_status_t trn_npy_write(MPI_Comm comm, const char *path, const trn_matrix_t *matrix);
 
 #endif

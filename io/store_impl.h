@@ -2,7 +2,7 @@
  *
  * store.c        the HDF5 file as such: layout, attributes, strings (rank 0 only)
  * store_table.c  the table of datasets and attributes, equal on all ranks
- * store_bytes.c  bytes at offsets: read, write, hash, reserve, sync
+ * store_bytes.c  bytes at offsets, hashed
  * store_trailer.c the checksum of what is HDF5's own
  * store_write.c  create ... write
  * store_commit.c commit
@@ -10,6 +10,7 @@
 #ifndef TRN_IO_STORE_IMPL_H
 #define TRN_IO_STORE_IMPL_H
 
+#include "io/bytes.h"
 #include "io/store.h"
 
 #define XXH_STATIC_LINKING_ONLY /* the state lies inside our structures */
@@ -125,11 +126,6 @@ trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path)
 
 /* store_bytes.c. All Local. `path` is for messages. -------------------------------------------- */
 
-/* Write or read all of `bytes` at `offset`. Fail with TRN_IO; read at the file's end: TRN_INPUT. */
-trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const void *data,
-                             int64_t bytes);
-trn_status_t trn_bytes_read(int fd, const char *path, int64_t offset, void *data, int64_t bytes);
-
 /* Read `bytes` at `offset` in steps small enough to be hashed while in cache; *sum is their
  * XXH3-64. `keep`: data[bytes] receives them all; else `data` has room for one block and is used
  * over and over. */
@@ -150,24 +146,6 @@ typedef struct trn_window {
 trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes, char *block,
                              uint64_t *sum);
 void trn_window_close(trn_window_t *window);
-
-/* Ask the kernel to start writing dirty bytes to disk; a hint that cannot fail. */
-void trn_bytes_start_writeback(int fd, int64_t offset, int64_t bytes);
-
-/* Refuse `bytes` above this process's file size limit, or above the free space of the file system
- * that holds `directory`. Fail with TRN_IO. */
-trn_status_t trn_bytes_check_limit(const char *path, int64_t bytes);
-trn_status_t trn_bytes_check_free(const char *path, const char *directory, int64_t bytes);
-
-/* Give the file all its disk blocks now. Fails with TRN_IO when the disk is full. A file system
- * that cannot reserve is no failure. */
-trn_status_t trn_bytes_reserve(int fd, const char *path, const char *directory, int64_t bytes);
-
-trn_status_t trn_bytes_sync(int fd, const char *path);
-trn_status_t trn_bytes_sync_directory(const char *directory);
-
-/* The directory part of a path, "." if it has none; freed with trn_free. Fails with TRN_MEMORY. */
-trn_status_t trn_directory_of(const char *path, char **directory);
 
 /* store_trailer.c: rank 0 only, Local. --------------------------------------------------------- */
 

@@ -22,32 +22,6 @@ enum {
 
 /* Create --------------------------------------------------------------------------------------- */
 
-static trn_status_t check_place(const char *path) {
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return trn_fail(TRN_IO, "%s: is no regular file; choose another name", path);
-    char *directory;
-    TRN_TRY(trn_directory_of(path, &directory));
-    trn_status_t status = TRN_OK;
-    if (stat(directory, &info) != 0 || !S_ISDIR(info.st_mode))
-        status = trn_fail(TRN_IO, "%s: the directory %s does not exist; create it first", path,
-                          directory);
-    else if (access(directory, W_OK | X_OK) != 0)
-        status = trn_fail(TRN_IO, "%s: cannot write to the directory %s: %s; choose another", path,
-                          directory, strerror(errno));
-    trn_free(&directory);
-    return status;
-}
-
-/* "PATH.tmp.16 hex digits": rank 0's draw, so that two jobs never share a temporary file. */
-static trn_status_t name_temporary(trn_store_t *store, uint64_t draw) {
-    int64_t bytes = (int64_t)strlen(store->path) + 32;
-    TRN_TRY(trn_alloc(&store->temporary, bytes, 1, "a file name"));
-    snprintf(store->temporary, (size_t)bytes, "%s.tmp.%016llx", store->path,
-             (unsigned long long)draw);
-    return TRN_OK;
-}
-
 static trn_status_t declare_text(trn_table_t *table, const char *object, const char *name,
                                  const char *value) {
     trn_attribute_t *attribute;
@@ -82,12 +56,7 @@ static trn_status_t declare_root(trn_table_t *table, const char *kind, const cha
 trn_status_t trn_store_place(MPI_Comm comm, const char *path) {
     int rank;
     MPI_Comm_rank(comm, &rank);
-    return trn_agree(comm, rank == 0 ? check_place(path) : TRN_OK);
-}
-
-static trn_status_t prepare(trn_store_t *store, uint64_t draw) {
-    TRN_TRY(name_temporary(store, draw));
-    return store->rank == 0 ? check_place(store->path) : TRN_OK;
+    return trn_agree(comm, rank == 0 ? trn_path_writable(path) : TRN_OK);
 }
 
 trn_status_t trn_store_create(trn_store_t **store, MPI_Comm comm, const char *path,
@@ -95,11 +64,8 @@ trn_status_t trn_store_create(trn_store_t **store, MPI_Comm comm, const char *pa
                               uint64_t seed) {
     TRN_TRY(trn_store_new(store, comm, path));
     (*store)->sync = true;
-    uint64_t draw = 0;
-    if ((*store)->rank == 0 && getrandom(&draw, sizeof draw, 0) != sizeof draw)
-        draw = (uint64_t)getpid();
-    MPI_Bcast(&draw, 1, MPI_UINT64_T, 0, comm);
-    trn_status_t status = prepare(*store, draw);
+    trn_status_t status = trn_path_temporary(comm, path, &(*store)->temporary);
+    if (status == TRN_OK && (*store)->rank == 0) status = trn_path_writable(path);
     if (status == TRN_OK) status = declare_root(&(*store)->table, kind, created_by, params, seed);
     status = trn_agree(comm, status);
     if (status != TRN_OK) trn_store_abandon(store);

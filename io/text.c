@@ -254,3 +254,19 @@ void trn_text_close(trn_text_t **text) {
     trn_free(&t->path);
     trn_free(text);
 }
+
+int64_t trn_text_lines(const char *path, int64_t offset) {
+    trn_text_t *text;
+    char buffer[16384];
+    int64_t lines = 0, got = 1;
+    if (offset == 0 || trn_text_open(&text, path, 0) != TRN_OK) return 0;
+    while (offset > 0 && got > 0) {
+        int64_t most = offset < (int64_t)sizeof buffer ? offset : (int64_t)sizeof buffer;
+        if (trn_text_read(text, buffer, most, &got) != TRN_OK) break;
+        for (int64_t i = 0; i < got; i++)
+            lines += buffer[i] == '\n';
+        offset -= got;
+    }
+    trn_text_close(&text);
+    return lines;
+}

@@ -24,6 +24,10 @@ trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int
  * opened at 0. Local. */
 int64_t trn_text_consumed(const trn_text_t *text);
 
+/* Line ends before byte `offset` of the uncompressed content, for the line number in a message; as
+ * far as can be read. Local. Cost: one read of all before. */
+int64_t trn_text_lines(const char *path, int64_t offset);
+
 /* Close and set the pointer to NULL; NULL is fine. Local. */
 void trn_text_close(trn_text_t **text);
 

@@ -73,6 +73,14 @@ MPI_Comm trn_matrix_comm(const trn_matrix_t *matrix) {
     return matrix->comm;
 }
 
+int64_t trn_matrix_first_row(const trn_matrix_t *matrix) {
+    int rank;
+    trn_span_t span;
+    MPI_Comm_rank(matrix->comm, &rank);
+    trn_spans_t rows = trn_dist_row_spans(matrix->dist, rank);
+    return trn_spans_next(&rows, &span) ? span.first : trn_dist_rows(matrix->dist);
+}
+
 /* What random numbers are wanted. */
 typedef struct draw {
     uint64_t seed;

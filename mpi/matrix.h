@@ -50,6 +50,9 @@ trn_view_t trn_matrix_block(const trn_matrix_t *matrix);
 const trn_dist_t *trn_matrix_dist(const trn_matrix_t *matrix);
 MPI_Comm trn_matrix_comm(const trn_matrix_t *matrix);
 
+/* Global number of the first row that this rank holds; all rows if it holds none. Local. */
+int64_t trn_matrix_first_row(const trn_matrix_t *matrix);
+
 /* Fill with scale x standard normal float32 numbers (also in float64 matrices) that depend on seed,
  * stream, step and the global row and column alone. Local; never fails. Cost: one draw a number. */
 void trn_matrix_fill_normal(trn_matrix_t *matrix, uint64_t seed, trn_rng_stream_t stream,

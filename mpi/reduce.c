@@ -46,3 +46,76 @@ done:
     trn_free(&counts);
     return status;
 }
+
+/* The tree with its nodes spread: a node's sum arises on the rank that owns its first block. */
+typedef struct branch {
+    MPI_Comm comm;
+    int rank, ranks, levels;
+    int64_t blocks, width, first, end; /* this rank's blocks */
+    trn_leaf_t leaf;
+    void *user;
+    double *space; /* [2][levels][width]: right-hand sums of nodes; sums on their way to others */
+    MPI_Request *sent; /* [levels] */
+} branch_t;
+
+static int owner(const branch_t *at, int64_t block) {
+    return (int)trn_part_of(at->blocks, at->ranks, block);
+}
+
+/* Sum of a node into `sum` if this rank owns its first block; else only its parts that others wait
+ * for. A rank sends to lower ranks only, waits for higher ones only, and waits with no block of its
+ * own to do: nothing can go in a circle. At one level a rank has at most one sum to send. */
+static void grow(branch_t *at, int64_t first, int64_t count, int level, double *sum) {
+    if (first >= at->end || first + count <= at->first) return;
+    if (count == 1) {
+        at->leaf(at->user, first, sum);
+        return;
+    }
+    int64_t middle = first + count / 2, width = at->width;
+    int left = owner(at, first), right = owner(at, middle);
+    double *other = at->space + level * width, *kept = other + at->levels * width;
+    grow(at, first, count / 2, level + 1, sum);
+    if (left != at->rank) {
+        grow(at, middle, count - count / 2, level + 1, kept);
+        if (right == at->rank)
+            MPI_Isend(kept, (int)width, MPI_DOUBLE, left, level, at->comm, &at->sent[level]);
+        return;
+    }
+    if (right == at->rank)
+        grow(at, middle, count - count / 2, level + 1, other);
+    else
+        MPI_Recv(other, (int)width, MPI_DOUBLE, right, level, at->comm, MPI_STATUS_IGNORE);
+    for (int64_t i = 0; i < width; i++)
+        sum[i] += other[i];
+}
+
+trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
+                             void *user, double *sum) {
+    branch_t at = {comm, 0, 0, 1, blocks, width, 0, 0, leaf, user, NULL, NULL};
+    MPI_Comm_rank(comm, &at.rank);
+    MPI_Comm_size(comm, &at.ranks);
+    at.first = trn_part_start(blocks, at.ranks, at.rank);
+    at.end = trn_part_start(blocks, at.ranks, at.rank + 1);
+    while (blocks > (int64_t)1 << (at.levels - 1))
+        at.levels++;
+    trn_status_t status = TRN_OK;
+    if (width > INT_MAX)
+        status =
+            trn_fail(TRN_USAGE, "sum of %lld values: too many for one message", (long long)width);
+    if (status == TRN_OK)
+        status = trn_alloc(&at.space, 2 * at.levels * width, sizeof *at.space, "branches of a sum");
+    if (status == TRN_OK)
+        status = trn_alloc(&at.sent, at.levels, sizeof *at.sent, "branches of a sum");
+    TRN_OR(done, trn_agree(comm, status));
+    for (int level = 0; level < at.levels; level++)
+        at.sent[level] = MPI_REQUEST_NULL;
+    for (int64_t i = 0; i < width; i++)
+        sum[i] = 0;
+    grow(&at, 0, blocks, 0, sum);
+    MPI_Waitall(at.levels, at.sent, MPI_STATUSES_IGNORE);
+    MPI_Bcast(sum, (int)width, MPI_DOUBLE, blocks > 0 ? owner(&at, 0) : 0, comm);
+done:
+    trn_free(&at.space);
+    trn_free(&at.sent);
+    return status;
+}

@@ -44,8 +44,9 @@ static int compare(const void *left, const void *right) {
     return (a->value > b->value) - (a->value < b->value);
 }
 
-/* An empty block with its row pointers zero. */
-static trn_status_t create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent) {
+/* A block without arrays. */
+static trn_status_t create_bare(trn_sparse_t **sparse, trn_sparse_type_t type,
+                                trn_extent_t extent) {
     *sparse = NULL;
     if (extent.cols > INT32_MAX)
         return trn_fail(TRN_USAGE, "sparse: %lld columns in one block; cut the matrix into more",
@@ -53,6 +54,12 @@ static trn_status_t create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_ex
     TRN_TRY(trn_alloc_zero(sparse, 1, sizeof **sparse, "a sparse block"));
     (*sparse)->type = type;
     (*sparse)->extent = extent;
+    return TRN_OK;
+}
+
+/* An empty block with its row pointers zero. */
+static trn_status_t create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent) {
+    TRN_TRY(create_bare(sparse, type, extent));
     return trn_alloc_zero(&(*sparse)->start, extent.rows + 1, sizeof(int64_t), "row pointers");
 }
 
@@ -140,6 +147,38 @@ done:
     trn_free(&entries);
     if (status != TRN_OK) trn_sparse_destroy(sparse);
     return status;
+}
+
+/* Rows end where the next begin, and columns ascend inside the extent. */
+static trn_status_t check_order(trn_extent_t x, const int64_t *start, const int32_t *column) {
+    if (start[0] != 0)
+        return trn_fail(TRN_USAGE, "sparse: row pointers begin with %lld, not 0",
+                        (long long)start[0]);
+    for (int64_t row = 0; row < x.rows; row++) {
+        if (start[row + 1] < start[row])
+            return trn_fail(TRN_USAGE, "sparse: row %lld has fewer than no entries",
+                            (long long)(x.first_row + row));
+        int32_t least = 0; /* that the next column may be */
+        for (int64_t e = start[row]; e < start[row + 1]; e++) {
+            if (column[e] < least || column[e] >= x.cols)
+                return trn_fail(TRN_USAGE, "sparse: row %lld: column %lld is out of order or range",
+                                (long long)(x.first_row + row),
+                                (long long)(x.first_col + column[e]));
+            least = column[e] + 1; /* at most x.cols, which is an int32 */
+        }
+    }
+    return TRN_OK;
+}
+
+trn_status_t trn_sparse_adopt(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
+                              int64_t *start, int32_t *column, void *values) {
+    *sparse = NULL;
+    if (extent.cols <= INT32_MAX) TRN_TRY(check_order(extent, start, column));
+    TRN_TRY(create_bare(sparse, type, extent));
+    (*sparse)->start = start;
+    (*sparse)->column = column;
+    (*sparse)->values = values;
+    return TRN_OK;
 }
 
 static void transpose_entries(trn_sparse_t *to, const trn_sparse_t *from) {

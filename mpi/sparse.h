@@ -35,6 +35,15 @@ typedef struct trn_sparse trn_sparse_t;
 trn_status_t trn_sparse_create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
                                int64_t count, const trn_triplet_t *triplets);
 
+/* Create the block at `extent` from arrays that are in order already, as trn_sparse_start and the
+ * functions beside it describe them: start[rows + 1], column[start[rows]] (local, strictly
+ * ascending in every row), values[start[rows]] by type (NULL for a pattern). All three must come
+ * from base/mem; they belong to the block on success, to the caller still on failure. Fails with
+ * TRN_MEMORY, TRN_USAGE (out of order or outside the extent, 2^31 columns or more). Local. Cost:
+ * one pass over start and column. */
+trn_status_t trn_sparse_adopt(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
+                              int64_t *start, int32_t *column, void *values);
+
 /* Create the transpose of a block. Fails with TRN_MEMORY, TRN_USAGE (2^31 rows or more). Local.
  * Cost: O(entries + rows + columns). */
 trn_status_t trn_sparse_transpose(trn_sparse_t **transpose, const trn_sparse_t *sparse);
@@ -79,6 +88,10 @@ trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t b
 /* The rank that holds the block of an entry under `dist`, by the order of mpi/matrix.h; -1 outside.
  * Local. */
 int trn_sparse_owner(const trn_dist_t *dist, int64_t row, int64_t col);
+
+/* Which block `rank` holds under `dist`; an empty one behind the last row for ranks beyond. Local.
+ */
+trn_extent_t trn_sparse_place(const trn_dist_t *dist, int rank);
 
 /* Create on every rank its block of the matrix cut by `dist` from all ranks' triplets; ranks beyond
  * the blocks get an empty one. Collective, equal arguments but for the triplets. Fails (agreed) as

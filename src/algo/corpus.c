@@ -29,23 +29,6 @@ typedef struct reader {
     int64_t read; /* bytes of text so far, for the progress line */
 } reader_t;
 
-/* Lines before byte `offset` of a plain file; only asked for when there is an error to report. */
-static int64_t lines_before(const char *path, int64_t offset) {
-    trn_text_t *text;
-    char buffer[4096];
-    int64_t lines = 0, got = 1;
-    if (offset == 0 || trn_text_open(&text, path, 0) != TRN_OK) return 0;
-    while (offset > 0 && got > 0) {
-        int64_t most = offset < (int64_t)sizeof buffer ? offset : (int64_t)sizeof buffer;
-        if (trn_text_read(text, buffer, most, &got) != TRN_OK) break;
-        for (int64_t i = 0; i < got; i++)
-            lines += buffer[i] == '\n';
-        offset -= got;
-    }
-    trn_text_close(&text);
-    return lines;
-}
-
 /* Put file and line before what the tokeniser said about text that began at byte `start`. */
 static trn_status_t locate(const reader_t *reader, trn_status_t status, const char *path,
                            int64_t start) {
@@ -55,7 +38,7 @@ static trn_status_t locate(const reader_t *reader, trn_status_t status, const ch
     if (length >= sizeof what) length = sizeof what - 1;
     memcpy(what, trn_message(), length);
     what[length] = '\0';
-    long long line = trn_tokens_line(reader->tokens) + lines_before(path, start);
+    long long line = trn_tokens_line(reader->tokens) + trn_text_lines(path, start);
     return trn_fail(TRN_INPUT, "%s:%lld: %s", path, line, what);
 }
 

@@ -163,7 +163,7 @@ static trn_status_t load(trn_embedding_t *e) {
     if (e->format == TRN_FORMAT_H5)
         TRN_TRY(trn_store_read(e->store, "/embedding", first, rows, e->values));
     else if (e->format == TRN_FORMAT_NPY)
-        TRN_TRY(trn_npy_read(&e->npy, e->path, first, rows, e->values));
+        TRN_TRY(trn_npy_read(&e->npy, e->path, first, rows, TRN_MATRIX_F32, e->values));
     else
         TRN_TRY(trn_vectors_read(e->vectors, first, rows, e->values));
     return check_finite(e);

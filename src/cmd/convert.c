@@ -1,7 +1,13 @@
-/* convert.c: the verb `convert`: an embedding from one file format into another. */
+/* convert.c: the verb `convert`: an embedding or a matrix from one file format into another. */
 #include "algo/embedding.h"
+#include "algo/matrix_file.h"
 #include "cmd/command.h"
+#include "io/store.h"
 #include "mpi/agree.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static const trn_param_t params[] = {
     {"from", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
@@ -11,6 +17,8 @@ static const trn_param_t params[] = {
     {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
      "the words of a .npy file, one a line: read if IN is .npy, else written; default "
      "IN.npy.vocab or OUT.npy.vocab"},
+    {"type", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|f32|f64", NULL,
+     "numbers of a matrix in OUT: float32, float64 or as in IN (of .mtx: float64)"},
     {0}};
 
 static trn_status_t output_format(const trn_run_t *run, trn_format_t *format) {
@@ -34,7 +42,91 @@ static trn_status_t convert(trn_run_t *run, trn_embedding_t *embedding, trn_form
     return status;
 }
 
-static trn_status_t run_convert(trn_run_t *run) {
+/* Matrices ------------------------------------------------------------------------------------- */
+
+/* Rank 0: a .npy file is an embedding if there are words for it. */
+static bool has_words(const trn_run_t *run) {
+    char names[4096];
+    int length = snprintf(names, sizeof names, "%s.vocab", run->files[0]);
+    return trn_params_text(run->params, "vocab") ||
+           (length < (int)sizeof names && access(names, F_OK) == 0);
+}
+
+/* *matrix: IN is .mtx, or a store of kind matrix, or .npy without words, or OUT is .mtx; and no
+ * format of embeddings is asked for. Collective. */
+static trn_status_t is_matrix(trn_run_t *run, bool *matrix) {
+    trn_matrix_format_t in = TRN_MATRIX_H5, out = TRN_MATRIX_H5;
+    const char *const *files = (const char *const *)run->files;
+    *matrix = false;
+    if (strcmp(trn_params_text(run->params, "from"), "auto") != 0 ||
+        strcmp(trn_params_text(run->params, "to"), "auto") != 0)
+        return TRN_OK;
+    bool known_in = trn_matrix_format_of_name(files[0], &in) == TRN_OK;
+    bool known_out = trn_matrix_format_of_name(files[1], &out) == TRN_OK;
+    *matrix = in >= TRN_MATRIX_MTX || out >= TRN_MATRIX_MTX;
+    if (*matrix || !known_in || !known_out) return TRN_OK;
+    if (in == TRN_MATRIX_NPY) {
+        *matrix = trn_any(run->comm, run->rank == 0 && !has_words(run));
+        return TRN_OK;
+    }
+    trn_store_t *store;
+    const char *kind = "";
+    trn_status_t status = trn_store_open(&store, run->comm, files[0], NULL);
+    if (status == TRN_INPUT) return TRN_OK; /* which opening the embedding will tell again */
+    TRN_TRY(status);
+    *matrix = trn_store_get_text(store, "/", "kind", &kind) == TRN_OK && !strcmp(kind, "matrix");
+    trn_store_close(&store);
+    return TRN_OK;
+}
+
+static trn_status_t save_matrix(trn_run_t *run, const trn_matrix_info_t *info,
+                                trn_matrix_type_t type, const trn_dist_t *dist) {
+    const char *in = run->files[0], *out = run->files[1];
+    json_t *made_with = trn_params_json(run->params);
+    trn_matrix_format_t format;
+    trn_status_t status = trn_matrix_format_of_name(out, &format);
+    if (status == TRN_OK && info->sparse && format != TRN_MATRIX_NPY) {
+        trn_sparse_t *sparse;
+        trn_sparse_type_t wanted = type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+        status = trn_sparse_file_load(run->comm, in, info, wanted, dist, &sparse);
+        if (status == TRN_OK)
+            status = trn_sparse_file_save(run->comm, out, sparse, info->cols, run->command,
+                                          made_with, 0);
+        trn_sparse_destroy(&sparse);
+    } else if (status == TRN_OK) {
+        trn_matrix_t *matrix;
+        status = trn_matrix_file_load(run->comm, in, info, type, dist, &matrix);
+        if (status == TRN_OK)
+            status = trn_matrix_file_save(run->comm, out, matrix, run->command, made_with, 0);
+        trn_matrix_destroy(&matrix);
+    }
+    json_decref(made_with);
+    return status;
+}
+
+static trn_status_t convert_matrix(trn_run_t *run) {
+    trn_matrix_info_t info;
+    trn_dist_t *dist = NULL;
+    const char *type_name = trn_params_text(run->params, "type");
+    TRN_TRY(trn_matrix_file_place(run->comm, run->files[1], false));
+    TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
+    trn_matrix_type_t type = info.type;
+    if (strcmp(type_name, "auto") != 0)
+        type = strcmp(type_name, "f32") == 0 ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
+    json_object_set_new(run->result, "rows", json_integer(info.rows));
+    json_object_set_new(run->result, "cols", json_integer(info.cols));
+    json_object_set_new(run->result, "entries", json_integer(info.entries));
+    if (trn_params_bool(run->params, "dry-run")) return TRN_OK;
+    trn_status_t status =
+        trn_agree(run->comm, trn_dist_create(&dist, info.rows, info.cols, run->ranks, 1));
+    if (status == TRN_OK) status = save_matrix(run, &info, type, dist);
+    trn_dist_destroy(&dist);
+    return status;
+}
+
+/* Embeddings ----------------------------------------------------------------------------------- */
+
+static trn_status_t convert_embedding(trn_run_t *run) {
     trn_format_t format, from = trn_format_named(trn_params_text(run->params, "from"));
     TRN_TRY(output_format(run, &format)); /* equal arguments: the same on every rank */
     trn_embedding_t *embedding;
@@ -51,14 +143,24 @@ static trn_status_t run_convert(trn_run_t *run) {
     return status;
 }
 
+static trn_status_t run_convert(trn_run_t *run) {
+    bool matrix;
+    TRN_TRY(is_matrix(run, &matrix));
+    return matrix ? convert_matrix(run) : convert_embedding(run);
+}
+
 const trn_command_t trn_command_convert = {
     .name = "convert",
-    .summary = "convert an embedding between HDF5, npy, word2vec and GloVe files",
+    .summary = "convert embeddings (HDF5, npy, word2vec, GloVe) and matrices (HDF5, npy, mtx)",
     .files = "IN OUT",
     .description =
         "Reads an embedding in any of the formats and writes it in another. Text is written with "
         "nine digits, so that every float32 comes back as it was. Input may be compressed with "
-        "gzip, xz or zstd. OUT appears whole or not at all.",
+        "gzip, xz or zstd. OUT appears whole or not at all.\n"
+        "A matrix goes between .h5, .npy and .mtx (Matrix Market; written with so many digits that "
+        "every number comes back). IN is taken for a matrix if it ends in .mtx, is a store of kind "
+        "matrix or a .npy file for which there are no words, or if OUT ends in .mtx. Sparse "
+        "matrices stay sparse, but in .npy.",
     .min_files = 2,
     .max_files = 2,
     .params = params,

@@ -1,4 +1,5 @@
 /* info.c: the verb `info`: what a file holds, and whether it is sound. */
+#include "algo/matrix_file.h"
 #include "base/emit.h"
 #include "base/mem.h"
 #include "cmd/command.h"
@@ -55,8 +56,9 @@ static trn_status_t describe_store(trn_run_t *run, const char *path, json_t *int
     add_text(store, "kind", into);
     add_text(store, "created_by", into);
     add_text(store, "settings", into);
-    static const char *const numbers[] = {"trunnion_format", "seed", "epoch", "round"};
-    for (int i = 0; i < 4; i++)
+    static const char *const numbers[] = {"trunnion_format", "seed", "epoch",
+                                          "round",           "rows", "cols"};
+    for (int i = 0; i < 6; i++)
         if (trn_store_get_int(store, "/", numbers[i], &number) == TRN_OK)
             json_object_set_new(into, numbers[i], json_integer(number));
     if (trn_store_get_text(store, "/", "params", &text) == TRN_OK)
@@ -82,9 +84,31 @@ static trn_status_t describe_npy(const char *path, json_t *into) {
     trn_npy_t npy;
     TRN_TRY(trn_npy_open(&npy, path));
     add_shape(into, "npy", npy.rows, npy.cols);
-    json_object_set_new(into, "element_bytes", json_integer(npy.size));
+    json_object_set_new(into, "type", json_sprintf("%c%lld", npy.kind, (long long)npy.size));
     json_object_set_new(into, "order", json_string(npy.fortran ? "columns" : "rows"));
     return TRN_OK;
+}
+
+/* Collective. */
+static trn_status_t describe_mtx(trn_run_t *run, const char *path, json_t *into) {
+    static const char *const fields[] = {"real", "integer", "pattern"};
+    static const char *const symmetries[] = {"general", "symmetric", "skew-symmetric"};
+    trn_matrix_info_t info;
+    TRN_TRY(trn_matrix_file_probe(run->comm, path, &info));
+    add_shape(into, "Matrix Market", info.rows, info.cols);
+    json_object_set_new(into, "entries", json_integer(info.mtx.entries));
+    json_object_set_new(into, "layout", json_string(info.sparse ? "coordinate" : "array"));
+    json_object_set_new(into, "field", json_string(fields[info.mtx.field]));
+    json_object_set_new(into, "symmetry", json_string(symmetries[info.mtx.symmetry]));
+    if (!trn_params_bool(run->params, "verify")) return TRN_OK;
+    return trn_mtx_verify(run->comm, &info.mtx, path);
+}
+
+/* True for a .mtx file, plain or compressed. */
+static bool is_mtx(const char *path) {
+    trn_matrix_format_t format;
+    return trn_matrix_format_of_name(path, &format) == TRN_OK &&
+           (format == TRN_MATRIX_MTX || format == TRN_MATRIX_MTX_PACKED);
 }
 
 /* Read vectors [0, limit) in blocks, to see that they are sound. Local. */
@@ -137,6 +161,7 @@ static trn_status_t describe(trn_run_t *run, const char *path, json_t *into) {
     TRN_AGREE(run->comm, status);
     json_object_set_new(into, "bytes", json_integer(bytes));
     if (compressed) json_object_set_new(into, "compressed", json_true());
+    if (is_mtx(path)) return describe_mtx(run, path, into);
     if (format == TRN_FORMAT_H5) return describe_store(run, path, into);
     if (format == TRN_FORMAT_NPY) return trn_agree(run->comm, describe_npy(path, into));
     return describe_vectors(run, path, format, into);
@@ -156,8 +181,9 @@ const trn_command_t trn_command_info = {
     .name = "info",
     .summary = "tell what files hold and verify them",
     .files = "FILE...",
-    .description = "Describes HDF5 stores (kind, parameters, datasets), .npy arrays, word2vec and "
-                   "GloVe vectors and texts, and reads them through: every block of a store "
+    .description = "Describes HDF5 stores (kind, parameters, datasets), .npy arrays, Matrix Market "
+                   "files (.mtx), word2vec and GloVe vectors and texts, and reads them through: "
+                   "every block of a store "
                    "against its checksum, every number of a text. Damage is exit code 3, with the "
                    "dataset and rows or the line.",
     .min_files = 1,

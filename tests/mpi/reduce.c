@@ -16,6 +16,15 @@ static double value(int64_t block, int64_t i) {
            (block % 2 ? -1 : 1) * (double)(i + 1);
 }
 
+static int64_t last_block;
+
+static void leaf(void *user, int64_t block, double *values) {
+    CHECK(user == &last_block && block > last_block);
+    last_block = block;
+    for (int64_t i = 0; i < WIDTH; i++)
+        values[i] = value(block, i);
+}
+
 static void reduce(int64_t blocks) {
     double *all = malloc(sizeof(double[WIDTH]) * (size_t)(blocks + 1));
     for (int64_t b = 0; b < blocks; b++)
@@ -26,6 +35,11 @@ static void reduce(int64_t blocks) {
     int64_t first = trn_part_start(blocks, ranks, rank);
     CHECK_OK(trn_reduce_blocks(comm, blocks, WIDTH, all + first * WIDTH, together));
     CHECK(memcmp(alone, together, sizeof alone) == 0);
+    last_block = first - 1;
+    memset(together, 0, sizeof together);
+    CHECK_OK(trn_reduce_tree(comm, blocks, WIDTH, leaf, &last_block, together));
+    CHECK(memcmp(alone, together, sizeof alone) == 0);
+    CHECK_EQUAL(last_block, trn_part_start(blocks, ranks, rank + 1) - 1);
     free(all);
 }
 
@@ -47,6 +61,7 @@ static void tree(void) {
 static void too_many(void) {
     double unused = 0;
     CHECK_EQUAL(trn_reduce_blocks(comm, 1 << 20, 1 << 12, &unused, &unused), TRN_USAGE);
+    CHECK_EQUAL(trn_reduce_tree(comm, 1, 1LL << 31, leaf, NULL, &unused), TRN_USAGE);
 }
 
 static trn_status_t reduce_once(void *unused) {
@@ -55,8 +70,16 @@ static trn_status_t reduce_once(void *unused) {
     return trn_reduce_blocks(comm, 20, WIDTH, partial, sum);
 }
 
+static trn_status_t grow_once(void *unused) {
+    (void)unused;
+    double sum[WIDTH];
+    last_block = -1;
+    return trn_reduce_tree(comm, 20, WIDTH, leaf, &last_block, sum);
+}
+
 static void memory_failure(void) {
     harness_inject(reduce_once, NULL);
+    harness_inject(grow_once, NULL);
 }
 
 HARNESS_MAIN({"every number of blocks", every_number_of_blocks}, {"shape of the tree", tree},

@@ -200,6 +200,49 @@ static void outside(void) {
     trn_dist_destroy(&dist);
 }
 
+/* Arrays of a 3 x 4 block at (5, 10): rows {0, 2}, {}, {1, 2, 3}; `bad` plants one breach. */
+static trn_status_t adopt(trn_sparse_t **sparse, int bad) {
+    static const int64_t starts[] = {0, 2, 2, 5};
+    static const int32_t columns[] = {0, 2, 1, 2, 3};
+    trn_extent_t extent = {5, 3, 10, bad == 6 ? (int64_t)1 << 31 : 4};
+    int64_t *start;
+    int32_t *column;
+    float *values;
+    CHECK_OK(trn_alloc(&start, 4, sizeof *start, "a test"));
+    CHECK_OK(trn_alloc(&column, 5, sizeof *column, "a test"));
+    CHECK_OK(trn_alloc_zero(&values, 5, sizeof *values, "a test"));
+    memcpy(start, starts, sizeof starts);
+    memcpy(column, columns, sizeof columns);
+    values[4] = 7;
+    if (bad == 1) start[0] = 1;
+    if (bad == 2) start[2] = 1;
+    if (bad == 3) column[3] = 1; /* twice in its row */
+    if (bad == 4) column[4] = 4;
+    if (bad == 5) column[0] = -1;
+    trn_status_t status = trn_sparse_adopt(sparse, TRN_SPARSE_F32, extent, start, column, values);
+    if (status == TRN_OK) return TRN_OK;
+    trn_free(&start);
+    trn_free(&column);
+    trn_free(&values);
+    return status;
+}
+
+static void adopted(void) {
+    trn_sparse_t *sparse;
+    int64_t before = trn_mem_now();
+    CHECK_OK(adopt(&sparse, 0));
+    if (!harness_well()) return;
+    CHECK_EQUAL(trn_sparse_count(sparse), 5);
+    CHECK_EQUAL(trn_sparse_extent(sparse).first_col, 10);
+    CHECK(trn_sparse_value(sparse, 4) == 7);
+    trn_sparse_destroy(&sparse);
+    for (int bad = 1; bad <= 6; bad++) {
+        CHECK_EQUAL(adopt(&sparse, bad), TRN_USAGE);
+        CHECK(sparse == NULL && strstr(trn_message(), bad == 6 ? "2147483648" : "row") != NULL);
+    }
+    CHECK_EQUAL(trn_mem_now(), before);
+}
+
 static trn_status_t life(void *argument) {
     trn_sparse_t *sparse;
     trn_triplet_t mine[] = {{1, 1, 1}, {20, 3, 1}, {1, 1, 2}};
@@ -220,4 +263,5 @@ static void memory_failure(void) {
 
 HARNESS_MAIN({"every cut", every_cut}, {"types and batches", types_and_batches},
              {"transpose", transpose}, {"bounded buffers", bounded}, {"failing ends", failing_ends},
-             {"entries outside", outside}, {"memory failure", memory_failure})
+             {"entries outside", outside}, {"adopted arrays", adopted},
+             {"memory failure", memory_failure})

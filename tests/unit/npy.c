@@ -15,16 +15,27 @@ static char path[] = "/tmp/trn_npy_XXXXXX";
 
 enum { ROWS = 5, COLS = 3 };
 
-static void put(FILE *file, double value, int size, bool big) {
+static void put(FILE *file, double value, char kind, int size, bool big) {
     unsigned char bytes[8];
     float narrow = (float)value;
-    memcpy(bytes, size == 4 ? (void *)&narrow : (void *)&value, (size_t)size);
+    int64_t whole = (int64_t)value;
+    const void *from = size == 4 ? (void *)&narrow : (void *)&value;
+    memcpy(bytes, kind == 'f' ? from : &whole, (size_t)size);
     for (int i = 0; i < size; i++) /* this test runs on little-endian machines, as we do */
         fputc(bytes[big ? size - 1 - i : i], file);
 }
 
-/* A file of the given version, dictionary and element values 1, 2, ... in file order. */
-static void make(int version, const char *dictionary, int64_t count, int size, bool big) {
+/* A file of the given version, dictionary and element values 1, 2, ... in file order.
+ * Floating-point ones have a 2^-40 more, which float32 cannot hold; signed ones are negative. */
+static double value_of(char kind, int64_t i) {
+    return kind == 'f'   ? (double)(i + 1) + 0x1p-40
+           : kind == 'i' ? -(double)(i + 1)
+           : kind == 'b' ? (double)(i % 3 == 0)
+                         : (double)(i + 1);
+}
+
+static void make_of(int version, const char *dictionary, int64_t count, char kind, int size,
+                    bool big) {
     FILE *file = fopen(path, "wb");
     size_t start = version == 1 ? 10 : 12, length = strlen(dictionary) + 1;
     size_t padded = (start + length + 63) / 64 * 64 - start;
@@ -35,22 +46,34 @@ static void make(int version, const char *dictionary, int64_t count, int size, b
         fputc((int)(padded >> 8 * i & 255), file);
     fprintf(file, "%-*s\n", (int)padded - 1, dictionary);
     for (int64_t i = 0; i < count; i++)
-        put(file, (double)(i + 1), size, big);
+        put(file, value_of(kind, i), kind, size, big);
     fclose(file);
 }
 
-static void check(bool fortran) {
+static void make(int version, const char *dictionary, int64_t count, int size, bool big) {
+    make_of(version, dictionary, count, 'f', size, big);
+}
+
+static void check(char kind, int size, bool fortran) {
     trn_npy_t npy;
     float values[ROWS * COLS];
+    double wide[ROWS * COLS];
     assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
     assert_int_equal(npy.rows, ROWS);
     assert_int_equal(npy.cols, COLS);
+    bool narrow = kind == 'f' ? size == 4 : size <= 2;
+    assert_int_equal(trn_npy_type(&npy), narrow ? TRN_MATRIX_F32 : TRN_MATRIX_F64);
     for (int64_t first = 0; first < ROWS; first++) {
-        assert_int_equal(trn_npy_read(&npy, path, first, ROWS - first, values), TRN_OK);
+        int64_t rows = ROWS - first;
+        assert_int_equal(trn_npy_read(&npy, path, first, rows, TRN_MATRIX_F32, values), TRN_OK);
+        assert_int_equal(trn_npy_read(&npy, path, first, rows, TRN_MATRIX_F64, wide), TRN_OK);
         for (int64_t i = first; i < ROWS; i++)
-            for (int64_t j = 0; j < COLS; j++)
-                assert_true(values[(i - first) * COLS + j] ==
-                            (float)(fortran ? j * ROWS + i + 1 : i * COLS + j + 1));
+            for (int64_t j = 0; j < COLS; j++) {
+                double wanted = value_of(kind, fortran ? j * ROWS + i : i * COLS + j);
+                int64_t at = (i - first) * COLS + j;
+                assert_true(values[at] == (float)wanted);
+                assert_true(wide[at] == (size == 4 ? (double)(float)wanted : wanted));
+            }
     }
 }
 
@@ -65,8 +88,25 @@ static void reads_all_layouts(void **state) {
                              "{'descr': '%cf%d', 'fortran_order': %s, 'shape': (5, 3), }",
                              big ? '>' : '<', size, fortran ? "True" : "False");
                     make(version, dictionary, ROWS * COLS, size, big);
-                    check(fortran);
+                    check('f', size, fortran);
                 }
+}
+
+static void reads_integers(void **state) {
+    (void)state;
+    for (const char *kind = "iub"; *kind; kind++)
+        for (int size = 1; size <= (*kind == 'b' ? 1 : 8); size *= 2)
+            for (int big = 0; big < 2; big++) {
+                char dictionary[128];
+                snprintf(dictionary, sizeof dictionary,
+                         "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (5, 3), }",
+                         size == 1 ? '|'
+                         : big     ? '>'
+                                   : '<',
+                         *kind, size);
+                make_of(1, dictionary, ROWS * COLS, *kind, size, big);
+                check(*kind, size, false);
+            }
 }
 
 static void refused(const char *pattern) {
@@ -82,8 +122,10 @@ static void refuses(void **state) {
     "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
     make(1, DICTIONARY("'|O'", "False", "(5, 3)"), 15, 8, false);
     refused("descr");
-    make(1, DICTIONARY("'<i4'", "False", "(5, 3)"), 15, 4, false);
-    refused("'<i4'");
+    make(1, DICTIONARY("'<c8'", "False", "(5, 3)"), 15, 8, false);
+    refused("'<c8'");
+    make(1, DICTIONARY("'<f2'", "False", "(5, 3)"), 15, 4, false);
+    refused("'<f2'");
     make(1, DICTIONARY("[('a', '<f4')]", "False", "(5, 3)"), 15, 4, false);
     refused("descr");
     make(1, DICTIONARY("'<f4'", "False", "(15,)"), 15, 4, false);
@@ -120,14 +162,16 @@ static void refuses(void **state) {
 static void writes_headers(void **state) {
     (void)state;
     char header[TRN_NPY_HEADER];
-    trn_npy_header(ROWS, COLS, header);
-    FILE *file = fopen(path, "wb");
-    fwrite(header, 1, TRN_NPY_HEADER, file);
-    for (int i = 0; i < ROWS * COLS; i++)
-        put(file, i + 1, 4, false);
-    fclose(file);
-    check(false);
-    trn_npy_header(INT64_MAX, INT64_MAX, header); /* the longest there is fits */
+    for (int size = 4; size <= 8; size += 4) {
+        trn_npy_header(size == 4 ? TRN_MATRIX_F32 : TRN_MATRIX_F64, ROWS, COLS, header);
+        FILE *file = fopen(path, "wb");
+        fwrite(header, 1, TRN_NPY_HEADER, file);
+        for (int i = 0; i < ROWS * COLS; i++)
+            put(file, value_of('f', i), 'f', size, false);
+        fclose(file);
+        check('f', size, false);
+    }
+    trn_npy_header(TRN_MATRIX_F64, INT64_MAX, INT64_MAX, header); /* the longest there is fits */
     assert_int_equal(header[TRN_NPY_HEADER - 1], '\n');
 }
 
@@ -146,6 +190,7 @@ static int destroy(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_all_layouts),
+        cmocka_unit_test(reads_integers),
         cmocka_unit_test(writes_headers),
         cmocka_unit_test(refuses),
     };

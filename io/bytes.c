@@ -1,0 +1,167 @@
+#define _GNU_SOURCE /* fallocate, sync_file_range */
+#include "io/bytes.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const void *data,
+                             int64_t bytes) {
+    const char *at = data;
+    while (bytes > 0) {
+        ssize_t done = pwrite(fd, at, (size_t)bytes, (off_t)offset);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0)
+            return trn_fail(TRN_IO,
+                            "%s: cannot write %lld bytes at %lld: %s; free space or choose "
+                            "another directory",
+                            path, (long long)bytes, (long long)offset,
+                            done < 0 ? strerror(errno) : "nothing was written");
+        at += done;
+        offset += done;
+        bytes -= done;
+    }
+    return TRN_OK;
+}
+
+trn_status_t trn_bytes_read(int fd, const char *path, int64_t offset, void *data, int64_t bytes) {
+    char *at = data;
+    while (bytes > 0) {
+        ssize_t done = pread(fd, at, (size_t)bytes, (off_t)offset);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0)
+            return trn_fail(TRN_IO, "%s: cannot read %lld bytes at %lld: %s; check the disk", path,
+                            (long long)bytes, (long long)offset, strerror(errno));
+        if (done == 0)
+            return trn_fail(TRN_INPUT,
+                            "%s: ends %lld bytes early; it was cut short, use another "
+                            "copy",
+                            path, (long long)bytes);
+        at += done;
+        offset += done;
+        bytes -= done;
+    }
+    return TRN_OK;
+}
+
+void trn_bytes_start_writeback(int fd, int64_t offset, int64_t bytes) {
+#ifdef SYNC_FILE_RANGE_WRITE
+    (void)sync_file_range(fd, (off_t)offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)fd, (void)offset, (void)bytes;
+#endif
+}
+
+trn_status_t trn_bytes_check_limit(const char *path, int64_t bytes) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        (uint64_t)limit.rlim_cur >= (uint64_t)bytes)
+        return TRN_OK;
+    return trn_fail(TRN_IO,
+                    "%s: needs %lld bytes, but files are limited to %lld here; raise "
+                    "`ulimit -f`",
+                    path, (long long)bytes, (long long)limit.rlim_cur);
+}
+
+static int64_t free_bytes(const char *directory) {
+    struct statvfs info;
+    if (statvfs(directory, &info) != 0) return -1;
+    return (int64_t)info.f_bavail * (int64_t)info.f_frsize;
+}
+
+trn_status_t trn_bytes_check_free(const char *path, const char *directory, int64_t bytes) {
+    int64_t available = free_bytes(directory);
+    if (available < 0 || available >= bytes) return TRN_OK;
+    return trn_fail(TRN_IO,
+                    "%s: disk full: need %lld bytes, %lld free; free space or choose "
+                    "another directory",
+                    path, (long long)bytes, (long long)available);
+}
+
+trn_status_t trn_bytes_reserve(int fd, const char *path, const char *directory, int64_t bytes) {
+    if (bytes == 0) return TRN_OK;
+    int outcome;
+    do
+        outcome = fallocate(fd, 0, 0, (off_t)bytes);
+    while (outcome != 0 && errno == EINTR);
+    /* Without support (NFS 3, some FUSE) a full disk shows in pwrite or fsync: as late, not lost.
+     */
+    if (outcome == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return TRN_OK;
+    if (errno == ENOSPC || errno == EDQUOT)
+        return trn_fail(TRN_IO,
+                        "%s: disk full: need %lld bytes, %lld free; free space or choose "
+                        "another directory",
+                        path, (long long)bytes, (long long)free_bytes(directory));
+    return trn_fail(TRN_IO, "%s: cannot reserve %lld bytes: %s; choose another directory", path,
+                    (long long)bytes, strerror(errno));
+}
+
+trn_status_t trn_bytes_sync(int fd, const char *path) {
+    int outcome;
+    do
+        outcome = fsync(fd);
+    while (outcome != 0 && errno == EINTR);
+    if (outcome == 0) return TRN_OK;
+    return trn_fail(TRN_IO, "%s: the data did not reach the disk: %s; write it elsewhere", path,
+                    strerror(errno));
+}
+
+trn_status_t trn_bytes_sync_directory(const char *directory) {
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return trn_fail(TRN_IO, "%s: cannot open the directory: %s; check its permissions",
+                        directory, strerror(errno));
+    trn_status_t status = TRN_OK;
+    /* EINVAL: this file system has no such thing as syncing a directory. */
+    if (fsync(fd) != 0 && errno != EINVAL && errno != EINTR)
+        status = trn_fail(TRN_IO, "%s: the new name did not reach the disk: %s; check the disk",
+                          directory, strerror(errno));
+    close(fd);
+    return status;
+}
+
+trn_status_t trn_directory_of(const char *path, char **directory) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return trn_strdup(directory, ".");
+    TRN_TRY(trn_strdup(directory, path));
+    (*directory)[slash == path ? 1 : slash - path] = '\0';
+    return TRN_OK;
+}
+
+trn_status_t trn_path_writable(const char *path) {
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return trn_fail(TRN_IO, "%s: is no regular file; choose another name", path);
+    char *directory;
+    TRN_TRY(trn_directory_of(path, &directory));
+    trn_status_t status = TRN_OK;
+    if (stat(directory, &info) != 0 || !S_ISDIR(info.st_mode))
+        status = trn_fail(TRN_IO, "%s: the directory %s does not exist; create it first", path,
+                          directory);
+    else if (access(directory, W_OK | X_OK) != 0)
+        status = trn_fail(TRN_IO, "%s: cannot write to the directory %s: %s; choose another", path,
+                          directory, strerror(errno));
+    trn_free(&directory);
+    return status;
+}
+
+trn_status_t trn_path_temporary(MPI_Comm comm, const char *path, char **temporary) {
+    int rank;
+    unsigned long long draw = 0;
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0 && getrandom(&draw, sizeof draw, 0) != sizeof draw)
+        draw = (unsigned long long)getpid();
+    MPI_Bcast(&draw, 1, MPI_UNSIGNED_LONG_LONG, 0, comm);
+    int64_t bytes = (int64_t)strlen(path) + 32;
+    TRN_TRY(trn_alloc(temporary, bytes, 1, "a file name"));
+    snprintf(*temporary, (size_t)bytes, "%s.tmp.%016llx", path, draw);
+    return TRN_OK;
+}
