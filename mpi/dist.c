@@ -58,6 +58,8 @@ static trn_status_t cut_side(side_t *side, const trn_cut_t *cut) {
     for (int64_t p = 0; p <= cut->parts; p++) {
         side->start[p] = cut->start[p];
         if (p < cut->parts) side->class_of[p] = cut->class_of ? cut->class_of[p] : p;
+        if (p < cut->parts && (side->class_of[p] < 0 || side->class_of[p] >= cut->classes))
+            return trn_fail(TRN_USAGE, "block %lld is of no class", (long long)p);
         if (cut->start[p] < (p ? cut->start[p - 1] : 0) || cut->start[0] != 0)
             return trn_fail(TRN_USAGE, "block boundaries must ascend from 0; boundary %lld is %lld",
                             (long long)p, (long long)cut->start[p]);
@@ -374,11 +376,9 @@ int64_t trn_dist_col_start(const trn_dist_t *dist, int64_t part) {
 int64_t trn_dist_row_owner(const trn_dist_t *dist, int64_t row) {
     return part_of(&dist->row, row);
 }
-
 int64_t trn_dist_col_owner(const trn_dist_t *dist, int64_t col) {
     return part_of(&dist->col, col);
 }
-
 trn_cut_t trn_dist_row_cut(const trn_dist_t *dist) {
     return cut_of(&dist->row);
 }
@@ -468,7 +468,6 @@ static int64_t total(trn_spans_t spans) {
 int64_t trn_dist_local_rows(const trn_dist_t *dist, int rank) {
     return total(trn_dist_row_spans(dist, rank));
 }
-
 int64_t trn_dist_local_cols(const trn_dist_t *dist, int rank) {
     return total(trn_dist_col_spans(dist, rank));
 }
@@ -490,7 +489,6 @@ static int64_t common(trn_spans_t a, trn_spans_t b) {
 int64_t trn_dist_common_rows(const trn_dist_t *a, int rank_a, const trn_dist_t *b, int rank_b) {
     return common(trn_dist_row_spans(a, rank_a), trn_dist_row_spans(b, rank_b));
 }
-
 int64_t trn_dist_common_cols(const trn_dist_t *a, int rank_a, const trn_dist_t *b, int rank_b) {
     return common(trn_dist_col_spans(a, rank_a), trn_dist_col_spans(b, rank_b));
 }

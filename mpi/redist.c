@@ -8,7 +8,7 @@
 
 /* A message holds at most this many bytes: small enough to be packed within a cache, large enough
  * to hide its latency. */
-enum { PIECE_BYTES = 4 << 20, TAG = 0x7001 };
+enum { PIECE_BYTES = 1 << 20, TAG = 0x7001 };
 
 /* Consecutive rows (or columns) common to a share here and one there. */
 typedef struct run {

@@ -165,7 +165,7 @@ static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplet
     return TRN_OK;
 }
 
-trn_extent_t trn_sparse_place(const trn_dist_t *dist, int rank) {
+trn_extent_t trn_sparse_extent_of(const trn_dist_t *dist, int rank) {
     int64_t i = rank / trn_dist_col_parts(dist), j = rank % trn_dist_col_parts(dist);
     if (i >= trn_dist_row_parts(dist)) return (trn_extent_t){.first_row = trn_dist_rows(dist)};
     int64_t row = trn_dist_row_start(dist, i), col = trn_dist_col_start(dist, j);
@@ -183,7 +183,7 @@ trn_status_t trn_sparse_distribute(trn_sparse_t **sparse, MPI_Comm comm, trn_spa
     trn_route_t route = {delivery_owner, give, take, &d};
     trn_status_t status = trn_sparse_route(comm, &route, batch);
     if (status == TRN_OK) {
-        status = trn_sparse_create(sparse, type, trn_sparse_place(dist, rank), d.nmine, d.mine);
+        status = trn_sparse_create(sparse, type, trn_sparse_extent_of(dist, rank), d.nmine, d.mine);
         status = trn_agree(comm, status);
     }
     if (status != TRN_OK) trn_sparse_destroy(sparse);

@@ -89,9 +89,9 @@ trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t b
  * Local. */
 int trn_sparse_owner(const trn_dist_t *dist, int64_t row, int64_t col);
 
-/* Which block `rank` holds under `dist`; an empty one behind the last row for ranks beyond. Local.
- */
-trn_extent_t trn_sparse_place(const trn_dist_t *dist, int rank);
+/* What part of the matrix the block of `rank` covers under `dist`, by the same order; nothing for
+ * ranks beyond the blocks. Local. */
+trn_extent_t trn_sparse_extent_of(const trn_dist_t *dist, int rank);
 
 /* Create on every rank its block of the matrix cut by `dist` from all ranks' triplets; ranks beyond
  * the blocks get an empty one. Collective, equal arguments but for the triplets. Fails (agreed) as

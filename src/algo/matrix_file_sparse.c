@@ -175,7 +175,7 @@ trn_status_t trn_sparse_file_load(MPI_Comm comm, const char *path, const trn_mat
     trn_status_t status = trn_matrix_check_bands(comm, path, info, dist);
     if (status == TRN_OK) status = check_sparse(path, info, type);
     TRN_AGREE(comm, status);
-    trn_extent_t place = trn_sparse_place(dist, rank);
+    trn_extent_t place = trn_sparse_extent_of(dist, rank);
     if (info->format == TRN_MATRIX_H5)
         status = load_store(comm, path, info, type, place, out);
     else

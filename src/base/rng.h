@@ -13,6 +13,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_COL_INIT = 2, /* starting column vectors */
     TRN_RNG_SCHEDULE = 3, /* order of rounds */
     TRN_RNG_KRYLOV = 20,  /* starting blocks of singular vectors */
+    TRN_RNG_PERMUTE = 24, /* order of rows */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 

@@ -1,0 +1,51 @@
+/* sparse_ops.h: whole sparse matrices moved about: regrouped, transposed, permuted, cut for
+ * balance.
+ *
+ * Every entry that moves goes through trn_sparse_route, so that memory stays bounded: beside the
+ * two matrices 40 bytes an entry of the new block, and 76 bytes x TRN_SPARSE_BATCH. */
+#ifndef TRN_MPI_SPARSE_OPS_H
+#define TRN_MPI_SPARSE_OPS_H
+
+#include "base/status.h"
+#include "mpi/dist.h"
+#include "mpi/sparse.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+enum { TRN_SPARSE_BATCH = 1 << 16 /* triplets that a rank sends and receives in one round */ };
+
+/* The same matrix, its blocks cut by `dist` (of the same extents; rank r gets block r, ranks beyond
+ * an empty one). The blocks of `sparse` may lie anywhere but must not overlap. Collective, equal
+ * `dist`. Fails (agreed) with TRN_MEMORY, TRN_INPUT (an entry outside). Cost: 24 bytes an entry
+ * that changes rank. */
+trn_status_t trn_sparse_regroup(MPI_Comm comm, const trn_sparse_t *sparse, const trn_dist_t *dist,
+                                trn_sparse_t **regrouped);
+
+/* The transposed matrix, cut by `dist`, whose rows are the columns of `sparse`. Otherwise as
+ * trn_sparse_regroup. Collective. */
+trn_status_t trn_sparse_transpose_all(MPI_Comm comm, const trn_sparse_t *sparse,
+                                      const trn_dist_t *dist, trn_sparse_t **transpose);
+
+/* P S P^T, cut by `dist`: entry (i, j) of the square matrix goes to (p(i), p(j)) with the
+ * permutation p = trn_permuted(seed, n, .), which spreads rows of much work over all bands.
+ * Otherwise as trn_sparse_regroup; also TRN_USAGE (`dist` is not square). Collective. */
+trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint64_t seed,
+                                const trn_dist_t *dist, trn_sparse_t **permuted);
+
+/* Where a permutation of 0..n-1 (1 <= n <= 2^62) that depends on the seed alone sends i, and the
+ * other way round. Local. Cost: about 10 Philox draws, no memory. Source: Black, Rogaway: Ciphers
+ * with arbitrary finite domains (CT-RSA 2002): a Feistel network on the next larger square of a
+ * power of two, gone through until the result is below n. */
+int64_t trn_permuted(uint64_t seed, int64_t n, int64_t i);
+int64_t trn_permuted_back(uint64_t seed, int64_t n, int64_t i);
+
+/* Create the distribution that cuts a matrix, held in row bands in the order of the ranks, into
+ * `parts` bands of about equal weight: weight[rows of this band], each counting one more, NULL: the
+ * entries of the rows (trn_spgemm_terms has better ones for products). Collective, equal `parts`.
+ * Fails (agreed) with TRN_MEMORY, TRN_USAGE (`parts` below 1, no bands). Cost: one Exscan, two
+ * Allreduces of at most `parts` numbers. */
+trn_status_t trn_sparse_cut_rows(MPI_Comm comm, const trn_sparse_t *sparse, const int64_t *weight,
+                                 int parts, trn_dist_t **dist);
+
+#endif
