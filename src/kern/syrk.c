@@ -3,7 +3,7 @@
 #include <cblas.h>
 
 enum {
-    STRIP = 256, /* rows of C at a time: BLAS is at its best on the triangle of one strip */
+    STRIP = 512,          /* rows of C at a time: BLAS is at its best on such triangles */
     MOST_TERMS = 1 << 30, /* of a sum in one call of BLAS */
     WIDE = 1 << 15,       /* numbers that are widened at a time: half of a level-2 cache ... */
     FEWEST_TERMS = 256,   /* ... but so many rows that C need not travel too often */
