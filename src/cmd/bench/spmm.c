@@ -51,7 +51,7 @@ static void make_lengths(const product_t *p, int64_t first, int64_t count, int64
         sum += pow((double)(k + 1), -exponent);
     start[0] = 0;
     for (int64_t i = 0; i < count; i++) {
-        double u[4], k = (double)trn_permuted(SEED, p->rows, first + i) + 1;
+        double u[4], k = (double)trn_rng_permuted(SEED, p->rows, first + i) + 1;
         trn_rng_uniform(SEED, (uint64_t)(first + i), 0, LENGTHS, TRN_RNG_TEST, u);
         int64_t length = (int64_t)(nonzeros * pow(k, -exponent) / sum + u[0]);
         start[i + 1] = start[i] + (length < p->rows ? length : p->rows);
