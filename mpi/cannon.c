@@ -179,19 +179,57 @@ static trn_status_t plan_relayouts(trn_plan_t *plan, stage_t *stage) {
     return TRN_OK;
 }
 
+/* The blocks of an operand's ring, where it is in shared memory and all of the ring on one node;
+ * *blocks is NULL otherwise. */
+static trn_status_t see_ring(const trn_plan_t *plan, const stage_t *stage, int which,
+                             const trn_matrix_t *matrix, trn_view_t **blocks) {
+    trn_frame_t *frame = stage->frame;
+    const trn_role_t *role = role_of(frame, which);
+    const trn_shared_t *shared = matrix ? trn_matrix_shared(matrix) : NULL;
+    trn_place_t place = trn_frame_place(frame, plan->rank);
+    int ranks = which == A ? frame->shape.cols : frame->shape.rows;
+    *blocks = NULL;
+    if (!shared || !role->moves || !role->stays || plan->count > 1) return TRN_OK;
+    TRN_TRY(trn_alloc(blocks, ranks, sizeof **blocks, "blocks of a ring"));
+    for (int x = 0; x < ranks; x++) {
+        int row = which == A ? place.row : x, col = which == A ? x : place.col;
+        int rank =
+            frame->rank_at[(place.layer * frame->shape.rows + row) * frame->shape.cols + col];
+        const trn_dist_t *dist = trn_matrix_dist(matrix);
+        int64_t cols = trn_dist_local_cols(dist, rank);
+        (*blocks)[x] = (trn_view_t){plan->product.type, trn_dist_local_rows(dist, rank), cols, cols,
+                                    trn_shared_block(shared, rank)};
+        if ((*blocks)[x].data) continue;
+        trn_free(blocks);
+        return TRN_OK;
+    }
+    return TRN_OK;
+}
+
+static trn_status_t plan_rotation(trn_plan_t *plan, stage_t *stage, const trn_choice_t *choice,
+                                  int threads, const trn_matrix_t *a, const trn_matrix_t *b) {
+    trn_view_t *a_blocks = NULL, *b_blocks = NULL;
+    if (!trn_grid_member(plan->grid)) return TRN_OK;
+    trn_status_t status = see_ring(plan, stage, A, a, &a_blocks);
+    if (status == TRN_OK) status = see_ring(plan, stage, B, b, &b_blocks);
+    if (status == TRN_OK)
+        status = trn_rotation_create(&stage->rotation, stage->frame, plan->rank,
+                                     trn_grid_row_comm(plan->grid), trn_grid_col_comm(plan->grid),
+                                     a_blocks, b_blocks, choice->algorithm == TRN_ALGORITHM_SUMMA,
+                                     threads);
+    trn_free(&a_blocks);
+    trn_free(&b_blocks);
+    return status;
+}
+
 static trn_status_t plan_product(trn_plan_t *plan, stage_t *stage, const trn_choice_t *choice,
-                                 int threads) {
+                                 int threads, const trn_matrix_t *a, const trn_matrix_t *b) {
     const trn_product_t *p = &stage->piece.product;
     if (choice->kind == TRN_FRAME_CYCLIC)
         return trn_scalapack_gemm_create(
             &stage->pgemm, plan->comm, p->type, p->transpose_a, p->transpose_b, p->m, p->n, p->k,
             (trn_scalapack_grid_t){TRN_CYCLIC_BLOCK, choice->shape.rows, choice->shape.cols});
-    trn_status_t status = TRN_OK;
-    if (trn_grid_member(plan->grid))
-        status = trn_rotation_create(&stage->rotation, stage->frame, plan->rank,
-                                     trn_grid_row_comm(plan->grid), trn_grid_col_comm(plan->grid),
-                                     choice->algorithm == TRN_ALGORITHM_SUMMA, threads);
-    return trn_agree(plan->comm, status);
+    return trn_agree(plan->comm, plan_rotation(plan, stage, choice, threads, a, b));
 }
 
 /* Rows and columns of this rank's block of C while it is summed up. */
@@ -247,22 +285,28 @@ static trn_status_t fill_pool(trn_plan_t *plan) {
     return trn_alloc_zero(&plan->pool, plan->bytes, 1, "buffers of a product"); /* touches it */
 }
 
-trn_status_t trn_plan_create(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
-                             const trn_layouts_t *layouts, const trn_choice_t *choice,
-                             int threads) {
+trn_status_t trn_plan_create_shared(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
+                                    const trn_layouts_t *layouts, const trn_choice_t *choice,
+                                    int threads, const trn_matrix_t *a, const trn_matrix_t *b) {
     *plan = NULL;
     trn_status_t status;
     TRN_OR(failed, trn_agree(comm, plan_all(plan, comm, product, layouts, choice)));
     TRN_OR(failed, form_grid(*plan));
     for (int64_t i = 0; i < (*plan)->count; i++) {
         TRN_OR(failed, plan_relayouts(*plan, &(*plan)->stages[i]));
-        TRN_OR(failed, plan_product(*plan, &(*plan)->stages[i], choice, threads));
+        TRN_OR(failed, plan_product(*plan, &(*plan)->stages[i], choice, threads, a, b));
     }
     TRN_OR(failed, trn_agree(comm, fill_pool(*plan)));
     return TRN_OK;
 failed:
     trn_plan_destroy(plan);
     return status;
+}
+
+trn_status_t trn_plan_create(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
+                             const trn_layouts_t *layouts, const trn_choice_t *choice,
+                             int threads) {
+    return trn_plan_create_shared(plan, comm, product, layouts, choice, threads, NULL, NULL);
 }
 
 static void free_stage(stage_t *stage) {

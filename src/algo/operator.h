@@ -41,9 +41,10 @@ int64_t trn_operator_cols(const trn_operator_t *op);
 MPI_Comm trn_operator_comm(const trn_operator_t *op);
 
 /* y = A x, or y = A^T x if `transposed`. Collective. Fails (agreed) with TRN_MEMORY.
- * Cost: 2 x entries x columns flop; sparse: x is brought to every rank; dense: that, or a sum of
- * products. */
-trn_status_t trn_operator_apply(const trn_operator_t *op, bool transposed, trn_tall_t x,
-                                trn_tall_t y);
+ * Cost: 2 x entries x columns flop; sparse: the rows of x that entries meet travel (mpi/spmm.h;
+ * another number of columns than last time costs a new plan); dense: all of x, or a sum of
+ * products.
+ */
+trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y);
 
 #endif

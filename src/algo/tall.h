@@ -1,8 +1,9 @@
 /* tall.h: float64 matrices of many rows and few columns, in blocks of rows fixed by the matrix,
  * with products whose bits do not depend on the number of ranks.
  *
- * Rows lie in blocks of TRN_TALL_BLOCK; of k blocks rank r of P owns [kr/P, k(r+1)/P). BLAS sees
- * one block at a time, and sums over rows follow the fixed tree of mpi/reduce.h. */
+ * Rows lie in blocks of trn_tall_block; of k blocks rank r of P owns [kr/P, k(r+1)/P). BLAS sees
+ * TRN_TALL_BLOCK rows, or one block, at a time, and sums over rows follow the fixed tree of
+ * mpi/reduce.h. */
 #ifndef TRN_ALGO_TALL_H
 #define TRN_ALGO_TALL_H
 
@@ -21,6 +22,10 @@ typedef struct trn_tall {
     int64_t rows;     /* on all ranks together */
     trn_view_t block; /* this rank's rows; float64, any stride */
 } trn_tall_t;
+
+/* Rows of one block of a matrix of `rows` rows: TRN_TALL_BLOCK, and up to four times as many where
+ * that leaves blocks enough, for sums cost less then. Local. */
+int64_t trn_tall_block(int64_t rows);
 
 /* First row of a rank (of rank = P: all rows) when `rows` rows are dealt to the ranks of `comm`.
  * Local. */
@@ -61,6 +66,10 @@ trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product);
 /* product[x.cols x x.cols] = x^T x, exactly symmetric; otherwise as trn_tall_cross. Collective. */
 trn_status_t trn_tall_gram(trn_tall_t x, double *product);
 
+/* Take the column means, which come back in mean[x.cols] on every rank, off x. Collective. Fails
+ * (agreed) with TRN_MEMORY. */
+trn_status_t trn_tall_centre(trn_tall_t x, double *mean);
+
 /* Eigenvalues, ascending, and eigenvectors, as the rows of `a`, of symmetric a [n x n], which is
  * equal on all ranks; rank 0 works. Collective. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (`what`
  * is not finite, no convergence). */
@@ -74,10 +83,13 @@ trn_status_t trn_tall_eig(MPI_Comm comm, int64_t n, double *a, double *values, c
  * requirements, SIAM J. Sci. Comput. 23 (2002): SVQB, repeated. */
 trn_status_t trn_tall_orthonormalise(trn_tall_t basis, trn_tall_t x);
 
-/* Turn the sign of columns of x, and of the same columns of `follower` (which may have no rows),
+/* Turn the sign of columns of x, and of the same columns of `follower` (which may have none),
  * so that the largest entry by size of each column of x, the first of several, is positive.
  * Collective. Cost: two small messages a column. */
 void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower);
+
+/* The rows of `to` become the columns of `from`, both float64 and apart in memory. Local. */
+void trn_tall_turn(trn_view_t from, trn_view_t to);
 
 /* Create the transpose of x. Collective. Fails (agreed) with TRN_MEMORY. Memory: a second copy, and
  * what trn_redist takes. */

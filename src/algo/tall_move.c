@@ -28,7 +28,7 @@ trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64
 
 /* The rows of `to` are the columns of `from`. Square tiles, so that both sides stay in the cache.
  */
-static void turn(trn_view_t from, trn_view_t to) {
+void trn_tall_turn(trn_view_t from, trn_view_t to) {
     enum { TILE = 32 };
     const double *source = from.data;
     double *target = to.data;
@@ -53,7 +53,7 @@ trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x) {
     TRN_OR(done, trn_agree(x.comm, status));
     TRN_OR(done, trn_redist_create(&redist, x.comm, TRN_MATRIX_F64, from, to));
     trn_redist_run(redist, x.block, band);
-    turn(band, transpose->block);
+    trn_tall_turn(band, transpose->block);
 done:
     trn_redist_destroy(&redist);
     trn_dist_destroy(&from);
@@ -116,6 +116,7 @@ void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower) {
         MPI_Bcast(&sign, 1, MPI_DOUBLE, winner.rank, x.comm);
         for (int64_t i = 0; sign < 0 && i < x.block.rows; i++)
             x_at[i * x.block.stride + j] = -x_at[i * x.block.stride + j];
+        if (j >= follower.block.cols) continue;
         for (int64_t i = 0; sign < 0 && i < follower.block.rows; i++)
             y_at[i * follower.block.stride + j] = -y_at[i * follower.block.stride + j];
     }
