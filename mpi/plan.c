@@ -115,86 +115,103 @@ typedef struct search {
     int64_t least_bytes;
 } search_t;
 
-static void weigh(search_t *s, const trn_frame_t *frame, trn_frame_kind_t kind, int64_t n_splits,
-                  int64_t k_splits) {
-    trn_choice_t c = {.algorithm = s->algorithm,
-                      .kind = kind,
-                      .shape = frame->shape,
-                      .ranks = s->ranks,
-                      .n_splits = n_splits,
-                      .k_splits = k_splits};
-    double pieces = (double)(n_splits * k_splits);
+/* Whether an algorithm may take the data where it lies. */
+static bool suits(const search_t *s, trn_frame_kind_t kind) {
+    if (kind == TRN_FRAME_GRID || kind == TRN_FRAME_CYCLIC) return true; /* chosen to fit */
+    return s->algorithm == TRN_ALGORITHM_AUTO ||
+           (s->algorithm == TRN_ALGORITHM_CANNON3D) == (kind == TRN_FRAME_OF_K);
+}
+
+/* Add to a choice what one frame's ranks have to receive, hold and do. */
+static void add_frame(const search_t *s, const trn_frame_t *frame, trn_choice_t *c) {
+    double words = 0, relayout_words = 0, flops = 0;
+    bool whole = c->n_splits * c->k_splits == 1;
     for (int r = 0; r < s->ranks; r++) {
         trn_load_t load = trn_frame_load(frame, r);
-        int64_t shares = load.shares;
-        if (pieces > 1) shares = trn_layouts_bytes(s->product, s->layouts, r);
-        c.words = fmax(c.words, load.words * pieces);
-        c.relayout_words = fmax(c.relayout_words, load.relayout_words * pieces);
-        c.flops = fmax(c.flops, load.flops * pieces);
-        if (shares + load.buffers > c.bytes) c.bytes = shares + load.buffers;
+        int64_t bytes = load.buffers;
+        bytes += whole ? load.shares : trn_layouts_bytes(s->product, s->layouts, r);
+        words = fmax(words, load.words);
+        relayout_words = fmax(relayout_words, load.relayout_words);
+        flops = fmax(flops, load.flops);
+        if (bytes > c->bytes) c->bytes = bytes;
     }
-    c.seconds = model(s->product, c.shape, c.flops, c.words + c.relayout_words) +
-                LATENCY * (pieces - 1) * 10;
-    if (s->algorithm == TRN_ALGORITHM_AUTO)
-        c.algorithm = c.shape.layers > 1 ? TRN_ALGORITHM_CANNON3D : TRN_ALGORITHM_CANNON;
-    if (s->least_bytes == 0 || c.bytes < s->least_bytes) s->least_bytes = c.bytes;
-    if (s->memory > 0 && c.bytes > s->memory) return;
-    if (s->best.ranks > 0 && c.seconds >= s->best.seconds * (1 - 1e-9)) return;
-    s->best = c;
+    c->shape = frame->shape;
+    c->words += words;
+    c->relayout_words += relayout_words;
+    c->flops += flops;
 }
 
-static trn_status_t try_frame(search_t *s, const trn_product_t *product,
-                              const trn_layouts_t *layouts, trn_frame_kind_t kind,
-                              trn_grid_shape_t shape, int64_t n_splits, int64_t k_splits) {
-    trn_frame_t *frame;
-    TRN_TRY(trn_frame_create(&frame, product, layouts, s->ranks, kind, shape));
-    if (!frame) return TRN_OK;
-    bool any = kind == TRN_FRAME_GRID || kind == TRN_FRAME_CYCLIC || /* chosen to fit */
-               s->algorithm == TRN_ALGORITHM_AUTO;
-    if (any || (s->algorithm == TRN_ALGORITHM_CANNON3D) == (kind == TRN_FRAME_OF_K))
-        weigh(s, frame, kind, n_splits, k_splits);
-    trn_frame_destroy(&frame);
-    return TRN_OK;
-}
-
-/* Try all ways of one product, or of the first piece of one cut into pieces. */
-static trn_status_t try_all(search_t *s, const trn_product_t *product, const trn_layouts_t *layouts,
-                            const candidate_t *grids, int64_t count, int64_t n_splits,
-                            int64_t k_splits) {
-    static const trn_grid_shape_t any = {1, 1, 1};
-    double pieces = (double)(n_splits * k_splits);
-    if (s->algorithm == TRN_ALGORITHM_SCALAPACK)
-        return try_frame(s, product, layouts, TRN_FRAME_CYCLIC, grids[0].shape, n_splits, k_splits);
-    TRN_TRY(try_frame(s, product, layouts, TRN_FRAME_OF_C, any, n_splits, k_splits));
-    TRN_TRY(try_frame(s, product, layouts, TRN_FRAME_OF_K, any, n_splits, k_splits));
-    for (int64_t i = 0; i < count && i < EXACT; i++) {
-        if (s->best.ranks > 0 && grids[i].least * pieces >= s->best.seconds) continue;
-        TRN_TRY(try_frame(s, product, layouts, TRN_FRAME_GRID, grids[i].shape, n_splits, k_splits));
-    }
-    return TRN_OK;
-}
-
-/* The first of h pieces of n, or of k: the largest, or as large as any but for one. */
-static trn_status_t try_split(search_t *s, const candidate_t *grids, int64_t count,
-                              int64_t n_splits, int64_t k_splits) {
-    trn_piece_t piece;
-    trn_status_t status =
-        trn_piece_cut(&piece, s->product, s->layouts, n_splits, k_splits, n_splits * k_splits - 1);
+/* Add one piece; *fits becomes false where its data does not lie as the kind wants it. */
+static trn_status_t add_piece(const search_t *s, int64_t index, trn_choice_t *c, bool *fits) {
+    trn_piece_t piece = {.product = *s->product, .layouts = *s->layouts};
+    trn_frame_t *frame = NULL;
+    trn_status_t status = TRN_OK;
+    if (c->n_splits * c->k_splits > 1)
+        status = trn_piece_cut(&piece, s->product, s->layouts, c->n_splits, c->k_splits, index);
     if (status == TRN_OK)
-        status = try_all(s, &piece.product, &piece.layouts, grids, count, n_splits, k_splits);
+        status =
+            trn_frame_create(&frame, &piece.product, &piece.layouts, s->ranks, c->kind, c->shape);
+    *fits = frame != NULL;
+    if (frame) {
+        trn_piece_mark(frame, &piece.layouts, s->layouts);
+        add_frame(s, frame, c);
+    }
+    trn_frame_destroy(&frame);
     trn_piece_free(&piece);
     return status;
 }
 
+/* Weigh one way to compute all pieces, which may lie differently; in vain where one needs more
+ * memory than there is and than another way needs. */
+static trn_status_t weigh(search_t *s, trn_frame_kind_t kind, trn_grid_shape_t shape,
+                          int64_t n_splits, int64_t k_splits) {
+    trn_choice_t c = {.algorithm = s->algorithm,
+                      .kind = kind,
+                      .shape = shape,
+                      .ranks = s->ranks,
+                      .n_splits = n_splits,
+                      .k_splits = k_splits};
+    int64_t pieces = n_splits * k_splits;
+    bool fits = suits(s, kind);
+    for (int64_t i = pieces; i-- > 0 && fits;) {
+        TRN_TRY(add_piece(s, i, &c, &fits));
+        if (s->memory > 0 && c.bytes > s->memory && s->least_bytes > 0 && c.bytes >= s->least_bytes)
+            return TRN_OK;
+    }
+    if (!fits) return TRN_OK;
+    c.seconds = model(s->product, c.shape, c.flops, c.words + c.relayout_words) +
+                LATENCY * (double)(pieces - 1) * 10;
+    if (s->algorithm == TRN_ALGORITHM_AUTO)
+        c.algorithm = c.shape.layers > 1 ? TRN_ALGORITHM_CANNON3D : TRN_ALGORITHM_CANNON;
+    if (s->least_bytes == 0 || c.bytes < s->least_bytes) s->least_bytes = c.bytes;
+    if (s->memory > 0 && c.bytes > s->memory) return TRN_OK;
+    if (s->best.ranks == 0 || c.seconds < s->best.seconds * (1 - 1e-9)) s->best = c;
+    return TRN_OK;
+}
+
+/* Try all ways of a product cut into pieces. */
+static trn_status_t try_all(search_t *s, const candidate_t *grids, int64_t count, int64_t n_splits,
+                            int64_t k_splits) {
+    static const trn_grid_shape_t any = {1, 1, 1};
+    if (s->algorithm == TRN_ALGORITHM_SCALAPACK)
+        return weigh(s, TRN_FRAME_CYCLIC, grids[0].shape, n_splits, k_splits);
+    TRN_TRY(weigh(s, TRN_FRAME_OF_C, any, n_splits, k_splits));
+    TRN_TRY(weigh(s, TRN_FRAME_OF_K, any, n_splits, k_splits));
+    for (int64_t i = 0; i < count && i < EXACT; i++)
+        if (s->best.ranks == 0 || grids[i].least < s->best.seconds)
+            TRN_TRY(weigh(s, TRN_FRAME_GRID, grids[i].shape, n_splits, k_splits));
+    return TRN_OK;
+}
+
 static trn_status_t search(search_t *s, const candidate_t *grids, int64_t count) {
     const trn_product_t *p = s->product;
-    TRN_TRY(try_all(s, p, s->layouts, grids, count, 1, 1));
+    TRN_TRY(try_all(s, grids, count, 1, 1));
     bool whole = s->layouts->a && s->layouts->b && s->layouts->c;
+    if (count > 8) count = 8;
     for (int64_t h = 2; whole && s->best.ranks == 0 && h <= SPLITS_MOST; h += h < 4 ? 1 : h / 2) {
-        if (h <= p->n) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, 1));
-        if (h <= p->k) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, 1, h));
-        if (h <= p->n && h <= p->k && h * h <= SPLITS_MOST)
-            TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, h));
+        if (h <= p->n) TRN_TRY(try_all(s, grids, count, h, 1));
+        if (h <= p->k) TRN_TRY(try_all(s, grids, count, 1, h));
+        if (h <= p->n && h <= p->k && h * h <= SPLITS_MOST) TRN_TRY(try_all(s, grids, count, h, h));
     }
     if (s->best.ranks > 0) return TRN_OK;
     return trn_fail(TRN_MEMORY,
