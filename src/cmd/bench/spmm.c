@@ -239,7 +239,7 @@ static trn_status_t multiply(void *data) {
     return trn_spmm_execute(p->plan, 1, p->b, 0, p->c);
 }
 
-/* Collective; `by` is whose times and errors these are. */
+/* `by` is whose times and errors these are. Collective. */
 static trn_status_t note(const product_t *p, const char *by, double shortest, double median,
                          double resid) {
     bool own = strcmp(by, "trunnion") == 0;
@@ -448,8 +448,6 @@ static trn_status_t foretell(const trn_run_t *run) {
     if (run->rank != 0) return TRN_OK;
     json_object_set_new(run->result, "bytes_per_rank", json_integer((json_int_t)bytes));
     json_object_set_new(run->result, "flops", json_real(2 * nonzeros * (double)widest));
-    json_object_set_new(run->result, "words_received",
-                        json_integer((json_int_t)(far * (double)widest)));
     return TRN_OK;
 }
 
