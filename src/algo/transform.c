@@ -248,7 +248,7 @@ static double change(void *user, int64_t row, int64_t col, double x) {
     case TRN_TRANSFORM_SCALE_COLS:
         return c > 0 ? x / c : x;
     case TRN_TRANSFORM_SYMMETRIC:
-        return x == 0 ? 0 : x / (r * c);
+        return r > 0 && c > 0 ? x / (r * c) : 0;
     case TRN_TRANSFORM_BINARIZE:
         return x != 0;
     }
