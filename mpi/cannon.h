@@ -27,6 +27,13 @@ typedef struct trn_plan trn_plan_t;
 trn_status_t trn_plan_create(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
                              const trn_layouts_t *layouts, const trn_choice_t *choice, int threads);
 
+/* The same for operands that were made by trn_matrix_create_shared (NULL: the operand was not), and
+ * for these only: where all of a ring is on one node, a shift is a pointer, and panels are read in
+ * the block of their owner. Runs then begin and end with a barrier of the ring. Collective. */
+trn_status_t trn_plan_create_shared(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
+                                    const trn_layouts_t *layouts, const trn_choice_t *choice,
+                                    int threads, const trn_matrix_t *a, const trn_matrix_t *b);
+
 /* C = alpha op(A) op(B) + beta C on this rank's blocks, contiguous (stride = columns) and as the
  * layouts say; beta must be 0 unless product.accumulate, and C is then not read. Never fails.
  * Collective. Cost: choice.flops, choice.words received. */

@@ -4,12 +4,14 @@
 #include "mpi/agree.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 
 struct trn_matrix {
     MPI_Comm comm;
     const trn_dist_t *dist;
     trn_view_t block;
+    trn_shared_t *shared; /* holds the block, or NULL */
 };
 
 int64_t trn_matrix_type_size(trn_matrix_type_t type) {
@@ -41,23 +43,51 @@ static trn_status_t plan(trn_matrix_t **out, MPI_Comm comm, trn_matrix_type_t ty
                         (long long)rows, (long long)cols);
     TRN_TRY(trn_alloc_zero(out, 1, sizeof **out, "a matrix"));
     **out = (trn_matrix_t){.comm = comm, .dist = dist, .block = {type, rows, cols, cols, NULL}};
-    return trn_alloc(&(*out)->block.data, rows * cols, (size_t)trn_matrix_type_size(type),
-                     "a matrix block");
+    return TRN_OK;
 }
 
-trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
-                               const trn_dist_t *dist) {
+static trn_status_t get_memory(trn_matrix_t *matrix, bool shared) {
+    trn_view_t *block = &matrix->block;
+    int64_t size = trn_matrix_type_size(block->type);
+    if (!shared)
+        return trn_agree(matrix->comm, trn_alloc(&block->data, block->rows * block->cols,
+                                                 (size_t)size, "a matrix block"));
+    int rank;
+    MPI_Comm_rank(matrix->comm, &rank);
+    TRN_TRY(trn_shared_create(&matrix->shared, matrix->comm, size * block->rows * block->cols));
+    block->data = trn_shared_block(matrix->shared, rank);
+    return TRN_OK;
+}
+
+static trn_status_t create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+                           const trn_dist_t *dist, bool shared) {
     *matrix = NULL;
     TRN_TRY(trn_check_equal(comm, trn_dist_rows(dist), "rows of a matrix"));
     TRN_TRY(trn_check_equal(comm, trn_dist_cols(dist), "columns of a matrix"));
     trn_status_t status = trn_agree(comm, plan(matrix, comm, type, dist));
+    if (status == TRN_OK) status = get_memory(*matrix, shared);
     if (status != TRN_OK) trn_matrix_destroy(matrix);
     return status;
 }
 
+trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+                               const trn_dist_t *dist) {
+    return create(matrix, comm, type, dist, false);
+}
+
+trn_status_t trn_matrix_create_shared(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+                                      const trn_dist_t *dist) {
+    return create(matrix, comm, type, dist, true);
+}
+
+const trn_shared_t *trn_matrix_shared(const trn_matrix_t *matrix) {
+    return matrix->shared;
+}
+
 void trn_matrix_destroy(trn_matrix_t **matrix) {
     if (!*matrix) return;
-    trn_free(&(*matrix)->block.data);
+    if (!(*matrix)->shared) trn_free(&(*matrix)->block.data);
+    trn_shared_destroy(&(*matrix)->shared);
     trn_free(matrix);
 }
 

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "mpi/dist.h"
+#include "mpi/shared.h"
 
 #include <mpi.h>
 #include <stdint.h>
@@ -39,6 +40,15 @@ typedef struct trn_matrix trn_matrix_t;
  * than 2^31 - 1 rows or columns). */
 trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
                                const trn_dist_t *dist);
+
+/* The same with zeros in memory that the ranks of a node share (mpi/shared.h), for operands of
+ * plans that read in place. Collective, equal arguments. Fails (agreed) as trn_matrix_create does,
+ * with TRN_MEMORY also where /dev/shm is too small. */
+trn_status_t trn_matrix_create_shared(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+                                      const trn_dist_t *dist);
+
+/* The shared blocks, borrowed; NULL if memory is not shared. Local. */
+const trn_shared_t *trn_matrix_shared(const trn_matrix_t *matrix);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_matrix_destroy(trn_matrix_t **matrix);

@@ -289,3 +289,21 @@ trn_status_t trn_scalapack_gemm(MPI_Comm comm, trn_matrix_type_t type, bool ta, 
     trn_scalapack_gemm_destroy(&gemm);
     return TRN_OK;
 }
+
+trn_status_t trn_scalapack_dist(trn_dist_t **dist, const int descriptor[9], int grid_rows,
+                                int grid_cols) {
+    enum { TYPE, CONTEXT, ROWS, COLS, ROW_BLOCK, COL_BLOCK, FIRST_ROW, FIRST_COL };
+    const int *d = descriptor;
+    trn_dist_t *by_columns;
+    *dist = NULL;
+    if (d[TYPE] != 1 || d[FIRST_ROW] != 0 || d[FIRST_COL] != 0)
+        return trn_fail(TRN_USAGE,
+                        "descriptor: type %d with its first block on process (%d, %d); only type 1 "
+                        "from process (0, 0) on is known",
+                        d[TYPE], d[FIRST_ROW], d[FIRST_COL]);
+    TRN_TRY(trn_dist_create_cyclic(&by_columns, d[ROWS], d[COLS], d[ROW_BLOCK], d[COL_BLOCK],
+                                   grid_rows, grid_cols));
+    trn_status_t status = trn_dist_transpose(dist, by_columns);
+    trn_dist_destroy(&by_columns);
+    return status;
+}

@@ -2,14 +2,14 @@
 
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "mpi/sparse_ops.h"
 #include "mpi/spmm_impl.h"
 #include "mpi/trace.h"
 
 enum {
-    BATCH = 1 << 16, /* entries under way while they are sent to their places: 5 MB */
-    STEPS = 16,      /* parts of a slab's work; the message layer gets a look-in after each */
-    STEP = 1 << 20,  /* multiply-adds that make a part worth while */
-    GRAIN = 16       /* slabs are multiples of it if they can: a cache line of float */
+    STEPS = 16,     /* parts of a slab's work; the message layer gets a look-in after each */
+    STEP = 1 << 20, /* multiply-adds that make a part worth while */
+    GRAIN = 16      /* slabs are multiples of it if they can: a cache line of float */
 };
 
 /* Distributions -------------------------------------------------------------------------------- */
@@ -36,18 +36,6 @@ trn_status_t trn_spmm_starts(const trn_dist_t *dist, int ranks, const char *what
     if (next == trn_dist_rows(dist)) return TRN_OK;
     return trn_fail(TRN_USAGE, "spmm: %d ranks hold %lld of %lld rows of %s; redistribute it",
                     ranks, (long long)next, (long long)trn_dist_rows(dist), what);
-}
-
-int trn_spmm_holder(const int64_t *start, int ranks, int64_t row) {
-    int low = 0, high = ranks; /* start[low] <= row < start[high] */
-    while (high - low > 1) {
-        int middle = low + (high - low) / 2;
-        if (start[middle] <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 static void even_starts(int64_t items, int ranks, int64_t *start) {
@@ -139,67 +127,20 @@ static trn_status_t begin(trn_spmm_plan_t **out, MPI_Comm comm, const trn_spmm_o
     return TRN_OK;
 }
 
-/* Sending entries to where they are used --------------------------------------------------------
- */
-
-typedef struct delivery {
-    const trn_spmm_plan_t *plan;
-    const trn_sparse_t *from;
-    int64_t row, entry; /* next to go out */
-    trn_triplet_t *mine;
-    int64_t count, room;
-} delivery_t;
-
-static int owner(void *user, int64_t row, int64_t col) {
-    const trn_spmm_plan_t *plan = ((delivery_t *)user)->plan;
-    (void)col;
-    return trn_spmm_holder(plan->out_start, plan->ranks, row);
-}
-
-static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int64_t *count) {
-    delivery_t *d = user;
-    const int64_t *start = trn_sparse_start(d->from);
-    int64_t first = trn_sparse_extent(d->from).first_row, all = trn_sparse_count(d->from);
-    for (*count = 0; *count < room && d->entry < all; d->entry++) {
-        while (start[d->row + 1] <= d->entry)
-            d->row++;
-        int64_t row = first + d->row, col = trn_sparse_column(d->from)[d->entry];
-        bool turned = transposed(d->plan);
-        triplets[(*count)++] = (trn_triplet_t){turned ? col : row, turned ? row : col,
-                                               trn_sparse_value(d->from, d->entry)};
-    }
-    return TRN_OK;
-}
-
-static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplets) {
-    delivery_t *d = user;
-    if (d->count + count > d->room) {
-        int64_t room = d->count + count + d->room / 2;
-        TRN_TRY(trn_realloc(&d->mine, room, sizeof *d->mine, "entries of a block"));
-        d->room = room;
-    }
-    for (int64_t i = 0; i < count; i++)
-        d->mine[d->count++] = triplets[i];
-    return TRN_OK;
-}
-
-/* This rank's rows of S', if they are not the block as given. */
+/* This rank's rows of S' into plan->routed, unless they are the block as given. Collective. */
 static trn_status_t route(trn_spmm_plan_t *plan, const trn_sparse_t *from) {
     bool there = !transposed(plan);
     for (int r = 0; r <= plan->ranks; r++)
         there = there && plan->out_start[r] == plan->s_start[r];
     if (there) return TRN_OK;
-    delivery_t d = {.plan = plan, .from = from};
-    trn_status_t status =
-        trn_sparse_route(plan->comm, &(trn_route_t){owner, give, take, &d}, BATCH);
-    if (status == TRN_OK) {
-        int64_t first = plan->out_start[plan->rank];
-        trn_extent_t extent = {first, plan->out_start[plan->rank + 1] - first, 0,
-                               plan->in_start[plan->ranks]};
-        status = trn_agree(plan->comm, trn_sparse_create(&plan->routed, trn_sparse_type(from),
-                                                         extent, d.count, d.mine));
-    }
-    trn_free(&d.mine);
+    trn_dist_t *dist = NULL;
+    int64_t whole[] = {0, plan->in_start[plan->ranks]};
+    trn_status_t status = trn_dist_create_at(&dist, plan->ranks, plan->out_start, 1, whole);
+    status = trn_agree(plan->comm, status);
+    if (status == TRN_OK)
+        status = transposed(plan) ? trn_sparse_transpose_all(plan->comm, from, dist, &plan->routed)
+                                  : trn_sparse_regroup(plan->comm, from, dist, &plan->routed);
+    trn_dist_destroy(&dist);
     return status;
 }
 

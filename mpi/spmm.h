@@ -43,13 +43,14 @@ typedef struct trn_spmm_plan trn_spmm_plan_t;
 
 /* Plan the product of this rank's block of S, which `s` cuts into row bands, with matrices of
  * `type` that `b` and `c` cut into row bands: one band a rank, in the order of ranks, some perhaps
- * empty. S must outlive the plan and keep its entries, unless op(S) or the bands of C differ from
- * how S lies: then the plan sends each entry to its place, once (trn_sparse_route), and keeps a
- * copy. Distributions are not needed after the call. Collective, equal arguments but for the block
- * and `threads`. Fails (agreed) with TRN_MEMORY (names the bytes that would do, if it is
- * options->memory that forbids it), TRN_USAGE (no row bands, sizes that do not fit). Memory while
- * planning: 4 bytes an entry, 3/16 a row of B, 16 a row that is needed, and 64 an entry that has to
- * be sent on. Cost: O(entries) and one exchange of row numbers. */
+ * empty (trn_sparse_cut_rows balances bands, trn_sparse_permute spreads heavy rows). S must outlive
+ * the plan and keep its entries, unless op(S) or the bands of C differ from how S lies: then the
+ * plan sends each entry to its place, once (mpi/sparse_ops.h), and keeps a copy. Distributions are
+ * not needed after the call. Collective, equal arguments but for the block and `threads`. Fails
+ * (agreed) with TRN_MEMORY (names the bytes that would do, if it is options->memory that forbids
+ * it), TRN_USAGE (no row bands, sizes that do not fit). Memory while planning: 4 bytes an entry,
+ * 3/16 a row of B, 16 a row that is needed, and 40 an entry that has to be sent on. Cost:
+ * O(entries) and one exchange of row numbers. */
 trn_status_t trn_spmm_plan_create(trn_spmm_plan_t **plan, MPI_Comm comm,
                                   const trn_spmm_options_t *options, const trn_sparse_t *sparse,
                                   const trn_dist_t *s, trn_matrix_type_t type, const trn_dist_t *b,
@@ -74,13 +75,5 @@ int64_t trn_spmm_sent(const trn_spmm_plan_t *plan);
 int64_t trn_spmm_bytes(const trn_spmm_plan_t *plan);
 int64_t trn_spmm_width(const trn_spmm_plan_t *plan);
 double trn_spmm_waited(const trn_spmm_plan_t *plan);
-
-/* Row bands for all ranks that balance entries (a row counts as one more): this rank tells how many
- * entries[0..count) the next `count` rows have; ranks in order tell of all `rows` rows of the
- * matrix in order. Collective, equal `rows` and `cols`. Fails (agreed) with TRN_MEMORY, TRN_USAGE
- * (another number of rows told of). Cost: an Exscan, two Allreduces. Where heavy rows stand
- * together and one wants even bands, renumber rows by trn_rng_permuted (base/rng.h) instead. */
-trn_status_t trn_spmm_bands(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols,
-                            int64_t count, const int64_t *entries);
 
 #endif

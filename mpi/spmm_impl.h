@@ -52,9 +52,6 @@ struct trn_spmm_plan {
 /* Boundaries of the row bands of `dist` into start[ranks + 1]. Fails with TRN_USAGE. Local. */
 trn_status_t trn_spmm_starts(const trn_dist_t *dist, int ranks, const char *what, int64_t *start);
 
-/* The rank r with start[r] <= row < start[r + 1]. Local. */
-int trn_spmm_holder(const int64_t *start, int ranks, int64_t row);
-
 /* Find the rows that `block`'s entries meet on other ranks, renumber its columns, tell the owners.
  * Collective. Fails (agreed). */
 trn_status_t trn_spmm_halo_plan(trn_spmm_plan_t *plan, const trn_sparse_t *block);

@@ -22,7 +22,7 @@ struct trn_gemm_arm {
     trn_gemm_case_t want;
     trn_gemm_contestant_t contestant;
     trn_gemm_figures_t figures;
-    int64_t before; /* resident bytes before there was anything */
+    int64_t made; /* resident bytes that creation took */
     bool measured;
     trn_dist_t *dist[3];
     trn_matrix_t *matrix[3];
@@ -114,7 +114,9 @@ trn_status_t trn_gemm_predict(const trn_gemm_case_t *c, int ranks, json_t *resul
 
 static trn_status_t make_matrices(trn_gemm_arm_t *arm) {
     for (int i = A; i <= C; i++) {
-        TRN_TRY(trn_matrix_create(&arm->matrix[i], arm->comm, arm->want.type, arm->dist[i]));
+        bool shared = arm->want.shared && i != C && arm->contestant == TRN_GEMM_OURS;
+        TRN_TRY((shared ? trn_matrix_create_shared : trn_matrix_create)(
+            &arm->matrix[i], arm->comm, arm->want.type, arm->dist[i]));
         trn_matrix_fill_normal(arm->matrix[i], SEED, TRN_RNG_TEST, (uint32_t)i, 1);
     }
     return TRN_OK;
@@ -126,7 +128,8 @@ static trn_status_t make_ours(trn_gemm_arm_t *arm) {
     TRN_AGREE(arm->comm, choose(&arm->want, arm->ranks, arm->dist, &choice));
     trn_layouts_t layouts = {arm->dist[A], arm->dist[B], arm->dist[C]};
     TRN_TRY(make_matrices(arm));
-    TRN_TRY(trn_plan_create(&arm->plan, arm->comm, &product, &layouts, &choice, arm->want.threads));
+    TRN_TRY(trn_plan_create_shared(&arm->plan, arm->comm, &product, &layouts, &choice,
+                                   arm->want.threads, arm->matrix[A], arm->matrix[B]));
     arm->figures.name = name_of(&choice);
     arm->figures.shape = choice.shape;
     arm->figures.planned_bytes = choice.bytes;
@@ -182,10 +185,11 @@ trn_status_t trn_gemm_arm_create(trn_gemm_arm_t **out, MPI_Comm comm, const trn_
     MPI_Comm_size(comm, &arm->ranks);
     arm->want = *c;
     arm->contestant = contestant;
-    arm->before = trn_rss();
+    int64_t before = trn_rss();
     trn_status_t status = contestant == TRN_GEMM_OURS        ? make_ours(arm)
                           : contestant == TRN_GEMM_SCALAPACK ? make_scalapack(arm)
                                                              : make_ceiling(arm);
+    arm->made = trn_rss() - before;
     if (status != TRN_OK) trn_gemm_arm_destroy(out);
     return status;
 }
@@ -226,7 +230,7 @@ static void multiply(trn_gemm_arm_t *arm) {
 
 trn_status_t trn_gemm_arm_run(void *data) {
     trn_gemm_arm_t *arm = data;
-    int64_t before, after;
+    int64_t before, after, resident = arm->measured ? 0 : trn_rss();
     if (!arm->measured) trn_peak_rss_reset();
     trn_trace_bytes(NULL, &before, NULL);
     multiply(arm);
@@ -234,7 +238,7 @@ trn_status_t trn_gemm_arm_run(void *data) {
     if (arm->measured) return TRN_OK;
     arm->measured = true;
     arm->figures.words = (double)(after - before) / (double)trn_matrix_type_size(arm->want.type);
-    arm->figures.peak_bytes = trn_peak_rss() - arm->before;
+    arm->figures.peak_bytes = arm->made + trn_peak_rss() - resident;
     MPI_Allreduce(MPI_IN_PLACE, &arm->figures.words, 1, MPI_DOUBLE, MPI_MAX, arm->comm);
     MPI_Allreduce(MPI_IN_PLACE, &arm->figures.peak_bytes, 1, MPI_INT64_T, MPI_MAX, arm->comm);
     return TRN_OK;

@@ -32,6 +32,7 @@ typedef struct trn_gemm_case {
     int64_t memory;           /* bytes a rank; 0: any */
     int64_t block;            /* side of block-cyclic blocks */
     int grid_rows, grid_cols; /* of block-cyclic layouts; 0: the grid that moves fewest words */
+    bool shared;              /* A and B in memory that the ranks of a node share */
     int threads;
 } trn_gemm_case_t;
 

@@ -1,4 +1,4 @@
-#include "algo/matrix_file.h"
+#include "algo/matrix_file_impl.h"
 
 #include "io/bytes.h"
 #include "io/store.h"
@@ -173,7 +173,7 @@ trn_status_t trn_matrix_file_save(MPI_Comm comm, const char *path, const trn_mat
     trn_matrix_format_t format = TRN_MATRIX_H5;
     trn_status_t status = check_place(path, false);
     if (status == TRN_OK) status = trn_matrix_format_of_name(path, &format);
-    if (status == TRN_OK && trn_dist_col_parts(trn_matrix_dist(matrix)) != 1)
+    if (status == TRN_OK && !trn_matrix_banded(trn_matrix_dist(matrix)))
         status = trn_fail(TRN_USAGE, "%s: only a matrix cut into bands of rows can be saved", path);
     TRN_AGREE(comm, status);
     if (format == TRN_MATRIX_NPY) return trn_npy_write(comm, path, matrix);

@@ -22,6 +22,22 @@ void trn_matrix_convert(int64_t count, trn_matrix_type_t from_type, const void *
     }
 }
 
+/* Every rank holds as many rows as its band has: so nothing is held twice, and owners are defined.
+ */
+bool trn_matrix_banded(const trn_dist_t *dist) {
+    int64_t bands = trn_dist_row_parts(dist);
+    if (trn_dist_col_parts(dist) != 1) return false;
+    for (int r = 0; r < bands; r++)
+        if (trn_dist_local_rows(dist, r) !=
+            trn_dist_row_start(dist, r + 1) - trn_dist_row_start(dist, r))
+            return false;
+    for (int r = 0; r < bands; r++)
+        if (trn_dist_local_rows(dist, r) > 0 &&
+            trn_dist_owner(dist, trn_dist_row_start(dist, r), 0) != r)
+            return false;
+    return true;
+}
+
 trn_status_t trn_matrix_check_bands(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                     const trn_dist_t *dist) {
     int ranks;
@@ -30,7 +46,7 @@ trn_status_t trn_matrix_check_bands(MPI_Comm comm, const char *path, const trn_m
         return trn_fail(TRN_USAGE, "%s: holds %lld x %lld, the distribution is for %lld x %lld",
                         path, (long long)info->rows, (long long)info->cols,
                         (long long)trn_dist_rows(dist), (long long)trn_dist_cols(dist));
-    if (trn_dist_col_parts(dist) == 1 && trn_dist_row_parts(dist) <= ranks) return TRN_OK;
+    if (trn_dist_row_parts(dist) <= ranks && trn_matrix_banded(dist)) return TRN_OK;
     return trn_fail(TRN_USAGE, "%s: can be loaded in bands of rows only, one a rank at most", path);
 }
 

@@ -10,6 +10,9 @@ enum { TRN_MATRIX_BATCH = 1 << 18 /* entries under way at a time: 20 MB */ };
 void trn_matrix_convert(int64_t count, trn_matrix_type_t from_type, const void *from,
                         trn_matrix_type_t to_type, void *to, int64_t at);
 
+/* True if `dist` cuts rows only, and band r lies on rank r. Local. Cost: O(bands). */
+bool trn_matrix_banded(const trn_dist_t *dist);
+
 /* TRN_USAGE unless `dist` cuts the file's matrix into bands of rows, one a rank at most. Local. */
 trn_status_t trn_matrix_check_bands(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                     const trn_dist_t *dist);

@@ -10,14 +10,23 @@
 #include <math.h>
 #include <string.h>
 
+int64_t trn_tall_block(int64_t rows) {
+    enum { LARGEST = 4 * TRN_TALL_BLOCK, FEWEST = 64 /* to share out evenly */ };
+    int64_t block = TRN_TALL_BLOCK;
+    while (block < LARGEST && rows >= 2 * block * FEWEST)
+        block *= 2;
+    return block;
+}
+
 static int64_t blocks_of(int64_t rows) {
-    return (rows + TRN_TALL_BLOCK - 1) / TRN_TALL_BLOCK;
+    int64_t block = trn_tall_block(rows);
+    return (rows + block - 1) / block;
 }
 
 int64_t trn_tall_start(MPI_Comm comm, int64_t rows, int rank) {
     int ranks;
     MPI_Comm_size(comm, &ranks);
-    int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * TRN_TALL_BLOCK;
+    int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * trn_tall_block(rows);
     return first < rows ? first : rows;
 }
 
@@ -94,22 +103,20 @@ void trn_tall_solve(trn_tall_t x, const double *r) {
 
 /* Sums over rows ------------------------------------------------------------------------------- */
 
-enum {
-    PANEL_NUMBERS = 1 << 21, /* of a product that are summed at a time */
-    PANEL_COLS = 256         /* of a Gram matrix: the narrower, the less is done twice */
-};
+enum { PANEL_NUMBERS = 1 << 21 /* of a product that are summed at a time */ };
 
 typedef struct cross {
     trn_view_t x, y;
-    int64_t first_block; /* of this rank */
+    int64_t block_rows, first_block; /* of this rank */
 } cross_t;
 
 static void cross_block(void *user, int64_t block, double *values) {
     const cross_t *cross = user;
-    int64_t row = (block - cross->first_block) * TRN_TALL_BLOCK;
+    int64_t row = (block - cross->first_block) * cross->block_rows, left = cross->x.rows - row;
+    int64_t rows = left < cross->block_rows ? left : cross->block_rows;
     cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)cross->x.cols, (int)cross->y.cols,
-                rows_at(cross->x, row), 1, row_at(cross->x, row), (int)cross->x.stride,
-                row_at(cross->y, row), (int)cross->y.stride, 0, values, (int)cross->y.cols);
+                (int)rows, 1, row_at(cross->x, row), (int)cross->x.stride, row_at(cross->y, row),
+                (int)cross->y.stride, 0, values, (int)cross->y.cols);
 }
 
 /* panel[x.cols x y.cols] = x^T y. Collective. */
@@ -118,42 +125,26 @@ static trn_status_t cross_panel(trn_tall_t x, trn_tall_t y, double *panel) {
     MPI_Comm_rank(x.comm, &rank);
     MPI_Comm_size(x.comm, &ranks);
     int64_t blocks = blocks_of(x.rows);
-    cross_t cross = {x.block, y.block, trn_part_start(blocks, ranks, rank)};
+    cross_t cross = {x.block, y.block, trn_tall_block(x.rows), trn_part_start(blocks, ranks, rank)};
     return trn_reduce_tree(x.comm, blocks, x.block.cols * y.block.cols, cross_block, &cross, panel);
 }
 
-/* Columns of y at a time; of a Gram matrix only what stands on and below the diagonal is made. */
-static trn_status_t cross_panels(trn_tall_t x, trn_tall_t y, bool symmetric, double *product) {
+trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
     int64_t rows = x.block.cols, cols = y.block.cols;
     if (rows == 0 || cols == 0) return TRN_OK;
     int64_t width = PANEL_NUMBERS / rows < 1 ? 1 : PANEL_NUMBERS / rows;
-    if (symmetric && width > PANEL_COLS) width = PANEL_COLS;
     if (width > cols) width = cols;
     double *panel;
     trn_status_t status =
         trn_agree(x.comm, trn_alloc(&panel, rows * width, sizeof *panel, "a panel of a product"));
     for (int64_t first = 0; first < cols && status == TRN_OK; first += width) {
-        int64_t across = cols - first < width ? cols - first : width, top = symmetric ? first : 0;
-        status =
-            cross_panel(trn_tall_cols(x, top, rows - top), trn_tall_cols(y, first, across), panel);
-        for (int64_t i = top; i < rows && status == TRN_OK; i++)
-            for (int64_t j = 0; j < across; j++) {
-                double value = panel[(i - top) * across + j];
-                if (symmetric && i < first + j) continue;
-                product[i * cols + first + j] = value;
-                if (symmetric) product[(first + j) * cols + i] = value;
-            }
+        int64_t across = cols - first < width ? cols - first : width;
+        status = cross_panel(x, trn_tall_cols(y, first, across), panel);
+        for (int64_t i = 0; i < rows && status == TRN_OK; i++)
+            memcpy(product + i * cols + first, panel + i * across, sizeof *panel * (size_t)across);
     }
     trn_free(&panel);
     return status;
-}
-
-trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
-    return cross_panels(x, y, false, product);
-}
-
-trn_status_t trn_tall_gram(trn_tall_t x, double *product) {
-    return cross_panels(x, x, true, product);
 }
 
 trn_status_t trn_tall_centre(trn_tall_t x, double *mean) {

@@ -1,8 +1,9 @@
 /* tall.h: float64 matrices of many rows and few columns, in blocks of rows fixed by the matrix,
  * with products whose bits do not depend on the number of ranks.
  *
- * Rows lie in blocks of TRN_TALL_BLOCK; of k blocks rank r of P owns [kr/P, k(r+1)/P). BLAS sees
- * one block at a time, and sums over rows follow the fixed tree of mpi/reduce.h. */
+ * Rows lie in blocks of trn_tall_block; of k blocks rank r of P owns [kr/P, k(r+1)/P). BLAS sees
+ * TRN_TALL_BLOCK rows, or one block, at a time, and sums over rows follow the fixed tree of
+ * mpi/reduce.h. */
 #ifndef TRN_ALGO_TALL_H
 #define TRN_ALGO_TALL_H
 
@@ -21,6 +22,10 @@ typedef struct trn_tall {
     int64_t rows;     /* on all ranks together */
     trn_view_t block; /* this rank's rows; float64, any stride */
 } trn_tall_t;
+
+/* Rows of one block of a matrix of `rows` rows: TRN_TALL_BLOCK, and up to four times as many where
+ * that leaves blocks enough, for sums cost less then. Local. */
+int64_t trn_tall_block(int64_t rows);
 
 /* First row of a rank (of rank = P: all rows) when `rows` rows are dealt to the ranks of `comm`.
  * Local. */

@@ -45,20 +45,37 @@ static trn_status_t refuse(int64_t number, size_t size, const char *what) {
                     what, (long long)number, size);
 }
 
-trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *what) {
-    pointer_set(pointer, NULL);
+/* The limit and the injected failure, for an allocation of number x size = *bytes bytes. */
+static trn_status_t allow(int64_t number, size_t size, size_t *bytes, const char *what) {
     long long call = atomic_fetch_add(&calls, 1) + 1, bad = atomic_load(&fail_at);
     if (bad > 0 && call >= bad) return refuse(number, size, what);
-    size_t bytes;
-    if (number < 0 || __builtin_mul_overflow((size_t)number, size, &bytes) ||
-        bytes > INT64_MAX - 2 * HUGE_PAGE)
+    if (number < 0 || __builtin_mul_overflow((size_t)number, size, bytes) ||
+        *bytes > INT64_MAX - 2 * HUGE_PAGE)
         return refuse(number, size, what);
     long long cap = atomic_load(&limit), used = atomic_load(&now);
-    if (cap > 0 && used + (long long)bytes > cap)
+    if (cap > 0 && used + (long long)*bytes > cap)
         return trn_fail(TRN_MEMORY,
                         "%s needs %zu bytes on top of %lld in use, above the limit of %lld; raise "
                         "--memory or use more ranks",
-                        what, bytes, used, cap);
+                        what, *bytes, used, cap);
+    return TRN_OK;
+}
+
+trn_status_t trn_mem_claim(int64_t bytes, const char *what) {
+    size_t total;
+    TRN_TRY(allow(bytes, 1, &total, what));
+    count(bytes);
+    return TRN_OK;
+}
+
+void trn_mem_unclaim(int64_t bytes) {
+    count(-bytes);
+}
+
+trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *what) {
+    size_t bytes = 0;
+    pointer_set(pointer, NULL);
+    TRN_TRY(allow(number, size, &bytes, what));
     int huge = bytes >= HUGE_FROM;
     /* Huge blocks: the data starts on a huge page, the header in the page before it. */
     size_t align = huge ? HUGE_PAGE : TRN_ALIGNMENT, lead = huge ? HUGE_PAGE : TRN_ALIGNMENT;

@@ -30,6 +30,11 @@ trn_status_t trn_strdup(char **copy, const char *text);
 /* Free and set the caller's pointer to NULL; NULL is fine. `pointer` is a T**. Local. */
 void trn_free(void *pointer);
 
+/* Count `bytes` that are taken elsewhere (mapped memory) like an allocation, or refuse them; give
+ * them back. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_mem_claim(int64_t bytes, const char *what);
+void trn_mem_unclaim(int64_t bytes);
+
 /* Bytes allocated now, and the most that ever were (headers included). Local. */
 int64_t trn_mem_now(void);
 int64_t trn_mem_peak(void);

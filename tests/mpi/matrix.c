@@ -48,6 +48,7 @@ static void filled(trn_matrix_type_t type, trn_dist_t *dist) {
     CHECK_EQUAL(block.rows, trn_dist_local_rows(dist, rank));
     CHECK_EQUAL(block.cols, trn_dist_local_cols(dist, rank));
     CHECK(trn_matrix_dist(matrix) == dist && trn_matrix_comm(matrix) == comm);
+    if (block.rows == 0) CHECK_EQUAL(trn_matrix_first_row(matrix), ROWS);
     int64_t numbers = block.rows * block.cols;
     MPI_Allreduce(MPI_IN_PLACE, &numbers, 1, MPI_INT64_T, MPI_SUM, comm);
     CHECK_EQUAL(numbers, ROWS * COLS);
@@ -56,6 +57,11 @@ static void filled(trn_matrix_type_t type, trn_dist_t *dist) {
     if (block.rows > 2 && block.cols > 2) {
         trn_view_t part = trn_view_part(block, 1, 2, 2, 1);
         CHECK(part.rows == 2 && part.cols == 1 && at(part, 1, 0) == at(block, 2, 2));
+        float row[COLS];
+        expected_row(trn_matrix_first_row(matrix), row);
+        trn_spans_t cols = trn_dist_col_spans(dist, rank);
+        trn_span_t first;
+        CHECK(trn_spans_next(&cols, &first) && at(block, 0, 0) == (double)row[first.first]);
     }
     trn_matrix_destroy(&matrix);
     CHECK(matrix == NULL);

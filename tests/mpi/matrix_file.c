@@ -251,13 +251,15 @@ static void by_hand(void) {
 }
 
 static void bad_usage(void) {
-    trn_dist_t *dist, *columns;
+    trn_dist_t *dist, *columns, *cyclic;
     trn_matrix_t *matrix;
     trn_sparse_t *block;
     trn_matrix_info_t info;
-    const char *path = in_folder("u.npy");
+    char path[64];
+    strcpy(path, in_folder("u.npy")); /* which only lends its text for a while */
     CHECK_OK(trn_dist_create(&dist, ROWS, COLS, ranks, 1));
     CHECK_OK(trn_dist_create(&columns, ROWS, COLS, 1, ranks));
+    CHECK_OK(trn_dist_create_cyclic(&cyclic, ROWS, COLS, 2, COLS, ranks, 1));
     CHECK_EQUAL(save_dense(comm, in_folder("u.mtx.gz"), TRN_MATRIX_F32, dist), TRN_USAGE);
     CHECK_EQUAL(save_dense(comm, in_folder("u.txt"), TRN_MATRIX_F32, dist), TRN_USAGE);
     CHECK_EQUAL(save_sparse(comm, path, TRN_SPARSE_F32, dist), TRN_USAGE);
@@ -274,8 +276,12 @@ static void bad_usage(void) {
         CHECK_EQUAL(trn_matrix_file_load(comm, path, &info, TRN_MATRIX_F32, columns, &matrix),
                     TRN_USAGE);
     }
+    CHECK_EQUAL(save_dense(comm, in_folder("v.h5"), TRN_MATRIX_F32, cyclic), TRN_USAGE);
+    CHECK_EQUAL(trn_matrix_file_load(comm, path, &info, TRN_MATRIX_F32, cyclic, &matrix),
+                TRN_USAGE);
     info.rows++;
     CHECK_EQUAL(trn_matrix_file_load(comm, path, &info, TRN_MATRIX_F32, dist, &matrix), TRN_USAGE);
+    trn_dist_destroy(&cyclic);
     trn_dist_destroy(&columns);
     trn_dist_destroy(&dist);
     erase(path);

@@ -419,43 +419,6 @@ static void wrong_use(void) {
     destroy(&x);
 }
 
-/* Bands are those of the obvious loop, however the rows are told of; no band is much too heavy. */
-static void balanced_bands(void) {
-    enum { N = 500 };
-    int64_t length[N], all = 0, before = 0;
-    for (int i = 0; i < N; i++)
-        all += 1 + (length[i] = i % 50 == 7 ? 300 : draw(8, i, 0) % 20);
-    for (int how = 0; how < 3; how++) { /* told of evenly, by the first rank, by the last */
-        int64_t first = how == 0                            ? trn_part_start(N, ranks, rank)
-                        : rank > (how == 1 ? 0 : ranks - 1) ? N
-                                                            : 0;
-        int64_t end = how == 0                             ? trn_part_start(N, ranks, rank + 1)
-                      : rank >= (how == 1 ? 0 : ranks - 1) ? N
-                                                           : 0;
-        trn_dist_t *dist;
-        CHECK_OK(
-            trn_spmm_bands(&dist, comm, N, 9, end - first, length + (end > first ? first : 0)));
-        if (!harness_well()) return;
-        int64_t row = 0;
-        before = 0;
-        for (int r = 0; r < ranks; r++) {
-            int64_t weight = 0;
-            CHECK_EQUAL(trn_dist_row_start(dist, r), row);
-            for (; row < N && (before < trn_part_start(all, ranks, r + 1)); row++) {
-                weight += 1 + length[row];
-                before += 1 + length[row];
-            }
-            CHECK(weight <= all / ranks + 301);
-        }
-        CHECK_EQUAL(row, N);
-        CHECK_EQUAL(trn_dist_local_cols(dist, 0), 9);
-        trn_dist_destroy(&dist);
-    }
-    trn_dist_t *dist;
-    CHECK_EQUAL(trn_spmm_bands(&dist, comm, N + 1, 9, rank == 0 ? N : 0, length), TRN_USAGE);
-    CHECK(dist == NULL);
-}
-
 static trn_status_t life(void *argument) {
     const problem_t *x = argument;
     trn_spmm_plan_t *plan;
@@ -464,15 +427,6 @@ static trn_status_t life(void *argument) {
     trn_status_t status = trn_spmm_execute(plan, 1, x->from, 0, x->to);
     trn_spmm_plan_destroy(&plan);
     return status;
-}
-
-static trn_status_t cut(void *unused) {
-    (void)unused;
-    int64_t lengths[3] = {4, 5, 6};
-    trn_dist_t *dist;
-    TRN_TRY(trn_spmm_bands(&dist, comm, 3 * ranks, 5, 3, lengths));
-    trn_dist_destroy(&dist);
-    return TRN_OK;
 }
 
 static void memory_failure(void) {
@@ -484,11 +438,9 @@ static void memory_failure(void) {
         harness_inject(life, &x);
         destroy(&x);
     }
-    harness_inject(cut, NULL);
 }
 
 HARNESS_MAIN({"whole numbers", whole_numbers}, {"fractions", fractions}, {"boolean", boolean},
              {"old content", old_content}, {"words are exact", words_are_exact},
              {"memory is bounded", memory_is_bounded}, {"several plans", several_plans},
-             {"wrong use", wrong_use}, {"balanced bands", balanced_bands},
-             {"memory failure", memory_failure})
+             {"wrong use", wrong_use}, {"memory failure", memory_failure})

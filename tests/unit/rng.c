@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -126,28 +125,11 @@ static void test_normal_moments(void **state) {
     assert_true(fabs(beyond3 / n - 0.0026998) < 5 * sqrt(0.0027 / n));
 }
 
-static void test_shuffle(void **state) {
-    (void)state;
-    for (int64_t items = 1; items < 5000; items = items * 3 / 2 + 1) {
-        char *seen = calloc((size_t)items, 1);
-        int64_t stayed = 0, same = 0;
-        for (int64_t i = 0; i < items; i++) {
-            int64_t place = trn_rng_permuted(7, items, i);
-            assert_true(place >= 0 && place < items && !seen[place]);
-            seen[place] = 1;
-            stayed += place == i;
-            same += place == trn_rng_permuted(8, items, i);
-        }
-        free(seen);
-        if (items > 10) assert_true(stayed < 10 && same < 10); /* 1 each on average */
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),         cmocka_unit_test(test_every_argument_matters),
         cmocka_unit_test(test_order_does_not_matter), cmocka_unit_test(test_uniform),
-        cmocka_unit_test(test_normal_moments),        cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(test_normal_moments),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
 }

@@ -60,6 +60,7 @@ static trn_status_t options_of(const trn_run_t *run, trn_gemm_case_t *c) {
         .layout = trn_gemm_layout_named(trn_params_text(run->params, "layout")),
         .algorithm = trn_algorithm_named(trn_params_text(run->params, "algorithm")),
         .memory = trn_params_size(run->params, "memory"),
+        .shared = trn_params_bool(run->params, "shared"),
         .block = trn_params_int(run->params, "block"),
         .threads = run->threads,
     };
@@ -176,6 +177,8 @@ static const trn_param_t params[] = {
      "how A, B and C lie before and after: as the plan likes it, bands of rows, or ScaLAPACK's "
      "blocks; relayouts count into the time"},
     {"algorithm", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_ALGORITHM_NAMES, NULL, "how to multiply"},
+    {"shared", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "keep A and B in memory that the ranks of a node share: a shift is then a pointer"},
     {"block", 0, TRN_PARAM_INT, "128", 1, 65536, NULL, NULL,
      "side of the blocks of layout blockcyclic, and of the rival's"},
     {"grid", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "ROWSxCOLS",

@@ -1,0 +1,132 @@
+#define _GNU_SOURCE
+#include "mpi/shared.h"
+
+#include "base/mem.h"
+#include "mpi/agree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { NAME_BYTES = 64 };
+
+/* What every rank tells of its block. */
+typedef struct notice {
+    int64_t bytes;
+    int32_t node;
+    char name[NAME_BYTES];
+} notice_t;
+
+struct trn_shared {
+    int rank, ranks;
+    notice_t *notice; /* [ranks] */
+    void **block;     /* [ranks]; NULL on other nodes */
+    int64_t claimed;
+    bool named; /* the file has a name that must go */
+};
+
+static trn_status_t no_room(int64_t bytes, int error) {
+    return trn_fail(TRN_MEMORY,
+                    "/dev/shm: no room for %lld bytes: %s; enlarge it, or do without "
+                    "--shared",
+                    (long long)bytes, strerror(error));
+}
+
+/* Map a file, or nothing where there are no bytes. */
+static trn_status_t map(int file, int64_t bytes, int protection, void **at) {
+    *at = mmap(NULL, (size_t)(bytes > 0 ? bytes : 1), protection, MAP_SHARED, file, 0);
+    if (*at != MAP_FAILED) return TRN_OK;
+    *at = NULL;
+    return no_room(bytes, errno);
+}
+
+static trn_status_t make_own(trn_shared_t *shared, int64_t bytes) {
+    static int made; /* names within a process differ */
+    notice_t *own = &shared->notice[shared->rank];
+    TRN_TRY(trn_mem_claim(bytes, "a shared block"));
+    shared->claimed = bytes;
+    own->bytes = bytes;
+    int file;
+    do { /* other containers may have the same process numbers */
+        snprintf(own->name, sizeof own->name, "/trunnion-%ld-%d", (long)getpid(), made++);
+        file = shm_open(own->name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    } while (file < 0 && errno == EEXIST);
+    if (file < 0) return no_room(bytes, errno);
+    shared->named = true;
+    int error = posix_fallocate(file, 0, bytes > 0 ? bytes : 1);
+    trn_status_t status =
+        error ? no_room(bytes, error)
+              : map(file, bytes, PROT_READ | PROT_WRITE, &shared->block[shared->rank]);
+    close(file);
+    return status;
+}
+
+static trn_status_t map_others(trn_shared_t *shared) {
+    const notice_t *own = &shared->notice[shared->rank];
+    for (int r = 0; r < shared->ranks; r++) {
+        const notice_t *notice = &shared->notice[r];
+        if (r == shared->rank || notice->node != own->node) continue;
+        int file = shm_open(notice->name, O_RDONLY, 0);
+        if (file < 0) return no_room(notice->bytes, errno);
+        trn_status_t status = map(file, notice->bytes, PROT_READ, &shared->block[r]);
+        close(file);
+        TRN_TRY(status);
+    }
+    return TRN_OK;
+}
+
+static trn_status_t plan(trn_shared_t **out, MPI_Comm comm) {
+    TRN_TRY(trn_alloc_zero(out, 1, sizeof **out, "a shared block"));
+    MPI_Comm_rank(comm, &(*out)->rank);
+    MPI_Comm_size(comm, &(*out)->ranks);
+    TRN_TRY(trn_alloc_zero(&(*out)->notice, (*out)->ranks, sizeof(notice_t), "shared blocks"));
+    return trn_alloc_zero(&(*out)->block, (*out)->ranks, sizeof(void *), "shared blocks");
+}
+
+/* The lowest rank of `comm` on this node. */
+static int node_of(MPI_Comm comm, int rank) {
+    MPI_Comm node;
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node);
+    MPI_Allreduce(MPI_IN_PLACE, &rank, 1, MPI_INT, MPI_MIN, node);
+    MPI_Comm_free(&node);
+    return rank;
+}
+
+trn_status_t trn_shared_create(trn_shared_t **shared, MPI_Comm comm, int64_t bytes) {
+    trn_status_t status;
+    *shared = NULL;
+    TRN_OR(done, trn_agree(comm, plan(shared, comm)));
+    trn_shared_t *s = *shared;
+    s->notice[s->rank].node = node_of(comm, s->rank);
+    TRN_OR(done, trn_agree(comm, make_own(s, bytes)));
+    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, s->notice, sizeof(notice_t), MPI_BYTE, comm);
+    TRN_OR(done, trn_agree(comm, map_others(s)));
+done:
+    if (*shared && (*shared)->named) shm_unlink((*shared)->notice[(*shared)->rank].name);
+    if (status != TRN_OK) trn_shared_destroy(shared);
+    return status;
+}
+
+void trn_shared_destroy(trn_shared_t **shared) {
+    if (!*shared) return;
+    for (int r = 0; (*shared)->block && r < (*shared)->ranks; r++) {
+        int64_t bytes = (*shared)->notice[r].bytes;
+        if ((*shared)->block[r]) munmap((*shared)->block[r], (size_t)(bytes > 0 ? bytes : 1));
+    }
+    trn_mem_unclaim((*shared)->claimed);
+    trn_free(&(*shared)->notice);
+    trn_free(&(*shared)->block);
+    trn_free(shared);
+}
+
+void *trn_shared_block(const trn_shared_t *shared, int rank) {
+    return shared->block[rank];
+}
+
+int trn_shared_node(const trn_shared_t *shared, int rank) {
+    return shared->notice[rank].node;
+}
