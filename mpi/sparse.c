@@ -206,6 +206,24 @@ trn_status_t trn_sparse_transpose(trn_sparse_t **transpose, const trn_sparse_t *
     return status;
 }
 
+void trn_sparse_map(trn_sparse_t *sparse, bool drop,
+                    double (*change)(void *user, int64_t row, int64_t col, double value),
+                    void *user) {
+    trn_extent_t x = sparse->extent;
+    int64_t kept = 0, next = 0;
+    for (int64_t row = 0; row < x.rows; row++) {
+        for (int64_t end = sparse->start[row + 1]; next < end; next++) {
+            int32_t column = sparse->column[next];
+            double value = change(user, x.first_row + row, x.first_col + column,
+                                  trn_sparse_value(sparse, next));
+            if (drop && value == 0) continue;
+            sparse->column[kept] = column;
+            set_value(sparse, kept++, value);
+        }
+        sparse->start[row + 1] = kept;
+    }
+}
+
 void trn_sparse_destroy(trn_sparse_t **sparse) {
     if (!*sparse) return;
     trn_free(&(*sparse)->start);

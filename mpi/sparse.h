@@ -6,6 +6,7 @@
 #include "mpi/dist.h"
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One entry by its global row and column. */
@@ -64,6 +65,13 @@ const void *trn_sparse_values(const trn_sparse_t *sparse);    /* [count] */
 
 /* Value of entry `e` as float64; 1 in a pattern. Local. */
 double trn_sparse_value(const trn_sparse_t *sparse, int64_t e);
+
+/* Let every value become change(user, row, column, value), by global numbers, row by row; entries
+ * for which that is 0 go, if `drop`. The block must have values; they are rounded to its type, and
+ * memory does not shrink. Local. */
+void trn_sparse_map(trn_sparse_t *sparse, bool drop,
+                    double (*change)(void *user, int64_t row, int64_t col, double value),
+                    void *user);
 
 /* What trn_sparse_route asks its caller. All three get `user`. */
 typedef struct trn_route {
