@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum { A, B, C };
-enum { REDUCE_BYTES = 8 << 20 /* of the sums that travel at a time */ };
 
 /* How one of the three matrices of a piece comes to where the frame wants it. */
 typedef struct journey {
@@ -30,7 +29,7 @@ typedef struct stage {
     journey_t journey[3];
     trn_rotation_t *rotation;
     trn_scalapack_gemm_t *pgemm; /* instead of the rotation */
-    int64_t partial, scratch; /* offsets in the pool: this layer's sums; rotation and reduction */
+    int64_t partial, scratch;    /* offsets in the pool: this layer's sums; messages of all steps */
 } stage_t;
 
 struct trn_plan {
@@ -101,7 +100,6 @@ static trn_status_t plan_journey(trn_plan_t *plan, stage_t *stage, const trn_lay
     journey->local = localise(whole, plan->rank, *part);
     journey->rows = journey->local.rows;
     journey->cols = journey->local.cols;
-    role->spread = role->stays && !role->gathered && part->cols < trn_dist_cols(whole);
     if (role->stays && !role->gathered) return TRN_OK;
     trn_dist_t *stored = NULL;
     trn_status_t status = transpose
@@ -129,6 +127,7 @@ static trn_status_t plan_stage(trn_plan_t *plan, const trn_layouts_t *layouts,
                              plan->ranks, choice->kind, choice->shape));
     if (!stage->frame)
         return trn_fail(TRN_INTERNAL, "product: the choice was made for other layouts");
+    trn_piece_mark(stage->frame, &stage->piece.layouts, layouts);
     for (int which = 0; which < 3; which++)
         TRN_TRY(plan_journey(plan, stage, layouts, which));
     return TRN_OK;
@@ -172,9 +171,10 @@ static trn_status_t plan_relayouts(trn_plan_t *plan, stage_t *stage) {
         const trn_dist_t *given = stage->piece.dist[which];
         if (!journey->wanted) continue;
         if (which != C || stage->piece.product.accumulate)
-            TRN_TRY(trn_redist_create(&journey->in, plan->comm, type, given, journey->wanted));
+            TRN_TRY(trn_redist_create_bare(&journey->in, plan->comm, type, given, journey->wanted));
         if (which == C)
-            TRN_TRY(trn_redist_create(&journey->out, plan->comm, type, journey->wanted, given));
+            TRN_TRY(
+                trn_redist_create_bare(&journey->out, plan->comm, type, journey->wanted, given));
     }
     return TRN_OK;
 }
@@ -239,7 +239,26 @@ static void block_size(const trn_plan_t *plan, const stage_t *stage, int64_t *ro
     *cols = stage->frame->cols[place.col];
 }
 
-/* Offsets of a stage's buffers in the pool; returns the bytes. */
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* What relayouts need, one after the other. */
+static int64_t relayout_bytes(const trn_plan_t *plan, const stage_t *stage) {
+    int64_t most = 0;
+    for (int which = 0; which < 3; which++) {
+        const journey_t *j = &stage->journey[which];
+        const trn_dist_t *given = stage->piece.dist[which];
+        if (j->in)
+            most = larger(most, trn_redist_bytes(plan->product.type, given, j->wanted, plan->rank));
+        if (j->out)
+            most = larger(most, trn_redist_bytes(plan->product.type, j->wanted, given, plan->rank));
+    }
+    return most;
+}
+
+/* Offsets of a stage's buffers in the pool; returns the bytes. Relayouts, rotation and reduction
+ * use the same scratch memory. */
 static int64_t lay_out(const trn_plan_t *plan, stage_t *stage) {
     int64_t size = trn_matrix_type_size(plan->product.type), used = 0, rows, cols;
     for (int which = 0; which < 3; which++) {
@@ -248,13 +267,12 @@ static int64_t lay_out(const trn_plan_t *plan, stage_t *stage) {
         if (journey->wanted) used += aligned(size * journey->rows * journey->cols);
     }
     stage->partial = stage->scratch = used;
-    if (!stage->rotation) return used;
-    int64_t scratch = trn_rotation_scratch(stage->rotation);
-    if (stage->frame->shape.layers > 1) {
+    int64_t scratch = relayout_bytes(plan, stage);
+    if (stage->rotation) {
+        scratch = larger(scratch, trn_rotation_scratch(stage->rotation));
         block_size(plan, stage, &rows, &cols);
-        stage->scratch += aligned(size * rows * cols);
-        int64_t sums = size * cols * (REDUCE_BYTES / size / (cols + 1) + 1);
-        if (sums > scratch) scratch = sums;
+        if (stage->frame->shape.layers > 1) stage->scratch += aligned(size * rows * cols);
+        scratch = larger(scratch, trn_frame_reduction(stage->frame, plan->rank));
     }
     return stage->scratch + scratch;
 }
@@ -365,7 +383,7 @@ static void reduce(const trn_plan_t *plan, const stage_t *stage, double beta, tr
     int64_t size = trn_matrix_type_size(c.type), cols = frame->cols[place.col], first, theirs;
     const char *sums = plan->pool + stage->partial;
     char *incoming = plan->pool + stage->scratch;
-    int64_t step = REDUCE_BYTES / size / (cols + 1) + 1;
+    int64_t step = trn_frame_reduction_rows(frame, place);
     MPI_Datatype number = c.type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
     int64_t mine = layer_rows(frame, place, me, &first);
     add(c, beta, sums + size * first * cols);
@@ -421,8 +439,10 @@ static void run_stage(const trn_plan_t *plan, const stage_t *stage, double alpha
         trn_part_t part = journey->local;
         given[which] = trn_view_part(whole[which], part.row, part.rows, part.col, part.cols);
         work[which] = at_work(plan, journey, given[which]);
-        if (journey->in && (which != C || beta != 0))
+        if (journey->in && (which != C || beta != 0)) {
+            trn_redist_lend(journey->in, plan->pool + stage->scratch);
             trn_redist_run(journey->in, given[which], work[which]);
+        }
     }
     trn_trace_end();
     if (stage->pgemm)
@@ -431,6 +451,7 @@ static void run_stage(const trn_plan_t *plan, const stage_t *stage, double alpha
         rotate(plan, stage, alpha, work[A], work[B], beta, work[C]);
     if (!stage->journey[C].out) return;
     trn_trace_begin("relayout");
+    trn_redist_lend(stage->journey[C].out, plan->pool + stage->scratch);
     trn_redist_run(stage->journey[C].out, work[C], given[C]);
     trn_trace_end();
 }

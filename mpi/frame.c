@@ -9,7 +9,9 @@ enum {
     GATHER_SHARE = 8,  /* an operand of at most 1/8 of a rank's share is gathered, not rotated */
     CHUNK_SHARE = 24,  /* a travelling chunk takes at most 1/24 of it ... */
     CHUNK_LEAST = 256, /* ... but so many terms: fewer make BLAS read and write C too often */
-    CHUNK_MOST = 1024
+    CHUNK_MOST = 1024,
+    BUFFERS = 12,          /* at most, each of which is aligned */
+    REDUCE_BYTES = 1 << 20 /* of the sums that travel between layers at a time */
 };
 
 static int at(const trn_grid_shape_t *shape, int i, int j, int l) {
@@ -395,6 +397,35 @@ static int64_t already(const trn_frame_t *frame, const trn_role_t *role, int ran
     return count * trn_dist_common_cols(from, rank, role->wanted, rank);
 }
 
+int64_t trn_frame_reduction_rows(const trn_frame_t *frame, trn_place_t place) {
+    int64_t row = trn_matrix_type_size(frame->product.type) * frame->cols[place.col];
+    return row > 0 && row < REDUCE_BYTES ? REDUCE_BYTES / row : 1;
+}
+
+int64_t trn_frame_reduction(const trn_frame_t *frame, int rank) {
+    if (frame->shape.layers == 1) return 0;
+    trn_place_t place = trn_frame_place(frame, rank);
+    int64_t rows = trn_dist_local_rows(frame->c.wanted, rank);
+    int64_t step = trn_frame_reduction_rows(frame, place);
+    return trn_matrix_type_size(frame->product.type) * frame->cols[place.col] *
+           (rows < step ? rows : step);
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Memory of a relayout that gathers `missing` numbers of an operand. */
+static int64_t gathering(const trn_frame_t *frame, const trn_role_t *role, int rank,
+                         int64_t missing) {
+    const trn_dist_t *from = role->given ? role->given : role->wanted, *to = role->wanted;
+    int64_t size = trn_matrix_type_size(frame->product.type);
+    int64_t out = size * held(from, rank), in = size * missing, most = TRN_REDIST_MESSAGE;
+    int64_t parts = trn_dist_row_parts(from) + trn_dist_row_parts(to) + trn_dist_col_parts(from) +
+                    trn_dist_col_parts(to);
+    return 2 * ((out < most ? out : most) + (in < most ? in : most)) + TRN_REDIST_PART * parts;
+}
+
 /* One operand of one rank: `whole` is all that it must see, `width` the numbers of one term. */
 static void count_operand(const trn_frame_t *frame, const trn_role_t *role, int rank, int64_t whole,
                           int64_t width, trn_load_t *load) {
@@ -405,12 +436,14 @@ static void count_operand(const trn_frame_t *frame, const trn_role_t *role, int 
         int64_t missing = whole - already(frame, role, rank);
         load->words += (double)missing;
         load->buffers += size * whole;
+        load->relayout = larger(load->relayout, gathering(frame, role, rank, missing));
         return;
     }
     if (!role->stays) {
         load->relayout_words += (double)trn_dist_missing(role->given, role->wanted, rank);
-        load->buffers +=
-            size * want + trn_redist_bytes(frame->product.type, role->given, role->wanted, rank);
+        load->buffers += size * want;
+        load->relayout = larger(
+            load->relayout, trn_redist_bytes(frame->product.type, role->given, role->wanted, rank));
     }
     if (member && frame->kind == TRN_FRAME_CYCLIC) { /* PBLAS: panels of one block */
         load->words += (double)(whole - want);
@@ -419,14 +452,34 @@ static void count_operand(const trn_frame_t *frame, const trn_role_t *role, int 
     if (!member || !role->moves) return;
     load->words += (double)(whole - want);
     bool packs = role->spread || trn_frame_strided(frame, role);
-    load->buffers += size * frame->chunk * width * (packs ? 4 : 2);
+    load->rotation += size * frame->chunk * width * (packs ? 4 : 2);
+}
+
+/* C: relayouts there and back, and the sums of other layers. */
+static void count_c(const trn_frame_t *frame, int rank, int64_t block, trn_load_t *load) {
+    const trn_role_t *c = &frame->c;
+    trn_matrix_type_t type = frame->product.type;
+    int64_t size = trn_matrix_type_size(type);
+    load->shares += size * held(c->given ? c->given : c->wanted, rank);
+    if (!c->stays) {
+        load->relayout_words += (double)trn_dist_missing(c->wanted, c->given, rank);
+        load->buffers += size * held(c->wanted, rank);
+        load->relayout = larger(load->relayout, trn_redist_bytes(type, c->wanted, c->given, rank));
+        if (frame->product.accumulate) {
+            load->relayout_words += (double)trn_dist_missing(c->given, c->wanted, rank);
+            load->relayout =
+                larger(load->relayout, trn_redist_bytes(type, c->given, c->wanted, rank));
+        }
+    }
+    if (frame->shape.layers == 1 || frame->place[rank] < 0) return;
+    load->words += (double)(frame->shape.layers - 1) * (double)held(c->wanted, rank);
+    load->buffers += size * block;
+    load->rotation = larger(load->rotation, trn_frame_reduction(frame, rank));
 }
 
 trn_load_t trn_frame_load(const trn_frame_t *frame, int rank) {
     trn_load_t load = {0};
-    int64_t size = trn_matrix_type_size(frame->product.type);
     int64_t rows = 0, cols = 0, terms = 0;
-    const trn_role_t *c = &frame->c;
     if (frame->place[rank] >= 0) {
         trn_place_t place = trn_frame_place(frame, rank);
         rows = frame->rows[place.row];
@@ -436,18 +489,8 @@ trn_load_t trn_frame_load(const trn_frame_t *frame, int rank) {
     count_operand(frame, &frame->a, rank, rows * terms, rows, &load);
     count_operand(frame, &frame->b, rank, terms * cols, cols, &load);
     load.flops = 2.0 * (double)rows * (double)cols * (double)terms;
-    load.shares += size * held(c->given ? c->given : c->wanted, rank);
-    if (!c->stays) {
-        load.relayout_words += (double)trn_dist_missing(c->wanted, c->given, rank);
-        if (frame->product.accumulate)
-            load.relayout_words += (double)trn_dist_missing(c->given, c->wanted, rank);
-        load.buffers += size * held(c->wanted, rank) +
-                        trn_redist_bytes(frame->product.type, c->wanted, c->given, rank);
-    }
-    if (frame->shape.layers > 1 && frame->place[rank] >= 0) {
-        load.words += (double)(frame->shape.layers - 1) * (double)held(c->wanted, rank);
-        load.buffers += size * rows * cols;
-    }
+    count_c(frame, rank, rows * cols, &load);
+    load.buffers += larger(load.relayout, load.rotation) + BUFFERS * TRN_ALIGNMENT;
     load.words += load.relayout_words;
     return load;
 }

@@ -13,7 +13,7 @@ typedef struct trn_role {
     trn_dist_t *wanted;
     bool stays;    /* given and wanted are the same */
     bool moves;    /* blocks travel around their ring */
-    bool spread;   /* the block given is a slice, its rows do not touch; set by the execution */
+    bool spread;   /* the block given is a slice, its rows do not touch: see trn_piece_mark */
     bool gathered; /* small: every rank of the ring gets all of it beforehand, and none moves */
 } trn_role_t;
 
@@ -41,18 +41,24 @@ void trn_frame_destroy(trn_frame_t **frame);
 /* What a rank has to receive, hold and do. Local. */
 typedef struct trn_load {
     double words, relayout_words, flops;
-    int64_t shares, buffers; /* bytes: of A, B and C as given; and besides */
+    int64_t shares, buffers;    /* bytes: of A, B and C as given; and besides */
+    int64_t relayout, rotation; /* parts of buffers that use the same memory */
 } trn_load_t;
 trn_load_t trn_frame_load(const trn_frame_t *frame, int rank);
-
-/* Whether blocks of the travelling operand are strided in memory, so that they must be packed:
- * columns of row-major op(A), rows of a transposed op(B). Local. */
-bool trn_frame_strided(const trn_frame_t *frame, const trn_role_t *role);
 
 /* Grid coordinates of a rank that takes part. Local. */
 typedef struct trn_place {
     int row, col, layer;
 } trn_place_t;
 trn_place_t trn_frame_place(const trn_frame_t *frame, int rank);
+
+/* Rows of C whose sums travel between layers at a time, and bytes of the buffer that takes them in.
+ * Local. */
+int64_t trn_frame_reduction_rows(const trn_frame_t *frame, trn_place_t place);
+int64_t trn_frame_reduction(const trn_frame_t *frame, int rank);
+
+/* Whether blocks of the travelling operand are strided in memory, so that they must be packed:
+ * columns of row-major op(A), rows of a transposed op(B). Local. */
+bool trn_frame_strided(const trn_frame_t *frame, const trn_role_t *role);
 
 #endif

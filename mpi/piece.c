@@ -30,6 +30,17 @@ trn_status_t trn_piece_cut(trn_piece_t *piece, const trn_product_t *product,
     return TRN_OK;
 }
 
+static void mark(trn_role_t *role, const trn_dist_t *piece, const trn_dist_t *whole) {
+    role->spread =
+        role->stays && !role->gathered && piece && trn_dist_cols(piece) < trn_dist_cols(whole);
+}
+
+void trn_piece_mark(trn_frame_t *frame, const trn_layouts_t *piece, const trn_layouts_t *whole) {
+    mark(&frame->a, piece->a, whole->a);
+    mark(&frame->b, piece->b, whole->b);
+    mark(&frame->c, piece->c, whole->c);
+}
+
 void trn_piece_free(trn_piece_t *piece) {
     for (int i = 0; i < 3; i++)
         trn_dist_destroy(&piece->dist[i]);

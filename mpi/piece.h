@@ -3,6 +3,7 @@
 #ifndef TRN_MPI_PIECE_H
 #define TRN_MPI_PIECE_H
 
+#include "mpi/frame.h"
 #include "mpi/plan.h"
 
 /* The part of a stored matrix that a piece uses, in global rows and columns. */
@@ -24,6 +25,9 @@ typedef struct trn_piece {
 trn_status_t trn_piece_cut(trn_piece_t *piece, const trn_product_t *product,
                            const trn_layouts_t *layouts, int64_t n_splits, int64_t k_splits,
                            int64_t index);
+
+/* Note in a piece's frame which blocks that stay are slices of wider ones. Local. */
+void trn_piece_mark(trn_frame_t *frame, const trn_layouts_t *piece, const trn_layouts_t *whole);
 
 /* Free what a piece holds. Local. */
 void trn_piece_free(trn_piece_t *piece);

@@ -16,7 +16,7 @@ static const double LATENCY = 1e-6;           /* seconds of one step of a ring *
 
 enum {
     EXACT = 64,      /* grids that are counted exactly; the others cannot win */
-    SPLITS_MOST = 64 /* pieces that a product is cut into to save memory */
+    SPLITS_MOST = 64 /* pieces, at most, that a product is cut into to save memory */
 };
 
 static const char *const names[] = {"auto", "cannon", "cannon3d", "summa", "scalapack"};
@@ -193,7 +193,8 @@ static trn_status_t search(search_t *s, const candidate_t *grids, int64_t count)
     for (int64_t h = 2; whole && s->best.ranks == 0 && h <= SPLITS_MOST; h += h < 4 ? 1 : h / 2) {
         if (h <= p->n) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, 1));
         if (h <= p->k) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, 1, h));
-        if (h <= p->n && h <= p->k) TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, h));
+        if (h <= p->n && h <= p->k && h * h <= SPLITS_MOST)
+            TRN_TRY(try_split(s, grids, count < 8 ? count : 8, h, h));
     }
     if (s->best.ranks > 0) return TRN_OK;
     return trn_fail(TRN_MEMORY,

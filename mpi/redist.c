@@ -6,9 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A message holds at most this many bytes: small enough to be packed within a cache, large enough
- * to hide its latency. */
-enum { PIECE_BYTES = 1 << 20, TAG = 0x7001 };
+enum { TAG = 0x7001 };
 
 /* Consecutive rows (or columns) common to a share here and one there. */
 typedef struct run {
@@ -51,8 +49,7 @@ struct trn_redist {
     const trn_dist_t *from, *to;
     meeting_t leaving, coming[2]; /* two: the last tile of one lands when the next has begun */
     slot_t out[2], in[2];
-    void *buffers;
-    run_t *lists;
+    void *memory; /* NULL if it is lent */
 };
 
 /* Planning ------------------------------------------------------------------------------------- */
@@ -78,19 +75,39 @@ static room_t room_of(int64_t size, const trn_dist_t *from, const trn_dist_t *to
     room_t room = {.rows = least(row_parts, most(from_rows, to_rows)),
                    .cols = least(col_parts, most(from_cols, to_cols))};
     if (trn_dist_ranks(from) <= 1 && trn_dist_ranks(to) <= 1) return room; /* nobody to talk to */
-    room.out = least(PIECE_BYTES, from_rows * from_cols * size);
-    room.in = least(PIECE_BYTES, trn_dist_missing(from, to, rank) * size);
+    room.out = least(TRN_REDIST_MESSAGE, from_rows * from_cols * size);
+    room.in = least(TRN_REDIST_MESSAGE, trn_dist_missing(from, to, rank) * size);
     return room;
+}
+
+_Static_assert(TRN_REDIST_PART == 3 * sizeof(run_t), "three lists of runs");
+
+static int64_t bytes_of_lists(room_t room) {
+    return (room.rows + room.cols) * TRN_REDIST_PART;
 }
 
 int64_t trn_redist_bytes(trn_matrix_type_t type, const trn_dist_t *from, const trn_dist_t *to,
                          int rank) {
     room_t room = room_of(trn_matrix_type_size(type), from, to, rank);
-    return 2 * (room.out + room.in) + 3 * (room.rows + room.cols) * (int64_t)sizeof(run_t);
+    return bytes_of_lists(room) + 2 * (room.out + room.in);
+}
+
+void trn_redist_lend(trn_redist_t *redist, void *memory) {
+    room_t room = room_of(redist->size, redist->from, redist->to, redist->rank);
+    meeting_t *meetings[] = {&redist->leaving, &redist->coming[0], &redist->coming[1]};
+    for (int i = 0; i < 3; i++) {
+        meetings[i]->rows.list = (run_t *)memory + i * (room.rows + room.cols);
+        meetings[i]->cols.list = meetings[i]->rows.list + room.rows;
+    }
+    char *buffers = (char *)memory + bytes_of_lists(room);
+    for (int i = 0; i < 2; i++) {
+        redist->out[i].buffer = buffers + i * room.out;
+        redist->in[i].buffer = buffers + 2 * room.out + i * room.in;
+    }
 }
 
 static trn_status_t plan(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
-                         const trn_dist_t *from, const trn_dist_t *to) {
+                         const trn_dist_t *from, const trn_dist_t *to, bool bare) {
     int ranks, holders = (int)most(trn_dist_ranks(from), trn_dist_ranks(to));
     MPI_Comm_size(comm, &ranks);
     if (trn_dist_rows(from) != trn_dist_rows(to) || trn_dist_cols(from) != trn_dist_cols(to))
@@ -105,38 +122,38 @@ static trn_status_t plan(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t
     *r = (trn_redist_t){.comm = comm, .ranks = ranks, .from = from, .to = to};
     r->size = trn_matrix_type_size(type);
     MPI_Comm_rank(comm, &r->rank);
-    room_t room = room_of(r->size, from, to, r->rank);
-    TRN_TRY(trn_alloc(&r->buffers, 2 * (room.out + room.in), 1, "messages of a relayout"));
-    TRN_TRY(trn_alloc(&r->lists, 3 * (room.rows + room.cols), sizeof *r->lists,
-                      "common rows and columns"));
-    for (int i = 0; i < 2; i++) {
-        r->out[i] = (slot_t){.request = MPI_REQUEST_NULL};
-        r->in[i] = r->out[i];
-        r->out[i].buffer = (char *)r->buffers + i * room.out;
-        r->in[i].buffer = (char *)r->buffers + 2 * room.out + i * room.in;
-    }
-    meeting_t *meetings[] = {&r->leaving, &r->coming[0], &r->coming[1]};
-    for (int i = 0; i < 3; i++) {
-        meetings[i]->rows.list = r->lists + i * (room.rows + room.cols);
-        meetings[i]->cols.list = meetings[i]->rows.list + room.rows;
-    }
+    for (int i = 0; i < 2; i++)
+        r->out[i].request = r->in[i].request = MPI_REQUEST_NULL;
+    if (bare) return TRN_OK;
+    TRN_TRY(trn_alloc(&r->memory, trn_redist_bytes(type, from, to, r->rank), 1,
+                      "messages of a relayout"));
+    trn_redist_lend(r, r->memory);
     return TRN_OK;
 }
 
-trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
-                               const trn_dist_t *from, const trn_dist_t *to) {
+static trn_status_t create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+                           const trn_dist_t *from, const trn_dist_t *to, bool bare) {
     *redist = NULL;
     TRN_TRY(trn_check_equal(comm, trn_dist_rows(from), "rows of a relayout"));
     TRN_TRY(trn_check_equal(comm, trn_dist_cols(from), "columns of a relayout"));
-    trn_status_t status = trn_agree(comm, plan(redist, comm, type, from, to));
+    trn_status_t status = trn_agree(comm, plan(redist, comm, type, from, to, bare));
     if (status != TRN_OK) trn_redist_destroy(redist);
     return status;
 }
 
+trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+                               const trn_dist_t *from, const trn_dist_t *to) {
+    return create(redist, comm, type, from, to, false);
+}
+
+trn_status_t trn_redist_create_bare(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+                                    const trn_dist_t *from, const trn_dist_t *to) {
+    return create(redist, comm, type, from, to, true);
+}
+
 void trn_redist_destroy(trn_redist_t **redist) {
     if (!*redist) return;
-    trn_free(&(*redist)->buffers);
-    trn_free(&(*redist)->lists);
+    trn_free(&(*redist)->memory);
     trn_free(redist);
 }
 
@@ -175,8 +192,8 @@ static bool meet(meeting_t *meeting, int64_t size, const trn_dist_t *here, int r
     if (meeting->rows.total == 0) return false;
     join(&meeting->cols, trn_dist_col_spans(here, rank), trn_dist_col_spans(there, peer), false);
     if (meeting->cols.total == 0) return false;
-    meeting->tile_cols = least(meeting->cols.total, PIECE_BYTES / size);
-    meeting->tile_rows = most(1, PIECE_BYTES / (meeting->cols.total * size));
+    meeting->tile_cols = least(meeting->cols.total, TRN_REDIST_MESSAGE / size);
+    meeting->tile_rows = most(1, TRN_REDIST_MESSAGE / (meeting->cols.total * size));
     return true;
 }
 

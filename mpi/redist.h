@@ -10,17 +10,30 @@
 #include <mpi.h>
 #include <stdint.h>
 
+enum {
+    TRN_REDIST_MESSAGE = 1 << 20, /* bytes at most: packed within a cache, yet hides latency */
+    TRN_REDIST_PART = 96 /* bytes of memory for each part that distributions are cut into */
+};
+
 /* One relayout, planned once and run often. Opaque. */
 typedef struct trn_redist trn_redist_t;
 
 /* Plan to bring a matrix of `type` from distribution `from` (each number on one rank) to `to` (of
  * the same size; may hold copies, see trn_dist_gathered). Both are borrowed and must outlive the
  * plan. Collective, equal arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (sizes differ, more
- * holders than ranks). Memory: two buffers of at most trn_redist_bytes. */
+ * holders than ranks). Memory: trn_redist_bytes. */
 trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
                                const trn_dist_t *from, const trn_dist_t *to);
 
-/* Bytes of buffers that such a plan takes on `rank`, for predictions. Local. */
+/* The same without memory: before each run such a plan must be lent trn_redist_bytes, aligned to
+ * TRN_ALIGNMENT, which other plans may use in between. Collective, equal arguments. Fails likewise.
+ */
+trn_status_t trn_redist_create_bare(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+                                    const trn_dist_t *from, const trn_dist_t *to);
+void trn_redist_lend(trn_redist_t *redist, void *memory);
+
+/* Bytes that such a plan takes on `rank`: two messages each way and what two ranks have in common.
+ * Local. */
 int64_t trn_redist_bytes(trn_matrix_type_t type, const trn_dist_t *from, const trn_dist_t *to,
                          int rank);
 

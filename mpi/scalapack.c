@@ -12,7 +12,6 @@
 int Csys2blacs_handle(MPI_Comm comm);
 void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int cols);
-void Cblacs_gridinfo(int context, int *rows, int *cols, int *row, int *col);
 void Cblacs_gridexit(int context);
 #define GEMM(name, real)                                                                           \
     void name(const char *ta, const char *tb, const int *m, const int *n, const int *k,            \
@@ -30,25 +29,35 @@ void pdormtr_(const char *side, const char *triangle, const char *transposed, co
               const double *tau, double *c, const int *ic, const int *jc, const int *desc_c,
               double *work, const int *lwork, int *info, size_t, size_t, size_t);
 
-/* ScaLAPACK's own view of a grid: ours transposed. */
+/* ScaLAPACK's own view of a grid: ours transposed, on a communicator without the ranks beyond
+ * (BLACS would leak memory on those). */
 typedef struct context {
-    int handle, grid; /* grid: -1 on ranks beyond */
-    int row, col;
+    MPI_Comm comm; /* MPI_COMM_NULL on ranks beyond */
+    int handle, grid;
 } context_t;
+
+static bool stands_aside(const context_t *at) {
+    return at->comm == MPI_COMM_NULL;
+}
 
 /* Our rank i x cols + j stands at (j, i) of a cols x rows grid: column-major order there. */
 static context_t enter(MPI_Comm comm, trn_scalapack_grid_t grid) {
-    context_t at = {.handle = Csys2blacs_handle(comm)};
-    int rows, cols;
+    context_t at = {.comm = MPI_COMM_NULL};
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_split(comm, rank < grid.rows * grid.cols ? 0 : MPI_UNDEFINED, rank, &at.comm);
+    if (stands_aside(&at)) return at;
+    at.handle = Csys2blacs_handle(at.comm);
     at.grid = at.handle;
     Cblacs_gridinit(&at.grid, "C", grid.cols, grid.rows);
-    if (at.grid >= 0) Cblacs_gridinfo(at.grid, &rows, &cols, &at.row, &at.col);
     return at;
 }
 
 static void leave(context_t *at) {
-    if (at->grid >= 0) Cblacs_gridexit(at->grid);
+    if (stands_aside(at)) return;
+    Cblacs_gridexit(at->grid);
     Cfree_blacs_system_handle(at->handle);
+    MPI_Comm_free(&at->comm);
 }
 
 /* Descriptor of our rows x cols matrix as ScaLAPACK sees it: cols x rows. */
@@ -139,7 +148,7 @@ trn_status_t trn_scalapack_gemm_create(trn_scalapack_gemm_t **gemm, MPI_Comm com
 void trn_scalapack_gemm_run(trn_scalapack_gemm_t *gemm, double alpha, trn_view_t a, trn_view_t b,
                             double beta, trn_view_t c) {
     const context_t *at = &gemm->at;
-    if (at->grid < 0) return;
+    if (stands_aside(at)) return;
     int m = (int)gemm->m, n = (int)gemm->n, k = (int)gemm->k, one = 1;
     int desc_a[DESC], desc_b[DESC], desc_c[DESC];
     describe(desc_a, at, gemm->block, gemm->ta ? k : m, gemm->ta ? m : k, a.stride);
@@ -220,9 +229,9 @@ trn_status_t trn_scalapack_eig(MPI_Comm comm, int64_t n, trn_view_t a, double *v
     context_t at = enter(comm, grid);
     trn_status_t status = TRN_OK;
     describe(eig.desc, &at, grid.block, n, n, a.stride);
-    if (at.grid >= 0) status = plan_eig(&eig, a, values, z);
+    if (!stands_aside(&at)) status = plan_eig(&eig, a, values, z);
     TRN_OR(done, trn_agree(comm, status));
-    if (at.grid >= 0 && call_eig(&eig, a.data, values, z.data) != 0)
+    if (!stands_aside(&at) && call_eig(&eig, a.data, values, z.data) != 0)
         status = trn_fail(TRN_NUMERIC, "PDSYEVD: an eigenvalue did not converge");
     TRN_OR(done, trn_agree(comm, status));
     MPI_Bcast(values, (int)n, MPI_DOUBLE, 0, comm);
@@ -279,4 +288,22 @@ trn_status_t trn_scalapack_gemm(MPI_Comm comm, trn_matrix_type_t type, bool ta, 
     trn_scalapack_gemm_run(gemm, alpha, a, b, beta, c);
     trn_scalapack_gemm_destroy(&gemm);
     return TRN_OK;
+}
+
+trn_status_t trn_scalapack_dist(trn_dist_t **dist, const int descriptor[9], int grid_rows,
+                                int grid_cols) {
+    enum { TYPE, CONTEXT, ROWS, COLS, ROW_BLOCK, COL_BLOCK, FIRST_ROW, FIRST_COL };
+    const int *d = descriptor;
+    trn_dist_t *by_columns;
+    *dist = NULL;
+    if (d[TYPE] != 1 || d[FIRST_ROW] != 0 || d[FIRST_COL] != 0)
+        return trn_fail(TRN_USAGE,
+                        "descriptor: type %d with its first block on process (%d, %d); only type 1 "
+                        "from process (0, 0) on is known",
+                        d[TYPE], d[FIRST_ROW], d[FIRST_COL]);
+    TRN_TRY(trn_dist_create_cyclic(&by_columns, d[ROWS], d[COLS], d[ROW_BLOCK], d[COL_BLOCK],
+                                   grid_rows, grid_cols));
+    trn_status_t status = trn_dist_transpose(dist, by_columns);
+    trn_dist_destroy(&by_columns);
+    return status;
 }

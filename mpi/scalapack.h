@@ -27,6 +27,14 @@ typedef struct trn_scalapack_grid {
     int rows, cols;
 } trn_scalapack_grid_t;
 
+/* The distribution of a matrix that a ScaLAPACK program holds, seen by rows: its descriptor (type
+ * 1, first block on process (0, 0), process (i, j) being rank i grid_cols + j) tells how its
+ * columns lie, so what we get is the transposed matrix, N x M, every number where it is; products
+ * of such matrices are C^T = op(B)^T op(A)^T. Leading dimensions are the caller's: a view's stride.
+ * Fails with TRN_USAGE (another descriptor), TRN_MEMORY. Local; works without ScaLAPACK too. */
+trn_status_t trn_scalapack_dist(trn_dist_t **dist, const int descriptor[9], int grid_rows,
+                                int grid_cols);
+
 /* A product op(A) op(B) of given sizes on a given grid. Opaque. */
 typedef struct trn_scalapack_gemm trn_scalapack_gemm_t;
 

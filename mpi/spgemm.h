@@ -48,7 +48,7 @@ typedef struct trn_spgemm_report {
  * `memory` does not). Memory beside C: the slab of the rows of B that a rank's band of A names,
  * 4 bytes an entry of A, 24 a row of A, 16 a needed row of B, 2 messages, and a thread's scratch
  * (8 bytes a column of a slab). Cost: `terms` multiplications, and half as many steps more to count
- * where C has much less entries; a rank receives 8 bytes for each needed row that it does not have,
+ * where C has much less entries; a rank receives 4 bytes for each needed row that it does not have,
  * 4 bytes and a value for each of its entries, 4 bytes for each row asked of it; with several slabs
  * 8 bytes more for each needed row and slab and the 4 bytes of an entry twice. Source: Buluc,
  * Gilbert: Parallel sparse matrix-matrix multiplication and indexing (SIAM J. Sci. Comput. 34,

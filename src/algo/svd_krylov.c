@@ -91,10 +91,7 @@ static trn_status_t grow(krylov_t *at, int64_t width) {
     for (int64_t i = 0; i < size; i++)
         for (int64_t j = 0; j < width; j++)
             at->h[i * most + old + j] = at->h[(old + j) * most + i] = at->cross[i * width + j];
-    for (int pass = 0; pass < 2; pass++) { /* once is not enough */
-        if (pass > 0) TRN_TRY(trn_tall_cross(all, rest, at->cross));
-        trn_tall_multiply(-1, all, at->cross, width, 1, rest);
-    }
+    trn_tall_multiply(-1, all, at->cross, width, 1, rest); /* a basis is made of it later */
     at->size = size;
     at->last = width;
     return trn_tall_gram(rest, at->gram);

@@ -7,14 +7,14 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 
-/* Vector registers: their size, and how many of them may hold sums while some are left for the
- * rest. */
+/* Vector registers: their size, and how many sums a tile has. With AVX's 16 registers as many sums
+ * leave none for the rest, but one that waits in memory costs less than a second look at S. */
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #define MOST_SUMS    16
 #elif defined(__AVX__)
 #define VECTOR_BYTES 32
-#define MOST_SUMS    8
+#define MOST_SUMS    16
 #else
 #define VECTOR_BYTES 16
 #define MOST_SUMS    8
@@ -22,7 +22,7 @@
 
 enum {
     LINE = 64,       /* bytes: what one prefetch brings */
-    AHEAD = 6 << 10, /* bytes of B under way at a time: well within the first cache */
+    AHEAD = 8 << 10, /* bytes of B under way at a time, towards the second cache */
     BLOCK_ROWS = 64  /* rows that are done tile by tile: their entries stay in the cache */
 };
 

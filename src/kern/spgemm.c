@@ -6,7 +6,7 @@
 /* With so many columns or fewer a term, a row is gathered densely: its array stays in the caches
  * and a bitmap yields the columns in order for less than sorting them costs. Beyond NEAR columns
  * each term is likely to miss the caches, and only rows that fill the array well are worth it. */
-enum { NEAR = 1 << 20, COLS_A_TERM_NEAR = 4096, COLS_A_TERM_FAR = 64 };
+enum { NEAR = 1 << 19, COLS_A_TERM_NEAR = 4096, COLS_A_TERM_FAR = 64 };
 
 enum {
     AHEAD = 8,       /* rows of B asked for before they are needed */
@@ -14,7 +14,11 @@ enum {
     FEW = 32,        /* keys sorted by insertion; more: by digits */
     DIGIT = 8,       /* bits */
     SAMPLE = 64,     /* every so-manieth row is in the sample */
-    LINE = 64        /* bytes of a cache line */
+    LINE = 64,       /* bytes of a cache line */
+    /* Scratch memory that is hit all over in more than so many bytes is rounded up to what base/mem
+     * gives huge pages: a fifth of the time otherwise goes into looking up addresses. */
+    SCATTERED = 1 << 19,
+    HUGE_BYTES = 4 << 20
 };
 
 /* A place of the hash table. */
@@ -92,7 +96,7 @@ int64_t trn_spgemm_scratch(const trn_spgemm_t *product, const trn_spgemm_work_t 
     if (work->hashed_most >= 0)
         bytes += table_size(product, work->hashed_most) * (int64_t)sizeof(slot_t) +
                  2 * lines(least(work->hashed_most, cols) * 8);
-    return lines(bytes);
+    return bytes < SCATTERED ? lines(bytes) : (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
 }
 
 int64_t trn_spgemm_scratch_most(const trn_spgemm_t *product) {

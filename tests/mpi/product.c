@@ -83,7 +83,7 @@ static trn_status_t lay_out(job_t *job) {
             trn_choice_native(&s->product, &choice, &job->dist[A], &job->dist[B], &job->dist[C]));
     for (int which = A; which <= C; which++) {
         int64_t rows, cols;
-        int pr = 1 + (int)draw(ranks), pc = 1 + (int)draw(ranks / pr), block = 1 + (int)draw(20);
+        int pr = 1 + (int)draw(ranks), pc = 1 + (int)draw(ranks / pr), block = 1 + (int)draw(30);
         size_of(s, which, &rows, &cols);
         if (s->layout[which] == NATIVE && job->dist[which]) continue;
         trn_dist_destroy(&job->dist[which]);
@@ -96,7 +96,7 @@ static trn_status_t lay_out(job_t *job) {
             break;
         case CYCLIC:
             TRN_TRY(
-                trn_dist_create_cyclic(&job->dist[which], rows, cols, block, 21 - block, pr, pc));
+                trn_dist_create_cyclic(&job->dist[which], rows, cols, block, 31 - block, pr, pc));
             break;
         default:
             TRN_TRY(trn_dist_create(&job->dist[which], rows, cols, ranks, 1));
@@ -373,9 +373,16 @@ static void limited(trn_algorithm_t algorithm, int index) {
         int64_t before = trn_mem_now();
         CHECK_OK(prepare(&job, &s));
         if (!harness_well()) return;
+        int64_t taken = trn_plan_bytes(job.plan),
+                pieces = job.choice.n_splits * job.choice.k_splits;
+        for (int which = A; which <= C; which++) {
+            trn_view_t block = trn_matrix_block(job.matrix[which]);
+            taken += block.rows * block.cols * trn_matrix_type_size(block.type);
+        }
         CHECK(job.choice.bytes <= s.memory);
+        CHECK(taken <= job.choice.bytes);
         run(&job);
-        CHECK(trn_mem_peak() - before <= s.memory + 100000); /* for what is no matrix */
+        CHECK(trn_mem_peak() - before <= taken + (pieces + 5) * 20000); /* layouts and steps */
         check(&job);
         finish(&job);
     }

@@ -199,7 +199,7 @@ static void many_columns(void **unused) {
     discard(&p.a);
     discard(&p.b);
     p.a = factor(30, 400, 60, TRN_SPGEMM_F32, false);
-    p.b = factor(400, 1 << 20, 12, TRN_SPGEMM_F64, false);
+    p.b = factor(400, 1 << 19, 12, TRN_SPGEMM_F64, false);
     p.gather = TRN_SPGEMM_AUTO;
     trn_spgemm_work_t work;
     room_t r = make_room(&p, &work, 1);
