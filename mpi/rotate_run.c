@@ -93,16 +93,20 @@ static void pack(const trn_rotation_t *r, int which, const panel_t *panel, int64
     }
 }
 
-/* The chunk where it lies, if its terms lie together; else data is NULL. */
+/* The chunk where it lies, if its terms lie together in this operand; else data is NULL. */
 static chunk_t in_place(const trn_rotation_t *r, int which, const panel_t *panel, int64_t from,
                         int64_t width) {
+    const operand_t *o = &r->operand[which];
     const run_t *run = r->runs + panel->first;
     for (; from >= run->count; run++)
         from -= run->count;
-    if (from + width > run->count) return (chunk_t){NULL, 0};
-    const operand_t *o = &r->operand[which];
     trn_view_t home = o->home[panel->owner[which]];
-    return (chunk_t){home_at(r, o, home, run->local[which] + from), home.stride};
+    chunk_t chunk = {home_at(r, o, home, run->local[which] + from), home.stride};
+    for (width -= run->count - from; width > 0; width -= run->count) {
+        int64_t next = run->local[which] + run->count;
+        if ((++run)->local[which] != next) return (chunk_t){NULL, 0};
+    }
+    return chunk;
 }
 
 /* Stride of a chunk of `width` terms in a slot. */
