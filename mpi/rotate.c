@@ -147,9 +147,15 @@ static int most_starts(const trn_rotation_t *r, int which) {
     int most = 0;
     for (int64_t t = 0; t < r->panel_count && o->moves && !o->in_place && !r->broadcast; t++) {
         int count = 0;
-        for (int x = 0; x < o->ranks; x++)
-            count += x != o->me && trn_rotation_source(r, which, x, t) == o->me &&
-                     r->panels[trn_rotation_panel(r, o, x, t)].owner[which] == o->me;
+        int64_t last = -1; /* packed once, even if several want it */
+        for (int x = 0; x < o->ranks; x++) {
+            int64_t panel = trn_rotation_panel(r, o, x, t);
+            if (x == o->me || panel == last || trn_rotation_source(r, which, x, t) != o->me ||
+                r->panels[panel].owner[which] != o->me)
+                continue;
+            last = panel;
+            count++;
+        }
         if (count > most) most = count;
     }
     return most;

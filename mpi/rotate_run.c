@@ -122,6 +122,7 @@ static MPI_Datatype number(const trn_rotation_t *r) {
  * used at step t - 1 (data NULL before the first). */
 static void lend(trn_rotation_t *r, int which, int64_t t, chunk_t used) {
     operand_t *o = &r->operand[which];
+    const panel_t *packed = NULL; /* the last one, which several may want */
     int starts = 0;
     if (!travels(r, o) || t >= trn_rotation_steps(r)) return;
     for (int x = 0; x < o->ranks; x++) {
@@ -133,8 +134,10 @@ static void lend(trn_rotation_t *r, int which, int64_t t, chunk_t used) {
         if (panel->owner[which] == o->me) {
             chunk = in_place(r, which, panel, from, width);
             if (!chunk.data || chunk.stride != packed_stride(o, width)) {
-                chunk.data = o->start[t % 2] + starts++ * slot_bytes(r, o);
-                pack(r, which, panel, from, width, chunk.data);
+                if (panel != packed) starts++;
+                chunk.data = o->start[t % 2] + (starts - 1) * slot_bytes(r, o);
+                if (panel != packed) pack(r, which, panel, from, width, chunk.data);
+                packed = panel;
             }
         }
         MPI_Isend(chunk.data, (int)(width * o->breadth), number(r), x, (int)(t % TAGS), o->ring,

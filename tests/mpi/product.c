@@ -278,7 +278,7 @@ static void many(trn_algorithm_t algorithm, int cases) {
 }
 
 static void automatic(void) {
-    many(TRN_ALGORITHM_AUTO, 240);
+    many(TRN_ALGORITHM_AUTO, 200);
 }
 static void cannon(void) {
     many(TRN_ALGORITHM_CANNON, 120);
@@ -389,7 +389,7 @@ static void limited(trn_algorithm_t algorithm, int index) {
 }
 
 static void memory_limit(void) {
-    for (int index = 0; index < 16; index++)
+    for (int index = 0; index < 9; index++)
         for (int algorithm = TRN_ALGORITHM_AUTO; algorithm <= TRN_ALGORITHM_SUMMA; algorithm++)
             limited((trn_algorithm_t)algorithm, index);
 }
