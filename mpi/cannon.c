@@ -362,44 +362,70 @@ static void add(trn_view_t into, double scale, const void *from) {
     }
 }
 
-/* Rows of a block of C that end up on each layer, behind each other: the first and how many. */
-static int64_t layer_rows(const trn_frame_t *frame, trn_place_t place, int layer, int64_t *first) {
-    int64_t rows = 0;
-    *first = 0;
-    for (int l = 0; l <= layer; l++) {
-        int rank =
-            frame->rank_at[(l * frame->shape.rows + place.row) * frame->shape.cols + place.col];
-        *first += rows;
-        rows = trn_dist_local_rows(frame->c.wanted, rank);
+/* A walk over the rows of a block of C that end up on one layer, in pieces that lie together both
+ * in the sums of the block and in that layer's share. */
+typedef struct share {
+    trn_spans_t spans;
+    trn_span_t span; /* count: rows that are still to come */
+    int64_t base;    /* global number of the block's first row, if it has one */
+} share_t;
+
+static int rank_of_layer(const trn_frame_t *frame, trn_place_t place, int layer) {
+    return frame->rank_at[(layer * frame->shape.rows + place.row) * frame->shape.cols + place.col];
+}
+
+static share_t share_of(const trn_frame_t *frame, trn_place_t place, int layer) {
+    share_t share = {.base = INT64_MAX};
+    trn_span_t span;
+    for (int l = 0; l < frame->shape.layers; l++) {
+        int rank = rank_of_layer(frame, place, l);
+        trn_spans_t spans = trn_dist_row_spans(frame->c.wanted, rank);
+        if (trn_spans_next(&spans, &span) && span.first < share.base) share.base = span.first;
     }
+    share.spans = trn_dist_row_spans(frame->c.wanted, rank_of_layer(frame, place, layer));
+    return share;
+}
+
+/* The next rows, at most `most`, or none; *first within the block, *local within the share. */
+static int64_t next_rows(share_t *share, int64_t most, int64_t *first, int64_t *local) {
+    if (share->span.count == 0 && !trn_spans_next(&share->spans, &share->span)) return 0;
+    int64_t rows = share->span.count < most ? share->span.count : most;
+    *first = share->span.first - share->base;
+    *local = share->span.local;
+    share->span.first += rows;
+    share->span.local += rows;
+    share->span.count -= rows;
     return rows;
 }
 
-/* c = beta c + the sums of all layers: each layer receives the others' sums of its own rows. */
+/* c = beta c + the sums of all layers: each layer receives the others' sums of its own rows. The
+ * rows of a block are consecutive in C where there are layers. */
 static void reduce(const trn_plan_t *plan, const stage_t *stage, double beta, trn_view_t c) {
     const trn_frame_t *frame = stage->frame;
     trn_place_t place = trn_frame_place(frame, plan->rank);
     int layers = frame->shape.layers, me = place.layer;
-    int64_t size = trn_matrix_type_size(c.type), cols = frame->cols[place.col], first, theirs;
+    int64_t size = trn_matrix_type_size(c.type), cols = frame->cols[place.col];
+    int64_t step = trn_frame_reduction_rows(frame, place), rows, first, local, at, unused;
     const char *sums = plan->pool + stage->partial;
     char *incoming = plan->pool + stage->scratch;
-    int64_t step = trn_frame_reduction_rows(frame, place);
     MPI_Datatype number = c.type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
-    int64_t mine = layer_rows(frame, place, me, &first);
-    add(c, beta, sums + size * first * cols);
+    share_t own = share_of(frame, place, me);
+    if (cols == 0) return;
+    while ((rows = next_rows(&own, INT64_MAX, &first, &local)) > 0)
+        add(trn_view_part(c, local, rows, 0, cols), beta, sums + size * first * cols);
     for (int d = 1; d < layers; d++) {
         int to = (me + d) % layers, from = (me - d + layers) % layers;
-        int64_t rows = layer_rows(frame, place, to, &theirs);
-        for (int64_t row = 0; row < mine || row < rows; row += step) {
-            int64_t out = rows - row < step ? rows - row : step;
-            int64_t in = mine - row < step ? mine - row : step;
-            out = cols > 0 && out > 0 ? out : 0;
-            in = cols > 0 && in > 0 ? in : 0;
-            MPI_Sendrecv(sums + size * (theirs + row) * cols, (int)(out * cols), number,
+        share_t theirs = share_of(frame, place, to);
+        own = share_of(frame, place, me);
+        for (;;) {
+            int64_t out = next_rows(&theirs, step, &at, &unused);
+            int64_t in = next_rows(&own, step, &first, &local);
+            if (out == 0 && in == 0) break;
+            MPI_Sendrecv(out > 0 ? sums + size * at * cols : NULL, (int)(out * cols), number,
                          out > 0 ? to : MPI_PROC_NULL, 0, incoming, (int)(in * cols), number,
                          in > 0 ? from : MPI_PROC_NULL, 0, trn_grid_fibre_comm(plan->grid),
                          MPI_STATUS_IGNORE);
-            if (in > 0) add(trn_view_part(c, row, in, 0, cols), 1, incoming);
+            if (in > 0) add(trn_view_part(c, local, in, 0, cols), 1, incoming);
         }
     }
 }

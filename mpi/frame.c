@@ -219,20 +219,6 @@ static trn_status_t frame_of_c(trn_frame_t *frame, bool *fits) {
                          : native_b(frame, &cols, &frame->b.wanted);
 }
 
-/* Bands of rows of C in the order of the layers: the reduction can deal them out as they are. */
-static bool c_is_banded(const trn_dist_t *c, int layers) {
-    int64_t next = 0;
-    if (!c || trn_dist_col_cut(c).classes != 1) return false;
-    for (int r = 0; r < layers; r++) {
-        trn_spans_t spans = trn_dist_row_spans(c, r);
-        trn_span_t span;
-        if (!trn_spans_next(&spans, &span)) continue;
-        if (span.first != next) return false;
-        next = span.first + span.count;
-    }
-    return next == trn_dist_rows(c);
-}
-
 /* Every rank a layer, if A and B give each the same terms whole; *fits tells. */
 static trn_status_t frame_of_k(trn_frame_t *frame, bool *fits) {
     const trn_dist_t *a = frame->a.given, *b = frame->b.given;
@@ -248,7 +234,8 @@ static trn_status_t frame_of_k(trn_frame_t *frame, bool *fits) {
     TRN_TRY(alloc_grid(frame, (trn_grid_shape_t){1, 1, frame->ranks}));
     TRN_TRY(copy(&frame->a.wanted, a));
     TRN_TRY(copy(&frame->b.wanted, b));
-    if (c_is_banded(frame->c.given, frame->ranks)) return copy(&frame->c.wanted, frame->c.given);
+    const trn_dist_t *c = frame->c.given; /* whole rows, whichever: the reduction deals them out */
+    if (c && trn_dist_col_cut(c).classes == 1) return copy(&frame->c.wanted, c);
     int64_t whole[2] = {0, frame->product.n};
     return native_c(frame, &(trn_cut_t){1, whole, 1, NULL}, &frame->c.wanted);
 }

@@ -66,10 +66,11 @@ static int64_t gathering(const trn_frame_t *frame, const trn_role_t *role, int r
     return 2 * ((out < most ? out : most) + (in < most ? in : most)) + TRN_REDIST_PART * parts;
 }
 
-/* Whether panels of terms may lie in several stretches, so that both operands must be packed. */
+/* Whether panels of terms may lie in several stretches, so that both operands must be packed. Where
+ * neither moves, there is one panel, and both have its terms in the same order. */
 static bool scattered(const trn_frame_t *frame) {
     trn_cut_t a = trn_dist_col_cut(frame->a.wanted), b = trn_dist_row_cut(frame->b.wanted);
-    return a.parts > a.classes || b.parts > b.classes;
+    return (frame->a.moves || frame->b.moves) && (a.parts > a.classes || b.parts > b.classes);
 }
 
 /* One operand of one rank: `whole` is all that it must see, `width` the numbers of one term. */
