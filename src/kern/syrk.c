@@ -4,10 +4,12 @@
 
 enum {
     STRIP = 512,          /* rows of C at a time: BLAS is at its best on such triangles */
+    TERMS = 256,          /* rows of A at a time if C is one strip: BLAS packs them twice, and they
+                           * are in the cache the second time */
     MOST_TERMS = 1 << 30, /* of a sum in one call of BLAS */
-    WIDE = 1 << 15,       /* numbers that are widened at a time: half of a level-2 cache ... */
-    FEWEST_TERMS = 256,   /* ... but so many rows that C need not travel too often */
-    MIRROR = 32           /* side of the squares that are mirrored at a time */
+    WIDE = 1 << 15, /* numbers that are widened at a time: half of a level-2 cache, but TERMS rows
+                       at least */
+    MIRROR = 32     /* side of the squares that are mirrored at a time */
 };
 
 static int64_t least(int64_t a, int64_t b) {
@@ -53,14 +55,15 @@ void trn_syrk(trn_number_t type, int64_t n, int64_t cols, int64_t k, double alph
     if (n == 0 || cols == 0) return;
     if (k == 0) scale(type, n, cols, beta, c, ldc);
     int64_t upper = (cols + STRIP - 1) / STRIP, strips = upper + (n - cols + STRIP - 1) / STRIP;
-    for (int64_t t = 0; t < k; t += MOST_TERMS) {
+    int64_t step = n <= STRIP ? TERMS : MOST_TERMS;
+    for (int64_t t = 0; t < k; t += step) {
         const char *terms = (const char *)a + t * lda * size_of(type);
 #pragma omp parallel for num_threads(threads) schedule(dynamic) if (threads > 1)
         for (int64_t s = strips - 1; s >= 0; s--) { /* the longest first */
             int64_t first = s < upper ? s * STRIP : cols + (s - upper) * STRIP;
             int64_t rows = least(STRIP, (s < upper ? cols : n) - first);
-            strip(type, first, rows, cols, least(k - t, MOST_TERMS), alpha, terms, lda,
-                  t == 0 ? beta : 1, c, ldc);
+            strip(type, first, rows, cols, least(k - t, step), alpha, terms, lda, t == 0 ? beta : 1,
+                  c, ldc);
         }
     }
 }
@@ -68,7 +71,7 @@ void trn_syrk(trn_number_t type, int64_t n, int64_t cols, int64_t k, double alph
 /* Rows that are widened at a time. */
 static int64_t terms_of(int64_t n) {
     int64_t rows = WIDE / (n > 0 ? n : 1);
-    return rows < FEWEST_TERMS ? FEWEST_TERMS : rows;
+    return rows < TERMS ? TERMS : rows;
 }
 
 int64_t trn_syrk_scratch(int64_t n) {

@@ -107,7 +107,7 @@ static void gram(void **state) {
     (void)state;
     static const int64_t sizes[][3] = {{1, 1, 1},      {2, 1, 0},     {7, 7, 5},   {33, 20, 65},
                                        {512, 512, 3},  {513, 513, 9}, {300, 1, 8}, {1100, 530, 40},
-                                       {600, 600, 17}, {64, 64, 0}};
+                                       {600, 600, 17}, {9, 8, 700},   {64, 64, 0}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int threads = 1; threads <= 3; threads += 2)
             for (int beta = 0; beta <= 1; beta++) {
