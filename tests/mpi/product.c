@@ -389,9 +389,8 @@ static void limited(trn_algorithm_t algorithm, int index) {
 }
 
 static void memory_limit(void) {
-    for (int index = 0; index < 9; index++)
-        for (int algorithm = TRN_ALGORITHM_AUTO; algorithm <= TRN_ALGORITHM_SUMMA; algorithm++)
-            limited((trn_algorithm_t)algorithm, index);
+    for (int index = 0; index < 16; index++)
+        limited((trn_algorithm_t)((index + index / 4) % (TRN_ALGORITHM_SUMMA + 1)), index);
 }
 
 static void refused(void) {
