@@ -9,8 +9,6 @@ struct trn_grid {
     MPI_Comm along_row, along_col, fibre, in_layer, node;
 };
 
-/* The chooser: pure ---------------------------------------------------------------------------- */
-
 static double part(int64_t items, int parts) {
     return (double)items / parts;
 }
@@ -19,62 +17,6 @@ double trn_grid_words(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k) {
     double rows = part(m, shape.rows), cols = part(n, shape.cols), terms = part(k, shape.layers);
     return rows * terms * (1 - 1.0 / shape.cols) + terms * cols * (1 - 1.0 / shape.rows) +
            rows * cols * (1 - 1.0 / shape.layers);
-}
-
-static double largest(int64_t items, int parts) {
-    return (double)(items / parts + (items % parts != 0));
-}
-
-double trn_grid_held(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k) {
-    double rows = largest(m, shape.rows), cols = largest(n, shape.cols),
-           terms = largest(k, shape.layers);
-    return rows * terms + terms * cols + rows * cols;
-}
-
-/* The best seen so far, and the least memory that any shape would do with. */
-typedef struct choice {
-    trn_grid_shape_t shape; /* rows == 0: none yet */
-    double words, least_held;
-} choice_t;
-
-static void consider(choice_t *best, trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k,
-                     int64_t memory) {
-    if (shape.rows > m || shape.cols > n || shape.layers > k) return;
-    double held = trn_grid_held(shape, m, n, k), words = trn_grid_words(shape, m, n, k);
-    if (best->least_held == 0 || held < best->least_held) best->least_held = held;
-    if (memory > 0 && held > (double)memory) return;
-    /* Rounding must not decide between equal shapes, lest the order of trying show. */
-    if (best->shape.rows > 0 && words > best->words * (1 - 1e-12)) return;
-    best->shape = shape;
-    best->words = words;
-}
-
-/* All shapes of exactly `busy` ranks, fewest layers, then fewest rows first. */
-static void try_all(choice_t *best, int busy, int64_t m, int64_t n, int64_t k, int64_t memory) {
-    for (int layers = 1; layers <= busy; layers++) {
-        if (busy % layers != 0) continue;
-        int plane = busy / layers;
-        for (int rows = 1; rows <= plane; rows++)
-            if (plane % rows == 0)
-                consider(best, (trn_grid_shape_t){rows, plane / rows, layers}, m, n, k, memory);
-    }
-}
-
-trn_status_t trn_grid_choose(int ranks, int64_t m, int64_t n, int64_t k, int64_t memory,
-                             trn_grid_shape_t *shape) {
-    if (ranks < 1 || m < 1 || n < 1 || k < 1 || memory < 0)
-        return trn_fail(TRN_USAGE,
-                        "grid: %d ranks for %lld x %lld x %lld; all sizes must be 1 or more", ranks,
-                        (long long)m, (long long)n, (long long)k);
-    choice_t best = {0};
-    for (int busy = ranks; busy > 0 && best.shape.rows == 0; busy--)
-        try_all(&best, busy, m, n, k, memory);
-    if (best.shape.rows == 0)
-        return trn_fail(TRN_MEMORY,
-                        "grid: %lld words a rank are too few on %d ranks; allow at least %.0f",
-                        (long long)memory, ranks, best.least_held);
-    *shape = best.shape;
-    return TRN_OK;
 }
 
 /* The communicators -----------------------------------------------------------------------------

@@ -21,18 +21,6 @@ typedef struct trn_grid_shape {
  * mk/(pm pk) (1 - 1/pn) + kn/(pk pn) (1 - 1/pm) + mn/(pm pn) (1 - 1/pk). Local. */
 double trn_grid_words(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k);
 
-/* Words that each rank holds at most: its panels mk/(pm pk) + kn/(pk pn) + mn/(pm pn), blocks
- * rounded up to whole rows and columns. Local. */
-double trn_grid_held(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k);
-
-/* Choose the shape with the least trn_grid_words among those that keep as many of `ranks` busy as
- * can be (no more parts than rows, columns or terms) and hold at most `memory` words a rank (0:
- * any); ties go to fewer layers, then fewer rows. Same answer on every rank. Fails with TRN_USAGE
- * (sizes below 1), TRN_MEMORY (names the least that would do). Local. Cost: O(ranks^(3/2)) at
- * worst. */
-trn_status_t trn_grid_choose(int ranks, int64_t m, int64_t n, int64_t k, int64_t memory,
-                             trn_grid_shape_t *shape);
-
 /* A grid of ranks. Opaque. */
 typedef struct trn_grid trn_grid_t;
 

@@ -10,7 +10,8 @@ enum {
     BAND_ROWS = 2048, /* rows of C between two looks at the messages: fewer cost BLAS time */
     TAGS = 1 << 14,   /* messages of one pair come in order, so tags may repeat */
 };
-static const double BAND_FLOPS = 2e9;
+static const double BAND_FLOPS = 2e9;  /* of a band, or fewer bands */
+static const double CALL_FLOPS = 5e11; /* of one call at most: the watchdog must see us work */
 
 /* Terms [*from, *from + width) of its panel that make up the chunk of step t. */
 static int64_t chunk_of(const trn_rotation_t *r, const panel_t *panel, int64_t t, int64_t *from) {
@@ -194,8 +195,10 @@ static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, 
                      double beta, trn_view_t c) {
     double flops = 2.0 * (double)r->rows * (double)r->cols * (double)width;
     int64_t bands = (int64_t)(flops / BAND_FLOPS), most = r->rows / BAND_ROWS;
+    int64_t least = 1 + (int64_t)(flops / CALL_FLOPS);
     if (bands > most) bands = most;
-    if (bands < 1) bands = 1;
+    if (bands < least) bands = least;
+    if (bands > r->rows) bands = r->rows > 1 ? r->rows : 1;
     for (int64_t band = 0; band < bands; band++) {
         int64_t first = trn_part_start(r->rows, bands, band);
         int64_t rows = trn_part_start(r->rows, bands, band + 1) - first;

@@ -126,7 +126,3 @@ void trn_shared_destroy(trn_shared_t **shared) {
 void *trn_shared_block(const trn_shared_t *shared, int rank) {
     return shared->block[rank];
 }
-
-int trn_shared_node(const trn_shared_t *shared, int rank) {
-    return shared->notice[rank].node;
-}

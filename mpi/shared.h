@@ -24,7 +24,4 @@ void trn_shared_destroy(trn_shared_t **shared);
 /* The block of a rank of the communicator, NULL if it is on another node. Local. */
 void *trn_shared_block(const trn_shared_t *shared, int rank);
 
-/* A number that ranks on one node have in common: the lowest of their ranks. Local. */
-int trn_shared_node(const trn_shared_t *shared, int rank);
-
 #endif
