@@ -3,7 +3,6 @@
 
 #include "harness.h"
 
-
 static int size_of(MPI_Comm made) {
     int size;
     MPI_Comm_size(made, &size);
