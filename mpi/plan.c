@@ -179,6 +179,7 @@ static trn_status_t weigh(search_t *s, trn_frame_kind_t kind, trn_grid_shape_t s
             return TRN_OK;
     }
     if (!fits) return TRN_OK;
+    /* Relayouts are packed and unpacked: their words cost twice. */
     c.seconds = model(s->product, c.shape, c.flops, c.words + c.relayout_words) +
                 LATENCY * (double)(pieces - 1) * 10;
     if (s->algorithm == TRN_ALGORITHM_AUTO)
