@@ -6,7 +6,7 @@
 
 enum {
     GATHER_SHARE = 8,  /* an operand of at most 1/8 of a rank's share is gathered, not rotated */
-    CHUNK_SHARE = 24,  /* a travelling chunk takes at most 1/24 of it ... */
+    CHUNK_SHARE = 64,  /* a travelling chunk takes at most 1/64 of it ... */
     CHUNK_LEAST = 256, /* ... but so many terms: fewer make BLAS read and write C too often */
     CHUNK_MOST = 1024
 };

@@ -40,6 +40,17 @@ int64_t trn_rss(void) {
     return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
+int64_t trn_pss(void) {
+    char line[256];
+    long long kilobytes = 0;
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file) && sscanf(line, "Pss: %lld", &kilobytes) != 1) {
+    }
+    fclose(file);
+    return (int64_t)kilobytes * 1024;
+}
+
 void trn_peak_rss_reset(void) {
     FILE *file = fopen("/proc/self/clear_refs", "w");
     if (!file) return;

@@ -16,6 +16,10 @@ int64_t trn_peak_rss(void);
 /* Resident bytes now; 0 where the system does not tell. */
 int64_t trn_rss(void);
 
+/* The same with memory that n processes share counted as 1/n of it each; 0 where the system does
+ * not tell. Cost: a walk over the page tables. */
+int64_t trn_pss(void);
+
 /* Start the peak anew from the present amount, where the system allows that. */
 void trn_peak_rss_reset(void);
 
