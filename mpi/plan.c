@@ -244,7 +244,6 @@ trn_status_t trn_product_choose(const trn_product_t *product, const trn_layouts_
 /* Turn one distribution of a frame to its stored orientation and hand it over. */
 static trn_status_t hand_over(trn_dist_t **to, trn_dist_t **wanted, bool transpose) {
     if (!to) return TRN_OK;
-    *to = NULL;
     if (transpose) return trn_dist_transpose(to, *wanted);
     *to = *wanted;
     *wanted = NULL;
@@ -255,14 +254,15 @@ trn_status_t trn_choice_native(const trn_product_t *product, const trn_choice_t 
                                trn_dist_t **a, trn_dist_t **b, trn_dist_t **c) {
     trn_frame_t *frame;
     static const trn_layouts_t none = {0};
+    trn_dist_t **made[] = {a, b, c};
+    for (int i = 0; i < 3; i++)
+        if (made[i]) *made[i] = NULL;
     TRN_TRY(trn_frame_create(&frame, product, &none, choice->ranks, TRN_FRAME_GRID, choice->shape));
     trn_status_t status = hand_over(a, &frame->a.wanted, product->transpose_a);
     if (status == TRN_OK) status = hand_over(b, &frame->b.wanted, product->transpose_b);
     if (status == TRN_OK) status = hand_over(c, &frame->c.wanted, false);
-    if (status != TRN_OK) {
-        if (a) trn_dist_destroy(a);
-        if (b && status != TRN_OK) trn_dist_destroy(b);
-    }
+    for (int i = 0; i < 3 && status != TRN_OK; i++)
+        if (made[i]) trn_dist_destroy(made[i]);
     trn_frame_destroy(&frame);
     return status;
 }

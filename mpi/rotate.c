@@ -74,15 +74,16 @@ static trn_status_t note_panel(trn_rotation_t *r, const atom_t *atom, int64_t *l
 static trn_status_t note_run(trn_rotation_t *r, const atom_t *atom, int64_t *last) {
     panel_t *panel = find_panel(r, atom->key, *last);
     *last = panel - r->panels;
-    run_t *run = &r->runs[panel->first + panel->runs - 1];
-    bool joined = panel->runs > 0;
+    run_t *next = r->runs + panel->first + panel->runs, *run = panel->runs > 0 ? next - 1 : NULL;
+    bool joined = run != NULL;
     for (int o = 0; o < 2 && joined; o++)
         joined = atom->local[o] == run->local[o] + run->count;
     if (joined) {
         run->count += atom->count;
         return TRN_OK;
     }
-    r->runs[panel->first + panel->runs++] = (run_t){atom->count, {atom->local[0], atom->local[1]}};
+    *next = (run_t){atom->count, {atom->local[0], atom->local[1]}};
+    panel->runs++;
     return TRN_OK;
 }
 
