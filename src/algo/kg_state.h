@@ -1,0 +1,98 @@
+/* kg_state.h: the numbers that training changes, and how they lie on the ranks.
+ *
+ * Entities are dealt to `blocks` blocks of `rows` rows: entity e is row e / blocks of block e mod
+ * blocks, so that every block has its share of frequent ones (rows beyond the last entity are
+ * padding and stay 0). Rank r owns blocks [blocks r / P, blocks (r + 1) / P) with the state of
+ * their optimiser. Relations and theirs are on every rank, equal. Nothing here depends on P but
+ * who owns what. */
+#ifndef TRN_ALGO_KG_STATE_H
+#define TRN_ALGO_KG_STATE_H
+
+#include "algo/kg_model.h"
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum trn_kg_optimiser {
+    TRN_KG_ADAGRAD,     /* a sum of squares for every number */
+    TRN_KG_ADAGRAD_ROW, /* one for every row: the mean of its squares */
+    TRN_KG_ADAM         /* sparse: rows without a gradient rest */
+} trn_kg_optimiser_t;
+
+typedef enum trn_kg_loss {
+    TRN_KG_SOFTMAX, /* cross-entropy of the true answer among all candidates (or negatives) */
+    TRN_KG_BCE,     /* binary cross-entropy of every candidate */
+    TRN_KG_MARGIN,  /* max(0, margin - s+ + s-) */
+    TRN_KG_SELF_ADVERSARIAL /* Sun et al. 2019: -log sig(margin + s+) - sum p log sig(-margin - s-)
+                             */
+} trn_kg_loss_t;
+
+/* Everything that decides the result. */
+typedef struct trn_kg_options {
+    int64_t epochs, batch, blocks;
+    int64_t negatives; /* per query, shared by a chunk; 0: all entities (full softmax, 1vsAll) */
+    bool kvsall;       /* full regime: all known answers of a query at once */
+    trn_kg_loss_t loss;
+    double margin, temperature, smoothing;
+    trn_kg_optimiser_t optimiser;
+    double rate, final_rate; /* at the start; at the end as a fraction, linearly */
+    double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
+    double dropout_entity, dropout_relation;
+    double scale; /* of starting values */
+    bool unit_entities;
+    uint64_t seed;
+} trn_kg_options_t;
+
+typedef struct trn_kg_state {
+    MPI_Comm comm;
+    int rank, ranks, threads;
+    trn_kg_header_t header;
+    trn_kg_options_t options;
+    int64_t blocks, rows; /* of all; of each block */
+    int64_t first_block, own_blocks;
+    float *entity;            /* [own_blocks x rows x dim] */
+    float *relation, *second; /* [relation rows x width]; second may be NULL */
+    float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
+    int64_t epoch, step;      /* done */
+} trn_kg_state_t;
+
+/* Make the starting state: standard normal numbers times scale by (seed, entity), never by rank.
+ * Collective, equal arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE. */
+trn_status_t trn_kg_state_create(trn_kg_state_t **state, MPI_Comm comm,
+                                 const trn_kg_header_t *header, const trn_kg_options_t *options,
+                                 int threads);
+
+/* Free and set to NULL; NULL is fine. Local. */
+void trn_kg_state_destroy(trn_kg_state_t **state);
+
+/* Floats of optimiser state that go with a row of `width` numbers, in moment 0 and moment 1.
+ * Local. */
+int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t width);
+
+/* One step of the optimiser on `count` rows of `width` numbers, whose gradients are g: values and
+ * moments change. `step` counts from 1 (Adam's correction). Local. */
+void trn_kg_step(const trn_kg_options_t *options, double rate, int64_t step, int64_t count,
+                 int64_t width, float *values, float *moment0, float *moment1, const float *g);
+
+/* The learning rate of an epoch. Local. */
+double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch);
+
+/* One way of going through the training triples (kg_full.c, kg_sampled.c). */
+typedef struct trn_kg_regime {
+    const char *name;
+    /* Read the train split, allocate everything. Collective. Fails (agreed). */
+    trn_status_t (*create)(void **self, trn_kg_state_t *state, const trn_kg_t *kg);
+    void (*destroy)(void **self);
+    /* Train epoch state->epoch and count it up; *loss is the mean per query, equal on all ranks.
+     * Collective. Fails (agreed) with TRN_NUMERIC. */
+    trn_status_t (*epoch)(void *self, double *loss);
+    /* Bytes a rank needs beyond the state. Local, no data needed. */
+    int64_t (*memory)(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                      int64_t triples, int64_t ranks, int threads);
+} trn_kg_regime_t;
+
+extern const trn_kg_regime_t trn_kg_full, trn_kg_sampled;
+
+#endif
