@@ -1,0 +1,40 @@
+/* kg_import.h: files of facts to the store of a knowledge graph (algo/kg.h). */
+#ifndef TRN_ALGO_KG_IMPORT_H
+#define TRN_ALGO_KG_IMPORT_H
+
+#include "algo/kg.h"
+#include "base/status.h"
+
+#include <jansson.h>
+#include <mpi.h>
+#include <stdint.h>
+
+typedef struct trn_kg_import_options {
+    const char *files[TRN_SPLITS]; /* NULL: an empty split */
+    const char *separator;         /* between columns; not empty */
+    const char *order;             /* of the columns: "hrt", "htr", ... */
+    double share[TRN_SPLITS]; /* valid's and test's share of the train file's facts; 0: files */
+    uint64_t seed;            /* of the shares */
+} trn_kg_import_options_t;
+
+typedef struct trn_kg_import_report {
+    int64_t entities, relations;
+    int64_t triples[TRN_SPLITS];
+    int64_t duplicates; /* facts that stood in their split before: dropped */
+    int64_t leaked;     /* facts of valid and test that train has too: kept */
+    int64_t unseen;     /* entities of no train fact: kept */
+} trn_kg_import_report_t;
+
+/* Read the files and write the store `output`. Names are numbered by their first appearance in the
+ * files in the order train, valid, test; facts keep the order of the files; of equal facts in a
+ * split the first stays. Plain files are read by byte ranges on all ranks, a compressed one by a
+ * single rank. Collective, equal arguments. Fails (agreed) with TRN_INPUT as FILE:LINE (missing,
+ * empty, wrong columns, empty name, NUL, no UTF-8), TRN_MEMORY, TRN_IO; no output is then left.
+ * Memory: a rank holds its facts and their names, 40 bytes an entity, and rank 0 all names, for
+ * the store takes strings from there. Cost: every distinct name of a rank travels once to the rank
+ * that its hash names, and so does every fact. */
+trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options,
+                           const char *output, const char *created_by, const json_t *params,
+                           trn_kg_import_report_t *report);
+
+#endif

@@ -1,0 +1,51 @@
+/* kg_import_impl.h: what the files of kg-import share. */
+#ifndef TRN_ALGO_KG_IMPORT_IMPL_H
+#define TRN_ALGO_KG_IMPORT_IMPL_H
+
+#include "algo/kg_import.h"
+#include "text/words.h"
+
+/* Places order everything: split, byte of the line in its (uncompressed) file, column. They do not
+ * depend on who reads. */
+enum { TRN_PLACE_SPLIT_SHIFT = 60 };
+
+/* Names of one sort on this rank, in order of their first appearance here. */
+typedef struct trn_kg_names {
+    trn_words_t *words;
+    int64_t *place;  /* [words] of the first appearance here */
+    int64_t room;    /* of place */
+    int64_t *number; /* [words] in the whole graph */
+    int64_t total;   /* in the whole graph */
+    char *text;      /* rank 0: all names, each ended by NUL */
+    char **list;     /* rank 0: [total] into text */
+} trn_kg_names_t;
+
+/* Facts of this rank, in the order of places. */
+typedef struct trn_kg_facts {
+    trn_triple_t *triples; /* of local, later of global numbers */
+    int64_t *place;
+    int64_t count, room;
+} trn_kg_facts_t;
+
+typedef struct trn_kg_import {
+    MPI_Comm comm;
+    int rank, ranks;
+    const trn_kg_import_options_t *options;
+    trn_kg_names_t entities, relations;
+    trn_kg_facts_t facts[TRN_SPLITS];
+    trn_kg_import_report_t *report;
+} trn_kg_import_t;
+
+/* Read this rank's lines of all files. Collective. Fails (agreed) with TRN_INPUT, TRN_MEMORY,
+ * TRN_IO. */
+trn_status_t trn_kg_import_read(trn_kg_import_t *import);
+
+/* Number the names of all ranks together, and bring them to rank 0. Collective. Fails (agreed)
+ * with TRN_INPUT (too many), TRN_MEMORY. */
+trn_status_t trn_kg_import_number(trn_kg_import_t *import, trn_kg_names_t *names);
+
+/* Write the store. Collective. Fails (agreed) with TRN_MEMORY, TRN_IO. */
+trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, const char *created_by,
+                                const json_t *params);
+
+#endif

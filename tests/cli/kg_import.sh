@@ -1,0 +1,161 @@
+# kg-import from outside: small graphs checked number by number, every class of bad input, the same
+# file on any number of ranks, and the published sizes of FB15k-237 and WN18RR where they are at hand.
+. "$(dirname "$0")/lib_program.sh"
+need kg-import
+need_python
+work=$scratch/work
+mkdir "$work"
+cd "$scratch" || exit 1
+
+# Every dataset of a graph on one line each.
+cat >"$scratch/show.py" <<'END'
+import sys, h5py
+with h5py.File(sys.argv[1]) as f:
+    assert f.attrs["kind"] in ("kg", b"kg") and f.attrs["complete"] == 1
+    for name in sys.argv[2:]:
+        data = f[name][:].tolist()
+        print(name, ",".join(x.decode() if isinstance(x, bytes) else str(x) for x in data))
+END
+all="entity/names relation/names train valid test entity/degree relation/count index/start
+    index/triple"
+show() { # shellcheck disable=SC2086
+    "$python" "$scratch/show.py" "$1" ${2:-$all}
+}
+value() { # NAME; out of the result of the last `expect`
+    awk -v name="$1" '$1 == name {print $2}' "$scratch/out"
+}
+
+# A hand-made graph: spaces in names, a loop, a duplicate, a leak, an unseen entity, CRLF, a gap ------
+printf 'b\tlikes\ta a\r\n\na a\tknows\ta a\nb\tlikes\ta a\na a\tlikes\t\303\251\n' >train.txt
+printf 'b\tknows\t\303\251\nb\tlikes\ta a' >valid.txt # no newline at the end
+printf '7\tlikes\tb\nb\thates\tb\n' >test.txt
+cat >wanted <<'END'
+entity/names b,a a,é,7
+relation/names likes,knows,hates
+train [0, 0, 1],[1, 1, 1],[1, 0, 2]
+valid [0, 1, 2],[0, 0, 1]
+test [3, 0, 0],[0, 2, 0]
+entity/degree [1, 0],[2, 2],[0, 1],[0, 0]
+relation/count 2,1,0
+index/start 0,1,4,5,5
+index/triple 0,0,1,2,2
+END
+for n in 1 2 3 4 7; do
+    expect 0 "small graph, $n ranks" ranks $n kg-import --train train.txt --valid valid.txt \
+        --test test.txt -o small.h5
+    expect_equal "figures, $n ranks" "$(value entities) $(value relations) $(value train) \
+$(value valid) $(value test) $(value duplicates) $(value also_in_train) $(value unseen_entities)" \
+        "4 3 3 2 2 1 1 1"
+    expect_equal "small graph, $n ranks" "$(LC_ALL=C.UTF-8 show small.h5)" "$(cat wanted)"
+    sha256sum small.h5 >>sums
+done
+expect_equal "the same file on 1 2 3 4 7 ranks" "$(sort -u sums | wc -l)" 1
+expect_equal "the warning about duplicates" \
+    "$(grep -c "1 triples stood in their split before: dropped" err)" 1
+gzip -k train.txt && xz -k valid.txt
+expect 0 "compressed" ranks 3 kg-import --train train.txt.gz --valid valid.txt.xz --test test.txt \
+    -o packed.h5
+expect_equal "compressed" "$(LC_ALL=C.UTF-8 show packed.h5)" "$(cat wanted)"
+expect 0 "its layout" ranks 2 info packed.h5
+
+# Other separators, another order, one file only ------------------------------------------------------
+printf 'x,1,y\ny,1,x\n' >comma.csv
+expect 0 comma ranks 2 kg-import --train comma.csv --separator comma -o comma.h5
+expect_equal comma "$(show comma.h5 'train valid test index/triple')" "train [0, 0, 1],[1, 0, 0]
+valid 
+test 
+index/triple 0,1,0,1"
+printf 'r || x || y\n' >bars
+expect 0 "any text, order rht" ranks 1 kg-import --train bars --separator ' || ' --order rht \
+    -o bars.h5
+expect_equal "order rht" "$(show bars.h5 'entity/names relation/names')" "entity/names x,y
+relation/names r"
+
+# A seeded split ---------------------------------------------------------------------------------------
+awk 'BEGIN { for (i = 0; i < 1000; i++) print "e" i % 97 "\tr" i % 5 "\te" (i * 7) % 101 + i % 97 }' \
+    >many.txt
+distinct=$(sort -u many.txt | wc -l)
+for n in 1 2 3 4 7; do
+    expect 0 "split, $n ranks" ranks $n kg-import --train many.txt --split 0.1 0.2 --seed 5 \
+        -o split.h5
+    sha256sum split.h5 >>split_sums
+done
+expect_equal "split: the same file on 1 2 3 4 7 ranks" "$(sort -u split_sums | wc -l)" 1
+expect_equal "split: sizes" "$(value valid) $(value test) \
+$(($(value train) + $(value valid) + $(value test)))" \
+    "$(((distinct + 5) / 10)) $(((distinct * 2 + 5) / 10)) $distinct"
+expect_equal "split: no triple twice" "$("$python" - <<'END'
+import h5py
+f = h5py.File("split.h5")
+rows = [tuple(r) for s in ("train", "valid", "test") for r in f[s][:].tolist()]
+names = f["entity/names"][:].tolist()
+relations = f["relation/names"][:].tolist()
+lines = {tuple(l.rstrip("\n").split("\t")) for l in open("many.txt")}
+print(len(set(rows)) == len(rows) and
+      {(names[h].decode(), relations[r].decode(), names[t].decode()) for h, r, t in rows} == lines)
+END
+)" True
+expect 0 "another seed" ranks 2 kg-import --train many.txt --split 0.1 0.2 --seed 6 -o other.h5
+expect 1 "another seed, another split" diff <(show split.h5 test) <(show other.h5 test)
+
+# Bad input: one line, nothing left behind -------------------------------------------------------------
+bad() { # CODE PATTERN WHAT ARGUMENT...
+    local n
+    for n in 1 3; do
+        expect "$1" "$3, $n ranks" ranks $n kg-import "${@:4}" -o "$work/g.h5" &&
+            expect_message "$3, $n ranks" "$2"
+        expect_only "$3, $n ranks" "$work"
+    done
+}
+good=$(printf 'a\tr\tb')
+bad 3 'absent.txt' "a missing file" --train absent.txt
+: >empty.txt
+bad 3 'empty.txt: the file is empty' "an empty file" --train train.txt --test empty.txt
+{ yes "$good" | head -n 11; printf 'a\tr\n'; yes "$good" | head -n 20; } >two.txt
+bad 3 'two.txt:12: the line has 2 columns, 3 wanted; is --separator right' "two columns" \
+    --train two.txt
+bad 3 'train.txt:1: the line has 1 column, 3 wanted' "another separator" --train train.txt \
+    --separator comma
+printf '%s\na\tr\tb\tc\n' "$good" >four.txt
+bad 3 'four.txt:2: the line has 4 columns' "four columns" --train four.txt
+printf '%s\na\t\tb\n' "$good" >nameless.txt
+bad 3 'nameless.txt:2: column 2 is empty' "an empty name" --train train.txt --valid nameless.txt
+printf '%s\na\tr\tb\0c\n' "$good" >nul.txt
+bad 3 'nul.txt:2: a NUL byte' "a NUL byte" --train nul.txt
+printf '%s\ncaf\351\tr\tb\n' "$good" >latin.txt
+bad 3 'latin.txt:2: .*UTF-8' "Latin-1" --train latin.txt
+gzip -c many.txt | head -c 1000 >cut.txt.gz
+bad 3 'cut.txt.gz' "a cut .gz" --train cut.txt.gz
+bad 2 '--train: missing' "no train file"
+bad 2 '--split: give either' "split and files" --train train.txt --test test.txt --split 0.1 0.1
+bad 2 "--split: 'x' is no share" "a bad share" --train train.txt --split 0.1 x
+bad 2 '--split: the shares leave nothing' "all shared out" --train train.txt --split 0.5 0.5
+bad 2 '--separator: is empty' "an empty separator" --train train.txt --separator ''
+expect 5 "no such folder" ranks 2 kg-import --train train.txt -o absent/g.h5
+expect 0 "--dry-run" ranks 2 kg-import --train train.txt -o "$work/g.h5" --dry-run
+expect_only "--dry-run" "$work"
+
+# Published graphs ---------------------------------------------------------------------------------------
+data=$TRUNNION_SOURCE/../shared/data/kg
+published() { # NAME SIZES
+    local n
+    for n in 1 3; do
+        expect 0 "$1, $n ranks" ranks $n kg-import --train "$data/$1/train.txt.gz" \
+            --valid "$data/$1/valid.txt.gz" --test "$data/$1/test.txt.gz" -o "$n.h5"
+        expect_equal "$1: sizes, $n ranks" "$(value entities) $(value relations) $(value train) \
+$(value valid) $(value test) $(value duplicates) $(value also_in_train)" "$2"
+        digest "$n.h5" >"$n.digest"
+    done
+    expect 0 "$1: the same on 1 and 3 ranks" cmp 1.digest 3.digest
+    # entities.tsv.gz: number and name in order of first appearance, made by another program
+    expect 0 "$1: names" cmp <(zcat "$data/$1/entities.tsv.gz" | cut -f 2) \
+        <("$python" -c 'import h5py
+for name in h5py.File("1.h5")["entity/names"][:]: print(name.decode())')
+}
+if [ -d "$data" ]; then
+    published FB15k-237 "14541 237 272115 17535 20466 0 0"
+    published WN18RR "40943 11 86835 3034 3134 0 0"
+else
+    echo "not checked: FB15k-237 and WN18RR, which are not in $data"
+fi
+finish
