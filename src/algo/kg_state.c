@@ -95,8 +95,7 @@ static void start(trn_kg_state_t *state) {
         for (int64_t e = state->first_block + block; e < h->entities; e += state->blocks, row += d)
             trn_rng_normal_row(o->seed, (uint64_t)e, 0, TRN_RNG_KG_ENTITY, o->scale, d, row);
         if (o->unit_entities && h->model->normalise_entity)
-            h->model->normalise_entity(&h->shape,
-                                       (row - state->entity) / d - block * state->rows,
+            h->model->normalise_entity(&h->shape, (row - state->entity) / d - block * state->rows,
                                        state->entity + block * state->rows * d);
     }
     for (int64_t r = 0; r < relations; r++) {
@@ -112,9 +111,8 @@ static void start(trn_kg_state_t *state) {
         h->model->normalise_relation(&h->shape, relations, state->relation, state->second);
 }
 
-trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm,
-                                 const trn_kg_header_t *header, const trn_kg_options_t *options,
-                                 int threads) {
+trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_kg_header_t *header,
+                                 const trn_kg_options_t *options, int threads) {
     trn_kg_state_t *state = NULL;
     *out = NULL;
     trn_status_t status = TRN_OK;
