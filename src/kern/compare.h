@@ -1,9 +1,11 @@
 /* compare.h: tiles of scores between queries and candidates, and their gradients.
  *
  * A score is higher the better: a product, or minus a distance. For DOT and L2 tiles are GEMMs; the
- * others are vector loops. Each number's arithmetic is the same whatever the tile it lies in as
- * long as tiles start at multiples of TRN_COMPARE_TILE candidates (BLAS may sum another way in
- * another shape, so callers keep tiles to fixed shapes: see DESIGN of sameness over ranks). */
+ * others are vector loops. A vector loop gives a pair the same bits in whatever tile it lies, and
+ * the same as trn_compare_rows; BLAS may sum another way in another shape, so DOT and L2 give equal
+ * bits only for equal m, n and places: callers keep their tiles to shapes fixed by the problem. L2
+ * tiles come from |q|^2 + |e|^2 - 2 q e, and where that is small beside |q|^2 from the differences,
+ * so that distances are good to about 2e-5 of themselves, and equal vectors are 0 apart. */
 #ifndef TRN_KERN_COMPARE_H
 #define TRN_KERN_COMPARE_H
 

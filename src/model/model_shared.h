@@ -1,0 +1,59 @@
+/* model_shared.h: what several models have in common: widths, and the two ways to make a query,
+ * translation and complex product. All functions are local and cannot fail. */
+#ifndef TRN_MODEL_SHARED_H
+#define TRN_MODEL_SHARED_H
+
+#include "model/model.h"
+
+/* Widths of rows in floats: `dim`, half of it, and 0. Local. */
+int64_t trn_width_dim(const trn_model_shape_t *shape);
+int64_t trn_width_half(const trn_model_shape_t *shape);
+int64_t trn_width_none(const trn_model_shape_t *shape);
+
+/* L1 for norm '1', else L2; and always the product. Local. */
+trn_metric_t trn_metric_distance(const trn_model_shape_t *shape);
+trn_metric_t trn_metric_dot(const trn_model_shape_t *shape);
+
+/* q = x + r for tails, x - r for heads, `count` numbers; and its gradients, overwritten. Local. */
+void trn_translate(trn_side_t side, int64_t count, const float *x, const float *r, float *q);
+void trn_translate_back(trn_side_t side, int64_t count, const float *gq, float *gx, float *gr);
+
+/* The same for rows as wide as entities: the query of models whose relations are as wide. Local. */
+void trn_translate_dim(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
+                       const float *x, const float *r, float *q);
+void trn_translate_dim_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
+                            const float *x, const float *r, const float *gq, float *gx, float *gr);
+
+/* One coordinate of q = x r for tails, x conj(r) for heads, where x = x[0] + i x[half] and so on;
+ * and its gradient: gx overwritten, that of r in gr[2]. Local. */
+static inline void trn_turn(trn_side_t side, int64_t half, const float *x, float re, float im,
+                            float *q) {
+    float s = side == TRN_SIDE_TAIL ? im : -im;
+    q[0] = x[0] * re - x[half] * s;
+    q[half] = x[0] * s + x[half] * re;
+}
+static inline void trn_turn_back(trn_side_t side, int64_t half, const float *x, float re, float im,
+                                 const float *gq, float *gx, float gr[2]) {
+    float s = side == TRN_SIDE_TAIL ? im : -im;
+    float along = gq[0] * x[0] + gq[half] * x[half], across = gq[half] * x[0] - gq[0] * x[half];
+    gx[0] = gq[0] * re + gq[half] * s;
+    gx[half] = gq[half] * re - gq[0] * s;
+    gr[0] = along;
+    gr[1] = side == TRN_SIDE_TAIL ? across : -across;
+}
+
+/* Scale rows [count x width] to Euclidean length 1: all but zero rows, or only those longer than 1.
+ * Local. */
+void trn_unit_rows(int64_t count, int64_t width, float *rows);
+void trn_ball_rows(int64_t count, int64_t width, float *rows);
+
+/* trn_unit_rows and trn_ball_rows of entities. Local. */
+void trn_unit_entities(const trn_model_shape_t *shape, int64_t count, float *e);
+void trn_ball_entities(const trn_model_shape_t *shape, int64_t count, float *e);
+
+/* Add |d| or d^2 to a sum as norm '1' or '2' asks, and turn the finished sum into a score. Local.
+ */
+double trn_norm_term(char norm, double d);
+double trn_norm_score(char norm, double sum);
+
+#endif

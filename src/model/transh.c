@@ -1,0 +1,89 @@
+/* transh.c: TransH, TransE between projections onto a relation's hyperplane, whose normal w is the
+ * relation's second row. w need not be of unit length: only its direction w / |w| is used, and
+ * gradients go through that. A zero w projects nothing away. */
+#include "model/model_shared.h"
+
+#include <math.h>
+#include <stddef.h>
+
+static float dot(int64_t width, const float *a, const float *b) {
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t k = 0; k < width; k++)
+        sum += a[k] * b[k];
+    return sum;
+}
+
+/* 1 / |w|, or 0. */
+static float inverse_length(int64_t width, const float *w) {
+    float square = dot(width, w, w);
+    return square > 0 ? 1 / sqrtf(square) : 0;
+}
+
+static void project(const trn_model_shape_t *shape, const float *w, int64_t count, const float *e,
+                    float *p) {
+    int64_t d = shape->dim;
+    float inverse = inverse_length(d, w);
+    for (int64_t i = 0; i < count; i++) {
+        float along = dot(d, w, e + i * d) * inverse * inverse;
+        for (int64_t k = 0; k < d; k++)
+            p[i * d + k] = e[i * d + k] - along * w[k];
+    }
+}
+
+/* With u = w / |w|, a = u e and b = u gp: ge += gp - b u, the gradient to u is -(b e + a gp), and
+ * of that w gets what is across u, over |w|. */
+static void project_back(const trn_model_shape_t *shape, const float *w, int64_t count,
+                         const float *e, const float *gp, float *ge, float *gw) {
+    int64_t d = shape->dim;
+    float inverse = inverse_length(d, w);
+    for (int64_t i = 0; i < count; i++) {
+        const float *restrict x = e + i * d, *restrict g = gp + i * d;
+        float a = dot(d, w, x) * inverse, b = dot(d, w, g) * inverse;
+        float *restrict gx = ge + i * d;
+        for (int64_t k = 0; k < d; k++) {
+            float u = w[k] * inverse;
+            gx[k] += g[k] - b * u;
+            gw[k] += (2 * a * b * u - b * x[k] - a * g[k]) * inverse;
+        }
+    }
+}
+
+static void normalise_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *w) {
+    (void)r;
+    trn_unit_rows(count, shape->dim, w);
+}
+
+static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
+                        const double *w, const double *t) {
+    int64_t d = shape->dim;
+    double square = 0, wh = 0, wt = 0, sum = 0;
+    for (int64_t k = 0; k < d; k++) {
+        square += w[k] * w[k];
+        wh += w[k] * h[k];
+        wt += w[k] * t[k];
+    }
+    if (square > 0) wh /= square, wt /= square;
+    for (int64_t k = 0; k < d; k++)
+        sum += trn_norm_term(shape->norm, h[k] - wh * w[k] + r[k] - t[k] + wt * w[k]);
+    return trn_norm_score(shape->norm, sum);
+}
+
+const trn_model_t trn_model_transh = {
+    .name = "transh",
+    .title = "TransH: h + r is near t on the relation's hyperplane",
+    .paper = "Wang et al., Knowledge Graph Embedding by Translating on Hyperplanes, 2014",
+    .norms = "21",
+    .relation_width = trn_width_dim,
+    .second_width = trn_width_dim,
+    .query_width = trn_width_dim,
+    .metric = trn_metric_distance,
+    .project = project,
+    .project_back = project_back,
+    .query = trn_translate_dim,
+    .query_back = trn_translate_dim_back,
+    .normalise_entity = trn_ball_entities,
+    .normalise_relation = normalise_relation,
+    .start_relation = normalise_relation,
+    .score_ref = score_ref,
+};

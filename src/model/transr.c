@@ -1,0 +1,79 @@
+/* transr.c: TransR, TransE in a space of the relation's own, to which its matrix M [k x d], the
+ * second row, takes entities. The rows of one relation are projected together by a GEMM. */
+#include "kern/gemm.h"
+#include "model/model_shared.h"
+
+#include <stddef.h>
+
+static int64_t relation_width(const trn_model_shape_t *shape) {
+    return shape->relation_dim;
+}
+
+static int64_t second_width(const trn_model_shape_t *shape) {
+    return shape->relation_dim * shape->dim;
+}
+
+static void project(const trn_model_shape_t *shape, const float *matrix, int64_t count,
+                    const float *e, float *p) {
+    int64_t d = shape->dim, k = shape->relation_dim;
+    trn_gemm(TRN_NUMBER_F32, false, true, count, k, d, 1, e, d, matrix, d, 0, p, k, 1);
+}
+
+static void project_back(const trn_model_shape_t *shape, const float *matrix, int64_t count,
+                         const float *e, const float *gp, float *ge, float *gmatrix) {
+    int64_t d = shape->dim, k = shape->relation_dim;
+    trn_gemm(TRN_NUMBER_F32, false, false, count, d, k, 1, gp, k, matrix, d, 1, ge, d, 1);
+    trn_gemm(TRN_NUMBER_F32, true, false, k, d, count, 1, gp, k, e, d, 1, gmatrix, d, 1);
+}
+
+static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
+                  const float *r, float *q) {
+    trn_translate(side, count * shape->relation_dim, x, r, q);
+}
+
+static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
+                       const float *x, const float *r, const float *gq, float *gx, float *gr) {
+    (void)x, (void)r;
+    trn_translate_back(side, count * shape->relation_dim, gq, gx, gr);
+}
+
+/* The identity and a tenth of the noise: as the paper, which starts from TransE. */
+static void start_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *second) {
+    (void)r;
+    int64_t d = shape->dim, k = shape->relation_dim;
+    for (int64_t i = 0; i < count * k; i++)
+        for (int64_t j = 0; j < d; j++)
+            second[i * d + j] = 0.1f * second[i * d + j] + (i % k == j ? 1.0f : 0.0f);
+}
+
+static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
+                        const double *matrix, const double *t) {
+    int64_t d = shape->dim;
+    double sum = 0;
+    for (int64_t i = 0; i < shape->relation_dim; i++) {
+        double x = r[i];
+        for (int64_t j = 0; j < d; j++)
+            x += matrix[i * d + j] * (h[j] - t[j]);
+        sum += trn_norm_term(shape->norm, x);
+    }
+    return trn_norm_score(shape->norm, sum);
+}
+
+const trn_model_t trn_model_transr = {
+    .name = "transr",
+    .title = "TransR: M h + r is near M t in the relation's own space",
+    .paper = "Lin et al., Learning Entity and Relation Embeddings for Knowledge Graph Completion, "
+             "2015",
+    .norms = "21",
+    .relation_width = relation_width,
+    .second_width = second_width,
+    .query_width = relation_width,
+    .metric = trn_metric_distance,
+    .project = project,
+    .project_back = project_back,
+    .query = query,
+    .query_back = query_back,
+    .normalise_entity = trn_ball_entities,
+    .start_relation = start_relation,
+    .score_ref = score_ref,
+};
