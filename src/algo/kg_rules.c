@@ -79,7 +79,7 @@ static void enumerate(search_t *s, trn_rule_t *rule, int at) {
     const trn_adjacency_t *g = &s->graph;
     int64_t atoms = s->options->inverse ? g->atoms : g->relations;
     int64_t end = trn_adjacency_turned(g, rule->head);
-    bool last = at + 1 == rule->length;
+    bool last = at + 1 >= TRN_RULE_LENGTH || at + 1 == rule->length;
     for (int64_t a = 0; a < atoms; a++) {
         bool fits =
             at == 0 ? g->meets[rule->head * g->atoms + a] : follows(g, rule->body[at - 1], a);

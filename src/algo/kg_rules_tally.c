@@ -138,7 +138,7 @@ static void renumber(step_t *s, const rows_t *x) {
 
 /* Multiply the rows by the atoms of the body from number `at` on, part by part, and count. */
 static void go_on(trn_tally_t *t, int at, const rows_t *x) {
-    if (at == t->rule->length) {
+    if (at >= TRN_RULE_LENGTH || at == t->rule->length) {
         count(t, x);
         return;
     }
@@ -174,14 +174,14 @@ void trn_tally_rule(trn_tally_t *tally, trn_rule_t *rule) {
     tally->rule = rule;
     rule->support = rule->body_pairs = rule->pca_pairs = 0;
     rule->head_pairs = trn_adjacency_entries(g, rule->head);
-    for (int i = 1; i < rule->length; i++)
+    for (int i = 1; i < TRN_RULE_LENGTH && i < rule->length; i++)
         for (int64_t k = g->first[rule->body[i]], n = 0; k < g->first[rule->body[i] + 1]; k++)
             tally->step[i - 1].place[g->row[k]] = (int32_t)n++;
     int64_t first = g->first[rule->body[0]];
     rows_t rows = {g->first[rule->body[0] + 1] - first, g->row + first, g->start + first,
                    g->column};
     go_on(tally, 1, &rows);
-    for (int i = 1; i < rule->length; i++)
+    for (int i = 1; i < TRN_RULE_LENGTH && i < rule->length; i++)
         for (int64_t k = g->first[rule->body[i]]; k < g->first[rule->body[i] + 1]; k++)
             tally->step[i - 1].place[g->row[k]] = -1;
 }
