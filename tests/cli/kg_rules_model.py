@@ -76,8 +76,7 @@ def write_model(path, model):
     w = parameters(model)
     with h5py.File(path, "w") as f:
         root(f, "kg-model", model=kind, dim=DIM, relation_dim=DIM,
-             norm="-" if kind in ("distmult", "complex") else "2", reciprocal=0,
-             complex_layout="half", created_by="test")
+             norm="2", reciprocal=0, complex_layout="half", created_by="test")
         names(f, NAMES[:-1] + ["another"] if model == "other" else NAMES)
         f["entity/values"] = np.ones((N, DIM), "f4")
         if model == "broken":
