@@ -37,6 +37,10 @@ static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double al
     trn_gemm(TRN_NUMBER_F32, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, 1);
 }
 
+/* Squares below this part of |q|^2 are computed again from differences: of them the product has
+ * lost two digits or more. */
+static const float NEAR = 0.01f;
+
 /* s starts as -(|q|^2 + |e|^2), the first row holding |e|^2 meanwhile: so no scratch is needed. */
 static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, const float *e,
                        const float *norms, float *s, int64_t ld) {
@@ -52,11 +56,15 @@ static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, cons
             s[i * ld + j] = -(own + s[j]);
     }
     product(false, true, m, n, width, 2, q, width, e, width, 1, s, ld);
-    for (int64_t i = 0; i < m; i++)
+    for (int64_t i = 0; i < m; i++) {
+        const float *row = q + i * width;
+        float near = NEAR * kernels->sum[TRN_METRIC_DOT](width, row, row);
         for (int64_t j = 0; j < n; j++) {
             float square = -s[i * ld + j];
-            s[i * ld + j] = -sqrtf(square > 0 ? square : 0);
+            if (square < near) square = kernels->sum[TRN_METRIC_L2](width, row, e + j * width);
+            s[i * ld + j] = -sqrtf(square);
         }
+    }
 }
 
 void trn_compare(trn_metric_t metric, int64_t width, int64_t m, const float *q, int64_t n,

@@ -4,7 +4,8 @@
  * others are vector loops. A vector loop gives a pair the same bits in whatever tile it lies, and
  * the same as trn_compare_rows; BLAS may sum another way in another shape, so DOT and L2 give equal
  * bits only for equal m, n and places: callers keep their tiles to shapes fixed by the problem. L2
- * tiles come from |q|^2 + |e|^2 - 2 q e, good to about 1e-7 (|q|^2 + |e|^2) in the square. */
+ * tiles come from |q|^2 + |e|^2 - 2 q e, and where that is small beside |q|^2 from the differences,
+ * so that distances are good to about 2e-5 of themselves, and equal vectors are 0 apart. */
 #ifndef TRN_KERN_COMPARE_H
 #define TRN_KERN_COMPARE_H
 
