@@ -79,6 +79,14 @@ void trn_kg_step(const trn_kg_options_t *options, double rate, int64_t step, int
 /* The learning rate of an epoch. Local. */
 double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch);
 
+/* The row of `entity` in values[own_blocks x rows x width], or NULL on ranks that do not own it.
+ * Local. */
+float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width, int64_t entity);
+
+/* rows[count x dim] = the vectors of these entities, on every rank, without negative zeros.
+ * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
+void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
+
 /* One way of going through the training triples (kg_full.c, kg_sampled.c). */
 typedef struct trn_kg_regime {
     const char *name;

@@ -9,11 +9,16 @@
 
 /* Streams keep apart what is drawn for different purposes with the same row, column and step. */
 typedef enum trn_rng_stream {
-    TRN_RNG_ROW_INIT = 1, /* starting row vectors */
-    TRN_RNG_COL_INIT = 2, /* starting column vectors */
-    TRN_RNG_SCHEDULE = 3, /* order of rounds */
-    TRN_RNG_KRYLOV = 20,  /* starting blocks of singular vectors */
-    TRN_RNG_PERMUTE = 24, /* order of rows */
+    TRN_RNG_ROW_INIT = 1,   /* starting row vectors */
+    TRN_RNG_COL_INIT = 2,   /* starting column vectors */
+    TRN_RNG_SCHEDULE = 3,   /* order of rounds */
+    TRN_RNG_KRYLOV = 20,    /* starting blocks of singular vectors */
+    TRN_RNG_PERMUTE = 24,   /* order of rows */
+    TRN_RNG_KG_ENTITY = 40, /* starting vectors of entities, of relations, their second rows */
+    TRN_RNG_KG_RELATION = 41,
+    TRN_RNG_KG_SECOND = 42,
+    TRN_RNG_KG_ORDER = 43,    /* order of queries in an epoch */
+    TRN_RNG_KG_NEGATIVE = 44, /* candidates of a batch */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 

@@ -1,0 +1,175 @@
+#include "algo/kg_state.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kern/descent.h"
+#include "mpi/agree.h"
+#include "mpi/dist.h"
+
+#include <math.h>
+#include <string.h>
+
+int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t width) {
+    if (optimiser == TRN_KG_ADAM) return width;
+    if (which == 1) return 0;
+    return optimiser == TRN_KG_ADAGRAD_ROW ? width > 0 : width;
+}
+
+double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch) {
+    double done = options->epochs > 1 ? (double)epoch / (double)(options->epochs - 1) : 0;
+    return options->rate * (1 + (options->final_rate - 1) * done);
+}
+
+static bool all_zero(int64_t width, const float *g) {
+    for (int64_t j = 0; j < width; j++)
+        if (g[j] != 0) return false;
+    return true;
+}
+
+static void step_row_mean(double rate, int64_t width, float *values, float *squares,
+                          const float *g) {
+    double sum = 0;
+    for (int64_t j = 0; j < width; j++)
+        sum += (double)g[j] * (double)g[j];
+    *squares += (float)(sum / (double)width);
+    float by = (float)(rate / (sqrt((double)*squares) + 1e-10));
+    for (int64_t j = 0; j < width; j++)
+        values[j] -= by * g[j];
+}
+
+/* Kingma, Ba: Adam (ICLR 2015), with its constants; the correction goes by steps of training. */
+static void step_adam(double rate, int64_t step, int64_t width, float *values, float *squares,
+                      float *mean, const float *g) {
+    const double keep_mean = 0.9, keep_squares = 0.999;
+    float by = (float)(rate * sqrt(1 - pow(keep_squares, (double)step)) /
+                       (1 - pow(keep_mean, (double)step)));
+    for (int64_t j = 0; j < width; j++) {
+        mean[j] = 0.9f * mean[j] + 0.1f * g[j];
+        squares[j] = 0.999f * squares[j] + 0.001f * g[j] * g[j];
+        values[j] -= by * mean[j] / (sqrtf(squares[j]) + 1e-8f);
+    }
+}
+
+void trn_kg_step(const trn_kg_options_t *options, double rate, int64_t step, int64_t count,
+                 int64_t width, float *values, float *moment0, float *moment1, const float *g) {
+    if (options->optimiser == TRN_KG_ADAGRAD) {
+        trn_adagrad(count * width, (float)rate, values, moment0, g);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++, values += width, g += width) {
+        if (all_zero(width, g)) continue;
+        if (options->optimiser == TRN_KG_ADAGRAD_ROW)
+            step_row_mean(rate, width, values, moment0 + i, g);
+        else
+            step_adam(rate, step, width, values, moment0 + i * width, moment1 + i * width, g);
+    }
+}
+
+static trn_status_t allocate(trn_kg_state_t *state) {
+    const trn_kg_header_t *h = &state->header;
+    int64_t relations = trn_kg_relation_rows(h), entities = state->own_blocks * state->rows;
+    int64_t rows[3] = {entities, relations, relations};
+    int64_t width[3] = {h->shape.dim, h->model->relation_width(&h->shape),
+                        h->model->second_width(&h->shape)};
+    float **values[3] = {&state->entity, &state->relation, &state->second};
+    for (int i = 0; i < 3; i++) {
+        if (i == 2 && width[i] == 0) continue;
+        TRN_TRY(trn_alloc_zero(values[i], rows[i] * width[i], sizeof(float), "model vectors"));
+        for (int which = 0; which < 2; which++) {
+            int64_t moment = trn_kg_moment_width(state->options.optimiser, which, width[i]);
+            if (moment > 0)
+                TRN_TRY(trn_alloc_zero(&state->moments[i][which], rows[i] * moment, sizeof(float),
+                                       "optimiser state"));
+        }
+    }
+    return TRN_OK;
+}
+
+static void start(trn_kg_state_t *state) {
+    const trn_kg_header_t *h = &state->header;
+    const trn_kg_options_t *o = &state->options;
+    int64_t d = h->shape.dim, width = h->model->relation_width(&h->shape);
+    int64_t second = h->model->second_width(&h->shape), relations = trn_kg_relation_rows(h);
+    for (int64_t block = 0; block < state->own_blocks; block++) {
+        float *row = state->entity + block * state->rows * d;
+        for (int64_t e = state->first_block + block; e < h->entities; e += state->blocks, row += d)
+            trn_rng_normal_row(o->seed, (uint64_t)e, 0, TRN_RNG_KG_ENTITY, o->scale, d, row);
+        if (o->unit_entities && h->model->normalise_entity)
+            h->model->normalise_entity(&h->shape, (row - state->entity) / d - block * state->rows,
+                                       state->entity + block * state->rows * d);
+    }
+    for (int64_t r = 0; r < relations; r++) {
+        trn_rng_normal_row(o->seed, (uint64_t)r, 0, TRN_RNG_KG_RELATION, o->scale, width,
+                           state->relation + r * width);
+        if (second > 0)
+            trn_rng_normal_row(o->seed, (uint64_t)r, 0, TRN_RNG_KG_SECOND, o->scale, second,
+                               state->second + r * second);
+    }
+    if (h->model->start_relation)
+        h->model->start_relation(&h->shape, relations, state->relation, state->second);
+    if (h->model->normalise_relation)
+        h->model->normalise_relation(&h->shape, relations, state->relation, state->second);
+}
+
+trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_kg_header_t *header,
+                                 const trn_kg_options_t *options, int threads) {
+    trn_kg_state_t *state = NULL;
+    *out = NULL;
+    trn_status_t status = TRN_OK;
+    if (options->blocks < 1 || header->entities < 1)
+        status = trn_fail(TRN_USAGE, "--entity-blocks: %lld blocks of %lld entities cannot be",
+                          (long long)options->blocks, (long long)header->entities);
+    if (status == TRN_OK) status = trn_alloc_zero(&state, 1, sizeof *state, "the training state");
+    TRN_OR(failed, trn_agree(comm, status));
+    state->comm = comm;
+    MPI_Comm_rank(comm, &state->rank);
+    MPI_Comm_size(comm, &state->ranks);
+    state->threads = threads;
+    state->header = *header;
+    state->options = *options;
+    if (options->blocks > header->entities) state->options.blocks = header->entities;
+    state->blocks = state->options.blocks;
+    state->rows = (header->entities + state->blocks - 1) / state->blocks;
+    state->first_block = trn_part_start(state->blocks, state->ranks, state->rank);
+    state->own_blocks =
+        trn_part_start(state->blocks, state->ranks, state->rank + 1) - state->first_block;
+    TRN_OR(failed, trn_agree(comm, allocate(state)));
+    start(state);
+    *out = state;
+    return TRN_OK;
+failed:
+    trn_kg_state_destroy(&state);
+    return status;
+}
+
+void trn_kg_state_destroy(trn_kg_state_t **out) {
+    trn_kg_state_t *state = *out;
+    if (!state) return;
+    trn_free(&state->entity);
+    trn_free(&state->relation);
+    trn_free(&state->second);
+    for (int i = 0; i < 3; i++)
+        for (int which = 0; which < 2; which++)
+            trn_free(&state->moments[i][which]);
+    trn_free(out);
+}
+
+float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width, int64_t entity) {
+    int64_t block = entity % state->blocks - state->first_block;
+    if (block < 0 || block >= state->own_blocks) return NULL;
+    return values + (block * state->rows + entity / state->blocks) * width;
+}
+
+void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows) {
+    enum { PIECE = 1 << 28 /* numbers in one message */ };
+    int64_t d = state->header.shape.dim, all = count * d;
+    for (int64_t i = 0; i < count; i++) {
+        const float *row = trn_kg_own_row(state, state->entity, d, entity[i]);
+        float *to = rows + i * d;
+        for (int64_t j = 0; j < d; j++)
+            to[j] = row ? row[j] + 0.0f : 0.0f; /* no -0, which a sum with 0 would change */
+    }
+    for (int64_t i = 0; state->ranks > 1 && i < all; i += PIECE)
+        MPI_Allreduce(MPI_IN_PLACE, rows + i, (int)(all - i < PIECE ? all - i : PIECE), MPI_FLOAT,
+                      MPI_SUM, state->comm);
+}

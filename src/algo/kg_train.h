@@ -1,0 +1,59 @@
+/* kg_train.h: train a knowledge-graph model on any number of ranks: the loop around a regime
+ * (kg_state.h), with checkpoints at the borders of epochs. */
+#ifndef TRN_ALGO_KG_TRAIN_H
+#define TRN_ALGO_KG_TRAIN_H
+
+#include "algo/checkpoint.h"
+#include "algo/kg_state.h"
+#include "base/status.h"
+
+#include <jansson.h>
+#include <mpi.h>
+#include <stdbool.h>
+
+/* How to run it; decides nothing about the result. */
+typedef struct trn_kg_run {
+    int threads;
+    const char *checkpoint;    /* file, borrowed */
+    double checkpoint_minutes; /* 0: only when asked to stop */
+    bool keep_checkpoint;      /* after success: save the last state, else remove the files */
+    trn_resume_t resume;
+    const char *created_by;
+    const json_t *params; /* recorded in every file; borrowed */
+} trn_kg_run_t;
+
+/* What came out of a run. */
+typedef struct trn_kg_report {
+    int64_t epochs;              /* done, of those before a resume too */
+    double loss;                 /* mean per query of the last epoch */
+    double seconds, cpu_seconds; /* training alone, this run; all ranks' CPU */
+    double triples_per_second;
+} trn_kg_report_t;
+
+/* Train a model of the open graph `kg` and write its store (kg_model.h) to `output`. Checkpoints
+ * are such stores with more datasets in /train (the optimiser's state in block order) and
+ * attributes epoch, step and settings. The result does not depend on ranks, nor on stops and
+ * resumes. Collective, equal arguments. Fails (agreed) with TRN_INPUT (bad graph or checkpoint),
+ * TRN_USAGE (a checkpoint of other settings, a model that the regime cannot train), TRN_MEMORY,
+ * TRN_IO, TRN_NUMERIC (loss not finite; the last good checkpoint stays), TRN_STOPPED (a signal
+ * asked for it; the checkpoint is written). */
+trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
+                          const trn_kg_options_t *options, const trn_kg_regime_t *regime,
+                          const trn_kg_run_t *run, const char *output, trn_kg_report_t *report);
+
+/* Bytes that the busiest of `ranks` ranks needs. Local, no data needed. */
+int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks,
+                            int threads);
+
+/* Write the model of a state to `path`; with `training` also what a resume needs. Collective.
+ * Fails (agreed) with TRN_IO, TRN_MEMORY, TRN_INPUT. */
+trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
+                         const char *path, bool training);
+
+/* Go on from the checkpoint as run->resume says. Collective. Fails (agreed) as
+ * trn_checkpoint_load, and with TRN_USAGE if the checkpoint was made with other settings. */
+trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
+                           bool *resumed);
+
+#endif

@@ -1,0 +1,189 @@
+/* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
+#include "algo/kg_train.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cmd/command.h"
+#include "mpi/agree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "M.h5", "model store to write (required)"},
+    {"model", 0, TRN_PARAM_CHOICE, "complex", 0, 0, "transe|distmult|complex|rotate|toruse", NULL,
+     "scoring function"},
+    {"dim", 0, TRN_PARAM_INT, "200", 1, 65536, NULL, NULL,
+     "numbers of an entity; complex and rotate take two for each dimension, so an even number"},
+    {"norm", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|1|2|e", NULL,
+     "distance of transe, rotate and toruse (e: of angles); auto: the model's usual one"},
+    {"epochs", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, NULL, "passes over the training triples"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of starting vectors and order"},
+    {"batch-size", 0, TRN_PARAM_INT, "1024", 1, 1048576, NULL, NULL,
+     "questions between two steps; every triple asks for its tail and for its head"},
+    {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
+     "entities drawn for each batch that the answer has to win against; 0: against all"},
+    {"optimizer", 0, TRN_PARAM_CHOICE, "adagrad", 0, 0, "adagrad|adagrad-row|adam", NULL,
+     "adagrad-row keeps one number a vector instead of one a number; adam two a number"},
+    {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e9, NULL, NULL, "step size at the start"},
+    {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
+     "fraction of the learning rate reached in the last epoch, linearly"},
+    {"reciprocal", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
+     "ask for heads as the tails of a relation of its own"},
+    {"regularizer", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|l2|n3", NULL,
+     "penalty on the vectors of each triple: squares, or cubes of moduli"},
+    {"weight", 0, TRN_PARAM_REAL, "0.1", 0, 1e9, NULL, NULL, "of the regularizer"},
+    {"scale", 0, TRN_PARAM_REAL, "0.05", 1e-9, 1e9, NULL, NULL,
+     "standard deviation of the starting values"},
+    {"unit-entities", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "put entities back to unit length after each step, where the model knows how"},
+    {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
+     "blocks the entities are dealt to, which ranks share out; 0: 16, or more of 1024 entities"},
+    {"checkpoint", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
+     "removed at the end"},
+    {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
+     "minutes between checkpoints, at the end of an epoch; 0: only when stopped by a signal"},
+    {"resume", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL,
+     "go on from the checkpoint: if there is one, never, or fail without one"},
+    {0},
+};
+
+static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
+    const trn_params_t *p = run->params;
+    const char *optimiser = trn_params_text(p, "optimizer");
+    const char *regulariser = trn_params_text(p, "regularizer");
+    double weight = trn_params_real(p, "weight");
+    enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
+    int64_t blocks = trn_params_int(p, "entity-blocks");
+    if (blocks == 0) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
+    return (trn_kg_options_t){
+        .epochs = trn_params_int(p, "epochs"),
+        .batch = trn_params_int(p, "batch-size"),
+        .blocks = blocks < entities ? blocks : entities,
+        .negatives = trn_params_int(p, "negatives"),
+        .loss = TRN_KG_SOFTMAX,
+        .optimiser = strcmp(optimiser, "adagrad") == 0 ? TRN_KG_ADAGRAD
+                     : strcmp(optimiser, "adam") == 0  ? TRN_KG_ADAM
+                                                       : TRN_KG_ADAGRAD_ROW,
+        .rate = trn_params_real(p, "learning-rate"),
+        .final_rate = trn_params_real(p, "final-rate"),
+        .l2 = strcmp(regulariser, "l2") == 0 ? weight : 0,
+        .n3 = strcmp(regulariser, "n3") == 0 ? weight : 0,
+        .scale = trn_params_real(p, "scale"),
+        .unit_entities = trn_params_bool(p, "unit-entities"),
+        .seed = (uint64_t)trn_params_int(p, "seed"),
+    };
+}
+
+static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_header_t *header) {
+    const trn_params_t *p = run->params;
+    const char *name = trn_params_text(p, "model"), *norm = trn_params_text(p, "norm");
+    const trn_model_t *model = trn_model_find(name);
+    if (!model) return trn_fail(TRN_USAGE, "--model: '%s' is not in this program", name);
+    int64_t dim = trn_params_int(p, "dim");
+    *header =
+        (trn_kg_header_t){.model = model,
+                          .shape = {.dim = dim,
+                                    .relation_dim = 0,
+                                    .norm = strcmp(norm, "auto") == 0 ? model->norms[0] : norm[0]},
+                          .entities = kg->entities,
+                          .relations = kg->relations,
+                          .reciprocal = trn_params_bool(p, "reciprocal")};
+    if (model->complex && dim % 2 != 0)
+        return trn_fail(TRN_USAGE, "--dim: %s needs an even number, not %lld", name,
+                        (long long)dim);
+    if (!strchr(model->norms, header->shape.norm))
+        return trn_fail(TRN_USAGE, "--norm: %s has none called '%s' (it has: %s)", name, norm,
+                        model->norms);
+    return TRN_OK;
+}
+
+static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_header_t *header,
+                          const trn_kg_options_t *options, const char *output,
+                          const char *checkpoint) {
+    trn_resume_t resume;
+    TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
+    json_t *params_json = trn_params_json(run->params);
+    trn_kg_run_t how = {
+        .threads = run->threads,
+        .checkpoint = checkpoint,
+        .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
+        .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
+        .resume = resume,
+        .created_by = run->command,
+        .params = params_json,
+    };
+    trn_kg_report_t r;
+    trn_status_t status =
+        trn_kg_train(run->comm, kg, header, options, &trn_kg_full, &how, output, &r);
+    json_decref(params_json);
+    if (status != TRN_OK) return status;
+    json_t *result = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
+        header->model->name, "entities", (json_int_t)kg->entities, "relations",
+        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "epochs",
+        (json_int_t)r.epochs, "loss", r.loss, "seconds", r.seconds, "cpu_seconds", r.cpu_seconds,
+        "triples_per_second", r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
+    json_object_update(run->result, result);
+    json_decref(result);
+    return TRN_OK;
+}
+
+/* Too little memory is refused before any work, with the number that would be enough. */
+static trn_status_t check_memory(const trn_run_t *run, int64_t bytes) {
+    int64_t limit = trn_params_size(run->params, "memory");
+    if (limit == 0 || bytes <= limit) return TRN_OK;
+    return trn_fail(TRN_MEMORY,
+                    "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
+                    "use more ranks",
+                    run->ranks, (long long)bytes, (long long)limit);
+}
+
+static trn_status_t run(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
+    trn_kg_t kg = {0};
+    trn_kg_header_t header;
+    char *checkpoint = NULL, path[4096];
+    trn_status_t status;
+    TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
+    TRN_OR(done, header_of(run, &kg, &header));
+    trn_kg_options_t options = options_of(run, kg.entities);
+    int64_t bytes = trn_kg_train_memory(&header, &options, &trn_kg_full, kg.triples[TRN_TRAIN],
+                                        run->ranks, run->threads);
+    if (trn_params_bool(run->params, "dry-run")) {
+        json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
+        status = TRN_OK;
+        goto done;
+    }
+    TRN_OR(done, check_memory(run, bytes));
+    const char *given = trn_params_text(run->params, "checkpoint");
+    snprintf(path, sizeof path, "%s.checkpoint", output);
+    TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
+    TRN_OR(done, trn_store_place(run->comm, output)); /* not after hours of training */
+    TRN_OR(done, trn_store_place(run->comm, checkpoint));
+    TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
+done:
+    trn_free(&checkpoint);
+    trn_kg_close(&kg);
+    return status;
+}
+
+const trn_command_t trn_command_kg_train = {
+    .name = "kg-train",
+    .summary = "train vectors of a knowledge graph's entities and relations",
+    .files = "G.h5 -o M.h5",
+    .description =
+        "Trains by the cross-entropy of the true answer to (head, relation, ?) and (?, relation, "
+        "tail) among all entities or among some drawn for each batch. Entities are dealt to the "
+        "ranks. The number of ranks does not change a bit of the result; a rank uses one thread, "
+        "so give it as many ranks as cores. USR1 or TERM saves a checkpoint after the present "
+        "epoch and ends with exit code 85; the same command goes on from there, on any number of "
+        "ranks.",
+    .min_files = 1,
+    .max_files = 1,
+    .params = params,
+    .run = run,
+};
