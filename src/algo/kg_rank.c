@@ -176,7 +176,7 @@ static void prepare_chunk(ranker_t *k, MPI_Comm comm, int64_t first, int64_t n) 
         memcpy(k->relation + i * width, k->model->relation + row * width,
                (size_t)width * sizeof(float));
     }
-    trn_kg_gather(k->model, comm, 2 * n, entity, k->rows);
+    trn_kg_model_gather(k->model, comm, 2 * n, entity, k->rows);
     const float *x = k->rows;
     if (h->model->project) {
         const float *map = k->model->second + row * h->model->second_width(&h->shape);

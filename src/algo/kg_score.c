@@ -44,8 +44,8 @@ double trn_kg_exact(trn_kg_exact_t *exact, trn_side_t side, int64_t row, const f
     return h->model->score_ref(&h->shape, head, exact->relation, exact->second, tail);
 }
 
-void trn_kg_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t count, const int32_t *entity,
-                   float *rows) {
+void trn_kg_model_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                         const int32_t *entity, float *rows) {
     int64_t dim = model->header.shape.dim;
     for (int64_t i = 0; i < count; i++) {
         int64_t own = entity[i] - model->first;

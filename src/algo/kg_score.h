@@ -29,7 +29,7 @@ double trn_kg_exact(trn_kg_exact_t *exact, trn_side_t side, int64_t row, const f
 /* rows[count x dim] = the entities entity[count], from the ranks that hold them, equal on all.
  * Collective, equal arguments but for the band; cannot fail. count x dim must be below 2^31.
  * Cost: an Allreduce of count x dim floats. */
-void trn_kg_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t count, const int32_t *entity,
-                   float *rows);
+void trn_kg_model_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                         const int32_t *entity, float *rows);
 
 #endif
