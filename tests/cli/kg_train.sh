@@ -39,11 +39,12 @@ long="--negatives 0 --epochs 60 --optimizer adam --learning-rate 0.01"
 # shellcheck disable=SC2086 # words
 expect 0 "uninterrupted run" train 1 "$scratch/whole.h5" $long || finish
 log=$scratch/events.jsonl
+: >"$log"
 # shellcheck disable=SC2086
 train 2 "$work/m.h5" $long --log-json "$log" >"$scratch/out" 2>"$scratch/err" &
 job=$!
 for _ in $(seq 600); do
-    [ "$(cat "$log" 2>/dev/null | grep -c '"epoch"')" -ge 2 ] && break
+    [ "$(grep -c '"epoch"' "$log")" -ge 2 ] && break
     kill -0 $job 2>/dev/null || break
     sleep 0.05
 done
