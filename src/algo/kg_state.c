@@ -166,8 +166,9 @@ void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *en
     for (int64_t i = 0; i < count; i++) {
         const float *row = trn_kg_own_row(state, state->entity, d, entity[i]);
         float *to = rows + i * d;
-        for (int64_t j = 0; j < d; j++)
-            to[j] = row ? row[j] + 0.0f : 0.0f; /* no -0, which a sum with 0 would change */
+        if (!row) memset(to, 0, (size_t)d * sizeof *to);
+        for (int64_t j = 0; row && j < d; j++)
+            to[j] = row[j] + 0.0f; /* no -0, which a sum with 0 would change */
     }
     for (int64_t i = 0; state->ranks > 1 && i < all; i += PIECE)
         MPI_Allreduce(MPI_IN_PLACE, rows + i, (int)(all - i < PIECE ? all - i : PIECE), MPI_FLOAT,

@@ -2,6 +2,8 @@
 
 kg_eval_model.py make DIR          write graph.h5 and a store for each model, norm and side rule
 kg_eval_model.py check DIR NAME    compare NAME.json, what kg-eval --json printed, with brute force
+kg_eval_model.py predict DIR NAME KNOWN    the same of kg-predict's NAME.json
+kg_eval_model.py neighbors DIR NAME        the same of kg-neighbors' NAME.json
 """
 import json
 import sys
@@ -221,6 +223,7 @@ def make(directory):
     write_graph(directory + "/other.h5", triples(3, 1099), TRAIN, VALID, entities=1099)
     for case in CASES:
         write_model("%s/%s.h5" % (directory, name_of(case)), case, *values(case))
+    write_questions(directory + "/questions.tsv")
     case = CASES[0]
     e, r, second = values(case)
     write_model(directory + "/constant.h5", ("distmult", "2", 0), np.ones_like(e), np.ones_like(r),
@@ -231,10 +234,82 @@ def make(directory):
     write_model(directory + "/unknown.h5", ("nothing", "2", 0), *values(case))
 
 
+def best(s, free, top):
+    """Numbers of the best, the lower first among equal ones."""
+    s = np.where(free, s, -np.inf)
+    order = sorted(range(len(s)), key=lambda i: (-s[i], i))
+    return [i for i in order if free[i]][:top]
+
+
+QUESTIONS = [(5, 3, -1), (-1, 4, 7), (700, 0, -1), (-1, 2, 4), (2, 1, -1), (11, -1, 12)]
+TOP = 9
+
+
+def write_questions(path):
+    kinds = ("entity %d", "relation/%d", "entity %d")
+    with open(path, "w", encoding="utf-8") as f:
+        for q in QUESTIONS:
+            f.write("\t".join("?" if x < 0 else k % x for k, x in zip(kinds, q)) + "\n")
+
+
+def predict(directory, name, known):
+    case, t = case_named(name), triples(3)
+    facts = {tuple(x) for x in t.tolist()}
+    e, r, second = (None if x is None else x.astype("f8") for x in values(case))
+    with open("%s/%s.json" % (directory, name), encoding="utf-8") as f:
+        got = json.load(f)["answers"]
+    two = lambda row: None if second is None else second[row]
+    for h, rel, tail in QUESTIONS:
+        if rel < 0:
+            s = np.array([score(case, e[h], r[x], two(x), e[tail]) for x in range(RELATIONS)])
+        elif tail < 0:
+            s = score(case, e[h], r[rel], two(rel), e)
+        elif case[2]:
+            s = score(case, e[tail], r[rel + RELATIONS], two(rel + RELATIONS), e)
+        else:
+            s = score(case, e, r[rel], two(rel), e[tail])
+        fact = np.array([tuple(i if x < 0 else x for x in (h, rel, tail)) in facts
+                         for i in range(len(s))])
+        assert known == "mark" or fact.any() or rel < 0 or h == 700, "nothing to leave out"
+        free = ~fact if known == "exclude" else np.ones(len(s), bool)
+        # Copies of a row tie; numpy may sum them apart.
+        want = best(np.round(s, 9), free, TOP)
+        mine, got = got[:len(want)], got[len(want):]
+        kind = "relation/%d" if rel < 0 else "entity %d"
+        assert [x["answer"] for x in mine] == [kind % i for i in want], (h, rel, tail)
+        assert [x["rank"] for x in mine] == list(range(1, len(want) + 1))
+        for x, i in zip(mine, want):
+            same("score", x["score"], s[i])
+            assert x["known"] == fact[i]
+    assert not got
+
+
+NEAR_TO = (3, 650)
+
+
+def neighbors(directory, name):
+    e = values(case_named(name))[0].astype("f8")
+    with open("%s/%s.json" % (directory, name), encoding="utf-8") as f:
+        got = json.load(f)["neighbors"]
+    e /= np.sqrt((e * e).sum(1))[:, None]
+    assert len(got) == TOP * len(NEAR_TO)
+    for n, entity in enumerate(NEAR_TO):
+        cosine = e @ e[entity]
+        want = best(np.round(cosine, 9), np.arange(len(e)) != entity, TOP)
+        mine = got[TOP * n:TOP * (n + 1)]
+        assert [x["entity"] for x in mine] == ["entity %d" % i for i in want]
+        for x, i in zip(mine, want):
+            same("cosine", x["cosine"], cosine[i])
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(sys.argv[2])
     elif sys.argv[1] == "cases":
         print(" ".join(name_of(c) for c in CASES))
+    elif sys.argv[1] == "predict":
+        predict(*sys.argv[2:])
+    elif sys.argv[1] == "neighbors":
+        neighbors(*sys.argv[2:])
     else:
         check(*sys.argv[2:])

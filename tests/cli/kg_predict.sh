@@ -1,0 +1,57 @@
+# kg-predict and kg-neighbors against brute force in numpy, at any number of ranks; bad input.
+. "$(dirname "$0")/lib_program.sh"
+need kg-predict kg-neighbors
+need_python
+"$python" -c 'import numpy' 2>/dev/null || skip "$python has no numpy"
+model() {
+    "$python" "$TRUNNION_SOURCE/tests/cli/kg_eval_model.py" "$@"
+}
+expect 0 "small graph and models" model make "$scratch" || finish
+
+predict() { # RANKS MODEL ARGUMENT...
+    ranks "$1" kg-predict "$scratch/$2.h5" "$scratch/graph.h5" "$scratch/questions.tsv" \
+        --top 9 --json --quiet "${@:3}"
+}
+neighbors() { # RANKS MODEL
+    ranks "$1" kg-neighbors "$scratch/$2.h5" "entity 3" "entity 650" --top 9 --json --quiet
+}
+
+for case in transe_1_0 transh_2_1 transr_2_0 toruse_e_0 distmult_-_0 complex_-_1 rotate_1_1; do
+    for known in mark exclude; do
+        expect 0 "$case $known" predict 2 "$case" --known "$known"
+        cp "$scratch/out" "$scratch/$case.json"
+        expect 0 "$case $known against brute force" model predict "$scratch" "$case" "$known"
+    done
+    expect 0 "$case neighbors" neighbors 2 "$case"
+    cp "$scratch/out" "$scratch/$case.json"
+    expect 0 "$case neighbors against brute force" model neighbors "$scratch" "$case"
+done
+
+case=transr_2_1
+expect 0 "1 rank" predict 1 "$case" && cp "$scratch/out" "$scratch/one"
+expect 0 "neighbors, 1 rank" neighbors 1 "$case" && cp "$scratch/out" "$scratch/near"
+for n in 2 3 4 7; do
+    expect 0 "$n ranks" predict "$n" "$case"
+    cp "$scratch/out" "$scratch/now"
+    expect 0 "$n ranks: the answers" cmp "$scratch/one" "$scratch/now"
+    expect 0 "neighbors, $n ranks" neighbors "$n" "$case"
+    cp "$scratch/out" "$scratch/now"
+    expect 0 "$n ranks: the neighbours" cmp "$scratch/near" "$scratch/now"
+done
+
+bad() { # WHAT PATTERN LINE
+    printf '%b\n' "$3" >"$scratch/questions.tsv"
+    expect 3 "$1" predict 2 "$case" && expect_message "$1" "$2"
+}
+bad "unknown entity" "questions.tsv:1: entty 5: no such entity.*did you mean 'entity 5'" \
+    'entty 5\trelation/1\t?'
+bad "unknown relation" "questions.tsv:2: relation/9: no such relation" \
+    'entity 5\trelation/1\t?\nentity 5\trelation/9\t?'
+bad "nothing asked" "exactly one" 'entity 5\trelation/1\tentity 3'
+bad "two things asked" "exactly one" '?\trelation/1\t?'
+bad "too few fields" "between tabs" 'entity 5\t?'
+bad "too many fields" "between tabs" 'entity 5\trelation/1\t?\t1'
+bad "no question" "no question" ''
+expect 3 "unknown neighbour" ranks 2 kg-neighbors "$scratch/$case.h5" "entity 1100" &&
+    expect_message "unknown neighbour" "entity 1100: no entity"
+finish

@@ -1,0 +1,78 @@
+# kg-train from outside: the same file on any number of ranks, stopped by USR1 and resumed on others,
+# and every class of bad argument.
+. "$(dirname "$0")/lib_program.sh"
+need kg-import kg-train
+need_python
+limit=100
+work=$scratch/work
+mkdir "$work"
+
+# 300 entities; relation k leads from i to i + 17 k + 1.
+awk 'BEGIN {
+    for (i = 0; i < 300; i++)
+        for (k = 0; k < 8; k++) print "e" i "\tr" k "\te" (i + 17 * k + 1) % 300
+}' >"$scratch/train.tsv"
+expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" -o "$scratch/g.h5" || finish
+
+train() { # RANKS OUTPUT ARGUMENT...
+    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --dim 32 --checkpoint-every 0 "${@:3}"
+}
+numbers() { # FILE
+    digest "$1" /entity/values /relation/values /entity/names /relation/names
+}
+
+for negatives in 0 150; do
+    wanted=
+    for n in 1 2 3 4 7; do
+        rm -f "$work"/m.h5*
+        expect 0 "$negatives negatives, $n ranks" train $n "$work/m.h5" --negatives $negatives \
+            --epochs 3 --regularizer n3 || continue
+        [ -n "$wanted" ] || wanted=$(numbers "$work/m.h5")
+        expect_equal "$negatives negatives: bits on $n ranks" "$wanted" "$(numbers "$work/m.h5")"
+        expect_only "$negatives negatives, $n ranks" "$work" m.h5
+    done
+done
+rm -f "$work"/*
+
+# Stop after some epochs on 2 ranks, go on with 3 -----------------------------------------------------
+long="--negatives 0 --epochs 60 --optimizer adam --learning-rate 0.01"
+# shellcheck disable=SC2086 # words
+expect 0 "uninterrupted run" train 1 "$scratch/whole.h5" $long || finish
+log=$scratch/events.jsonl
+: >"$log"
+# shellcheck disable=SC2086
+train 2 "$work/m.h5" $long --log-json "$log" >"$scratch/out" 2>"$scratch/err" &
+job=$!
+for _ in $(seq 600); do
+    [ "$(grep -c '"epoch"' "$log")" -ge 2 ] && break
+    kill -0 $job 2>/dev/null || break
+    sleep 0.05
+done
+# The subshell runs timeout, which runs mpirun, which hands USR1 to the ranks.
+mpirun_pid=$(pgrep -P "$(pgrep -P $job -x timeout || echo $job)" -x mpirun)
+kill -USR1 "$mpirun_pid" 2>/dev/null || fail "nothing left to stop: the job was too short"
+code=0
+wait $job || code=$?
+expect_equal "exit code of the stopped run" 85 "$code"
+expect_only "the stopped run" "$work" m.h5.checkpoint
+# shellcheck disable=SC2086
+expect 2 "resumed with other settings" train 1 "$work/m.h5" $long --seed 99
+expect_message "resumed with other settings" checkpoint
+# shellcheck disable=SC2086
+expect 0 "resumed on 3 ranks" train 3 "$work/m.h5" $long --resume must
+expect_equal "bits after a stop" "$(numbers "$scratch/whole.h5")" "$(numbers "$work/m.h5")"
+expect_only "the finished run" "$work" m.h5
+rm -f "$work"/*
+
+# Bad arguments leave nothing behind ------------------------------------------------------
+expect 2 "an odd dimension" train 2 "$work/m.h5" --dim 33
+expect_message "an odd dimension" "even number"
+expect 2 "a norm it has not" train 2 "$work/m.h5" --norm e
+expect_message "a norm it has not" "--norm"
+expect 3 "no graph" ranks 2 kg-train "$scratch/train.tsv" -o "$work/m.h5"
+expect 3 "no checkpoint" train 2 "$work/m.h5" --resume must
+expect 4 "too little memory" train 2 "$work/m.h5" --memory 1M
+expect 0 "dry run" train 2 "$work/m.h5" --dry-run --json
+expect_equal "bytes in the answer" yes "$(grep -q bytes_per_rank "$scratch/out" && echo yes)"
+expect_only "nothing left behind" "$work"
+finish
