@@ -87,7 +87,7 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
  * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
-/* One way of going through the training triples (kg_full.c, kg_sampled.c). */
+/* One way of going through the training triples (kg_full.c). */
 typedef struct trn_kg_regime {
     const char *name;
     /* Read the train split, allocate everything. Collective. Fails (agreed). */
@@ -101,6 +101,6 @@ typedef struct trn_kg_regime {
                       int64_t triples, int64_t ranks, int threads);
 } trn_kg_regime_t;
 
-extern const trn_kg_regime_t trn_kg_full, trn_kg_sampled;
+extern const trn_kg_regime_t trn_kg_full;
 
 #endif
