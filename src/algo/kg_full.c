@@ -446,12 +446,9 @@ static trn_status_t epoch(void *self, double *loss) {
 }
 
 static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks, int threads) {
-    trn_kg_state_t state = {.ranks = (int)ranks,
-                            .threads = threads,
-                            .header = *header,
-                            .options = *options,
-                            .blocks = options->blocks};
+                      int64_t triples, int64_t ranks) {
+    trn_kg_state_t state = {
+        .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
     state.rows = (header->entities + state.blocks - 1) / state.blocks;
     state.own_blocks = (state.blocks + ranks - 1) / ranks;
     full_t f = {.count = triples};

@@ -84,6 +84,7 @@ static void enumerate(search_t *s, trn_rule_t *rule, int at) {
         bool fits =
             at == 0 ? g->meets[rule->head * g->atoms + a] : follows(g, rule->body[at - 1], a);
         if (last) fits = fits && g->meets[trn_adjacency_turned(g, a) * g->atoms + end];
+        if (at == 0) trn_watch_tick(); /* a long body takes relations^2 looks from here */
         if (!fits || (rule->length == 1 && a == rule->head)) continue;
         rule->body[at] = (int32_t)a;
         trn_composer_extend(&s->composer, at + 1, a);

@@ -112,7 +112,7 @@ static void start(trn_kg_state_t *state) {
 }
 
 trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_kg_header_t *header,
-                                 const trn_kg_options_t *options, int threads) {
+                                 const trn_kg_options_t *options) {
     trn_kg_state_t *state = NULL;
     *out = NULL;
     trn_status_t status = TRN_OK;
@@ -124,7 +124,6 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     state->comm = comm;
     MPI_Comm_rank(comm, &state->rank);
     MPI_Comm_size(comm, &state->ranks);
-    state->threads = threads;
     state->header = *header;
     state->options = *options;
     if (options->blocks > header->entities) state->options.blocks = header->entities;

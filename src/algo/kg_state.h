@@ -21,33 +21,21 @@ typedef enum trn_kg_optimiser {
     TRN_KG_ADAM         /* sparse: rows without a gradient rest */
 } trn_kg_optimiser_t;
 
-typedef enum trn_kg_loss {
-    TRN_KG_SOFTMAX, /* cross-entropy of the true answer among all candidates (or negatives) */
-    TRN_KG_BCE,     /* binary cross-entropy of every candidate */
-    TRN_KG_MARGIN,  /* max(0, margin - s+ + s-) */
-    TRN_KG_SELF_ADVERSARIAL /* Sun et al. 2019: -log sig(margin + s+) - sum p log sig(-margin - s-)
-                             */
-} trn_kg_loss_t;
-
-/* Everything that decides the result. */
+/* Everything that decides the result. The loss is softmax cross-entropy of the true answer. */
 typedef struct trn_kg_options {
     int64_t epochs, batch, blocks;
-    int64_t negatives; /* per query, shared by a chunk; 0: all entities (full softmax, 1vsAll) */
-    bool kvsall;       /* full regime: all known answers of a query at once */
-    trn_kg_loss_t loss;
-    double margin, temperature, smoothing;
+    int64_t negatives; /* drawn for each batch; 0: all entities (full softmax, 1vsAll) */
     trn_kg_optimiser_t optimiser;
     double rate, final_rate; /* at the start; at the end as a fraction, linearly */
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
-    double dropout_entity, dropout_relation;
-    double scale; /* of starting values */
+    double scale;            /* of starting values */
     bool unit_entities;
     uint64_t seed;
 } trn_kg_options_t;
 
 typedef struct trn_kg_state {
     MPI_Comm comm;
-    int rank, ranks, threads;
+    int rank, ranks;
     trn_kg_header_t header;
     trn_kg_options_t options;
     int64_t blocks, rows; /* of all; of each block */
@@ -61,8 +49,7 @@ typedef struct trn_kg_state {
 /* Make the starting state: standard normal numbers times scale by (seed, entity), never by rank.
  * Collective, equal arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE. */
 trn_status_t trn_kg_state_create(trn_kg_state_t **state, MPI_Comm comm,
-                                 const trn_kg_header_t *header, const trn_kg_options_t *options,
-                                 int threads);
+                                 const trn_kg_header_t *header, const trn_kg_options_t *options);
 
 /* Free and set to NULL; NULL is fine. Local. */
 void trn_kg_state_destroy(trn_kg_state_t **state);
@@ -98,7 +85,7 @@ typedef struct trn_kg_regime {
     trn_status_t (*epoch)(void *self, double *loss);
     /* Bytes a rank needs beyond the state. Local, no data needed. */
     int64_t (*memory)(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks, int threads);
+                      int64_t triples, int64_t ranks);
 } trn_kg_regime_t;
 
 extern const trn_kg_regime_t trn_kg_full;

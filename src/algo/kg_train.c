@@ -95,7 +95,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
                           const trn_kg_run_t *run, const char *output, trn_kg_report_t *report) {
     trainer_t t = {.kg = kg, .run = run, .regime = regime, .report = report};
     *report = (trn_kg_report_t){0};
-    TRN_TRY(trn_kg_state_create(&t.state, comm, header, options, run->threads));
+    TRN_TRY(trn_kg_state_create(&t.state, comm, header, options));
     trn_trace_begin("load");
     trn_status_t status = regime->create(&t.self, t.state, kg);
     trn_trace_end();
@@ -108,8 +108,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
 }
 
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks,
-                            int threads) {
+                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks) {
     enum { PROGRAM = 36 << 20, NAME = 32 /* bytes of a name: its pointer and text */ };
     const trn_model_t *model = header->model;
     int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
@@ -121,5 +120,5 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
         sum += many[i] * (width[i] + trn_kg_moment_width(options->optimiser, 0, width[i]) +
                           trn_kg_moment_width(options->optimiser, 1, width[i]));
     return sum * (int64_t)sizeof(float) + PROGRAM + NAME * (header->entities + header->relations) +
-           (16 << 20) + regime->memory(header, options, triples, ranks, threads);
+           (16 << 20) + regime->memory(header, options, triples, ranks);
 }

@@ -13,7 +13,6 @@
 
 /* How to run it; decides nothing about the result. */
 typedef struct trn_kg_run {
-    int threads;
     const char *checkpoint;    /* file, borrowed */
     double checkpoint_minutes; /* 0: only when asked to stop */
     bool keep_checkpoint;      /* after success: save the last state, else remove the files */
@@ -43,8 +42,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
 
 /* Bytes that the busiest of `ranks` ranks needs. Local, no data needed. */
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks,
-                            int threads);
+                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks);
 
 /* Write the model of a state to `path`; with `training` also what a resume needs. Collective.
  * Fails (agreed) with TRN_IO, TRN_MEMORY, TRN_INPUT. */

@@ -63,7 +63,6 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .batch = trn_params_int(p, "batch-size"),
         .blocks = blocks < entities ? blocks : entities,
         .negatives = trn_params_int(p, "negatives"),
-        .loss = TRN_KG_SOFTMAX,
         .optimiser = strcmp(optimiser, "adagrad") == 0 ? TRN_KG_ADAGRAD
                      : strcmp(optimiser, "adam") == 0  ? TRN_KG_ADAM
                                                        : TRN_KG_ADAGRAD_ROW,
@@ -107,7 +106,6 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
     json_t *params_json = trn_params_json(run->params);
     trn_kg_run_t how = {
-        .threads = run->threads,
         .checkpoint = checkpoint,
         .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
         .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
@@ -151,8 +149,8 @@ static trn_status_t run(trn_run_t *run) {
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
-    int64_t bytes = trn_kg_train_memory(&header, &options, &trn_kg_full, kg.triples[TRN_TRAIN],
-                                        run->ranks, run->threads);
+    int64_t bytes =
+        trn_kg_train_memory(&header, &options, &trn_kg_full, kg.triples[TRN_TRAIN], run->ranks);
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         status = TRN_OK;

@@ -1,5 +1,6 @@
 #include "kern/compare_simd.h"
 #include "kern/gemm.h"
+#include "kern/simd.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -9,26 +10,13 @@
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
 
-#if defined(__x86_64__)
-#define RUNS_v2 1
-#define RUNS_v3 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-#define RUNS_v4                                                                                    \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&                    \
-     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-#endif
-#define RUNS_base   1
-#define RUNS_native 1
-
 const trn_compare_kernels_t *trn_compare_kernels(void) {
-    static const trn_compare_kernels_t *chosen;
-    if (chosen) return chosen;
-    /* The list ascends; racing threads would all choose the same. */
-    const trn_compare_kernels_t *best = NULL;
-#define TRN_SIMD_SET(set)                                                                          \
-    if (RUNS_##set) best = &trn_compare_kernels_##set;
+    static const trn_compare_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_compare_kernels_##set,
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
-    return chosen = best;
+    };
+    return sets[trn_simd_best()];
 }
 
 /* c [m x n] = alpha op(a) op(b) + beta c, on this thread. */

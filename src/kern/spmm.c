@@ -1,4 +1,5 @@
 #include "kern/spmm.h"
+#include "kern/simd.h"
 
 #include <stddef.h>
 
@@ -6,24 +7,13 @@
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
 
-#if defined(__x86_64__)
-#define RUNS_v2 1
-#define RUNS_v3 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-#define RUNS_v4                                                                                    \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&                    \
-     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-#endif
-#define RUNS_base   1
-#define RUNS_native 1
-
 const trn_spmm_kernels_t *trn_spmm_kernels(void) {
-    /* The list ascends. */
-    const trn_spmm_kernels_t *best = NULL;
-#define TRN_SIMD_SET(set)                                                                          \
-    if (RUNS_##set) best = &trn_spmm_kernels_##set;
+    static const trn_spmm_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_spmm_kernels_##set,
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
-    return best;
+    };
+    return sets[trn_simd_best()];
 }
 
 void trn_spmm_boolean(trn_spmm_t *product) {

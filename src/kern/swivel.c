@@ -1,4 +1,5 @@
 #include "kern/swivel.h"
+#include "kern/simd.h"
 
 #include <cblas.h>
 #include <stddef.h>
@@ -11,26 +12,13 @@ int64_t trn_swivel_scratch(int64_t max_shard, int64_t dim) {
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
 
-#if defined(__x86_64__)
-#define RUNS_v2 1
-#define RUNS_v3 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-#define RUNS_v4                                                                                    \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&                    \
-     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-#endif
-#define RUNS_base   1
-#define RUNS_native 1
-
 const trn_swivel_kernels_t *trn_swivel_kernels(void) {
-    static const trn_swivel_kernels_t *chosen;
-    if (chosen) return chosen;
-    /* The list ascends; racing threads would all choose the same. */
-    const trn_swivel_kernels_t *best = NULL;
-#define TRN_SIMD_SET(set)                                                                          \
-    if (RUNS_##set) best = &trn_swivel_kernels_##set;
+    static const trn_swivel_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_swivel_kernels_##set,
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
-    return chosen = best;
+    };
+    return sets[trn_simd_best()];
 }
 
 static void optimise(const trn_swivel_rule_t *rule, int64_t n, float *values, float *accumulator,

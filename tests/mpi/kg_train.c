@@ -114,7 +114,7 @@ static trn_status_t train(MPI_Comm on, const trn_kg_header_t *header,
     bool alone = on == MPI_COMM_SELF;
     snprintf(output, sizeof output, "%s.%d", in_directory(name), alone ? rank : -1);
     snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", in_directory(name));
-    trn_kg_run_t run = {.threads = 1, .checkpoint = checkpoint, .created_by = "test"};
+    trn_kg_run_t run = {.checkpoint = checkpoint, .created_by = "test"};
     if (alone) run.resume = TRN_RESUME_NEVER;
     trn_status_t status = trn_kg_train(on, alone ? &mine : &shared, header, options, &trn_kg_full,
                                        &run, output, &report);

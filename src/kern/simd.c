@@ -1,0 +1,21 @@
+#include "kern/simd.h"
+
+#if defined(__x86_64__)
+#define RUNS_v2 1
+#define RUNS_v3 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define RUNS_v4                                                                                    \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&                    \
+     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+#endif
+#define RUNS_base   1
+#define RUNS_native 1
+
+int trn_simd_best(void) {
+    int best = -1, place = 0;
+#define TRN_SIMD_SET(set)                                                                          \
+    if (RUNS_##set) best = place;                                                                  \
+    place++;
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+    return best;
+}
