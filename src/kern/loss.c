@@ -37,10 +37,11 @@ double trn_loss_close(const trn_loss_t *loss, int64_t n, double answer, const tr
     double c = (double)loss->margin, cost = (double)part->cost, sum = (double)part->sum;
     switch (loss->kind) {
     case TRN_LOSS_SOFTMAX: {
-        double top = fmax(answer, (double)part->top), all = sum * exp((double)part->top - top);
+        double top = fmax(answer, (double)part->top), weight = (double)loss->weight;
+        double all = weight * sum * exp((double)part->top - top);
         all += exp(answer - top);
         if (isnan(sum)) all = sum;
-        *scale = exp((double)part->top - top) / all;
+        *scale = weight * exp((double)part->top - top) / all;
         *own = exp(answer - top) / all - 1;
         return log(all) + top - answer;
     }

@@ -2,7 +2,8 @@
  *
  * The answer has score a, candidates have s[0..n). With sp(x) = log(1 + e^x), sg its derivative and
  * c = margin:
- *   softmax      log(e^a + sum e^s) - a; where the answer is one of the candidates, without e^a
+ *   softmax      log(e^a + weight sum e^s) - a; where the answer is one of the candidates, without
+ *                e^a. With weight = all / n, n candidates drawn evenly stand for all of them
  *   bce          sp(-(a + c)) + mean of sp(s + c)
  *   margin       mean of max(0, c - a + s)
  *   adversarial  sp(-(a + c)) + sum of p sp(s + c), p = softmax(temperature s) held fixed: Sun et
@@ -23,7 +24,7 @@ typedef enum trn_loss_kind {
 
 typedef struct trn_loss {
     trn_loss_kind_t kind;
-    float margin, temperature;
+    float margin, temperature, weight;
 } trn_loss_t;
 
 /* What a part adds: sums are to be multiplied with e^top before they are added to other parts'. */

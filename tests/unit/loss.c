@@ -12,10 +12,10 @@
 
 enum { N = 203 };
 
-static const trn_loss_t losses[] = {{TRN_LOSS_SOFTMAX, 0, 1},
-                                    {TRN_LOSS_BCE, 0.5f, 1},
-                                    {TRN_LOSS_MARGIN, 1, 1},
-                                    {TRN_LOSS_ADVERSARIAL, 2, 0.7f}};
+static const trn_loss_t losses[] = {{TRN_LOSS_SOFTMAX, 0, 1, 2.5f},
+                                    {TRN_LOSS_BCE, 0.5f, 1, 1},
+                                    {TRN_LOSS_MARGIN, 1, 1, 1},
+                                    {TRN_LOSS_ADVERSARIAL, 2, 0.7f, 1}};
 enum { LOSSES = sizeof losses / sizeof *losses };
 
 static double soft_plus(double x) {
@@ -32,7 +32,7 @@ static double cost_of(const trn_loss_t *loss, int64_t n, double a, const double 
             top = fmax(top, s[j]);
         sum = exp(a - top);
         for (int64_t j = 0; j < n; j++)
-            sum += exp(s[j] - top);
+            sum += (double)loss->weight * exp(s[j] - top);
         return log(sum) + top - a;
     }
     for (int64_t j = 0; j < n; j++) {
