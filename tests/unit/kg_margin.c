@@ -22,7 +22,7 @@ enum {
     MOST_SECOND = 19 * MOST_DIM
 };
 
-static const double MARGIN = 0.6;
+static const double MARGIN = 0.3;
 
 /* Coinciding entities in all ways, both sides, relation 2 unused, relations not in order. */
 static const trn_kg_pair_t pairs[PAIRS] = {
@@ -52,6 +52,7 @@ static void fill(trn_kg_table_t *t, int64_t rows, int64_t width, float *values, 
 
 static void begin(world_t *w, const trn_model_t *model, const trn_model_shape_t *shape,
                   bool plain) {
+    memset(w, 0, sizeof *w);
     trn_kg_margin_rule_t *r = &w->rule;
     *r = (trn_kg_margin_rule_t){
         .model = model, .shape = *shape, .margin = MARGIN, .rate = 0.01, .plain = plain};
@@ -155,7 +156,7 @@ static void check_gradient(const trn_model_t *model, const trn_model_shape_t *sh
 static void test_gradients(void **state) {
     (void)state;
     everywhere(check_gradient);
-    assert_true(violated > 100 && kept > 100);
+    if (violated < 100 || kept < 100) fail_msg("%d pairs violated, %d kept", violated, kept);
 }
 
 static void check_form(const trn_model_t *model, const trn_model_shape_t *shape) {
@@ -163,17 +164,22 @@ static void check_form(const trn_model_t *model, const trn_model_shape_t *shape)
     assert_int_not_equal(model->form, TRN_FORM_PLAIN); /* so that the next test compares two ways */
 }
 
-/* Losses after steps with more pairs of one relation than a block of TransR's holds. */
+/* Loss and gradients where one relation has more pairs than a block of TransR's holds. */
 static void check_fused(const trn_model_t *model, const trn_model_shape_t *shape) {
     trn_kg_pair_t many[MANY];
     for (int i = 0; i < MANY; i++)
         many[i] = (trn_kg_pair_t){{i % 5, i == 0, i % 6}, i % 4, (trn_side_t)(i / 7 % 2)};
     begin(&ours, model, shape, false);
     begin(&other, model, shape, true);
-    for (int steps = 1; steps < 4; steps++) {
-        double a = step(&ours, MANY, many, steps), b = step(&other, MANY, many, steps);
-        if (!(fabs(a - b) <= 1e-5 * b)) fail_msg("%s: %.9g, plainly %.9g", model->name, a, b);
-    }
+    double a = step(&ours, MANY, many, 1), b = step(&other, MANY, many, 1);
+    if (!(fabs(a - b) <= 1e-6 * b)) fail_msg("%s: %.9g, plainly %.9g", model->name, a, b);
+    for (int part = 0; part < 3; part++)
+        for (int64_t i = 0; i < ENTITIES * MOST_SECOND; i++) {
+            double x = sqrt((double)ours.squares[part][i]);
+            double y = sqrt((double)other.squares[part][i]);
+            if (!(fabs(x - y) <= 2e-6 * (1 + y)))
+                fail_msg("%s %c: gradient %g, plainly %g", model->name, shape->norm, x, y);
+        }
 }
 
 static void test_fused(void **state) {
