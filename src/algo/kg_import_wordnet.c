@@ -58,7 +58,17 @@ static trn_status_t name_target(const wordnet_t *w, const trn_synset_pointer_t *
     return TRN_OK;
 }
 
-/* The facts of one line, which begins at byte `offset` of its file. */
+/* That one line, which begins at byte `offset` of its file, is as it should be. */
+static trn_status_t check_line(const char *line, int64_t length, int file, int64_t offset) {
+    trn_synset_t synset;
+    trn_synset_pointer_t pointer;
+    TRN_TRY(trn_synset_read(&synset, line, length, offset));
+    while (synset.pointers > 0)
+        TRN_TRY(trn_synset_pointer(&synset, file, &pointer));
+    return trn_synset_finish(&synset, file);
+}
+
+/* The facts of a line that has been checked. */
 static trn_status_t take_line(trn_kg_import_t *import, const wordnet_t *w, int file,
                               const char *line, int64_t length, int64_t offset) {
     trn_synset_t synset;
@@ -66,7 +76,6 @@ static trn_status_t take_line(trn_kg_import_t *import, const wordnet_t *w, int f
     char head[NAME_BYTES], tail[NAME_BYTES];
     const char *column[3] = {head, NULL, tail};
     int64_t bytes[3];
-    if (trn_wordnet_comment(line, length)) return TRN_OK;
     TRN_TRY(trn_synset_read(&synset, line, length, offset));
     bytes[0] = name_synset(&synset, file, offset, head);
     while (synset.pointers > 0) {
@@ -78,42 +87,51 @@ static trn_status_t take_line(trn_kg_import_t *import, const wordnet_t *w, int f
         bytes[1] = (int64_t)strlen(pointer.name);
         TRN_TRY(trn_kg_import_fact(import, TRN_TRAIN, place, "hrt", column, bytes));
     }
-    return trn_synset_finish(&synset, file);
+    return TRN_OK;
 }
 
-/* The lines of one file that begin in bytes [first, end) of it. */
-static trn_status_t take_lines(trn_kg_import_t *import, const wordnet_t *w, int file, int64_t first,
-                               int64_t end) {
+/* Check, or take the facts of, the lines of one file that begin in bytes [first, end) of it. */
+static trn_status_t each_line(trn_kg_import_t *import, const wordnet_t *w, int file, int64_t first,
+                              int64_t end, bool check) {
     const char *text = w->text[file];
     int64_t size = w->start[file + 1] - w->start[file], at = first, lines = 0;
     while (at > 0 && at < end && text[at - 1] != '\n')
         at++;
     while (at < end) {
-        const char *newline = memchr(text + at, '\n', (size_t)(size - at));
-        int64_t length = newline ? newline - (text + at) : size - at;
-        TRN_TRY(trn_kg_import_locate(take_line(import, w, file, text + at, length, at),
-                                     w->path[file], at));
+        const char *line = text + at, *newline = memchr(line, '\n', (size_t)(size - at));
+        int64_t length = newline ? newline - line : size - at;
+        trn_status_t status = trn_wordnet_comment(line, length) ? TRN_OK
+                              : check                           ? check_line(line, length, file, at)
+                                      : take_line(import, w, file, line, length, at);
+        TRN_TRY(trn_kg_import_locate(status, w->path[file], at));
         at += length + 1;
         if (++lines % TICK_LINES == 0) trn_watch_tick();
     }
     return TRN_OK;
 }
 
+/* Even parts of the four files end to end: then so are the facts of all ranks. All lines are
+ * checked before the first pointer is followed, or a bad one would be blamed on those that lead to
+ * it. Collective. */
+static trn_status_t read_part(trn_kg_import_t *import, const wordnet_t *w, bool check) {
+    int64_t first = trn_part_start(w->start[TRN_WORDNET_FILES], import->ranks, import->rank);
+    int64_t end = trn_part_start(w->start[TRN_WORDNET_FILES], import->ranks, import->rank + 1);
+    trn_status_t status = TRN_OK;
+    for (int f = 0; f < TRN_WORDNET_FILES && status == TRN_OK; f++) {
+        int64_t from = first > w->start[f] ? first : w->start[f];
+        int64_t to = end < w->start[f + 1] ? end : w->start[f + 1];
+        if (from < to)
+            status = each_line(import, w, f, from - w->start[f], to - w->start[f], check);
+    }
+    return trn_agree(import->comm, status);
+}
+
 trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import) {
     wordnet_t *w;
     TRN_AGREE(import->comm, trn_alloc_zero(&w, 1, sizeof *w, "WordNet"));
     trn_status_t status = open_files(import, w);
-    if (status == TRN_OK) {
-        /* Even parts of the four files end to end: then so are the facts of all ranks. */
-        int64_t first = trn_part_start(w->start[TRN_WORDNET_FILES], import->ranks, import->rank);
-        int64_t end = trn_part_start(w->start[TRN_WORDNET_FILES], import->ranks, import->rank + 1);
-        for (int f = 0; f < TRN_WORDNET_FILES && status == TRN_OK; f++) {
-            int64_t from = first > w->start[f] ? first : w->start[f];
-            int64_t to = end < w->start[f + 1] ? end : w->start[f + 1];
-            if (from < to) status = take_lines(import, w, f, from - w->start[f], to - w->start[f]);
-        }
-        status = trn_agree(import->comm, status);
-    }
+    if (status == TRN_OK) status = read_part(import, w, true);
+    if (status == TRN_OK) status = read_part(import, w, false);
     for (int f = 0; f < TRN_WORDNET_FILES; f++)
         trn_free(&w->text[f]);
     int64_t facts = import->facts[TRN_TRAIN].count;
