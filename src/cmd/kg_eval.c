@@ -220,11 +220,13 @@ static trn_status_t evaluate(trn_run_t *run, evaluation_t *e, trn_split_t split)
     TRN_TRY(trn_kg_model_open(&e->model, run->comm, run->files[0], &e->kg));
     TRN_AGREE(run->comm, read_queries(e, split));
     TRN_TRY(trn_store_read_strings(e->kg.store, "/relation/names", &count, &e->names));
-    TRN_AGREE(run->comm,
-              trn_alloc(&category, e->kg.relations, sizeof *category, "categories of relations"));
-    double start = trn_seconds();
     trn_status_t status =
-        trn_kg_rank(&e->model, run->comm, e->known, e->count, e->queries, run->threads, e->counts);
+        trn_alloc(&category, e->kg.relations, sizeof *category, "categories of relations");
+    status = trn_agree(run->comm, status);
+    double start = trn_seconds();
+    if (status == TRN_OK)
+        status = trn_kg_rank(&e->model, run->comm, e->known, e->count, e->queries, run->threads,
+                             e->counts);
     double seconds = trn_seconds() - start;
     if (status == TRN_OK && run->rank == 0) {
         for (int64_t r = 0; r < e->kg.relations; r++)
