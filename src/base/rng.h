@@ -19,6 +19,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_KG_SECOND = 42,
     TRN_RNG_KG_ORDER = 43,    /* order of queries in an epoch */
     TRN_RNG_KG_NEGATIVE = 44, /* candidates of a batch */
+    TRN_RNG_KG_DROPOUT = 45,  /* numbers of a question's vectors that are left out */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
