@@ -136,7 +136,7 @@ expect_only "nothing left" "$work"
 
 # The real one, read once more by other means --------------------------------------------------------
 real=/usr/share/wordnet
-if [ ! -f $real/data.noun ]; then
+if [ ! -f "$real/data.noun" ]; then
     echo "not checked: WordNet itself, because Debian's wordnet-base is not installed"
     finish
 fi
@@ -163,11 +163,11 @@ for key in seen:
     print(key[0], key[2], key[1])
 END
 for n in 1 3; do
-    expect 0 "WordNet, $n ranks" ranks $n kg-import --wordnet $real -o real.h5
+    expect 0 "WordNet, $n ranks" ranks $n kg-import --wordnet "$real" -o real.h5
     sha256sum real.h5 >>real_sums
 done
 expect_equal "WordNet: the same on 1 and 3 ranks" "$(sort -u real_sums | wc -l)" 1
-"$python" read.py $real >expected
+"$python" read.py "$real" >expected
 "$python" show.py real.h5 whole >got
 expect 0 "WordNet: heads and tails, in order" cmp <(cut -d ' ' -f 1,2 expected) \
     <(cut -d ' ' -f 2,4 got)
