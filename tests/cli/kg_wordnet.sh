@@ -99,7 +99,7 @@ bad() { # CODE WHAT PATTERN EDIT-OF-data.noun ARGUMENT...
     cp -r "$scratch/wn" "$scratch/bad"
     sed -i "$4" bad/data.noun
     for n in ${counts:-3}; do
-        expect "$1" "$2, $n ranks" ranks $n kg-import --wordnet bad -o "$work/g.h5" "${@:5}" &&
+        expect "$1" "$2, $n ranks" ranks "$n" kg-import --wordnet bad -o "$work/g.h5" "${@:5}" &&
             expect_message "$2, $n ranks" "$3"
         expect_only "$2, $n ranks" "$work"
     done
