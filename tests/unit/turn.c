@@ -24,7 +24,7 @@ static void test_angles(void **state) {
                 assert_true(isnan(to[k]) && isnan(to[HALF + k]));
                 continue;
             }
-            double near = 2e-7 * (1 + 0.3 * fabs((double)phase[k])); /* as float32 knows phases */
+            double near = 2e-7 * (1 + 0.5 * fabs((double)phase[k])); /* as float32 knows phases */
             assert_true(fabs((double)to[k] - cos((double)phase[k])) < near);
             assert_true(fabs((double)to[HALF + k] - sin((double)phase[k])) < near);
         }
