@@ -181,16 +181,6 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     return TRN_OK;
 }
 
-/* Too little memory is refused before any work, with the number that would be enough. */
-static trn_status_t check_memory(const trn_run_t *run, int64_t bytes) {
-    int64_t limit = trn_params_size(run->params, "memory");
-    if (limit == 0 || bytes <= limit) return TRN_OK;
-    return trn_fail(TRN_MEMORY,
-                    "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
-                    "use more ranks",
-                    run->ranks, (long long)bytes, (long long)limit);
-}
-
 static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
@@ -207,7 +197,7 @@ static trn_status_t run(trn_run_t *run) {
         status = TRN_OK;
         goto done;
     }
-    TRN_OR(done, check_memory(run, bytes));
+    TRN_OR(done, trn_mem_expect(bytes, run->ranks));
     const char *given = trn_params_text(run->params, "checkpoint");
     snprintf(path, sizeof path, "%s.checkpoint", output);
     TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
