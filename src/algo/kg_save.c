@@ -2,6 +2,7 @@
  * ranks. */
 #include "algo/kg_train.h"
 
+#include "algo/kg_score.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
@@ -27,13 +28,15 @@ static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text
              " batch=%" PRId64 " blocks=%" PRId64 " negatives=%" PRId64 " optimiser=%d"
              " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64
              " loss=%d margin=%.9g temperature=%.9g all_answers=%d smoothing=%.17g"
-             " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64,
+             " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64
+             " start=%.200s",
              h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
              h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
              o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
              o->n3, o->scale, o->unit_entities, o->seed, (int)o->loss.kind, (double)o->loss.margin,
              (double)o->loss.temperature, o->all_answers, o->smoothing, (double)o->loss.weight,
-             o->entity_dropout, o->relation_dropout, o->valid_every, o->patience);
+             o->entity_dropout, o->relation_dropout, o->valid_every, o->patience,
+             o->start ? o->start : "");
 }
 
 /* One of the six arrays of the optimiser's state. */
@@ -228,4 +231,58 @@ trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_
         trn_log(TRN_LOG_INFO, "kg-train", "resumed from %s: %lld of %lld epochs are done",
                 run->checkpoint, (long long)state->epoch, (long long)state->options.epochs);
     return TRN_OK;
+}
+
+static trn_status_t check_start(const trn_kg_state_t *s, const trn_kg_header_t *from) {
+    const trn_kg_header_t *h = &s->header;
+    if (from->shape.dim == h->shape.dim && from->reciprocal == h->reciprocal) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s: has vectors of %" PRId64 " numbers%s, this training has %" PRId64
+                    "%s; give the same --dim and --reciprocal",
+                    s->options.start, from->shape.dim, from->reciprocal ? ", reciprocal" : "",
+                    h->shape.dim, h->reciprocal ? ", reciprocal" : "");
+}
+
+/* Relations are on every rank, in the model as in the state. */
+static void start_relations(trn_kg_state_t *s, const trn_kg_model_t *from) {
+    const trn_kg_header_t *h[2] = {&s->header, &from->header};
+    int64_t rows = trn_kg_relation_rows(h[0]), width[2], second[2];
+    for (int i = 0; i < 2; i++) {
+        width[i] = h[i]->model->relation_width(&h[i]->shape);
+        second[i] = h[i]->model->second_width(&h[i]->shape);
+    }
+    if (width[0] == width[1])
+        memcpy(s->relation, from->relation, (size_t)(rows * width[0]) * sizeof(float));
+    if (second[0] == second[1] && second[0] > 0)
+        memcpy(s->second, from->second, (size_t)(rows * second[0]) * sizeof(float));
+}
+
+trn_status_t trn_kg_start_from(trn_kg_state_t *s, const trn_kg_t *kg) {
+    int64_t n = s->header.entities, d = s->header.shape.dim, batch = batch_rows(s);
+    trn_kg_model_t from = {0};
+    int32_t *ids = NULL;
+    float *rows = NULL;
+    trn_status_t status;
+    if (!s->options.start) return TRN_OK;
+    TRN_TRY(trn_kg_model_open(&from, s->comm, s->options.start, kg));
+    TRN_OR(done, check_start(s, &from.header));
+    status = trn_alloc(&ids, batch, sizeof *ids, "entities to start from");
+    if (status == TRN_OK) status = trn_alloc(&rows, batch * d, sizeof *rows, "rows to start from");
+    TRN_OR(done, trn_agree(s->comm, status));
+    for (int64_t first = 0; first < n; first += batch) {
+        int64_t count = first + batch < n ? batch : n - first;
+        for (int64_t i = 0; i < count; i++)
+            ids[i] = (int32_t)(first + i);
+        trn_kg_model_gather(&from, s->comm, count, ids, rows);
+        for (int64_t i = 0; i < count; i++) {
+            float *own = trn_kg_own_row(s, s->entity, d, first + i);
+            if (own) memcpy(own, rows + i * d, (size_t)d * sizeof *own);
+        }
+    }
+    start_relations(s, &from);
+done:
+    trn_free(&ids);
+    trn_free(&rows);
+    trn_kg_model_close(&from);
+    return status;
 }

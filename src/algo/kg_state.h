@@ -34,6 +34,7 @@ typedef struct trn_kg_options {
     double rate, final_rate; /* at the start; at the end as a fraction, linearly */
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
+    const char *start; /* file of a model whose vectors training starts from, borrowed; or NULL */
     bool unit_entities;
     int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
                                     * vain before training ends, 0: any number */

@@ -171,6 +171,7 @@ static trn_status_t prepare(trainer_t *t) {
     char path[4096];
     snprintf(path, sizeof path, "%s.best", t->output);
     TRN_TRY(trn_agree(s->comm, trn_strdup(&t->best, path)));
+    TRN_TRY(trn_kg_start_from(s, t->kg));
     if (s->options.valid_every > 0) TRN_TRY(trn_kg_valid_create(&t->valid, s, t->kg));
     return t->regime->create(&t->self, s, t->kg);
 }

@@ -53,6 +53,11 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
 trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
                          const char *path, bool training);
 
+/* Take the vectors of the model options->start, if there is one, as starting values: of entities,
+ * and of relations where the model has as long ones. Collective. Fails (agreed) with TRN_INPUT
+ * (another graph's, or of another size), TRN_IO, TRN_MEMORY. */
+trn_status_t trn_kg_start_from(trn_kg_state_t *state, const trn_kg_t *kg);
+
 /* Go on from the checkpoint as run->resume says. Collective. Fails (agreed) as
  * trn_checkpoint_load, and with TRN_USAGE if the checkpoint was made with other settings. */
 trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,

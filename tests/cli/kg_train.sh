@@ -91,6 +91,25 @@ expect 0 "kg-eval of the best model" ranks 2 kg-eval "$work/v.h5" "$scratch/v.h5
 expect_equal "MRR of the best model" "$mrr" "$(value mrr)"
 rm -f "$work"/*
 
+# Start from another model's vectors -------------------------------------------------------------------
+expect 0 "a model to start from" train 1 "$scratch/first.h5" --negatives 50 --epochs 2 || finish
+wanted=
+for n in 1 3; do
+    rm -f "$work"/*
+    expect 0 "started on $n ranks" train $n "$work/m.h5" --start-from "$scratch/first.h5" \
+        --negatives 0 --epochs 1 --learning-rate 1e-9
+    [ -n "$wanted" ] || wanted=$(numbers "$work/m.h5")
+    expect_equal "started: bits on $n ranks" "$wanted" "$(numbers "$work/m.h5")"
+done
+expect_equal "with hardly a step the vectors are the first ones" yes "$(
+    /usr/bin/python3 -c 'import h5py, sys
+a, b = (h5py.File(f)["/entity/values"][:] for f in sys.argv[1:])
+print("yes" if abs(a - b).max() < 1e-6 else "no")' "$scratch/first.h5" "$work/m.h5")"
+rm -f "$work"/*
+expect 3 "started from another size" train 2 "$work/m.h5" --start-from "$scratch/first.h5" \
+    --no-reciprocal
+expect_message "started from another size" "--reciprocal"
+
 # Bad arguments leave nothing behind ------------------------------------------------------
 expect 2 "an odd dimension" train 2 "$work/m.h5" --dim 33
 expect_message "an odd dimension" "even number"
