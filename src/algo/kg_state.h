@@ -30,6 +30,7 @@ typedef struct trn_kg_options {
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     bool unit_entities;
+    bool in_pairs; /* trained by trn_kg_sampled, not trn_kg_full */
     uint64_t seed;
 } trn_kg_options_t;
 
@@ -74,7 +75,7 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
  * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
-/* One way of going through the training triples (kg_full.c). */
+/* One way of going through the training triples. */
 typedef struct trn_kg_regime {
     const char *name;
     /* Read the train split, allocate everything. Collective. Fails (agreed). */
@@ -88,6 +89,11 @@ typedef struct trn_kg_regime {
                       int64_t triples, int64_t ranks);
 } trn_kg_regime_t;
 
+/* Batches out of the whole graph, against all entities or some drawn from them (kg_full.c). */
 extern const trn_kg_regime_t trn_kg_full;
+
+/* Batches out of pairs of entity blocks, against entities drawn from the pair: for graphs whose
+ * entities or triples are too many for one rank (kg_sampled.c). */
+extern const trn_kg_regime_t trn_kg_sampled;
 
 #endif

@@ -23,6 +23,8 @@ static const trn_param_t params[] = {
      "questions between two steps; every triple asks for its tail and for its head"},
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
      "entities drawn for each batch that the answer has to win against; 0: against all"},
+    {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
+     "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
     {"optimizer", 0, TRN_PARAM_CHOICE, "adagrad", 0, 0, "adagrad|adagrad-row|adam", NULL,
      "adagrad-row keeps one number a vector instead of one a number; adam two a number"},
     {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e9, NULL, NULL, "step size at the start"},
@@ -38,7 +40,8 @@ static const trn_param_t params[] = {
     {"unit-entities", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
      "put entities back to unit length after each step, where the model knows how"},
     {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
-     "blocks the entities are dealt to, which ranks share out; 0: 16, or more of 1024 entities"},
+     "blocks the entities are dealt to, which ranks share out; 0: 16, or with --regime batch more "
+     "of 1024 entities"},
     {"checkpoint", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
      "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
      "removed at the end"},
@@ -56,7 +59,8 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     double weight = trn_params_real(p, "weight");
     enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
     int64_t blocks = trn_params_int(p, "entity-blocks");
-    if (blocks == 0) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    bool in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
+    if (blocks == 0 && !in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
     if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
     return (trn_kg_options_t){
         .epochs = trn_params_int(p, "epochs"),
@@ -72,8 +76,13 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .n3 = strcmp(regulariser, "n3") == 0 ? weight : 0,
         .scale = trn_params_real(p, "scale"),
         .unit_entities = trn_params_bool(p, "unit-entities"),
+        .in_pairs = in_pairs,
         .seed = (uint64_t)trn_params_int(p, "seed"),
     };
+}
+
+static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    return options->in_pairs ? &trn_kg_sampled : &trn_kg_full;
 }
 
 static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_header_t *header) {
@@ -115,7 +124,7 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     };
     trn_kg_report_t r;
     trn_status_t status =
-        trn_kg_train(run->comm, kg, header, options, &trn_kg_full, &how, output, &r);
+        trn_kg_train(run->comm, kg, header, options, regime_of(options), &how, output, &r);
     json_decref(params_json);
     if (status != TRN_OK) return status;
     json_t *result = json_pack(
@@ -149,8 +158,8 @@ static trn_status_t run(trn_run_t *run) {
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
-    int64_t bytes =
-        trn_kg_train_memory(&header, &options, &trn_kg_full, kg.triples[TRN_TRAIN], run->ranks);
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options),
+                                        kg.triples[TRN_TRAIN], run->ranks);
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         status = TRN_OK;

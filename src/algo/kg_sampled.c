@@ -1,0 +1,257 @@
+/* kg_sampled.c: training in pairs of entity blocks, for graphs too big to be on every rank.
+ *
+ * The blocks meet in a tournament (kg_circle.h). Pairs of a round have no entity in common and are
+ * trained at the same time, each by one rank, in batches out of its own bucket of triples against
+ * entities drawn from its two blocks (kg_pair.h). Between rounds the blocks that change ranks
+ * travel (kg_places.h), at the end of an epoch all are at home again; triples never move
+ * (kg_buckets.h).
+ *
+ * Relations are on every rank. All pairs of a round start from the same ones, each changes a copy,
+ * and the changes are put together by a tree over pairs: so the number of ranks changes nothing.
+ * Changes are added, but with Adagrad a step has the length that suits the squares of its own pair,
+ * and eight pairs that agree would go eight times too far; so a change is multiplied with the root
+ * of its pair's squares and, when all are added, divided by the root of all pairs' squares. Adam's
+ * means are averaged over the pairs that had a gradient. */
+#include "algo/kg_state.h"
+
+#include "algo/kg_buckets.h"
+#include "algo/kg_circle.h"
+#include "algo/kg_pair.h"
+#include "algo/kg_places.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/dist.h"
+#include "mpi/reduce.h"
+#include "mpi/trace.h"
+#include "mpi/watch.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_BLOCKS = 4096, TALLIES = 3 /* behind the relations: loss, queries, batches */ };
+
+typedef struct sampled {
+    trn_kg_state_t *state;
+    trn_kg_circle_t circle;
+    trn_kg_places_t places;
+    trn_kg_buckets_t buckets;
+    trn_kg_pair_t pair;
+    int64_t relations, width[TRN_KG_PARTS], row; /* numbers a relation adds to the sum */
+    double *sum;                                 /* [relations x row + TALLIES] */
+    int *to;                                     /* [blocks]: ranks they go to */
+    int64_t round;
+} sampled_t;
+
+/* Numbers of one relation in a sum: its change, its moments' changes, and that it has some. */
+static int64_t shape(sampled_t *f, trn_kg_state_t *state) {
+    const trn_kg_header_t *h = &state->header;
+    f->state = state;
+    f->relations = trn_kg_relation_rows(h);
+    f->width[0] = h->model->relation_width(&h->shape);
+    for (int i = 1; i < TRN_KG_PARTS; i++)
+        f->width[i] = trn_kg_moment_width(state->options.optimiser, i - 1, f->width[0]);
+    f->row = f->width[0] + f->width[1] + f->width[2] + 1;
+    return f->relations * f->row + TALLIES;
+}
+
+static void destroy(void **self) {
+    sampled_t *f = *self;
+    if (!f) return;
+    trn_kg_circle_free(&f->circle);
+    trn_kg_places_free(&f->places);
+    trn_kg_buckets_free(&f->buckets);
+    trn_kg_pair_free(&f->pair);
+    trn_free(&f->sum);
+    trn_free(&f->to);
+    trn_free(self);
+}
+
+static trn_status_t check(const trn_kg_state_t *state, const trn_kg_t *kg) {
+    const trn_kg_options_t *o = &state->options;
+    if (state->header.model->project)
+        return trn_fail(TRN_USAGE,
+                        "--model: %s projects entities, which --regime blocks cannot; choose "
+                        "another, or --regime batch",
+                        state->header.model->name);
+    if (o->negatives < 1)
+        return trn_fail(TRN_USAGE, "--negatives: --regime blocks draws some; give 1 or more, or "
+                                   "--regime batch");
+    if (state->blocks > MOST_BLOCKS)
+        return trn_fail(TRN_USAGE, "--entity-blocks: %lld; --regime blocks takes at most %d",
+                        (long long)state->blocks, MOST_BLOCKS);
+    if (kg->triples[TRN_TRAIN] < 1) return trn_fail(TRN_INPUT, "/train: no triples to train on");
+    return TRN_OK;
+}
+
+static int64_t greater(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Slots of the busiest rank. */
+static int64_t most_slots(int64_t blocks, int64_t ranks) {
+    int64_t pairs = (trn_kg_circle_pairs(blocks) + ranks - 1) / ranks;
+    return greater(2 * pairs, (blocks + ranks - 1) / ranks);
+}
+
+static trn_status_t allocate(sampled_t *f, trn_kg_state_t *state) {
+    int64_t pairs = trn_kg_circle_pairs(state->blocks);
+    int64_t own = trn_part_start(pairs, state->ranks, state->rank + 1) -
+                  trn_part_start(pairs, state->ranks, state->rank);
+    int64_t sum = shape(f, state);
+    TRN_TRY(trn_kg_circle_create(&f->circle, state->blocks, state->options.seed));
+    TRN_TRY(trn_kg_places_create(&f->places, state, greater(2 * own, state->own_blocks),
+                                 most_slots(state->blocks, state->ranks)));
+    TRN_TRY(trn_kg_pair_create(&f->pair, state));
+    TRN_TRY(trn_alloc(&f->sum, sum, sizeof *f->sum, "changes of relations"));
+    return trn_alloc(&f->to, state->blocks, sizeof *f->to, "places of blocks");
+}
+
+static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *kg) {
+    sampled_t *f = NULL;
+    trn_status_t status = check(state, kg);
+    if (status == TRN_OK) status = trn_alloc_zero(&f, 1, sizeof *f, "the trainer");
+    if (status == TRN_OK) status = allocate(f, state);
+    status = trn_agree(state->comm, status);
+    *self = f;
+    if (status == TRN_OK) status = trn_kg_buckets_load(&f->buckets, state->comm, kg, &f->circle);
+    if (status == TRN_OK && state->rank == 0 && state->ranks > f->circle.pairs)
+        trn_log(TRN_LOG_WARN, "kg-train",
+                "%lld entity blocks make %lld pairs at a time: %lld of %d ranks will be idle; "
+                "raise --entity-blocks or use fewer ranks",
+                (long long)state->blocks, (long long)f->circle.pairs,
+                (long long)(state->ranks - f->circle.pairs), state->ranks);
+    if (status != TRN_OK) destroy(self);
+    return status;
+}
+
+/* Write what a relation's copy adds to the sum, or take what the sum adds to the relation. `roots`
+ * says how a number's change is weighted: NULL, or by the root of its square sum. */
+static double root(const sampled_t *f, const float *squares, int64_t j) {
+    return f->state->options.optimiser == TRN_KG_ADAM
+               ? 1
+               : sqrt((double)squares[f->width[1] == 1 ? 0 : j]) + 1e-10;
+}
+
+static void give(const sampled_t *f, int64_t relation, double *row) {
+    const trn_kg_state_t *s = f->state;
+    const float *old[TRN_KG_PARTS] = {s->relation, s->moments[1][0], s->moments[1][1]};
+    const trn_kg_copy_t *copy = &f->pair.relation;
+    for (int part = 0; part < TRN_KG_PARTS; part++) {
+        int64_t w = f->width[part], at = relation * w;
+        for (int64_t j = 0; j < w; j++)
+            row[j] = (double)copy->part[part][at + j] - (double)old[part][at + j];
+        for (int64_t j = 0; part == 0 && j < w; j++)
+            row[j] *= root(f, copy->part[1] + relation * f->width[1], j);
+        row += w;
+    }
+    *row = 1;
+}
+
+/* One pair of the round, as a leaf of the sum over pairs. */
+static void train_pair(void *user, int64_t k, double *values) {
+    sampled_t *f = user;
+    const trn_kg_state_t *s = f->state;
+    trn_kg_task_t task = {.bucket = (uint64_t)(f->round * f->circle.pairs + k)};
+    trn_kg_circle_blocks(&f->circle, f->round, k, task.block);
+    if (task.block[0] < 0) { /* the empty place may be on either side */
+        task.block[0] = task.block[1];
+        task.block[1] = -1;
+    }
+    for (int side = 0; side < 2 && task.block[side] >= 0; side++) {
+        int64_t block = task.block[side];
+        task.size[side] = (s->header.entities - block + s->blocks - 1) / s->blocks;
+        for (int part = 0; part < TRN_KG_PARTS; part++)
+            task.part[side][part] = trn_kg_places_part(&f->places, part, block);
+    }
+    task.triples = trn_kg_bucket(&f->buckets, f->round, k, &task.count);
+    trn_kg_pair_learn(&f->pair, &task);
+    memset(values, 0, (size_t)(f->relations * f->row + TALLIES) * sizeof *values);
+    for (int64_t r = 0; r < f->relations; r++)
+        if (f->pair.touched[r]) give(f, r, values + r * f->row);
+    double *tally = values + f->relations * f->row;
+    tally[0] = f->pair.loss;
+    tally[1] = 2 * (double)task.count;
+    tally[2] = (double)f->pair.batches;
+}
+
+/* The pairs' changes together make the relations of the next round. */
+static void merge(sampled_t *f) {
+    trn_kg_state_t *s = f->state;
+    const trn_kg_header_t *h = &s->header;
+    bool adam = s->options.optimiser == TRN_KG_ADAM;
+    for (int64_t r = 0; r < f->relations; r++) {
+        const double *change = f->sum + r * f->row;
+        double pairs = change[f->row - 1];
+        if (pairs == 0) continue;
+        float *values = s->relation + r * f->width[0];
+        change += f->width[0];
+        for (int part = 1; part < TRN_KG_PARTS; part++)
+            for (int64_t j = 0; j < f->width[part]; j++, change++) {
+                float *moment = &s->moments[1][part - 1][r * f->width[part] + j];
+                *moment = (float)((double)*moment + *change / (adam ? pairs : 1));
+            }
+        const float *squares = s->moments[1][0] + r * f->width[1];
+        change = f->sum + r * f->row;
+        for (int64_t j = 0; j < f->width[0]; j++)
+            values[j] = (float)((double)values[j] + change[j] / root(f, squares, j));
+        if (h->model->normalise_relation) h->model->normalise_relation(&h->shape, 1, values, NULL);
+    }
+    double batches = f->sum[f->relations * f->row + 2] / (double)f->circle.pairs;
+    s->step += batches < 1 ? 1 : (int64_t)batches;
+}
+
+static void move(sampled_t *f, bool home) {
+    const trn_kg_state_t *s = f->state;
+    for (int64_t b = 0; b < s->blocks; b++)
+        f->to[b] = (int)(home ? trn_part_of(s->blocks, s->ranks, b)
+                              : trn_part_of(f->circle.pairs, s->ranks,
+                                            trn_kg_circle_pair(&f->circle, f->round, b)));
+    trn_trace_begin("pass blocks");
+    trn_kg_places_move(&f->places, f->to, home);
+    trn_trace_end();
+}
+
+static trn_status_t epoch(void *self, double *loss) {
+    sampled_t *f = self;
+    trn_kg_state_t *s = f->state;
+    double sum = 0, queries = 0, *tally = f->sum + f->relations * f->row;
+    for (int64_t step = 0; step < f->circle.rounds; step++) {
+        f->round = trn_kg_circle_round(&f->circle, s->epoch, step);
+        move(f, false);
+        TRN_TRY(trn_reduce_tree(s->comm, f->circle.pairs, f->relations * f->row + TALLIES,
+                                train_pair, f, f->sum));
+        merge(f);
+        sum += tally[0];
+        queries += tally[1];
+        if (!isfinite(sum))
+            return trn_fail(TRN_NUMERIC,
+                            "the loss is not finite in epoch %lld; lower --learning-rate (the last "
+                            "checkpoint is kept)",
+                            (long long)s->epoch + 1);
+        trn_watch_tick();
+    }
+    move(f, true);
+    s->epoch++;
+    *loss = sum / queries;
+    return TRN_OK;
+}
+
+static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                      int64_t triples, int64_t ranks) {
+    trn_kg_state_t state = {
+        .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
+    state.rows = (header->entities + state.blocks - 1) / state.blocks;
+    state.own_blocks = (state.blocks + ranks - 1) / ranks;
+    sampled_t f = {0};
+    int64_t sum = shape(&f, &state), pairs = trn_kg_circle_pairs(state.blocks), levels = 1;
+    int64_t own = (pairs + ranks - 1) / ranks, rounds = trn_kg_circle_rounds(state.blocks);
+    while (pairs > (int64_t)1 << (levels - 1))
+        levels++;
+    return (1 + 2 * levels) * sum * (int64_t)sizeof(double) +
+           trn_kg_places_memory(&state, most_slots(state.blocks, ranks)) +
+           trn_kg_pair_memory(&state) + (rounds * own + 3 * state.blocks) * 8 +
+           (triples * own + pairs - 1) / pairs * (int64_t)sizeof(trn_triple_t);
+}
+
+const trn_kg_regime_t trn_kg_sampled = {"blocks", create, destroy, epoch, memory};
