@@ -8,7 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 256 /* questions that are scored together */ };
+enum {
+    CHUNK = 256, /* questions that are scored together */
+    GUESTS = 8   /* for each negative of a batch */
+};
 
 /* A drawn entity that is the very answer must not count as a rival: its score becomes this, whose
  * exponential is 0 beside any other's. */
@@ -49,9 +52,11 @@ typedef struct trn_kg_pair_room {
     int32_t *entity; /* [2 batch + most]: rows of the two blocks, one behind the other */
     int32_t *number; /* [2 rows]: place in `entity`, or -1 */
     int32_t *turned; /* [batch]: relations with a gradient */
+    int32_t *guest;  /* [guests]: those of the task that are not of its blocks */
     /* Of the batch at work: */
     const trn_kg_task_t *task;
-    int64_t now, tails, negatives, entities, relations_now;
+    int64_t strangers; /* guests to choose from */
+    int64_t now, tails, negatives, guests, entities, relations_now;
 } room_t;
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -67,7 +72,11 @@ static void shape(room_t *r, const trn_kg_state_t *s) {
     r->relations = trn_kg_relation_rows(h);
     r->metric = h->model->metric(&h->shape);
     r->batch = s->options.batch;
-    r->most = smaller(s->options.negatives, 2 * s->rows);
+    r->most = smaller(s->options.negatives, s->header.entities);
+}
+
+int64_t trn_kg_pair_guests(const trn_kg_state_t *s) {
+    return s->blocks > 2 ? smaller(GUESTS * s->options.negatives, s->header.entities) : 0;
 }
 
 static void sizes(const room_t *r, int64_t size[BUFFERS]) {
@@ -100,7 +109,7 @@ int64_t trn_kg_pair_memory(const trn_kg_state_t *state) {
     for (int i = 0; i < TRN_KG_PARTS; i++)
         sum += r.relations * width[i] * (int64_t)sizeof(float);
     return sum + r.batch * (int64_t)sizeof(question_t) + (3 * r.batch + r.most) * 4 +
-           2 * state->rows * 4 + r.relations;
+           (2 * state->rows + trn_kg_pair_guests(state)) * 4 + r.relations;
 }
 
 trn_status_t trn_kg_pair_create(trn_kg_pair_t *p, const trn_kg_state_t *state) {
@@ -120,6 +129,7 @@ trn_status_t trn_kg_pair_create(trn_kg_pair_t *p, const trn_kg_state_t *state) {
     TRN_TRY(trn_alloc(&r->questions, r->batch, sizeof *r->questions, "questions"));
     TRN_TRY(trn_alloc(&r->entity, 2 * r->batch + r->most, sizeof *r->entity, "a batch's entities"));
     TRN_TRY(trn_alloc(&r->turned, r->batch, sizeof *r->turned, "a batch's relations"));
+    TRN_TRY(trn_alloc(&r->guest, trn_kg_pair_guests(state), sizeof *r->guest, "guests"));
     TRN_TRY(trn_alloc(&r->number, 2 * state->rows, sizeof *r->number, "a batch's entities"));
     for (int64_t i = 0; i < 2 * state->rows; i++)
         r->number[i] = -1;
@@ -137,6 +147,7 @@ void trn_kg_pair_free(trn_kg_pair_t *p) {
         trn_free(&r->questions);
         trn_free(&r->entity);
         trn_free(&r->turned);
+        trn_free(&r->guest);
         trn_free(&r->number);
     }
     trn_free(&p->room);
@@ -172,19 +183,35 @@ static uint64_t drawn_key(const room_t *r, int64_t batch, trn_rng_stream_t strea
     return (uint64_t)words[0] << 32 | words[1];
 }
 
-/* Rivals, all different, and questions [first, first + now) of the order: two for each triple, for
- * its tail and its head; those of one side stand together. */
-static void draw(room_t *r, int64_t batch, int64_t first, uint64_t order) {
+/* Rivals, all different: entities of the blocks, which learn, and guests in the share that drawing
+ * from the whole graph would give them, but at most half. */
+static void draw_rivals(room_t *r, int64_t batch) {
     const trn_kg_state_t *s = r->state;
     const trn_kg_task_t *task = r->task;
     uint64_t key = drawn_key(r, batch, TRN_RNG_KG_RESIDENT);
-    int64_t all = task->size[0] + task->size[1], head = r->now;
-    r->entities = r->tails = 0;
-    r->negatives = smaller(r->most, all);
+    int64_t all = task->size[0] + task->size[1], entities = s->header.entities;
+    double share = (double)(entities - all) / (double)entities;
+    r->guests = smaller((int64_t)((double)r->most * (share < 0.5 ? share : 0.5)), r->strangers);
+    r->negatives = smaller(r->most - r->guests, all);
     for (int64_t j = 0; j < r->negatives; j++) {
         int64_t at = trn_rng_permuted(key, all, j);
         intern(r, at < task->size[0] ? at : s->rows + at - task->size[0]);
     }
+    float *to = r->buffer[DRAWN] + r->negatives * r->dim;
+    for (int64_t j = 0; j < r->guests; j++, to += r->dim) {
+        int64_t at = r->guest[trn_rng_permuted(~key, r->strangers, j)];
+        memcpy(to, task->guest_value + at * r->dim, (size_t)r->dim * sizeof *to);
+    }
+}
+
+/* Rivals, and questions [first, first + now) of the order: two for each triple, for
+ * its tail and its head; those of one side stand together. */
+static void draw(room_t *r, int64_t batch, int64_t first, uint64_t order) {
+    const trn_kg_state_t *s = r->state;
+    const trn_kg_task_t *task = r->task;
+    int64_t head = r->now;
+    r->entities = r->tails = 0;
+    draw_rivals(r, batch);
     for (int64_t i = first; i < first + r->now; i++) {
         const trn_triple_t *t = &task->triples[trn_rng_permuted(order, task->count, i / 2)];
         trn_side_t side = i % 2 ? TRN_SIDE_HEAD : TRN_SIDE_TAIL;
@@ -227,25 +254,28 @@ static void prepare(const trn_kg_pair_t *p) {
 static double learn_chunk(room_t *r, int64_t first, int64_t m) {
     float **b = r->buffer, *query = b[QUERY] + first * r->width;
     float *powers = b[r->metric == TRN_METRIC_DOT ? SCORES : WEIGHTS];
-    int64_t n = r->negatives;
+    int64_t own = r->negatives, n = own + r->guests;
     double loss = 0;
     trn_compare(r->metric, r->width, m, query, n, b[DRAWN], NULL, b[SCORES], n);
     for (int64_t i = 0; i < m; i++) {
         int32_t answer = r->questions[first + i].answer;
-        if (answer < n) b[SCORES][i * n + answer] = BANNED;
+        if (answer < own) b[SCORES][i * n + answer] = BANNED;
     }
     trn_softmax_part(m, n, b[SCORES], powers, b[TOP], b[SUM]);
     for (int64_t i = 0; i < m; i++) {
         double answer = (double)b[TRUE][first + i], rival = (double)b[TOP][i];
-        double top = answer > rival ? answer : rival, own = exp(answer - top);
-        double sum = own + exp(rival - top) * (double)b[SUM][i];
+        double top = answer > rival ? answer : rival, right = exp(answer - top);
+        double sum = right + exp(rival - top) * (double)b[SUM][i];
         loss += log(sum) + top - answer;
         b[TOP][i] = (float)(exp(rival - top) / (sum * (double)r->now));
-        b[TRUE_BACK][first + i] = (float)((own / sum - 1) / (double)r->now);
+        b[TRUE_BACK][first + i] = (float)((right / sum - 1) / (double)r->now);
     }
     trn_scale_rows(m, n, b[TOP], powers);
-    trn_compare_back(r->metric, r->width, m, query, n, b[DRAWN], b[SCORES], powers, n,
-                     b[G_QUERY] + first * r->width, b[G_ENTITY]);
+    float *gradient = b[G_QUERY] + first * r->width;
+    trn_compare_back(r->metric, r->width, m, query, own, b[DRAWN], b[SCORES], powers, n, gradient,
+                     b[G_ENTITY]);
+    trn_compare_back(r->metric, r->width, m, query, r->guests, b[DRAWN] + own * r->width,
+                     b[SCORES] + own, powers + own, n, gradient, NULL);
     return loss;
 }
 
@@ -341,6 +371,12 @@ void trn_kg_pair_learn(trn_kg_pair_t *p, const trn_kg_task_t *task) {
     p->loss = 0;
     p->batches = 0;
     r->task = task;
+    r->strangers = 0;
+    for (int64_t i = 0; i < task->guests; i++) {
+        int64_t block = task->guest[i] % s->blocks;
+        if (block != task->block[0] && block != task->block[1])
+            r->guest[r->strangers++] = (int32_t)i;
+    }
     uint64_t order = drawn_key(r, 0, TRN_RNG_KG_PAIR);
     for (int64_t first = 0; first < 2 * task->count; first += r->batch, p->batches++) {
         r->now = smaller(r->batch, 2 * task->count - first);

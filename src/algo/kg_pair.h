@@ -1,5 +1,6 @@
 /* kg_pair.h: train the triples that join two entity blocks, on one rank, against entities drawn
- * from the two. Entities change at once; relations change in a copy, for others train at the same
+ * from the two, and guests: copies of others, as they were when the round began. Entities of the
+ * blocks change at once, guests do not; relations change in a copy, for others train at the same
  * time (kg_sampled.c puts the copies together). */
 #ifndef TRN_ALGO_KG_PAIR_H
 #define TRN_ALGO_KG_PAIR_H
@@ -18,6 +19,9 @@ typedef struct trn_kg_task {
     const trn_triple_t *triples;
     int64_t count;
     uint64_t bucket; /* round and pair as one number: what randomness goes by, with the epoch */
+    int64_t guests;  /* at most trn_kg_pair_guests */
+    const int32_t *guest;     /* who they are; those of the two blocks are passed over */
+    const float *guest_value; /* [guests x dim] */
 } trn_kg_task_t;
 
 /* A relation's row: values and moments of the copies. */
@@ -43,6 +47,9 @@ void trn_kg_pair_free(trn_kg_pair_t *pair);
 
 /* Bytes that trn_kg_pair_create allocates. Local. */
 int64_t trn_kg_pair_memory(const trn_kg_state_t *state);
+
+/* Guests that a round needs, to have others in each batch. Local. */
+int64_t trn_kg_pair_guests(const trn_kg_state_t *state);
 
 /* Train a task in epoch state->epoch: every triple asks for its tail and for its head, in batches
  * of state->options.batch questions in a drawn order. Local; cannot fail (a loss that is not finite

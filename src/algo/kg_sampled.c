@@ -2,9 +2,10 @@
  *
  * The blocks meet in a tournament (kg_circle.h). Pairs of a round have no entity in common and are
  * trained at the same time, each by one rank, in batches out of its own bucket of triples against
- * entities drawn from its two blocks (kg_pair.h). Between rounds the blocks that change ranks
- * travel (kg_places.h), at the end of an epoch all are at home again; triples never move
- * (kg_buckets.h).
+ * entities drawn from its two blocks and guests from the others, the same for all pairs of a round
+ * (kg_pair.h): without them nothing would tell a query how the blocks' scores compare. Between
+ * rounds the blocks that change ranks travel (kg_places.h), at the end of an epoch all are at home
+ * again; triples never move (kg_buckets.h).
  *
  * Relations are on every rank. All pairs of a round start from the same ones, each changes a copy,
  * and the changes are put together by a tree over pairs: so the number of ranks changes nothing.
@@ -20,6 +21,7 @@
 #include "algo/kg_places.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/reduce.h"
@@ -40,6 +42,9 @@ typedef struct sampled {
     int64_t relations, width[TRN_KG_PARTS], row; /* numbers a relation adds to the sum */
     double *sum;                                 /* [relations x row + TALLIES] */
     int *to;                                     /* [blocks]: ranks they go to */
+    int64_t guests;                              /* entities all pairs of a round see */
+    int32_t *guest;                              /* [guests] */
+    float *guest_value;                          /* [guests x dim] */
     int64_t round;
 } sampled_t;
 
@@ -64,6 +69,8 @@ static void destroy(void **self) {
     trn_kg_pair_free(&f->pair);
     trn_free(&f->sum);
     trn_free(&f->to);
+    trn_free(&f->guest);
+    trn_free(&f->guest_value);
     trn_free(self);
 }
 
@@ -104,7 +111,10 @@ static trn_status_t allocate(sampled_t *f, trn_kg_state_t *state) {
                                  most_slots(state->blocks, state->ranks)));
     TRN_TRY(trn_kg_pair_create(&f->pair, state));
     TRN_TRY(trn_alloc(&f->sum, sum, sizeof *f->sum, "changes of relations"));
-    return trn_alloc(&f->to, state->blocks, sizeof *f->to, "places of blocks");
+    TRN_TRY(trn_alloc(&f->to, state->blocks, sizeof *f->to, "places of blocks"));
+    f->guests = trn_kg_pair_guests(state);
+    TRN_TRY(trn_alloc(&f->guest, f->guests, sizeof *f->guest, "guests"));
+    return trn_alloc(&f->guest_value, f->guests * state->header.shape.dim, sizeof(float), "guests");
 }
 
 static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *kg) {
@@ -152,7 +162,10 @@ static void give(const sampled_t *f, int64_t relation, double *row) {
 static void train_pair(void *user, int64_t k, double *values) {
     sampled_t *f = user;
     const trn_kg_state_t *s = f->state;
-    trn_kg_task_t task = {.bucket = (uint64_t)(f->round * f->circle.pairs + k)};
+    trn_kg_task_t task = {.bucket = (uint64_t)(f->round * f->circle.pairs + k),
+                          .guests = f->guests,
+                          .guest = f->guest,
+                          .guest_value = f->guest_value};
     trn_kg_circle_blocks(&f->circle, f->round, k, task.block);
     if (task.block[0] < 0) { /* the empty place may be on either side */
         task.block[0] = task.block[1];
@@ -212,6 +225,18 @@ static void move(sampled_t *f, bool home) {
     trn_trace_end();
 }
 
+/* Draw the round's guests and fetch them. */
+static void invite(sampled_t *f) {
+    const trn_kg_state_t *s = f->state;
+    uint32_t words[4];
+    trn_rng_words(s->options.seed, (uint64_t)f->round, 0, (uint32_t)s->epoch, TRN_RNG_KG_GUEST,
+                  words);
+    uint64_t key = (uint64_t)words[0] << 32 | words[1];
+    for (int64_t i = 0; i < f->guests; i++)
+        f->guest[i] = (int32_t)trn_rng_permuted(key, s->header.entities, i);
+    trn_kg_places_gather(&f->places, f->guests, f->guest, f->guest_value);
+}
+
 static trn_status_t epoch(void *self, double *loss) {
     sampled_t *f = self;
     trn_kg_state_t *s = f->state;
@@ -219,6 +244,7 @@ static trn_status_t epoch(void *self, double *loss) {
     for (int64_t step = 0; step < f->circle.rounds; step++) {
         f->round = trn_kg_circle_round(&f->circle, s->epoch, step);
         move(f, false);
+        invite(f);
         TRN_TRY(trn_reduce_tree(s->comm, f->circle.pairs, f->relations * f->row + TALLIES,
                                 train_pair, f, f->sum));
         merge(f);
@@ -250,7 +276,8 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
         levels++;
     return (1 + 2 * levels) * sum * (int64_t)sizeof(double) +
            trn_kg_places_memory(&state, most_slots(state.blocks, ranks)) +
-           trn_kg_pair_memory(&state) + (rounds * own + 3 * state.blocks) * 8 +
+           trn_kg_pair_memory(&state) + trn_kg_pair_guests(&state) * 4 * (header->shape.dim + 1) +
+           (rounds * own + 3 * state.blocks) * 8 +
            (triples * own + pairs - 1) / pairs * (int64_t)sizeof(trn_triple_t);
 }
 

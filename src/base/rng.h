@@ -23,6 +23,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_KG_ROUND = 51,    /* where an epoch's rounds begin, and which way they go */
     TRN_RNG_KG_PAIR = 52,     /* order of triples in a pair of blocks */
     TRN_RNG_KG_RESIDENT = 53, /* candidates of a batch out of a pair of blocks */
+    TRN_RNG_KG_GUEST = 54,    /* and out of the other blocks, for a round */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
