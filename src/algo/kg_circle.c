@@ -69,9 +69,9 @@ trn_kg_meeting_t trn_kg_circle_meeting(const trn_kg_circle_t *c, int64_t i, int6
     return (trn_kg_meeting_t){round, trn_kg_circle_pair(c, round, i)};
 }
 
-int64_t trn_kg_circle_round(const trn_kg_circle_t *c, int64_t epoch, int64_t step) {
+int64_t trn_kg_circle_round(const trn_kg_circle_t *c, int64_t sweep, int64_t step) {
     uint32_t words[4];
-    trn_rng_words(c->seed, (uint64_t)epoch, 0, 0, TRN_RNG_KG_ROUND, words);
+    trn_rng_words(c->seed, (uint64_t)sweep, 0, 0, TRN_RNG_KG_ROUND, words);
     int64_t first = (int64_t)(words[0] % (uint64_t)c->rounds);
     return words[1] % 2 ? (first + step) % c->rounds : (first + c->rounds - step) % c->rounds;
 }

@@ -44,7 +44,8 @@ int64_t trn_kg_circle_pair(const trn_kg_circle_t *circle, int64_t round, int64_t
 /* When and where blocks i and j meet (i = j too). Local. */
 trn_kg_meeting_t trn_kg_circle_meeting(const trn_kg_circle_t *circle, int64_t i, int64_t j);
 
-/* The `step`-th round of an epoch: rounds follow each other up or down from a drawn one. Local. */
-int64_t trn_kg_circle_round(const trn_kg_circle_t *circle, int64_t epoch, int64_t step);
+/* The `step`-th round of a sweep through all of them: they follow each other up or down from a
+ * drawn one. Local. */
+int64_t trn_kg_circle_round(const trn_kg_circle_t *circle, int64_t sweep, int64_t step);
 
 #endif

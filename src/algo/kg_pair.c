@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kern/descent.h"
+#include "mpi/dist.h"
 #include "mpi/watch.h"
 
 #include <math.h>
@@ -175,20 +176,20 @@ static int32_t intern_entity(room_t *r, int64_t entity) {
     return intern(r, second * s->rows + entity / s->blocks);
 }
 
-static uint64_t drawn_key(const room_t *r, int64_t batch, trn_rng_stream_t stream) {
+static uint64_t drawn_key(const room_t *r, int64_t first, trn_rng_stream_t stream) {
     const trn_kg_state_t *s = r->state;
     uint32_t words[4];
-    trn_rng_words(s->options.seed, r->task->bucket, (uint32_t)batch, (uint32_t)s->epoch, stream,
+    trn_rng_words(s->options.seed, r->task->bucket, (uint32_t)first, (uint32_t)s->epoch, stream,
                   words);
     return (uint64_t)words[0] << 32 | words[1];
 }
 
 /* Rivals, all different: entities of the blocks, which learn, and guests in the share that drawing
  * from the whole graph would give them, but at most half. */
-static void draw_rivals(room_t *r, int64_t batch) {
+static void draw_rivals(room_t *r, int64_t first) {
     const trn_kg_state_t *s = r->state;
     const trn_kg_task_t *task = r->task;
-    uint64_t key = drawn_key(r, batch, TRN_RNG_KG_RESIDENT);
+    uint64_t key = drawn_key(r, first, TRN_RNG_KG_RESIDENT);
     int64_t all = task->size[0] + task->size[1], entities = s->header.entities;
     double share = (double)(entities - all) / (double)entities;
     r->guests = smaller((int64_t)((double)r->most * (share < 0.5 ? share : 0.5)), r->strangers);
@@ -206,12 +207,12 @@ static void draw_rivals(room_t *r, int64_t batch) {
 
 /* Rivals, and questions [first, first + now) of the order: two for each triple, for
  * its tail and its head; those of one side stand together. */
-static void draw(room_t *r, int64_t batch, int64_t first, uint64_t order) {
+static void draw(room_t *r, int64_t first, uint64_t order) {
     const trn_kg_state_t *s = r->state;
     const trn_kg_task_t *task = r->task;
     int64_t head = r->now;
     r->entities = r->tails = 0;
-    draw_rivals(r, batch);
+    draw_rivals(r, first);
     for (int64_t i = first; i < first + r->now; i++) {
         const trn_triple_t *t = &task->triples[trn_rng_permuted(order, task->count, i / 2)];
         trn_side_t side = i % 2 ? TRN_SIDE_HEAD : TRN_SIDE_TAIL;
@@ -305,6 +306,11 @@ static void back(trn_kg_pair_t *p) {
     const trn_kg_header_t *h = &r->state->header;
     float **b = r->buffer;
     int64_t d = r->dim, rw = r->relation_width, w = r->width, n = r->tails;
+    /* An entity is a rival only to questions of its own pairs, where guests take a share of the
+     * loss and learn nothing; so those who do learn are pushed for the guests too. */
+    float scale = (float)(r->negatives + r->guests) / (float)r->negatives;
+    for (int64_t i = 0; r->guests > 0 && i < r->negatives * d; i++)
+        b[G_ENTITY][i] *= scale;
     memset(b[G_ANSWER], 0, (size_t)(r->now * d) * sizeof(float));
     trn_compare_rows_back(r->metric, w, r->now, b[QUERY], b[ANSWER], b[TRUE], b[TRUE_BACK],
                           b[G_QUERY], b[G_ANSWER]);
@@ -378,9 +384,13 @@ void trn_kg_pair_learn(trn_kg_pair_t *p, const trn_kg_task_t *task) {
             r->guest[r->strangers++] = (int32_t)i;
     }
     uint64_t order = drawn_key(r, 0, TRN_RNG_KG_PAIR);
-    for (int64_t first = 0; first < 2 * task->count; first += r->batch, p->batches++) {
-        r->now = smaller(r->batch, 2 * task->count - first);
-        draw(r, p->batches, first, order);
+    int64_t sweeps = s->options.sweeps;
+    int64_t first = 2 * trn_part_start(task->count, sweeps, task->sweep);
+    int64_t end = 2 * trn_part_start(task->count, sweeps, task->sweep + 1);
+    p->questions = end - first;
+    for (; first < end; first += r->batch, p->batches++) {
+        r->now = smaller(r->batch, end - first);
+        draw(r, first, order);
         prepare(p);
         memset(r->buffer[G_QUERY], 0, (size_t)(r->now * r->width) * sizeof(float));
         for (int64_t i = 0; i < r->now; i += CHUNK)

@@ -18,6 +18,7 @@ typedef struct trn_kg_task {
     float *part[2][TRN_KG_PARTS]; /* their values and moments */
     const trn_triple_t *triples;
     int64_t count;
+    int64_t sweep;   /* train the sweep-th of state->options.sweeps even parts of them, in order */
     uint64_t bucket; /* round and pair as one number: what randomness goes by, with the epoch */
     int64_t guests;  /* at most trn_kg_pair_guests */
     const int32_t *guest;     /* who they are; those of the two blocks are passed over */
@@ -34,8 +35,8 @@ typedef struct trn_kg_copy {
 typedef struct trn_kg_pair {
     trn_kg_copy_t relation; /* trained from the state's */
     uint8_t *touched;       /* [relation rows]: had a gradient */
-    double loss;            /* sum over queries */
-    int64_t batches;
+    double loss;            /* sum over questions */
+    int64_t questions, batches;
     struct trn_kg_pair_room *room;
 } trn_kg_pair_t;
 
@@ -51,9 +52,9 @@ int64_t trn_kg_pair_memory(const trn_kg_state_t *state);
 /* Guests that a round needs, to have others in each batch. Local. */
 int64_t trn_kg_pair_guests(const trn_kg_state_t *state);
 
-/* Train a task in epoch state->epoch: every triple asks for its tail and for its head, in batches
- * of state->options.batch questions in a drawn order. Local; cannot fail (a loss that is not finite
- * tells that numbers went wrong). Cost: 6 x negatives x width flops a question or so. */
+/* Train a task in epoch state->epoch: every triple of the part asks for its tail and for its head,
+ * in batches of state->options.batch questions in a drawn order. Local; cannot fail (a loss that is
+ * not finite tells that numbers went wrong). Cost: 6 x negatives x width flops a question or so. */
 void trn_kg_pair_learn(trn_kg_pair_t *pair, const trn_kg_task_t *task);
 
 #endif

@@ -1,11 +1,12 @@
 /* kg_sampled.c: training in pairs of entity blocks, for graphs too big to be on every rank.
  *
- * The blocks meet in a tournament (kg_circle.h). Pairs of a round have no entity in common and are
- * trained at the same time, each by one rank, in batches out of its own bucket of triples against
- * entities drawn from its two blocks and guests from the others, the same for all pairs of a round
- * (kg_pair.h): without them nothing would tell a query how the blocks' scores compare. Between
- * rounds the blocks that change ranks travel (kg_places.h), at the end of an epoch all are at home
- * again; triples never move (kg_buckets.h).
+ * Several times an epoch, each time with a part of the triples, the blocks meet in a tournament
+ * (kg_circle.h). Pairs of a round have no entity in common and are trained at the same time, each
+ * by one rank, in batches out of its own bucket of triples against entities drawn from its two
+ * blocks and guests from the others, the same for all pairs of a round (kg_pair.h): without them
+ * nothing would tell a query how the blocks' scores compare. Between rounds the blocks that change
+ * ranks travel (kg_places.h), at the end of an epoch all are at home again; triples never move
+ * (kg_buckets.h).
  *
  * Relations are on every rank. All pairs of a round start from the same ones, each changes a copy,
  * and the changes are put together by a tree over pairs: so the number of ranks changes nothing.
@@ -45,7 +46,7 @@ typedef struct sampled {
     int64_t guests;                              /* entities all pairs of a round see */
     int32_t *guest;                              /* [guests] */
     float *guest_value;                          /* [guests x dim] */
-    int64_t round;
+    int64_t round, sweep;
 } sampled_t;
 
 /* Numbers of one relation in a sum: its change, its moments' changes, and that it has some. */
@@ -84,6 +85,7 @@ static trn_status_t check(const trn_kg_state_t *state, const trn_kg_t *kg) {
     if (o->negatives < 1)
         return trn_fail(TRN_USAGE, "--negatives: --regime blocks draws some; give 1 or more, or "
                                    "--regime batch");
+    if (o->sweeps < 1) return trn_fail(TRN_USAGE, "--sweeps: give 1 or more");
     if (state->blocks > MOST_BLOCKS)
         return trn_fail(TRN_USAGE, "--entity-blocks: %lld; --regime blocks takes at most %d",
                         (long long)state->blocks, MOST_BLOCKS);
@@ -163,6 +165,7 @@ static void train_pair(void *user, int64_t k, double *values) {
     sampled_t *f = user;
     const trn_kg_state_t *s = f->state;
     trn_kg_task_t task = {.bucket = (uint64_t)(f->round * f->circle.pairs + k),
+                          .sweep = f->sweep,
                           .guests = f->guests,
                           .guest = f->guest,
                           .guest_value = f->guest_value};
@@ -184,7 +187,7 @@ static void train_pair(void *user, int64_t k, double *values) {
         if (f->pair.touched[r]) give(f, r, values + r * f->row);
     double *tally = values + f->relations * f->row;
     tally[0] = f->pair.loss;
-    tally[1] = 2 * (double)task.count;
+    tally[1] = (double)f->pair.questions;
     tally[2] = (double)f->pair.batches;
 }
 
@@ -229,37 +232,46 @@ static void move(sampled_t *f, bool home) {
 static void invite(sampled_t *f) {
     const trn_kg_state_t *s = f->state;
     uint32_t words[4];
-    trn_rng_words(s->options.seed, (uint64_t)f->round, 0, (uint32_t)s->epoch, TRN_RNG_KG_GUEST,
-                  words);
+    trn_rng_words(s->options.seed, (uint64_t)f->round, (uint32_t)f->sweep, (uint32_t)s->epoch,
+                  TRN_RNG_KG_GUEST, words);
     uint64_t key = (uint64_t)words[0] << 32 | words[1];
     for (int64_t i = 0; i < f->guests; i++)
         f->guest[i] = (int32_t)trn_rng_permuted(key, s->header.entities, i);
     trn_kg_places_gather(&f->places, f->guests, f->guest, f->guest_value);
 }
 
+/* One round: the blocks come together, all pairs are trained, the relations put together. */
+static trn_status_t play(sampled_t *f) {
+    move(f, false);
+    invite(f);
+    TRN_TRY(trn_reduce_tree(f->state->comm, f->circle.pairs, f->relations * f->row + TALLIES,
+                            train_pair, f, f->sum));
+    merge(f);
+    trn_watch_tick();
+    return TRN_OK;
+}
+
 static trn_status_t epoch(void *self, double *loss) {
     sampled_t *f = self;
     trn_kg_state_t *s = f->state;
-    double sum = 0, queries = 0, *tally = f->sum + f->relations * f->row;
-    for (int64_t step = 0; step < f->circle.rounds; step++) {
-        f->round = trn_kg_circle_round(&f->circle, s->epoch, step);
-        move(f, false);
-        invite(f);
-        TRN_TRY(trn_reduce_tree(s->comm, f->circle.pairs, f->relations * f->row + TALLIES,
-                                train_pair, f, f->sum));
-        merge(f);
+    int64_t sweeps = s->options.sweeps;
+    double sum = 0, questions = 0, *tally = f->sum + f->relations * f->row;
+    for (int64_t step = 0; step < sweeps * f->circle.rounds; step++) {
+        f->sweep = step / f->circle.rounds;
+        f->round =
+            trn_kg_circle_round(&f->circle, s->epoch * sweeps + f->sweep, step % f->circle.rounds);
+        TRN_TRY(play(f));
         sum += tally[0];
-        queries += tally[1];
+        questions += tally[1];
         if (!isfinite(sum))
             return trn_fail(TRN_NUMERIC,
                             "the loss is not finite in epoch %lld; lower --learning-rate (the last "
                             "checkpoint is kept)",
                             (long long)s->epoch + 1);
-        trn_watch_tick();
     }
     move(f, true);
     s->epoch++;
-    *loss = sum / queries;
+    *loss = sum / questions;
     return TRN_OK;
 }
 

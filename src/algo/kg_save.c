@@ -25,12 +25,13 @@ static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text
              "model=%s dim=%" PRId64 " relation_dim=%" PRId64 " norm=%c reciprocal=%d"
              " entities=%" PRId64 " relations=%" PRId64 " triples=%" PRId64 " epochs=%" PRId64
              " batch=%" PRId64 " blocks=%" PRId64 " negatives=%" PRId64 " optimiser=%d"
-             " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d pairs=%d"
+             " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d sweeps=%" PRId64
+
              " seed=%" PRIu64,
              h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
              h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
              o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
-             o->n3, o->scale, o->unit_entities, o->in_pairs, o->seed);
+             o->n3, o->scale, o->unit_entities, o->in_pairs ? o->sweeps : 0, o->seed);
 }
 
 /* One of the six arrays of the optimiser's state. */

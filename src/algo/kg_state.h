@@ -30,7 +30,8 @@ typedef struct trn_kg_options {
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     bool unit_entities;
-    bool in_pairs; /* trained by trn_kg_sampled, not trn_kg_full */
+    bool in_pairs;  /* trained by trn_kg_sampled, not trn_kg_full; and then: */
+    int64_t sweeps; /* times that an epoch goes round all pairs, with a part of their triples */
     uint64_t seed;
 } trn_kg_options_t;
 

@@ -25,6 +25,9 @@ static const trn_param_t params[] = {
      "entities drawn for each batch that the answer has to win against; 0: against all"},
     {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
      "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
+    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
+     "times that an epoch of --regime blocks goes round the blocks, with a part of their triples: "
+     "more mix better and move more"},
     {"optimizer", 0, TRN_PARAM_CHOICE, "adagrad", 0, 0, "adagrad|adagrad-row|adam", NULL,
      "adagrad-row keeps one number a vector instead of one a number; adam two a number"},
     {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e9, NULL, NULL, "step size at the start"},
@@ -77,6 +80,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .scale = trn_params_real(p, "scale"),
         .unit_entities = trn_params_bool(p, "unit-entities"),
         .in_pairs = in_pairs,
+        .sweeps = trn_params_int(p, "sweeps"),
         .seed = (uint64_t)trn_params_int(p, "seed"),
     };
 }

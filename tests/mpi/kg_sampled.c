@@ -80,6 +80,7 @@ static trn_kg_options_t options_of(int64_t blocks, trn_kg_optimiser_t optimiser)
                               .n3 = 0.01,
                               .scale = 0.1,
                               .in_pairs = true,
+                              .sweeps = 1 + blocks % 3,
                               .seed = 5};
 }
 
