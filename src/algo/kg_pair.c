@@ -14,8 +14,8 @@ enum {
     GUESTS = 8   /* for each negative of a batch */
 };
 
-/* A drawn entity that is the very answer must not count as a rival: its score becomes this, whose
- * exponential is 0 beside any other's. */
+/* A drawn entity that is the very answer must not count as a rival: its score becomes this, which
+ * no loss minds. */
 static const float BANNED = -1e30f;
 
 /* One question; entities by number among the batch's (`entity` below). */
@@ -37,8 +37,7 @@ enum buffer {
     TRUE_BACK, /* [batch]: its weight in the loss's gradient */
     SCORES,    /* [chunk x negatives] */
     WEIGHTS,   /* the same; not for products, whose gradients need no scores */
-    TOP,       /* [chunk]: greatest score */
-    SUM,       /* [chunk]: of exponentials */
+    SCALE,     /* [chunk]: factor of a row of them */
     G_ENTITY,  /* [2 batch + negatives x dim]: the drawn ones first */
     G_ALL_REL, /* [relation rows x relation width] */
     BUFFERS
@@ -50,10 +49,11 @@ typedef struct trn_kg_pair_room {
     trn_metric_t metric;
     float *buffer[BUFFERS];
     question_t *questions;
-    int32_t *entity; /* [2 batch + most]: rows of the two blocks, one behind the other */
-    int32_t *number; /* [2 rows]: place in `entity`, or -1 */
-    int32_t *turned; /* [batch]: relations with a gradient */
-    int32_t *guest;  /* [guests]: those of the task that are not of its blocks */
+    trn_loss_part_t *part; /* [chunk] */
+    int32_t *entity;       /* [2 batch + most]: rows of the two blocks, one behind the other */
+    int32_t *number;       /* [2 rows]: place in `entity`, or -1 */
+    int32_t *turned;       /* [batch]: relations with a gradient */
+    int32_t *guest;        /* [guests]: those of the task that are not of its blocks */
     /* Of the batch at work: */
     const trn_kg_task_t *task;
     int64_t strangers; /* guests to choose from */
@@ -88,7 +88,7 @@ static void sizes(const room_t *r, int64_t size[BUFFERS]) {
     size[TRUE] = size[TRUE_BACK] = r->batch;
     size[SCORES] = CHUNK * r->most;
     size[WEIGHTS] = r->metric == TRN_METRIC_DOT ? 0 : CHUNK * r->most;
-    size[TOP] = size[SUM] = CHUNK;
+    size[SCALE] = CHUNK;
     size[G_ENTITY] = (2 * r->batch + r->most) * r->dim;
     size[G_ALL_REL] = r->relations * r->relation_width;
 }
@@ -109,13 +109,14 @@ int64_t trn_kg_pair_memory(const trn_kg_state_t *state) {
         sum += size[i] * (int64_t)sizeof(float);
     for (int i = 0; i < TRN_KG_PARTS; i++)
         sum += r.relations * width[i] * (int64_t)sizeof(float);
-    return sum + r.batch * (int64_t)sizeof(question_t) + (3 * r.batch + r.most) * 4 +
-           (2 * state->rows + trn_kg_pair_guests(state)) * 4 + r.relations;
+    return sum + CHUNK * (int64_t)sizeof(trn_loss_part_t) + r.batch * (int64_t)sizeof(question_t) +
+           (3 * r.batch + r.most) * 4 + (2 * state->rows + trn_kg_pair_guests(state)) * 4 +
+           r.relations;
 }
 
-trn_status_t trn_kg_pair_create(trn_kg_pair_t *p, const trn_kg_state_t *state) {
+trn_status_t trn_kg_pair_create(trn_kg_pairing_t *p, const trn_kg_state_t *state) {
     int64_t size[BUFFERS];
-    *p = (trn_kg_pair_t){0};
+    *p = (trn_kg_pairing_t){0};
     TRN_TRY(trn_alloc_zero(&p->room, 1, sizeof *p->room, "the trainer"));
     room_t *r = p->room;
     shape(r, state);
@@ -127,6 +128,7 @@ trn_status_t trn_kg_pair_create(trn_kg_pair_t *p, const trn_kg_state_t *state) {
         TRN_TRY(trn_alloc(&p->relation.part[i], r->relations * p->relation.width[i], sizeof(float),
                           "relations of a pair"));
     TRN_TRY(trn_alloc_zero(&p->touched, r->relations, 1, "marks of relations"));
+    TRN_TRY(trn_alloc(&r->part, CHUNK, sizeof *r->part, "parts of the loss"));
     TRN_TRY(trn_alloc(&r->questions, r->batch, sizeof *r->questions, "questions"));
     TRN_TRY(trn_alloc(&r->entity, 2 * r->batch + r->most, sizeof *r->entity, "a batch's entities"));
     TRN_TRY(trn_alloc(&r->turned, r->batch, sizeof *r->turned, "a batch's relations"));
@@ -137,7 +139,7 @@ trn_status_t trn_kg_pair_create(trn_kg_pair_t *p, const trn_kg_state_t *state) {
     return TRN_OK;
 }
 
-void trn_kg_pair_free(trn_kg_pair_t *p) {
+void trn_kg_pair_free(trn_kg_pairing_t *p) {
     room_t *r = p->room;
     for (int i = 0; r && i < BUFFERS; i++)
         trn_free(&r->buffer[i]);
@@ -145,6 +147,7 @@ void trn_kg_pair_free(trn_kg_pair_t *p) {
         trn_free(&p->relation.part[i]);
     trn_free(&p->touched);
     if (r) {
+        trn_free(&r->part);
         trn_free(&r->questions);
         trn_free(&r->entity);
         trn_free(&r->turned);
@@ -230,7 +233,7 @@ static void fetch(const room_t *r, int32_t number, float *to) {
 }
 
 /* Values of everything in the batch, and its queries. */
-static void prepare(const trn_kg_pair_t *p) {
+static void prepare(const trn_kg_pairing_t *p) {
     const room_t *r = p->room;
     const trn_kg_header_t *h = &r->state->header;
     float *const *b = r->buffer;
@@ -256,28 +259,28 @@ static double learn_chunk(room_t *r, int64_t first, int64_t m) {
     float **b = r->buffer, *query = b[QUERY] + first * r->width;
     float *powers = b[r->metric == TRN_METRIC_DOT ? SCORES : WEIGHTS];
     int64_t own = r->negatives, n = own + r->guests;
-    double loss = 0;
+    trn_loss_t loss = r->state->options.loss; /* its weight is for as many as were asked for */
+    loss.weight *= (float)r->state->options.negatives / (float)n;
+    double cost = 0;
     trn_compare(r->metric, r->width, m, query, n, b[DRAWN], NULL, b[SCORES], n);
     for (int64_t i = 0; i < m; i++) {
         int32_t answer = r->questions[first + i].answer;
         if (answer < own) b[SCORES][i * n + answer] = BANNED;
     }
-    trn_softmax_part(m, n, b[SCORES], powers, b[TOP], b[SUM]);
+    trn_loss_parts(&loss, m, n, b[SCORES], b[TRUE] + first, powers, r->part);
     for (int64_t i = 0; i < m; i++) {
-        double answer = (double)b[TRUE][first + i], rival = (double)b[TOP][i];
-        double top = answer > rival ? answer : rival, right = exp(answer - top);
-        double sum = right + exp(rival - top) * (double)b[SUM][i];
-        loss += log(sum) + top - answer;
-        b[TOP][i] = (float)(exp(rival - top) / (sum * (double)r->now));
-        b[TRUE_BACK][first + i] = (float)((right / sum - 1) / (double)r->now);
+        double scale, right, answer = (double)b[TRUE][first + i];
+        cost += trn_loss_close(&loss, n, answer, &r->part[i], &scale, &right);
+        b[SCALE][i] = (float)(scale / (double)r->now);
+        b[TRUE_BACK][first + i] = (float)(right / (double)r->now);
     }
-    trn_scale_rows(m, n, b[TOP], powers);
+    trn_scale_rows(m, n, b[SCALE], powers);
     float *gradient = b[G_QUERY] + first * r->width;
     trn_compare_back(r->metric, r->width, m, query, own, b[DRAWN], b[SCORES], powers, n, gradient,
                      b[G_ENTITY]);
     trn_compare_back(r->metric, r->width, m, query, r->guests, b[DRAWN] + own * r->width,
                      b[SCORES] + own, powers + own, n, gradient, NULL);
-    return loss;
+    return cost;
 }
 
 /* += the gradient of weight/3 sum |v|^3 (complex: of moduli) and of weight/2 sum v^2, as in
@@ -301,7 +304,7 @@ static void add(int64_t n, const float *from, float *to) {
 }
 
 /* From the queries' gradients to those of the rows they were made of. */
-static void back(trn_kg_pair_t *p) {
+static void back(trn_kg_pairing_t *p) {
     room_t *r = p->room;
     const trn_kg_header_t *h = &r->state->header;
     float **b = r->buffer;
@@ -336,7 +339,7 @@ static void back(trn_kg_pair_t *p) {
 
 /* One step of everything that has a gradient; gradients to 0. Relations are not put back where the
  * model wants them before their copies are together: a phase that wraps would tear them apart. */
-static void step(trn_kg_pair_t *p) {
+static void step(trn_kg_pairing_t *p) {
     room_t *r = p->room;
     const trn_kg_state_t *s = r->state;
     const trn_kg_header_t *h = &s->header;
@@ -365,7 +368,7 @@ static void step(trn_kg_pair_t *p) {
     }
 }
 
-void trn_kg_pair_learn(trn_kg_pair_t *p, const trn_kg_task_t *task) {
+void trn_kg_pair_learn(trn_kg_pairing_t *p, const trn_kg_task_t *task) {
     room_t *r = p->room;
     const trn_kg_state_t *s = r->state;
     const float *relation[TRN_KG_PARTS] = {s->relation, s->moments[1][0], s->moments[1][1]};

@@ -38,13 +38,13 @@ typedef struct trn_kg_pair {
     double loss;            /* sum over questions */
     int64_t questions, batches;
     struct trn_kg_pair_room *room;
-} trn_kg_pair_t;
+} trn_kg_pairing_t;
 
 /* Make room for tasks of this state. Local. Fails with TRN_MEMORY; what was made is to be freed. */
-trn_status_t trn_kg_pair_create(trn_kg_pair_t *pair, const trn_kg_state_t *state);
+trn_status_t trn_kg_pair_create(trn_kg_pairing_t *pair, const trn_kg_state_t *state);
 
 /* Free; {0} is fine. Local. */
-void trn_kg_pair_free(trn_kg_pair_t *pair);
+void trn_kg_pair_free(trn_kg_pairing_t *pair);
 
 /* Bytes that trn_kg_pair_create allocates. Local. */
 int64_t trn_kg_pair_memory(const trn_kg_state_t *state);
@@ -55,6 +55,6 @@ int64_t trn_kg_pair_guests(const trn_kg_state_t *state);
 /* Train a task in epoch state->epoch: every triple of the part asks for its tail and for its head,
  * in batches of state->options.batch questions in a drawn order. Local; cannot fail (a loss that is
  * not finite tells that numbers went wrong). Cost: 6 x negatives x width flops a question or so. */
-void trn_kg_pair_learn(trn_kg_pair_t *pair, const trn_kg_task_t *task);
+void trn_kg_pair_learn(trn_kg_pairing_t *pair, const trn_kg_task_t *task);
 
 #endif

@@ -39,7 +39,7 @@ typedef struct sampled {
     trn_kg_circle_t circle;
     trn_kg_places_t places;
     trn_kg_buckets_t buckets;
-    trn_kg_pair_t pair;
+    trn_kg_pairing_t pair;
     int64_t relations, width[TRN_KG_PARTS], row; /* numbers a relation adds to the sum */
     double *sum;                                 /* [relations x row + TALLIES] */
     int *to;                                     /* [blocks]: ranks they go to */
@@ -82,6 +82,12 @@ static trn_status_t check(const trn_kg_state_t *state, const trn_kg_t *kg) {
                         "--model: %s projects entities, which --regime blocks cannot; choose "
                         "another, or --regime batch",
                         state->header.model->name);
+    if (o->all_answers || o->smoothing > 0 || o->entity_dropout > 0 || o->relation_dropout > 0)
+        return trn_fail(TRN_USAGE, "--%s: --regime blocks has no such thing; use --regime batch",
+                        o->all_answers          ? "all-answers"
+                        : o->smoothing > 0      ? "smoothing"
+                        : o->entity_dropout > 0 ? "entity-dropout"
+                                                : "relation-dropout");
     if (o->negatives < 1)
         return trn_fail(TRN_USAGE, "--negatives: --regime blocks draws some; give 1 or more, or "
                                    "--regime batch");
@@ -263,11 +269,7 @@ static trn_status_t epoch(void *self, double *loss) {
         TRN_TRY(play(f));
         sum += tally[0];
         questions += tally[1];
-        if (!isfinite(sum))
-            return trn_fail(TRN_NUMERIC,
-                            "the loss is not finite in epoch %lld; lower --learning-rate (the last "
-                            "checkpoint is kept)",
-                            (long long)s->epoch + 1);
+        if (!isfinite(sum)) return trn_kg_not_finite(s);
     }
     move(f, true);
     s->epoch++;

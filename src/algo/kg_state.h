@@ -10,6 +10,7 @@
 
 #include "algo/kg_model.h"
 #include "base/status.h"
+#include "kern/loss.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -21,16 +22,22 @@ typedef enum trn_kg_optimiser {
     TRN_KG_ADAM         /* sparse: rows without a gradient rest */
 } trn_kg_optimiser_t;
 
-/* Everything that decides the result. The loss is softmax cross-entropy of the true answer. */
+/* Everything that decides the result. */
 typedef struct trn_kg_options {
     int64_t epochs, batch, blocks;
-    int64_t negatives; /* drawn for each batch; 0: all entities (full softmax, 1vsAll) */
+    int64_t negatives; /* drawn for each batch; 0: all entities */
+    trn_loss_t loss;
+    bool all_answers; /* a question is asked once, with all its answers (KvsAll); else once each */
+    double smoothing; /* part of the answers' weight that is spread over all entities */
+    double entity_dropout, relation_dropout; /* of the numbers that queries are made of */
     trn_kg_optimiser_t optimiser;
     double rate, final_rate; /* at the start; at the end as a fraction, linearly */
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     bool unit_entities;
-    bool in_pairs;  /* trained by trn_kg_sampled, not trn_kg_full; and then: */
+    int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
+                                    * vain before training ends, 0: any number */
+    bool in_pairs;                 /* trained by trn_kg_sampled, not the others; and then: */
     int64_t sweeps; /* times that an epoch goes round all pairs, with a part of their triples */
     uint64_t seed;
 } trn_kg_options_t;
@@ -46,6 +53,8 @@ typedef struct trn_kg_state {
     float *relation, *second; /* [relation rows x width]; second may be NULL */
     float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
     int64_t epoch, step;      /* done */
+    int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
+    double best_mrr;
 } trn_kg_state_t;
 
 /* Make the starting state: standard normal numbers times scale by (seed, entity), never by rank.
@@ -76,6 +85,9 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
  * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
+/* The failure of an epoch whose loss is not finite. Local. */
+trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);
+
 /* One way of going through the training triples. */
 typedef struct trn_kg_regime {
     const char *name;
@@ -90,11 +102,11 @@ typedef struct trn_kg_regime {
                       int64_t triples, int64_t ranks);
 } trn_kg_regime_t;
 
-/* Batches out of the whole graph, against all entities or some drawn from them (kg_full.c). */
-extern const trn_kg_regime_t trn_kg_full;
+/* Against all entities; against some drawn for each batch. */
+extern const trn_kg_regime_t trn_kg_full, trn_kg_drawn;
 
-/* Batches out of pairs of entity blocks, against entities drawn from the pair: for graphs whose
- * entities or triples are too many for one rank (kg_sampled.c). */
+/* Batches out of pairs of entity blocks, against entities drawn from the pair and some others: for
+ * graphs whose entities or triples are too many for one rank (kg_sampled.c). */
 extern const trn_kg_regime_t trn_kg_sampled;
 
 #endif

@@ -74,6 +74,7 @@ static trn_kg_options_t options_of(int64_t blocks, trn_kg_optimiser_t optimiser)
                               .batch = blocks == 1 ? 301 : 7, /* two chunks; several batches */
                               .blocks = blocks,
                               .negatives = 12,
+                              .loss = {TRN_LOSS_SOFTMAX, 1, 1, 1},
                               .optimiser = optimiser,
                               .rate = optimiser == TRN_KG_ADAM ? 0.02 : 0.1,
                               .final_rate = 0.5,
@@ -230,6 +231,24 @@ static void numbers_of_blocks(void) {
         compare_with_one_rank("complex", true, blocks[i], TRN_KG_ADAGRAD);
 }
 
+/* Every loss comes down by the numbers of one rank. */
+static void losses(void) {
+    trn_kg_header_t header = header_of("transe", true);
+    trn_kg_options_t options = options_of(8, TRN_KG_ADAGRAD);
+    for (int kind = 0; kind < TRN_LOSSES; kind++) {
+        double loss, alone, first;
+        options.loss.kind = (trn_loss_kind_t)kind;
+        options.epochs = EPOCHS;
+        CHECK_OK(train(comm, &header, &options, "a", &loss));
+        CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &alone));
+        CHECK(loss == alone);
+        CHECK(same("a", "b"));
+        options.epochs = 1;
+        CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &first));
+        CHECK(loss < first);
+    }
+}
+
 static void optimisers(void) {
     compare_with_one_rank("complex", false, 7, TRN_KG_ADAM);
     compare_with_one_rank("rotate", true, 8, TRN_KG_ADAM);
@@ -274,6 +293,9 @@ static void refuses(void) {
     options.negatives = 0;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
     options.negatives = 5;
+    options.smoothing = 0.1;
+    CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
+    options.smoothing = 0;
     options.rate = 1e30;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_NUMERIC);
 }
@@ -303,6 +325,6 @@ static void closes(void) {
 
 HARNESS_MAIN({"opens", opens}, {"blocks_travel", blocks_travel},
              {"triples_are_dealt", triples_are_dealt}, {"models", models},
-             {"numbers_of_blocks", numbers_of_blocks}, {"optimisers", optimisers}, {"stops", stops},
-             {"learns_the_rule", learns_the_rule}, {"refuses", refuses},
-             {"memory_runs_out", memory_runs_out}, {"closes", closes})
+             {"numbers_of_blocks", numbers_of_blocks}, {"losses", losses},
+             {"optimisers", optimisers}, {"stops", stops}, {"learns_the_rule", learns_the_rule},
+             {"refuses", refuses}, {"memory_runs_out", memory_runs_out}, {"closes", closes})
