@@ -10,6 +10,7 @@
 
 #include "algo/kg_model.h"
 #include "base/status.h"
+#include "io/store.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -30,8 +31,19 @@ typedef struct trn_kg_options {
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     bool unit_entities;
+    const struct trn_nodepiece_options *nodepiece; /* of trn_kg_nodepiece; else NULL; borrowed */
     uint64_t seed;
 } trn_kg_options_t;
+
+/* What a regime trains beside the state's numbers, for results and checkpoints (kg_save.c). */
+typedef struct trn_kg_extra {
+    /* Bring state->entity up to date before it is written. Collective. Fails (agreed). */
+    trn_status_t (*refresh)(void *self);
+    /* Declare datasets and attributes; write them (local); read them (local). */
+    trn_status_t (*declare)(void *self, trn_store_t *store, bool training);
+    trn_status_t (*write)(void *self, trn_store_t *store, bool training);
+    trn_status_t (*read)(void *self, trn_store_t *store);
+} trn_kg_extra_t;
 
 typedef struct trn_kg_state {
     MPI_Comm comm;
@@ -40,10 +52,12 @@ typedef struct trn_kg_state {
     trn_kg_options_t options;
     int64_t blocks, rows; /* of all; of each block */
     int64_t first_block, own_blocks;
-    float *entity;            /* [own_blocks x rows x dim] */
-    float *relation, *second; /* [relation rows x width]; second may be NULL */
-    float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
-    int64_t epoch, step;      /* done */
+    float *entity;               /* [own_blocks x rows x dim] */
+    float *relation, *second;    /* [relation rows x width]; second may be NULL */
+    float *moments[3][2];        /* of entity, relation, second: squares, Adam's mean; or NULL */
+    int64_t epoch, step;         /* done */
+    const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
+    void *extra_self;
 } trn_kg_state_t;
 
 /* Make the starting state: standard normal numbers times scale by (seed, entity), never by rank.
