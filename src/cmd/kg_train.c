@@ -1,5 +1,6 @@
 /* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
 #include "algo/kg_train.h"
+#include "algo/kg_nodepiece.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -39,6 +40,16 @@ static const trn_param_t params[] = {
      "put entities back to unit length after each step, where the model knows how"},
     {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
      "blocks the entities are dealt to, which ranks share out; 0: 16, or more of 1024 entities"},
+    {"encoder", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|nodepiece", NULL,
+     "nodepiece: entities have no vectors of their own, two layers make them of anchors and "
+     "relation types; --optimizer adam --learning-rate 0.001 suits it"},
+    {"hash", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "N.h5",
+     "what the verb nodepiece made of the graph; default: made now, with its usual settings"},
+    {"piece-dim", 0, TRN_PARAM_INT, "64", 1, 65536, NULL, NULL,
+     "numbers of an anchor, a distance and a relation type"},
+    {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, NULL, NULL, "numbers between the two layers"},
+    {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, NULL, NULL,
+     "part of them that a step leaves out"},
     {"checkpoint", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
      "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
      "removed at the end"},
@@ -74,6 +85,35 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .unit_entities = trn_params_bool(p, "unit-entities"),
         .seed = (uint64_t)trn_params_int(p, "seed"),
     };
+}
+
+static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    return options->nodepiece ? &trn_kg_nodepiece : &trn_kg_full;
+}
+
+/* With --encoder: its options, whose hashes the caller frees. Collective. */
+static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nodepiece_hash_t *hash,
+                               trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
+    const trn_params_t *p = run->params;
+    if (strcmp(trn_params_text(p, "encoder"), "none") == 0) {
+        if (trn_params_given(p, "hash"))
+            return trn_fail(TRN_USAGE, "--hash: is for --encoder nodepiece; give that too");
+        return TRN_OK;
+    }
+    *encoder = (trn_nodepiece_options_t){.hash = hash,
+                                         .piece = trn_params_int(p, "piece-dim"),
+                                         .hidden = trn_params_int(p, "hidden"),
+                                         .dropout = trn_params_real(p, "encoder-dropout")};
+    options->nodepiece = encoder;
+    return trn_kg_nodepiece_hash(hash, run->comm, kg, trn_params_text(p, "hash"), options->seed);
+}
+
+/* Numbers that are learned. */
+static int64_t parameters_of(const trn_kg_header_t *h, const trn_kg_options_t *options) {
+    if (options->nodepiece) return trn_kg_nodepiece_parameters(h, options->nodepiece);
+    return h->entities * h->shape.dim +
+           trn_kg_relation_rows(h) *
+               (h->model->relation_width(&h->shape) + h->model->second_width(&h->shape));
 }
 
 static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_header_t *header) {
@@ -115,15 +155,16 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     };
     trn_kg_report_t r;
     trn_status_t status =
-        trn_kg_train(run->comm, kg, header, options, &trn_kg_full, &how, output, &r);
+        trn_kg_train(run->comm, kg, header, options, regime_of(options), &how, output, &r);
     json_decref(params_json);
     if (status != TRN_OK) return status;
     json_t *result = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
         header->model->name, "entities", (json_int_t)kg->entities, "relations",
-        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "epochs",
-        (json_int_t)r.epochs, "loss", r.loss, "seconds", r.seconds, "cpu_seconds", r.cpu_seconds,
-        "triples_per_second", r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
+        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "parameters",
+        (json_int_t)parameters_of(header, options), "epochs", (json_int_t)r.epochs, "loss", r.loss,
+        "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
+        r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
     json_object_update(run->result, result);
     json_decref(result);
     return TRN_OK;
@@ -144,14 +185,19 @@ static trn_status_t run(trn_run_t *run) {
     if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
     trn_kg_t kg = {0};
     trn_kg_header_t header;
+    trn_nodepiece_hash_t hash = {0};
+    trn_nodepiece_options_t encoder;
     char *checkpoint = NULL, path[4096];
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
-    int64_t bytes =
-        trn_kg_train_memory(&header, &options, &trn_kg_full, kg.triples[TRN_TRAIN], run->ranks);
+    TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options),
+                                        kg.triples[TRN_TRAIN], run->ranks);
     if (trn_params_bool(run->params, "dry-run")) {
+        json_object_set_new(run->result, "parameters",
+                            json_integer(parameters_of(&header, &options)));
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         status = TRN_OK;
         goto done;
@@ -165,6 +211,7 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
 done:
     trn_free(&checkpoint);
+    trn_nodepiece_hash_free(&hash);
     trn_kg_close(&kg);
     return status;
 }
