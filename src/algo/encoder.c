@@ -101,6 +101,7 @@ static trn_status_t create_work(trn_encoder_t *e) {
     TRN_TRY(trn_alloc(&w->hidden, e->most * s->hidden, sizeof(float), "hidden rows"));
     TRN_TRY(trn_alloc(&w->tile, TILE * (s->dim + s->hidden), sizeof(float), "a tile"));
     TRN_TRY(trn_alloc(&w->tile_second, s->hidden * s->dim, sizeof(float), "a tile's gradient"));
+    TRN_TRY(trn_alloc(&w->addends, 2 * e->own_slots, sizeof *w->addends, "rows to sum"));
     TRN_TRY(trn_alloc(&w->sum, sum_width(s), sizeof *w->sum, "sums"));
     TRN_TRY(trn_alloc(&w->counts, 2 * (int64_t)e->ranks, sizeof *w->counts, "counts"));
     int32_t *list = w->lists;
@@ -143,7 +144,11 @@ trn_status_t trn_encoder_create(trn_encoder_t **encoder, MPI_Comm comm,
                                 const trn_kg_optimiser_t *optimiser) {
     trn_encoder_t *e = NULL;
     *encoder = NULL;
-    TRN_AGREE(comm, trn_alloc_zero(&e, 1, sizeof *e, "an encoder"));
+    trn_status_t status = trn_agree(comm, trn_alloc_zero(&e, 1, sizeof *e, "an encoder"));
+    if (status != TRN_OK) {
+        trn_free(&e);
+        return status;
+    }
     e->comm = comm;
     MPI_Comm_rank(comm, &e->rank);
     MPI_Comm_size(comm, &e->ranks);
@@ -156,7 +161,7 @@ trn_status_t trn_encoder_create(trn_encoder_t **encoder, MPI_Comm comm,
     e->own_groups = trn_part_start(e->groups, e->ranks, e->rank + 1) - e->first_group;
     e->first_slot = trn_group_slot(e, e->first_group);
     e->own_slots = trn_group_slot(e, e->first_group + e->own_groups) - e->first_slot;
-    trn_status_t status = trn_agree(comm, allocate(e, optimiser));
+    status = trn_agree(comm, allocate(e, optimiser));
     if (status == TRN_OK)
         *encoder = e;
     else
@@ -181,7 +186,7 @@ void trn_encoder_destroy(trn_encoder_t **encoder) {
     if (w) {
         void *all[] = {&w->slots,       &w->lists,      &w->tables, &w->mark,
                        &w->gathered,    &w->input_back, &w->hidden, &w->tile,
-                       &w->tile_second, &w->sum,        &w->counts};
+                       &w->tile_second, &w->sum,        &w->counts, &w->addends};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             trn_free(all[i]);
     }
@@ -250,8 +255,9 @@ trn_status_t trn_encoder_spread(trn_encoder_t *e, const trn_nodepiece_hash_t *h)
     enum { PIECE_ROWS = 4096 };
     int64_t k = h->nearest, m = h->context;
     int32_t *rows = NULL;
-    TRN_AGREE(e->comm, trn_alloc(&rows, PIECE_ROWS * (2 * k + m), sizeof *rows, "hashes"));
-    for (int r = 0; r < e->ranks; r++) {
+    trn_status_t status =
+        trn_agree(e->comm, trn_alloc(&rows, PIECE_ROWS * (2 * k + m), sizeof *rows, "hashes"));
+    for (int r = 0; r < e->ranks && status == TRN_OK; r++) {
         int64_t end = trn_part_start(h->entities, e->ranks, r + 1);
         for (int64_t at = trn_part_start(h->entities, e->ranks, r), n; at < end; at += n) {
             n = end - at < PIECE_ROWS ? end - at : PIECE_ROWS;
@@ -268,7 +274,7 @@ trn_status_t trn_encoder_spread(trn_encoder_t *e, const trn_nodepiece_hash_t *h)
         }
     }
     trn_free(&rows);
-    return TRN_OK;
+    return status;
 }
 
 void trn_encoder_step(trn_encoder_t *e, const trn_kg_options_t *options, double rate,

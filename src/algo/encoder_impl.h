@@ -22,16 +22,17 @@ typedef struct work {
     slot_t *slots;  /* [own slots] */
     int32_t *lists; /* the memory of `used` and `place`, and of `table` */
     float *tables;
-    int32_t *mark;      /* [pieces]: place in `used`, or -1 */
-    float *gathered;    /* [pieces of a slot x t] */
-    float *input_back;  /* the same */
-    float *hidden;      /* [most x h] */
-    float *tile;        /* [TILE x (dim + h)] */
-    float *tile_second; /* [h x dim] */
-    double *sum;        /* the widest sum */
-    int *counts;        /* [2 x ranks] */
-    int64_t rows;       /* of the last forward pass */
-    int64_t block;      /* first row of the block now summed */
+    int32_t *mark;         /* [pieces]: place in `used`, or -1 */
+    float *gathered;       /* [pieces of a slot x t] */
+    float *input_back;     /* the same */
+    float *hidden;         /* [most x h] */
+    const float **addends; /* [2 x own slots]: rows that are summed */
+    float *tile;           /* [TILE x (dim + h)] */
+    float *tile_second;    /* [h x dim] */
+    double *sum;           /* the widest sum */
+    int *counts;           /* [2 x ranks] */
+    int64_t rows;          /* of the last forward pass */
+    int64_t block;         /* first row of the block now summed */
     bool training;
     int64_t step;
 } work_t;

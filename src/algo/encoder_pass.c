@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kern/gemm.h"
+#include "kern/rows.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/reduce.h"
@@ -51,28 +52,24 @@ static void multiply_slot(trn_encoder_t *e, int64_t i, int64_t count, const int3
             e->values[TRN_ENCODER_FIRST] + i * t * h, h, slot->table);
 }
 
-static void add(int64_t n, const float *restrict from, float *restrict to) {
-    for (int64_t j = 0; j < n; j++)
-        to[j] += from[j];
-}
-
 /* One group's part of the hidden rows of the present block. */
 static void group_sums(void *user, int64_t group, double *values) {
     trn_encoder_t *e = user;
     const work_t *w = e->work;
     int64_t h = e->shape.hidden, rows = smaller(BLOCK, w->rows - w->block);
-    float *sum = w->tile;
+    int64_t first = trn_group_slot(e, group), end = trn_group_slot(e, group + 1);
     for (int64_t row = 0; row < rows; row++) {
-        memset(sum, 0, (size_t)h * sizeof *sum);
-        for (int64_t s = trn_group_slot(e, group); s < trn_group_slot(e, group + 1); s++) {
+        int64_t count = 0;
+        for (int64_t s = first; s < end; s++) {
             const slot_t *slot = &w->slots[s - e->first_slot];
             for (int which = 0; which < 2; which++) {
                 int32_t place = slot->place[which * e->most + w->block + row];
-                if (place >= 0) add(h, slot->table + place * h, sum);
+                if (place >= 0) w->addends[count++] = slot->table + place * h;
             }
         }
+        trn_rows_sum(h, count, w->addends, w->tile);
         for (int64_t j = 0; j < h; j++)
-            values[row * h + j] = (double)sum[j];
+            values[row * h + j] = (double)w->tile[j];
     }
 }
 
@@ -133,7 +130,7 @@ static void second_layer(trn_encoder_t *e, int64_t tile) {
     product(false, false, rows, d, h, w->hidden + first * h, h, e->values[TRN_ENCODER_SECOND], d,
             out);
     for (int64_t row = 0; row < rows; row++)
-        add(d, bias + h, out + row * d);
+        trn_rows_add(d, bias + h, out + row * d);
 }
 
 trn_status_t trn_encoder_forward(trn_encoder_t *e, int64_t count, const int32_t *entity,
@@ -195,7 +192,7 @@ static void slot_back(trn_encoder_t *e, int64_t i, double *values) {
     for (int64_t row = 0; row < w->rows; row++)
         for (int which = 0; which < 2; which++) {
             int32_t place = slot->place[which * e->most + row];
-            if (place >= 0) add(h, w->hidden + row * h, slot->table + place * h);
+            if (place >= 0) trn_rows_add(h, w->hidden + row * h, slot->table + place * h);
         }
     for (int64_t u = 0; u < n; u++)
         memcpy(w->gathered + u * t, e->values[TRN_ENCODER_PIECE] + slot->used[u] * t,

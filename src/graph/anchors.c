@@ -53,6 +53,11 @@ static trn_status_t choose(const trn_links_t *links, choice_t *c, double *rank, 
     uint64_t order = (uint64_t)words[0] << 32 | words[1];
     for (int64_t i = 0; i < n && c->chosen < c->count; i++)
         take(c, trn_rng_permuted(order, n, i));
+    for (int64_t i = 0, j = c->count - 1; i < j; i++, j--) {
+        int32_t first = c->anchor[i];
+        c->anchor[i] = c->anchor[j];
+        c->anchor[j] = first;
+    }
     return TRN_OK;
 }
 

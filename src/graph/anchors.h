@@ -9,8 +9,10 @@
 
 /* anchor[count] = 40 % the entities of most links, 40 % those of greatest PageRank (damping 0.85)
  * among the others, and the rest drawn by (seed) from what remains; shares are rounded up, of
- * equals the lower number comes first, none is taken twice. count <= entities. Fails with
- * TRN_MEMORY. Local. Source: Galkin et al.: NodePiece (ICLR 2022), section 3. */
+ * equals the lower number comes first, none is taken twice. They stand in the reverse order, those
+ * of most links last: of equally near anchors lists then hold the rarer, which tell more. count <=
+ * entities. Fails with TRN_MEMORY. Local. Source: Galkin et al.: NodePiece (ICLR 2022), section 3.
+ */
 trn_status_t trn_anchors_choose(const trn_links_t *links, int64_t count, uint64_t seed,
                                 int32_t *anchor);
 
