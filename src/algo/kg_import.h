@@ -7,10 +7,13 @@
 
 #include <jansson.h>
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct trn_kg_import_options {
     const char *files[TRN_SPLITS]; /* NULL: an empty split */
+    const char *wordnet;           /* or NULL: instead of files, a folder with data.noun ... */
+    bool inverses;                 /* of wordnet: keep hyponym beside hypernym and so on */
     const char *separator;         /* between columns; not empty */
     const char *order;             /* of the columns: "hrt", "htr", ... */
     double share[TRN_SPLITS]; /* valid's and test's share of the train file's facts; 0: files */
@@ -28,11 +31,14 @@ typedef struct trn_kg_import_report {
 /* Read the files and write the store `output`. Names are numbered by their first appearance in the
  * files in the order train, valid, test; facts keep the order of the files; of equal facts in a
  * split the first stays. Plain files are read by byte ranges on all ranks, a compressed one by a
- * single rank. Collective, equal arguments. Fails (agreed) with TRN_INPUT as FILE:LINE (missing,
- * empty, wrong columns, empty name, NUL, no UTF-8), TRN_MEMORY, TRN_IO; no output is then left.
- * Memory: a rank holds its facts and their names, 40 bytes an entity, and rank 0 all names, for
- * the store takes strings from there. Cost: every distinct name of a rank travels once to the rank
- * that its hash names, and so does every fact. */
+ * single rank. WordNet's synsets are named WORD.POS.OFFSET, "dog.n.02084071", and related by all
+ * its pointers, lexical ones (from word to word, such as derivationally_related) as well as
+ * semantic ones, as in WN18 (Bordes et al. 2013, NIPS, section 4.1). Collective, equal arguments.
+ * Fails (agreed) with TRN_INPUT as FILE:LINE (missing, empty, wrong columns, empty name, NUL, no
+ * UTF-8), TRN_MEMORY, TRN_IO; no output is then left. Memory: a rank holds its facts and their
+ * names, 40 bytes an entity, and rank 0 all names, for the store takes strings from there. Cost:
+ * every distinct name of a rank travels once to the rank that its hash names, and so does every
+ * fact. */
 trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options,
                            const char *output, const char *created_by, const json_t *params,
                            trn_kg_import_report_t *report);

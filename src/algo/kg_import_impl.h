@@ -36,6 +36,20 @@ typedef struct trn_kg_import {
     trn_kg_import_report_t *report;
 } trn_kg_import_t;
 
+/* Note a fact that stands at `place` (its three names at place .. place + 2); column[] as named by
+ * `order`. Local. Fails with TRN_INPUT (a name that is no UTF-8), TRN_MEMORY. */
+trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
+                                const char *order, const char *const column[3],
+                                const int64_t bytes[3]);
+
+/* Put file and line before the message about the line that begins at byte `offset`, if `status` is
+ * TRN_INPUT. Local. */
+trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t offset);
+
+/* Read this rank's lines of WordNet's files as facts to train. Collective. Fails as
+ * trn_kg_import_read. */
+trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import);
+
 /* Read this rank's lines of all files. Collective. Fails (agreed) with TRN_INPUT, TRN_MEMORY,
  * TRN_IO. */
 trn_status_t trn_kg_import_read(trn_kg_import_t *import);

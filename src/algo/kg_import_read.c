@@ -40,29 +40,35 @@ static trn_status_t add_fact(trn_kg_facts_t *facts, trn_triple_t triple, int64_t
     return TRN_OK;
 }
 
+trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
+                                const char *order, const char *const column[3],
+                                const int64_t bytes[3]) {
+    trn_triple_t triple = {0};
+    for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
+        trn_kg_names_t *names = order[i] == 'r' ? &import->relations : &import->entities;
+        int32_t *id = order[i] == 'r'   ? &triple.relation
+                      : order[i] == 'h' ? &triple.head
+                                        : &triple.tail;
+        TRN_TRY(add_name(names, column[i], bytes[i], place + i, id));
+    }
+    return add_fact(&import->facts[split], triple, place);
+}
+
 static trn_status_t take_line(trn_kg_import_t *import, int split, const char *line, int64_t length,
                               int64_t offset) {
     const char *column[TRN_TRIPLE_COLUMNS];
     int64_t bytes[TRN_TRIPLE_COLUMNS];
     int64_t place = ((int64_t)split << TRN_PLACE_SPLIT_SHIFT) + 4 * offset;
-    trn_triple_t triple = {0};
     if (offset == 0 && length >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) { /* byte order mark */
         line += 3;
         length -= 3;
     }
     if (length == 0 || (length == 1 && line[0] == '\r')) return TRN_OK;
     TRN_TRY(trn_triple_line(line, length, import->options->separator, column, bytes));
-    for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
-        char what = import->options->order[i];
-        trn_kg_names_t *names = what == 'r' ? &import->relations : &import->entities;
-        int32_t *id = what == 'r' ? &triple.relation : what == 'h' ? &triple.head : &triple.tail;
-        TRN_TRY(add_name(names, column[i], bytes[i], place + i, id));
-    }
-    return add_fact(&import->facts[split], triple, place);
+    return trn_kg_import_fact(import, split, place, import->options->order, column, bytes);
 }
 
-/* Put file and line before the message about the line that begins at byte `offset`. */
-static trn_status_t locate(trn_status_t status, const char *path, int64_t offset) {
+trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t offset) {
     if (status != TRN_INPUT) return status;
     char what[512];
     size_t length = strlen(trn_message());
@@ -87,7 +93,7 @@ static trn_status_t read_stretch(trn_kg_import_t *import, int split, int64_t fir
         int64_t offset = trn_scan_offset(scan);
         status = trn_scan_until(scan, '\n', LINE_BYTES, &line, &length);
         if (status != TRN_OK || !line) break;
-        status = locate(take_line(import, split, line, length, offset), path, offset);
+        status = trn_kg_import_locate(take_line(import, split, line, length, offset), path, offset);
         if (++lines % TICK_LINES == 0) trn_watch_tick();
     }
     trn_scan_close(&scan);
@@ -130,6 +136,7 @@ trn_status_t trn_kg_import_read(trn_kg_import_t *import) {
     trn_status_t status = trn_words_create(&import->entities.words);
     if (status == TRN_OK) status = trn_words_create(&import->relations.words);
     TRN_AGREE(import->comm, status);
+    if (import->options->wordnet) return trn_kg_import_wordnet(import);
     for (int split = 0; split < TRN_SPLITS; split++)
         if (import->options->files[split]) TRN_TRY(read_file(import, split));
     return TRN_OK;

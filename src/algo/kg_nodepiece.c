@@ -116,10 +116,17 @@ static trn_status_t check(const trn_kg_state_t *s, const trn_kg_t *kg) {
         return trn_fail(TRN_USAGE,
                         "--norm: an encoder feeds models that score by products or by Euclidean "
                         "distances; choose distmult or complex, or --norm 2");
-    if (s->options.l2 > 0 || s->options.n3 > 0)
+    const trn_kg_options_t *o = &s->options;
+    if (o->loss.kind != TRN_LOSS_SOFTMAX)
+        return trn_fail(TRN_USAGE, "--loss: an encoder is trained by softmax; leave it at that");
+    if (o->all_answers || o->smoothing > 0 || o->entity_dropout > 0 || o->relation_dropout > 0)
+        return trn_fail(TRN_USAGE, "--all-answers, --smoothing, --entity-dropout and "
+                                   "--relation-dropout are not for an encoder; give "
+                                   "--encoder-dropout");
+    if (o->l2 > 0 || o->n3 > 0)
         return trn_fail(TRN_USAGE, "--regularizer: an encoder is regularised by "
                                    "--encoder-dropout; leave it at none");
-    if (s->options.unit_entities)
+    if (o->unit_entities)
         return trn_fail(TRN_USAGE, "--unit-entities: encoded entities have the length they get");
     if (kg->triples[TRN_TRAIN] < 1) return trn_fail(TRN_INPUT, "/train: no triples to train on");
     return TRN_OK;
@@ -264,14 +271,14 @@ static void score(learner_t *l, int64_t first, int64_t m) {
 static double weigh(learner_t *l, int64_t first, int64_t m) {
     float **b = l->buffer;
     int64_t n = l->candidates;
-    double loss = 0;
+    double loss = 0, weight = (double)l->state->options.loss.weight;
     for (int64_t i = 0; i < m; i++) {
         double answer = (double)b[CHUNK_TRUE][i], most = (double)b[CHUNK_TOP][i];
         double top = most > answer ? most : answer, own = exp(answer - top);
-        double sum = own + exp(most - top) * (double)b[CHUNK_SUM][i];
+        double others = weight * exp(most - top), sum = own + others * (double)b[CHUNK_SUM][i];
         loss += log(sum) + top - answer;
         b[CHUNK_TRUE_BACK][i] = (float)((own / sum - 1) / (double)l->now);
-        b[CHUNK_TOP][i] = (float)(exp(most - top) / (sum * (double)l->now));
+        b[CHUNK_TOP][i] = (float)(others / (sum * (double)l->now));
     }
     trn_scale_rows(m, n, b[CHUNK_TOP], b[WEIGHTS]);
     for (int64_t i = 0; i < m; i++)
@@ -332,11 +339,7 @@ static trn_status_t learn(learner_t *l, double *loss) {
     TRN_TRY(trn_encoder_forward(l->encoder, l->rows, l->ids, true, s->step));
     TRN_TRY(trn_reduce_tree(s->comm, CHUNKS, size, chunk_back, l, l->sum));
     *loss += l->sum[size - 1];
-    if (!isfinite(*loss))
-        return trn_fail(TRN_NUMERIC,
-                        "the loss is not finite in epoch %lld; lower --learning-rate (the last "
-                        "checkpoint is kept)",
-                        (long long)s->epoch + 1);
+    if (!isfinite(*loss)) return trn_kg_not_finite(s);
     for (int64_t i = 0; i < encoded; i++)
         l->encoder->back[i] = (float)l->sum[i];
     for (int64_t i = encoded; i < size - 1; i++)

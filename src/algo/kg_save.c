@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SETTINGS_BYTES = 768, BATCH_BYTES = 16 << 20 };
+enum { SETTINGS_BYTES = 1024, BATCH_BYTES = 16 << 20 };
 
 static const char *const part_names[3] = {"entity", "relation", "second"};
 
@@ -25,11 +25,15 @@ static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text
              "model=%s dim=%" PRId64 " relation_dim=%" PRId64 " norm=%c reciprocal=%d"
              " entities=%" PRId64 " relations=%" PRId64 " triples=%" PRId64 " epochs=%" PRId64
              " batch=%" PRId64 " blocks=%" PRId64 " negatives=%" PRId64 " optimiser=%d"
-             " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64,
+             " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64
+             " loss=%d margin=%.9g temperature=%.9g all_answers=%d smoothing=%.17g"
+             " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64,
              h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
              h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
              o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
-             o->n3, o->scale, o->unit_entities, o->seed);
+             o->n3, o->scale, o->unit_entities, o->seed, (int)o->loss.kind, (double)o->loss.margin,
+             (double)o->loss.temperature, o->all_answers, o->smoothing, (double)o->loss.weight,
+             o->entity_dropout, o->relation_dropout, o->valid_every, o->patience);
 }
 
 /* One of the six arrays of the optimiser's state. */
@@ -71,6 +75,8 @@ static trn_status_t declare_training(const trn_kg_state_t *s, const trn_kg_t *kg
     describe(s, kg, settings);
     TRN_TRY(trn_store_set_int(store, "/", "epoch", s->epoch));
     TRN_TRY(trn_store_set_int(store, "/", "step", s->step));
+    TRN_TRY(trn_store_set_int(store, "/", "best_epoch", s->best_epoch));
+    TRN_TRY(trn_store_set_real(store, "/", "best_mrr", s->best_mrr));
     return trn_store_set_text(store, "/", "settings", settings);
 }
 
@@ -195,6 +201,8 @@ static trn_status_t read_training(trn_store_t *store, const loading_t *loading) 
                         trn_store_path(store), then, now);
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &s->epoch));
     TRN_TRY(trn_store_get_int(store, "/", "step", &s->step));
+    TRN_TRY(trn_store_get_int(store, "/", "best_epoch", &s->best_epoch));
+    TRN_TRY(trn_store_get_real(store, "/", "best_mrr", &s->best_mrr));
     int64_t rows = trn_kg_relation_rows(&s->header);
     TRN_TRY(read_entities(s, store));
     TRN_TRY(trn_store_read(store, "/relation/values", 0, rows, s->relation));

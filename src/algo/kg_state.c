@@ -153,6 +153,13 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(out);
 }
 
+trn_status_t trn_kg_not_finite(const trn_kg_state_t *state) {
+    return trn_fail(TRN_NUMERIC,
+                    "the loss is not finite in epoch %lld; lower --learning-rate (the last "
+                    "checkpoint is kept)",
+                    (long long)state->epoch + 1);
+}
+
 float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width, int64_t entity) {
     int64_t block = entity % state->blocks - state->first_block;
     if (block < 0 || block >= state->own_blocks) return NULL;

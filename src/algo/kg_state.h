@@ -11,6 +11,7 @@
 #include "algo/kg_model.h"
 #include "base/status.h"
 #include "io/store.h"
+#include "kern/loss.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -22,16 +23,22 @@ typedef enum trn_kg_optimiser {
     TRN_KG_ADAM         /* sparse: rows without a gradient rest */
 } trn_kg_optimiser_t;
 
-/* Everything that decides the result. The loss is softmax cross-entropy of the true answer. */
+/* Everything that decides the result. */
 typedef struct trn_kg_options {
     int64_t epochs, batch, blocks;
-    int64_t negatives; /* drawn for each batch; 0: all entities (full softmax, 1vsAll) */
+    int64_t negatives; /* drawn for each batch; 0: all entities */
+    trn_loss_t loss;
+    bool all_answers; /* a question is asked once, with all its answers (KvsAll); else once each */
+    double smoothing; /* part of the answers' weight that is spread over all entities */
+    double entity_dropout, relation_dropout; /* of the numbers that queries are made of */
     trn_kg_optimiser_t optimiser;
     double rate, final_rate; /* at the start; at the end as a fraction, linearly */
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     bool unit_entities;
     const struct trn_nodepiece_options *nodepiece; /* of trn_kg_nodepiece; else NULL; borrowed */
+    int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
+                                    * vain before training ends, 0: any number */
     uint64_t seed;
 } trn_kg_options_t;
 
@@ -52,10 +59,12 @@ typedef struct trn_kg_state {
     trn_kg_options_t options;
     int64_t blocks, rows; /* of all; of each block */
     int64_t first_block, own_blocks;
-    float *entity;               /* [own_blocks x rows x dim] */
-    float *relation, *second;    /* [relation rows x width]; second may be NULL */
-    float *moments[3][2];        /* of entity, relation, second: squares, Adam's mean; or NULL */
-    int64_t epoch, step;         /* done */
+    float *entity;            /* [own_blocks x rows x dim] */
+    float *relation, *second; /* [relation rows x width]; second may be NULL */
+    float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
+    int64_t epoch, step;      /* done */
+    int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
+    double best_mrr;
     const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
     void *extra_self;
 } trn_kg_state_t;
@@ -88,7 +97,10 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
  * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
-/* One way of going through the training triples (kg_full.c). */
+/* The failure of an epoch whose loss is not finite. Local. */
+trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);
+
+/* One way of going through the training triples. */
 typedef struct trn_kg_regime {
     const char *name;
     /* Read the train split, allocate everything. Collective. Fails (agreed). */
@@ -102,6 +114,7 @@ typedef struct trn_kg_regime {
                       int64_t triples, int64_t ranks);
 } trn_kg_regime_t;
 
-extern const trn_kg_regime_t trn_kg_full;
+/* Against all entities; against some drawn for each batch. */
+extern const trn_kg_regime_t trn_kg_full, trn_kg_drawn;
 
 #endif

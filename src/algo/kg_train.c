@@ -1,12 +1,18 @@
 #include "algo/kg_train.h"
 
+#include "algo/kg_valid.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/signal.h"
 #include "mpi/agree.h"
 #include "mpi/trace.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 typedef struct trainer {
     trn_kg_state_t *state;
@@ -15,6 +21,9 @@ typedef struct trainer {
     const trn_kg_regime_t *regime;
     void *self; /* of the regime */
     trn_kg_report_t *report;
+    trn_kg_valid_t valid;
+    const char *output;
+    char *best;                         /* file of the best model so far */
     double started, cpu_started, saved; /* seconds */
     int64_t done;                       /* epochs in this run */
 } trainer_t;
@@ -33,6 +42,52 @@ static void show_progress(const trainer_t *t) {
               "seconds", seconds);
 }
 
+/* Look at the valid split, and keep the model if it is the best so far; *enough if it has not been
+ * that for as long as patience goes. */
+static trn_status_t look(trainer_t *t, bool *enough) {
+    trn_kg_state_t *s = t->state;
+    const trn_kg_options_t *o = &s->options;
+    double mrr = 0;
+    *enough = false;
+    if (o->valid_every == 0) return TRN_OK;
+    if (s->epoch % o->valid_every != 0 && s->epoch < o->epochs) return TRN_OK;
+    trn_trace_begin("valid");
+    trn_status_t status = s->extra ? s->extra->refresh(s->extra_self) : TRN_OK;
+    if (status == TRN_OK) status = trn_kg_valid_mrr(&t->valid, s, &mrr);
+    trn_trace_end();
+    TRN_TRY(status);
+    if (s->rank == 0)
+        trn_log(TRN_LOG_INFO, "kg-train", "epoch %lld  valid MRR %.5f (best so far %.5f)",
+                (long long)s->epoch, mrr, s->best_mrr);
+    if (s->rank == 0) trn_event("valid", "{s:I, s:f}", "epoch", (json_int_t)s->epoch, "mrr", mrr);
+    *enough = o->patience > 0 && s->epoch - s->best_epoch >= o->patience * o->valid_every;
+    if (mrr <= s->best_mrr) return TRN_OK;
+    *enough = false;
+    s->best_mrr = mrr;
+    s->best_epoch = s->epoch;
+    return trn_kg_save(s, t->kg, t->run, t->best, false);
+}
+
+/* The best model becomes the result. */
+static trn_status_t take_best(const trainer_t *t) {
+    trn_status_t status = TRN_OK;
+    if (t->state->rank == 0 && rename(t->best, t->output) != 0)
+        status = trn_fail(TRN_IO, "%s: cannot be renamed to %s: %s", t->best, t->output,
+                          strerror(errno));
+    return trn_agree(t->state->comm, status);
+}
+
+/* A resumed run needs the best model of the run before it. */
+static trn_status_t find_best(const trainer_t *t) {
+    trn_status_t status = TRN_OK;
+    if (t->state->rank == 0 && t->state->best_epoch > 0 && access(t->best, R_OK) != 0)
+        status = trn_fail(TRN_INPUT,
+                          "%s: the best model so far, of epoch %lld, is gone; start again with "
+                          "--resume never",
+                          t->best, (long long)t->state->best_epoch);
+    return trn_agree(t->state->comm, status);
+}
+
 static trn_status_t save(trainer_t *t) {
     trn_trace_begin("checkpoint");
     trn_status_t status = trn_kg_save(t->state, t->kg, t->run, t->run->checkpoint, true);
@@ -44,13 +99,15 @@ static trn_status_t save(trainer_t *t) {
 static trn_status_t train_epochs(trainer_t *t) {
     trn_kg_state_t *s = t->state;
     while (s->epoch < s->options.epochs) {
+        bool enough;
         TRN_TRY(t->regime->epoch(t->self, &t->report->loss));
         t->done++;
         show_progress(t);
+        TRN_TRY(look(t, &enough));
         double every = 60 * t->run->checkpoint_minutes;
         int votes[2] = {trn_signal_stop() != 0, every > 0 && trn_seconds() - t->saved >= every};
         MPI_Allreduce(MPI_IN_PLACE, votes, 2, MPI_INT, MPI_MAX, s->comm);
-        if (s->epoch == s->options.epochs) break;
+        if (enough || s->epoch == s->options.epochs) break;
         if (votes[0] || votes[1]) TRN_TRY(save(t));
         if (votes[0])
             return trn_fail(TRN_STOPPED, "stopped after epoch %lld; %s holds the state",
@@ -70,10 +127,22 @@ static void finish_report(trainer_t *t) {
                             : 0;
 }
 
-static trn_status_t run_training(trainer_t *t, const char *output) {
+static trn_status_t write_result(trainer_t *t) {
+    trn_kg_state_t *s = t->state;
+    t->report->best_epoch = s->best_epoch;
+    t->report->valid_mrr = s->best_mrr;
+    if (s->best_epoch > 0) return take_best(t);
+    trn_trace_begin("write");
+    trn_status_t status = trn_kg_save(s, t->kg, t->run, t->output, false);
+    trn_trace_end();
+    return status;
+}
+
+static trn_status_t run_training(trainer_t *t) {
     trn_kg_state_t *s = t->state;
     bool resumed = false;
     TRN_TRY(trn_kg_resume(s, t->kg, t->run, &resumed));
+    TRN_TRY(find_best(t));
     t->started = t->saved = trn_seconds();
     t->cpu_started = trn_cpu_seconds();
     trn_trace_begin("train");
@@ -82,33 +151,41 @@ static trn_status_t run_training(trainer_t *t, const char *output) {
     finish_report(t);
     TRN_TRY(status);
     if (t->run->keep_checkpoint && t->done > 0) TRN_TRY(save(t));
-    trn_trace_begin("write");
-    status = trn_kg_save(s, t->kg, t->run, output, false);
-    trn_trace_end();
+    status = write_result(t);
     if (status == TRN_OK && !t->run->keep_checkpoint)
         trn_checkpoint_remove(s->comm, t->run->checkpoint);
     return status;
 }
 
+/* Everything beside the state. */
+static trn_status_t prepare(trainer_t *t) {
+    trn_kg_state_t *s = t->state;
+    char path[4096];
+    snprintf(path, sizeof path, "%s.best", t->output);
+    TRN_TRY(trn_agree(s->comm, trn_strdup(&t->best, path)));
+    if (s->options.valid_every > 0) TRN_TRY(trn_kg_valid_create(&t->valid, s, t->kg));
+    return t->regime->create(&t->self, s, t->kg);
+}
+
 trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
                           const trn_kg_options_t *options, const trn_kg_regime_t *regime,
                           const trn_kg_run_t *run, const char *output, trn_kg_report_t *report) {
-    trainer_t t = {.kg = kg, .run = run, .regime = regime, .report = report};
+    trainer_t t = {.kg = kg, .run = run, .regime = regime, .report = report, .output = output};
     *report = (trn_kg_report_t){0};
     TRN_TRY(trn_kg_state_create(&t.state, comm, header, options));
     trn_trace_begin("load");
-    trn_status_t status = regime->create(&t.self, t.state, kg);
+    trn_status_t status = prepare(&t);
     trn_trace_end();
-    if (status == TRN_OK) {
-        status = run_training(&t, output);
-        regime->destroy(&t.self);
-    }
+    if (status == TRN_OK) status = run_training(&t);
+    if (t.self) regime->destroy(&t.self);
+    trn_kg_valid_free(&t.valid);
+    trn_free(&t.best);
     trn_kg_state_destroy(&t.state);
     return status;
 }
 
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks) {
+                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks) {
     enum { PROGRAM = 36 << 20, NAME = 32 /* bytes of a name: its pointer and text */ };
     const trn_model_t *model = header->model;
     int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
@@ -116,9 +193,12 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
     int64_t many[3] = {own, relations, relations}, sum = 0;
     int64_t width[3] = {header->shape.dim, model->relation_width(&header->shape),
                         model->second_width(&header->shape)};
+    int64_t valid = options->valid_every > 0 ? trn_kg_valid_bytes(header, kg->triples[TRN_TRAIN],
+                                                                  kg->triples[TRN_VALID], ranks)
+                                             : 0;
     for (int i = 0; i < 3; i++)
         sum += many[i] * (width[i] + trn_kg_moment_width(options->optimiser, 0, width[i]) +
                           trn_kg_moment_width(options->optimiser, 1, width[i]));
     return sum * (int64_t)sizeof(float) + PROGRAM + NAME * (header->entities + header->relations) +
-           (16 << 20) + regime->memory(header, options, triples, ranks);
+           (16 << 20) + regime->memory(header, options, kg->triples[TRN_TRAIN], ranks) + valid;
 }

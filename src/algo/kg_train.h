@@ -27,22 +27,26 @@ typedef struct trn_kg_report {
     double loss;                 /* mean per query of the last epoch */
     double seconds, cpu_seconds; /* training alone, this run; all ranks' CPU */
     double triples_per_second;
+    double valid_mrr; /* of the model written, if valid_every is not 0 */
+    int64_t best_epoch;
 } trn_kg_report_t;
 
 /* Train a model of the open graph `kg` and write its store (kg_model.h) to `output`. Checkpoints
  * are such stores with more datasets in /train (the optimiser's state in block order) and
  * attributes epoch, step and settings. The result does not depend on ranks, nor on stops and
- * resumes. Collective, equal arguments. Fails (agreed) with TRN_INPUT (bad graph or checkpoint),
- * TRN_USAGE (a checkpoint of other settings, a model that the regime cannot train), TRN_MEMORY,
- * TRN_IO, TRN_NUMERIC (loss not finite; the last good checkpoint stays), TRN_STOPPED (a signal
- * asked for it; the checkpoint is written). */
+ * resumes. With options->valid_every the model of the epoch
+ * with the best MRR of the valid split is written; it waits in `output`.best. Collective, equal
+ * arguments. Fails (agreed) with TRN_INPUT (bad graph or checkpoint), TRN_USAGE (a checkpoint of
+ * other settings, a model that the regime cannot train), TRN_MEMORY, TRN_IO, TRN_NUMERIC (loss not
+ * finite; the last good checkpoint stays), TRN_STOPPED (a signal asked for it; the checkpoint is
+ * written). */
 trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
                           const trn_kg_options_t *options, const trn_kg_regime_t *regime,
                           const trn_kg_run_t *run, const char *output, trn_kg_report_t *report);
 
-/* Bytes that the busiest of `ranks` ranks needs. Local, no data needed. */
+/* Bytes that the busiest of `ranks` ranks needs, from the graph's sizes. Local. */
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, int64_t triples, int64_t ranks);
+                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks);
 
 /* Write the model of a state to `path`; with `training` also what a resume needs. Collective.
  * Fails (agreed) with TRN_IO, TRN_MEMORY, TRN_INPUT. */

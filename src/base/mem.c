@@ -141,6 +141,14 @@ void trn_mem_limit(int64_t bytes) {
 #endif
     atomic_store(&limit, bytes);
 }
+trn_status_t trn_mem_expect(int64_t bytes, int ranks) {
+    long long cap = atomic_load(&limit);
+    if (cap == 0 || bytes <= cap) return TRN_OK;
+    return trn_fail(TRN_MEMORY,
+                    "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
+                    "use more ranks",
+                    ranks, (long long)bytes, cap);
+}
 int64_t trn_mem_calls(void) {
     return atomic_load(&calls);
 }

@@ -46,6 +46,10 @@ void trn_mem_reset_peak(void);
  */
 void trn_mem_limit(int64_t bytes);
 
+/* Refuse up front work that will take `bytes` in each of `ranks` ranks, if that is above the limit,
+ * with the number that would be enough. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_mem_expect(int64_t bytes, int ranks);
+
 /* Let the n-th allocation from now on (1 = the next) and every later one fail; 0 switches that
  * off. For tests. trn_mem_calls tells how many allocations there have been. Local. */
 void trn_mem_fail_at(int64_t n);

@@ -4,6 +4,7 @@
 
 #include "algo/matrix_file.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "cmd/command.h"
 #include "mpi/agree.h"
 
@@ -94,18 +95,14 @@ static trn_status_t run(trn_run_t *run) {
     job.terms = job.by_rows ? job.info.cols : job.info.rows;
     job.n = job.by_rows ? job.info.rows : job.info.cols;
     job.in = job.by_rows ? TRN_MATRIX_F64 : job.info.type; /* transposes are of float64 */
-    int64_t bytes = bytes_of(&job), limit = trn_params_size(run->params, "memory");
+    int64_t bytes = bytes_of(&job);
     double flops = (double)job.terms * (double)job.n * (double)(job.n + 1);
     json_object_set_new(run->result, "n", json_integer(job.n));
     json_object_set_new(run->result, "terms", json_integer(job.terms));
     json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
     json_object_set_new(run->result, "flops", json_real(flops));
     if (trn_params_bool(run->params, "dry-run")) return TRN_OK;
-    if (limit > 0 && bytes > limit)
-        return trn_fail(TRN_MEMORY,
-                        "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it "
-                        "or use more ranks",
-                        run->ranks, (long long)bytes, (long long)limit);
+    TRN_TRY(trn_mem_expect(bytes, run->ranks));
     double start = trn_seconds();
     TRN_TRY(work(&job, output));
     json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));

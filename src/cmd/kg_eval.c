@@ -190,7 +190,7 @@ static trn_status_t read_queries(evaluation_t *e, trn_split_t split) {
 }
 
 /* What one rank needs, from the sizes alone. */
-static trn_status_t dry_run(const trn_run_t *run, const evaluation_t *e, trn_split_t split) {
+static trn_status_t foretell(const trn_run_t *run, const evaluation_t *e, trn_split_t split) {
     trn_store_t *store = NULL;
     trn_kg_header_t header;
     TRN_TRY(trn_store_open(&store, run->comm, run->files[0], "kg-model"));
@@ -207,6 +207,7 @@ static trn_status_t dry_run(const trn_run_t *run, const evaluation_t *e, trn_spl
     int64_t bytes = 4 * floats + 48 * triples +
                     queries * (int64_t)(sizeof *e->queries + sizeof *e->counts) +
                     trn_kg_rank_bytes(&header, entities, queries, run->threads);
+    if (!trn_params_bool(run->params, "dry-run")) return trn_mem_expect(bytes, run->ranks);
     json_object_set_new(run->result, "queries", json_integer(queries));
     json_object_set_new(run->result, "comparisons", json_integer(queries * header.entities));
     json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
@@ -219,11 +220,13 @@ static trn_status_t evaluate(trn_run_t *run, evaluation_t *e, trn_split_t split)
     TRN_TRY(trn_kg_model_open(&e->model, run->comm, run->files[0], &e->kg));
     TRN_AGREE(run->comm, read_queries(e, split));
     TRN_TRY(trn_store_read_strings(e->kg.store, "/relation/names", &count, &e->names));
-    TRN_AGREE(run->comm,
-              trn_alloc(&category, e->kg.relations, sizeof *category, "categories of relations"));
-    double start = trn_seconds();
     trn_status_t status =
-        trn_kg_rank(&e->model, run->comm, e->known, e->count, e->queries, run->threads, e->counts);
+        trn_alloc(&category, e->kg.relations, sizeof *category, "categories of relations");
+    status = trn_agree(run->comm, status);
+    double start = trn_seconds();
+    if (status == TRN_OK)
+        status = trn_kg_rank(&e->model, run->comm, e->known, e->count, e->queries, run->threads,
+                             e->counts);
     double seconds = trn_seconds() - start;
     if (status == TRN_OK && run->rank == 0) {
         for (int64_t r = 0; r < e->kg.relations; r++)
@@ -243,9 +246,9 @@ static trn_status_t run_kg_eval(trn_run_t *run) {
     if (e.kg.triples[split] == 0)
         status = trn_fail(TRN_INPUT, "%s: /%s: has no triples; choose another --split",
                           run->files[1], trn_split_name(split));
-    else if (trn_params_bool(run->params, "dry-run"))
-        status = dry_run(run, &e, split);
     else
+        status = foretell(run, &e, split);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
         status = evaluate(run, &e, split);
     trn_kg_model_close(&e.model);
     trn_kg_close(&e.kg);

@@ -11,15 +11,21 @@
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "G.h5", "graph store to write (required)"},
     {"train", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
-     "triples to train on, a line each: head, relation, tail (required)"},
+     "triples to train on, a line each: head, relation, tail (this or --wordnet is required)"},
     {"valid", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "triples to choose settings by"},
     {"test", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "triples to score by at the end"},
+    {"wordnet", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "DIR",
+     "instead of files: WordNet's data.noun, data.verb, data.adj and data.adv in DIR (Debian's "
+     "package wordnet-base: /usr/share/wordnet)"},
+    {"inverses", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "of --wordnet: keep pointers that only turn others round (hyponym beside hypernym), as WN18 "
+     "does; test triples can then be read off train"},
     {"separator", 0, TRN_PARAM_TEXT, "tab", 0, 0, NULL, "TEXT",
      "what stands between the columns: tab, comma, space, or any text"},
     {"order", 0, TRN_PARAM_CHOICE, "hrt", 0, 0, "hrt|htr|rht|rth|thr|trh", NULL,
      "order of the columns: head, relation, tail"},
     {"split", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "SHARE",
-     "instead of --valid and --test: two shares (0.1 0.1) of the train file, drawn at random"},
+     "instead of --valid and --test: two shares (0.1 0.1) of all triples, drawn at random"},
     {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of --split"},
     {0}};
 
@@ -55,13 +61,20 @@ static trn_status_t read_shares(const trn_run_t *run, trn_kg_import_options_t *o
 
 static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *options) {
     *options = (trn_kg_import_options_t){
+        .wordnet = trn_params_text(run->params, "wordnet"),
+        .inverses = trn_params_bool(run->params, "inverses"),
         .separator = separator_of(trn_params_text(run->params, "separator")),
         .order = trn_params_text(run->params, "order"),
         .seed = (uint64_t)trn_params_int(run->params, "seed"),
     };
     for (int split = 0; split < TRN_SPLITS; split++)
         options->files[split] = trn_params_text(run->params, trn_split_name((trn_split_t)split));
-    if (!options->files[TRN_TRAIN])
+    if (options->wordnet &&
+        (options->files[TRN_TRAIN] || options->files[TRN_VALID] || options->files[TRN_TEST]))
+        return trn_fail(TRN_USAGE, "--wordnet: give either this or --train, --valid and --test");
+    if (options->inverses && !options->wordnet)
+        return trn_fail(TRN_USAGE, "--inverses: has no meaning without --wordnet");
+    if (!options->wordnet && !options->files[TRN_TRAIN])
         return trn_fail(TRN_USAGE, "--train: missing; name the file of triples to train on");
     if (!trn_params_text(run->params, "output"))
         return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o G.h5");
@@ -109,7 +122,7 @@ static trn_status_t run(trn_run_t *run) {
 const trn_command_t trn_command_kg_import = {
     .name = "kg-import",
     .summary = "make the store of a knowledge graph from files of triples",
-    .files = "--train FILE [--valid FILE] [--test FILE] -o G.h5",
+    .files = "--train FILE [--valid FILE] [--test FILE] -o G.h5 | --wordnet DIR -o G.h5",
     .description =
         "Reads triples of names or numbers, plain or compressed (.gz, .xz, .zst), in UTF-8. Names "
         "are numbered by first appearance in train, valid, test; triples keep their order. Of "

@@ -67,13 +67,14 @@ static trn_status_t work(trn_run_t *run, trn_kg_model_t *model) {
 
 static trn_status_t run_kg_neighbors(trn_run_t *run) {
     trn_kg_model_t model;
+    int64_t bytes;
+    TRN_TRY(
+        trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"), &bytes));
     if (trn_params_bool(run->params, "dry-run")) {
-        int64_t bytes;
-        TRN_TRY(trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"),
-                                    &bytes));
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         return TRN_OK;
     }
+    TRN_TRY(trn_mem_expect(bytes, run->ranks));
     TRN_TRY(trn_kg_model_open(&model, run->comm, run->files[0], NULL));
     trn_status_t status = work(run, &model);
     trn_kg_model_close(&model);

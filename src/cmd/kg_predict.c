@@ -220,13 +220,14 @@ static trn_status_t predict(trn_run_t *run, prediction_t *p) {
 }
 
 static trn_status_t run_kg_predict(trn_run_t *run) {
+    int64_t bytes;
+    TRN_TRY(
+        trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"), &bytes));
     if (trn_params_bool(run->params, "dry-run")) {
-        int64_t bytes;
-        TRN_TRY(trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"),
-                                    &bytes));
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         return TRN_OK;
     }
+    TRN_TRY(trn_mem_expect(bytes, run->ranks));
     prediction_t p = {0};
     trn_status_t status = predict(run, &p);
     trn_kg_model_close(&p.model);

@@ -123,8 +123,9 @@ done:
     return status;
 }
 
-static trn_status_t dry_run(trn_run_t *run, const trn_kg_t *kg,
-                            const trn_rules_options_t *options) {
+/* What a rank needs: to the result of a dry run, or for a refusal. */
+static trn_status_t foretell(trn_run_t *run, const trn_kg_t *kg,
+                             const trn_rules_options_t *options) {
     trn_store_t *store;
     trn_kg_header_t header;
     TRN_TRY(trn_store_open(&store, run->comm, run->files[0], "kg-model"));
@@ -136,9 +137,12 @@ static trn_status_t dry_run(trn_run_t *run, const trn_kg_t *kg,
             4 * (own * header.shape.dim +
                  trn_kg_relation_rows(&header) * header.model->relation_width(&header.shape));
         int64_t rules = trn_rules_bytes(kg, &header, options);
-        json_object_set_new(run->result, "bytes_per_rank",
-                            json_pack("{s:I, s:I, s:I}", "model", (json_int_t)model, "rules",
-                                      (json_int_t)rules, "total", (json_int_t)(model + rules)));
+        if (trn_params_bool(run->params, "dry-run"))
+            json_object_set_new(run->result, "bytes_per_rank",
+                                json_pack("{s:I, s:I, s:I}", "model", (json_int_t)model, "rules",
+                                          (json_int_t)rules, "total", (json_int_t)(model + rules)));
+        else
+            status = trn_mem_expect(model + rules, run->ranks);
     }
     trn_store_close(&store);
     return status;
@@ -149,9 +153,9 @@ static trn_status_t run_rules(trn_run_t *run) {
     trn_kg_t kg = {0};
     TRN_TRY(options_of(run, &options));
     trn_status_t status = trn_kg_open(&kg, run->comm, run->files[1]);
-    if (status == TRN_OK)
-        status = trn_params_bool(run->params, "dry-run") ? dry_run(run, &kg, &options)
-                                                         : find(run, &kg, &options);
+    if (status == TRN_OK) status = foretell(run, &kg, &options);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
+        status = find(run, &kg, &options);
     trn_kg_close(&kg);
     return status;
 }

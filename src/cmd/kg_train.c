@@ -12,10 +12,12 @@
 
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "M.h5", "model store to write (required)"},
-    {"model", 0, TRN_PARAM_CHOICE, "complex", 0, 0, "transe|distmult|complex|rotate|toruse", NULL,
-     "scoring function"},
+    {"model", 0, TRN_PARAM_CHOICE, "complex", 0, 0,
+     "transe|transh|transr|toruse|distmult|complex|rotate", NULL, "scoring function"},
     {"dim", 0, TRN_PARAM_INT, "200", 1, 65536, NULL, NULL,
      "numbers of an entity; complex and rotate take two for each dimension, so an even number"},
+    {"relation-dim", 0, TRN_PARAM_INT, "0", 0, 65536, NULL, NULL,
+     "transr: numbers of an entity in a relation's own space; 0: as --dim"},
     {"norm", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|1|2|e", NULL,
      "distance of transe, rotate and toruse (e: of angles); auto: the model's usual one"},
     {"epochs", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, NULL, "passes over the training triples"},
@@ -24,9 +26,28 @@ static const trn_param_t params[] = {
      "questions between two steps; every triple asks for its tail and for its head"},
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
      "entities drawn for each batch that the answer has to win against; 0: against all"},
+    {"loss", 0, TRN_PARAM_CHOICE, "softmax", 0, 0, "softmax|bce|margin|adversarial", NULL,
+     "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
+     "adversarial, "
+     "which looks at the best wrong ones most); margin: how far the answer must be ahead"},
+    {"margin", 0, TRN_PARAM_REAL, "1", -1e6, 1e6, NULL, NULL,
+     "of --loss margin; bce and adversarial add it to scores, which distances need"},
+    {"temperature", 0, TRN_PARAM_REAL, "1", 0, 1e6, NULL, NULL,
+     "of --loss adversarial: how much more the best wrong candidates count"},
+    {"negative-weight", 0, TRN_PARAM_REAL, "1", 0, 1e9, NULL, NULL,
+     "of --loss softmax: how many candidates each drawn one stands for; 0: as many as make up all "
+     "entities"},
+    {"all-answers", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "ask each question once with all its answers (KvsAll) in place of once for each; needs "
+     "--negatives 0"},
+    {"smoothing", 0, TRN_PARAM_REAL, "0", 0, 0.999, NULL, NULL,
+     "part of the answers' weight that is spread over all entities; needs --negatives 0"},
+    {"entity-dropout", 0, TRN_PARAM_REAL, "0", 0, 0.99, NULL, NULL,
+     "part of the known entity's numbers that a question goes without"},
+    {"relation-dropout", 0, TRN_PARAM_REAL, "0", 0, 0.99, NULL, NULL, "the same of the relation"},
     {"optimizer", 0, TRN_PARAM_CHOICE, "adagrad", 0, 0, "adagrad|adagrad-row|adam", NULL,
      "adagrad-row keeps one number a vector instead of one a number; adam two a number"},
-    {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e9, NULL, NULL, "step size at the start"},
+    {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e30, NULL, NULL, "step size at the start"},
     {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
      "fraction of the learning rate reached in the last epoch, linearly"},
     {"reciprocal", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
@@ -50,6 +71,11 @@ static const trn_param_t params[] = {
     {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, NULL, NULL, "numbers between the two layers"},
     {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, NULL, NULL,
      "part of them that a step leaves out"},
+    {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000, NULL, NULL,
+     "epochs between looks at the valid split, after which the model with the best MRR is the "
+     "result; 0: none, the last model is"},
+    {"patience", 0, TRN_PARAM_INT, "0", 0, 1000000, NULL, NULL,
+     "looks at the valid split without a better MRR before training ends; 0: it goes on"},
     {"checkpoint", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
      "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
      "removed at the end"},
@@ -59,6 +85,17 @@ static const trn_param_t params[] = {
      "go on from the checkpoint: if there is one, never, or fail without one"},
     {0},
 };
+
+static trn_loss_t loss_of(const trn_params_t *p, int64_t entities) {
+    static const char *const names[TRN_LOSSES] = {"softmax", "bce", "margin", "adversarial"};
+    trn_loss_t loss = {TRN_LOSS_SOFTMAX, (float)trn_params_real(p, "margin"),
+                       (float)trn_params_real(p, "temperature"),
+                       (float)trn_params_real(p, "negative-weight")};
+    if (loss.weight == 0) loss.weight = (float)entities / (float)trn_params_int(p, "negatives");
+    for (int i = 0; i < TRN_LOSSES; i++)
+        if (strcmp(names[i], trn_params_text(p, "loss")) == 0) loss.kind = (trn_loss_kind_t)i;
+    return loss;
+}
 
 static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     const trn_params_t *p = run->params;
@@ -74,6 +111,11 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .batch = trn_params_int(p, "batch-size"),
         .blocks = blocks < entities ? blocks : entities,
         .negatives = trn_params_int(p, "negatives"),
+        .loss = loss_of(p, entities),
+        .all_answers = trn_params_bool(p, "all-answers"),
+        .smoothing = trn_params_real(p, "smoothing"),
+        .entity_dropout = trn_params_real(p, "entity-dropout"),
+        .relation_dropout = trn_params_real(p, "relation-dropout"),
         .optimiser = strcmp(optimiser, "adagrad") == 0 ? TRN_KG_ADAGRAD
                      : strcmp(optimiser, "adam") == 0  ? TRN_KG_ADAM
                                                        : TRN_KG_ADAGRAD_ROW,
@@ -82,13 +124,11 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .l2 = strcmp(regulariser, "l2") == 0 ? weight : 0,
         .n3 = strcmp(regulariser, "n3") == 0 ? weight : 0,
         .scale = trn_params_real(p, "scale"),
+        .valid_every = trn_params_int(p, "valid-every"),
+        .patience = trn_params_int(p, "patience"),
         .unit_entities = trn_params_bool(p, "unit-entities"),
         .seed = (uint64_t)trn_params_int(p, "seed"),
     };
-}
-
-static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
-    return options->nodepiece ? &trn_kg_nodepiece : &trn_kg_full;
 }
 
 /* With --encoder: its options, whose hashes the caller frees. Collective. */
@@ -121,11 +161,11 @@ static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_h
     const char *name = trn_params_text(p, "model"), *norm = trn_params_text(p, "norm");
     const trn_model_t *model = trn_model_find(name);
     if (!model) return trn_fail(TRN_USAGE, "--model: '%s' is not in this program", name);
-    int64_t dim = trn_params_int(p, "dim");
+    int64_t dim = trn_params_int(p, "dim"), relation_dim = trn_params_int(p, "relation-dim");
     *header =
         (trn_kg_header_t){.model = model,
                           .shape = {.dim = dim,
-                                    .relation_dim = 0,
+                                    .relation_dim = relation_dim > 0 ? relation_dim : dim,
                                     .norm = strcmp(norm, "auto") == 0 ? model->norms[0] : norm[0]},
                           .entities = kg->entities,
                           .relations = kg->relations,
@@ -137,6 +177,11 @@ static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_h
         return trn_fail(TRN_USAGE, "--norm: %s has none called '%s' (it has: %s)", name, norm,
                         model->norms);
     return TRN_OK;
+}
+
+static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    if (options->nodepiece) return &trn_kg_nodepiece;
+    return options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
 }
 
 static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_header_t *header,
@@ -166,18 +211,12 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
         "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
         r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
     json_object_update(run->result, result);
+    if (options->valid_every > 0) {
+        json_object_set_new(run->result, "valid_mrr", json_real(r.valid_mrr));
+        json_object_set_new(run->result, "best_epoch", json_integer(r.best_epoch));
+    }
     json_decref(result);
     return TRN_OK;
-}
-
-/* Too little memory is refused before any work, with the number that would be enough. */
-static trn_status_t check_memory(const trn_run_t *run, int64_t bytes) {
-    int64_t limit = trn_params_size(run->params, "memory");
-    if (limit == 0 || bytes <= limit) return TRN_OK;
-    return trn_fail(TRN_MEMORY,
-                    "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
-                    "use more ranks",
-                    run->ranks, (long long)bytes, (long long)limit);
 }
 
 static trn_status_t run(trn_run_t *run) {
@@ -193,8 +232,7 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
     TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
-    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options),
-                                        kg.triples[TRN_TRAIN], run->ranks);
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks);
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "parameters",
                             json_integer(parameters_of(&header, &options)));
@@ -202,7 +240,7 @@ static trn_status_t run(trn_run_t *run) {
         status = TRN_OK;
         goto done;
     }
-    TRN_OR(done, check_memory(run, bytes));
+    TRN_OR(done, trn_mem_expect(bytes, run->ranks));
     const char *given = trn_params_text(run->params, "checkpoint");
     snprintf(path, sizeof path, "%s.checkpoint", output);
     TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));

@@ -73,16 +73,6 @@ static void report_memory(trn_run_t *run, const trn_swivel_memory_t *m, double f
     json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
 }
 
-/* Too little memory is refused before any work, with the number that would be enough. */
-static trn_status_t check_memory(const trn_run_t *run, const trn_swivel_memory_t *m) {
-    int64_t limit = trn_params_size(run->params, "memory");
-    if (limit == 0 || m->total <= limit) return TRN_OK;
-    return trn_fail(TRN_MEMORY,
-                    "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
-                    "use more ranks",
-                    run->ranks, (long long)m->total, (long long)limit);
-}
-
 static void report_result(trn_run_t *run, const trn_swivel_report_t *r, const char *output) {
     double rate = r->seconds > 0 ? r->flops / r->seconds : 0;
     json_t *result = json_pack(
@@ -136,7 +126,7 @@ static trn_status_t run(trn_run_t *run) {
         status = TRN_OK;
         goto done;
     }
-    TRN_OR(done, check_memory(run, &memory));
+    TRN_OR(done, trn_mem_expect(memory.total, run->ranks));
     const char *given = trn_params_text(run->params, "checkpoint");
     char path[4096];
     snprintf(path, sizeof path, "%s.checkpoint", output);

@@ -235,16 +235,12 @@ static trn_status_t run(trn_run_t *run) {
         return trn_fail(TRN_USAGE, "--output: missing; name the file to write: -o Y.h5");
     TRN_TRY(parse(run, &job));
     TRN_TRY(probe(&job));
-    int64_t bytes = bytes_of(&job), limit = trn_params_size(run->params, "memory");
+    int64_t bytes = bytes_of(&job);
     json_object_set_new(run->result, "rows", json_integer(job.x.rows));
     json_object_set_new(run->result, "cols", json_integer(job.x.cols));
     json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
     if (trn_params_bool(run->params, "dry-run")) return TRN_OK;
-    if (limit > 0 && bytes > limit)
-        return trn_fail(TRN_MEMORY,
-                        "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it "
-                        "or use more ranks",
-                        run->ranks, (long long)bytes, (long long)limit);
+    TRN_TRY(trn_mem_expect(bytes, run->ranks));
     double start = trn_seconds();
     TRN_TRY(work(&job));
     json_object_set_new(run->result, "entries", json_integer(job.entries));

@@ -1,82 +1,13 @@
 /* simd_compare.c: what one pair of vectors scores, and its gradient, compiled once for each
  * instruction set (CMakeLists.txt). */
 #include "kern/compare_simd.h"
+#include "kern/compare_terms.h"
 
 #include <math.h>
 #include <stddef.h>
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
-
-static const float PI = 3.14159265f;
-
-/* The signed distance to the nearest integer, in [-1/2, 1/2]. */
-static inline float around(float x) {
-    return x - rintf(x);
-}
-
-/* sin(pi y) and cos(pi y) for |y| <= 1/2 by their series; the first terms left out are below 6e-8
- * and 7e-9. */
-static inline float sine(float y) {
-    float u = PI * y, v = u * u;
-    float p = -1.0f / 39916800;
-    p = p * v + 1.0f / 362880;
-    p = p * v - 1.0f / 5040;
-    p = p * v + 1.0f / 120;
-    p = p * v - 1.0f / 6;
-    return u + u * v * p;
-}
-
-static inline float cosine(float y) {
-    float u = PI * y, v = u * u;
-    float p = 1.0f / 479001600;
-    p = p * v - 1.0f / 3628800;
-    p = p * v + 1.0f / 40320;
-    p = p * v - 1.0f / 720;
-    p = p * v + 1.0f / 24;
-    p = p * v - 0.5f;
-    return 1 + v * p;
-}
-
-static inline float torus1(float x) {
-    return 2 * fabsf(around(x));
-}
-
-static inline float torus2(float x) {
-    float y = around(x);
-    return 4 * y * y;
-}
-
-static inline float toruse(float x) {
-    float s = sine(around(x));
-    return s * s;
-}
-
-static inline float square(float x) {
-    return x * x;
-}
-
-/* Derivatives of the above, 0 at a kink. */
-static inline float sign(float x) {
-    return (float)(x > 0) - (float)(x < 0);
-}
-
-static inline float torus1_slope(float x) {
-    return 2 * sign(around(x));
-}
-
-static inline float torus2_slope(float x) {
-    return 8 * around(x);
-}
-
-static inline float toruse_slope(float x) {
-    float y = around(x);
-    return 2 * PI * sine(y) * cosine(y);
-}
-
-static inline float itself(float x) {
-    return x;
-}
 
 static float dot_sum(int64_t width, const float *restrict q, const float *restrict e) {
     float sum = 0;
@@ -123,11 +54,12 @@ static void dot_back(int64_t width, const float *restrict q, const float *restri
         }                                                                                          \
     }
 
-SEPARABLE(l1, fabsf, sign)
-SEPARABLE(l2, square, itself) /* half the derivative: the root's own half cancels it */
-SEPARABLE(torus1, torus1, torus1_slope)
-SEPARABLE(torus2, torus2, torus2_slope)
-SEPARABLE(toruse, toruse, toruse_slope)
+SEPARABLE(l1, fabsf, trn_term_sign)
+SEPARABLE(l2, trn_term_square,
+          trn_term_itself) /* half the derivative: the root's own half cancels it */
+SEPARABLE(torus1, trn_term_torus1, trn_term_torus1_slope)
+SEPARABLE(torus2, trn_term_torus2, trn_term_torus2_slope)
+SEPARABLE(toruse, trn_term_toruse, trn_term_toruse_slope)
 
 static float moduli_sum(int64_t width, const float *restrict q, const float *restrict e) {
     int64_t half = width / 2;

@@ -64,11 +64,46 @@ expect_equal "bits after a stop" "$(numbers "$scratch/whole.h5")" "$(numbers "$w
 expect_only "the finished run" "$work" m.h5
 rm -f "$work"/*
 
+# The best model by the valid split is the result, also after a stop ----------------------------------
+awk 'BEGIN {for (i = 0; i < 300; i += 7) print "e" i "\tr2\te" (i + 35) % 300}' >"$scratch/valid.tsv"
+expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" --valid "$scratch/valid.tsv" \
+    -o "$scratch/v.h5" || finish
+look() { # RANKS ARGUMENT...
+    ranks "$1" kg-train "$scratch/v.h5" -o "$work/v.h5" --dim 32 --negatives 50 --epochs 40 \
+        --learning-rate 0.5 --valid-every 2 --patience 3 --checkpoint-every 0 --json "${@:2}"
+}
+value() { # KEY of the last answer
+    /usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' \
+        "$scratch/out" "$1"
+}
+wanted=
+for n in 1 3; do
+    rm -f "$work"/*
+    expect 0 "valid split, $n ranks" look $n || continue
+    now="$(value valid_mrr) $(value best_epoch) $(numbers "$work/v.h5")"
+    [ -n "$wanted" ] || wanted=$now
+    expect_equal "valid split: the same on $n ranks" "$wanted" "$now"
+    expect_only "valid split, $n ranks" "$work" v.h5
+done
+expect_equal "it ended when patience did" "$(value epochs)" "$(($(value best_epoch) + 6))"
+mrr=$(value valid_mrr)
+expect 0 "kg-eval of the best model" ranks 2 kg-eval "$work/v.h5" "$scratch/v.h5" --split valid --json
+expect_equal "MRR of the best model" "$mrr" "$(value mrr)"
+rm -f "$work"/*
+
 # Bad arguments leave nothing behind ------------------------------------------------------
 expect 2 "an odd dimension" train 2 "$work/m.h5" --dim 33
 expect_message "an odd dimension" "even number"
 expect 2 "a norm it has not" train 2 "$work/m.h5" --norm e
 expect_message "a norm it has not" "--norm"
+expect 3 "no valid split" train 2 "$work/m.h5" --valid-every 1
+expect_message "no valid split" "/valid"
+expect 2 "a projection of all entities" train 2 "$work/m.h5" --model transr --negatives 0
+expect_message "a projection of all entities" "--negatives"
+expect 2 "a margin over all entities" train 2 "$work/m.h5" --loss margin --negatives 0
+expect_message "a margin over all entities" "--loss"
+expect 6 "a rate that blows up" train 3 "$work/m.h5" --learning-rate 1e20 --epochs 5
+expect_message "a rate that blows up" "not finite"
 expect 3 "no graph" ranks 2 kg-train "$scratch/train.tsv" -o "$work/m.h5"
 expect 3 "no checkpoint" train 2 "$work/m.h5" --resume must
 expect 4 "too little memory" train 2 "$work/m.h5" --memory 1M

@@ -89,8 +89,11 @@ static void opens(void) {
 
 static trn_kg_header_t header_of(const char *model, bool reciprocal) {
     const trn_model_t *found = trn_model_find(model);
-    return (trn_kg_header_t){
-        found, {.dim = DIM, .norm = found->norms[0]}, ENTITIES, RELATIONS, reciprocal};
+    return (trn_kg_header_t){found,
+                             {.dim = DIM, .relation_dim = 6, .norm = found->norms[0]},
+                             ENTITIES,
+                             RELATIONS,
+                             reciprocal};
 }
 
 static trn_kg_options_t options_of(int64_t negatives, trn_kg_optimiser_t optimiser) {
@@ -98,6 +101,7 @@ static trn_kg_options_t options_of(int64_t negatives, trn_kg_optimiser_t optimis
                               .batch = 300, /* two chunks, and a shorter batch */
                               .blocks = 9,
                               .negatives = negatives,
+                              .loss = {TRN_LOSS_SOFTMAX, 1, 1, 1},
                               .optimiser = optimiser,
                               .rate = optimiser == TRN_KG_ADAM ? 0.02 : 0.1,
                               .final_rate = 0.5,
@@ -116,8 +120,9 @@ static trn_status_t train(MPI_Comm on, const trn_kg_header_t *header,
     snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", in_directory(name));
     trn_kg_run_t run = {.checkpoint = checkpoint, .created_by = "test"};
     if (alone) run.resume = TRN_RESUME_NEVER;
-    trn_status_t status = trn_kg_train(on, alone ? &mine : &shared, header, options, &trn_kg_full,
-                                       &run, output, &report);
+    trn_status_t status =
+        trn_kg_train(on, alone ? &mine : &shared, header, options,
+                     options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full, &run, output, &report);
     *loss = report.loss;
     return status;
 }
@@ -133,19 +138,20 @@ static bool same(const char *name, const char *other) {
         equal = equal && trn_kg_model_open(&model[i], MPI_COMM_SELF, path[i], &mine) == TRN_OK;
     if (equal) {
         const trn_kg_header_t *h = &model[0].header;
-        size_t relations = (size_t)(trn_kg_relation_rows(h) * h->model->relation_width(&h->shape));
+        size_t rows = (size_t)trn_kg_relation_rows(h) * sizeof(float);
+        size_t width = (size_t)h->model->relation_width(&h->shape);
+        size_t second = (size_t)h->model->second_width(&h->shape);
         equal = memcmp(model[0].entity, model[1].entity, ENTITIES * DIM * sizeof(float)) == 0 &&
-                memcmp(model[0].relation, model[1].relation, relations * sizeof(float)) == 0;
+                memcmp(model[0].relation, model[1].relation, rows * width) == 0 &&
+                (second == 0 || memcmp(model[0].second, model[1].second, rows * second) == 0);
     }
     for (int i = 0; i < 2; i++)
         trn_kg_model_close(&model[i]);
     return equal;
 }
 
-static void compare_with_one_rank(const char *model, bool reciprocal, int64_t negatives,
-                                  trn_kg_optimiser_t optimiser) {
+static void compare_options(const char *model, bool reciprocal, trn_kg_options_t options) {
     trn_kg_header_t header = header_of(model, reciprocal);
-    trn_kg_options_t options = options_of(negatives, optimiser);
     double loss = 0, alone = 0, first = 0;
     CHECK_OK(train(comm, &header, &options, "a", &loss));
     CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &alone));
@@ -157,6 +163,11 @@ static void compare_with_one_rank(const char *model, bool reciprocal, int64_t ne
     CHECK(!same("a", "b"));                /* the comparison sees a difference */
 }
 
+static void compare_with_one_rank(const char *model, bool reciprocal, int64_t negatives,
+                                  trn_kg_optimiser_t optimiser) {
+    compare_options(model, reciprocal, options_of(negatives, optimiser));
+}
+
 static void all_entities(void) {
     const char *const models[] = {"transe", "distmult", "complex", "rotate", "toruse"};
     for (int i = 0; i < 5; i++)
@@ -166,6 +177,38 @@ static void all_entities(void) {
 static void drawn_entities(void) {
     compare_with_one_rank("complex", true, 300, TRN_KG_ADAGRAD);
     compare_with_one_rank("transe", false, 40, TRN_KG_ADAGRAD);
+    compare_with_one_rank("transh", true, 40, TRN_KG_ADAGRAD);
+    compare_with_one_rank("transr", false, 50, TRN_KG_ADAGRAD);
+}
+
+static void losses(void) {
+    const trn_loss_t loss[] = {{TRN_LOSS_BCE, 2, 1, 1},
+                               {TRN_LOSS_MARGIN, 1, 1, 1},
+                               {TRN_LOSS_ADVERSARIAL, 2, 0.5f, 1},
+                               {TRN_LOSS_SOFTMAX, 0, 1, 4}};
+    for (int i = 0; i < 4; i++) {
+        trn_kg_options_t options = options_of(60, TRN_KG_ADAGRAD);
+        options.loss = loss[i];
+        compare_options("transe", true, options);
+    }
+}
+
+static void dropout(void) {
+    trn_kg_options_t options = options_of(60, TRN_KG_ADAGRAD);
+    options.entity_dropout = 0.3;
+    options.relation_dropout = 0.2;
+    compare_options("complex", true, options);
+    options.negatives = 0;
+    compare_options("distmult", false, options);
+}
+
+static void all_answers(void) {
+    trn_kg_options_t options = options_of(0, TRN_KG_ADAGRAD);
+    options.all_answers = true;
+    options.smoothing = 0.1;
+    compare_options("complex", true, options);
+    options.loss.kind = TRN_LOSS_BCE;
+    compare_options("distmult", false, options);
 }
 
 static void optimisers(void) {
@@ -206,26 +249,37 @@ static void refuses(void) {
     trn_kg_header_t header = header_of("transr", true);
     trn_kg_options_t options = options_of(0, TRN_KG_ADAGRAD);
     double loss;
-    header.shape.relation_dim = 4;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
     header = header_of("complex", true);
+    options.loss.kind = TRN_LOSS_MARGIN;
+    CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
+    options.loss.kind = TRN_LOSS_SOFTMAX;
+    options.valid_every = 1; /* the graph has no valid split */
+    CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_INPUT);
+    options.valid_every = 0;
     options.rate = 1e30;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_NUMERIC);
+    options.negatives = 40;
+    CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_NUMERIC);
+    options.all_answers = true;
+    CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
     options.blocks = 0;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
 }
 
-static trn_status_t one_epoch(void *unused) {
-    (void)unused;
+static trn_status_t one_epoch(void *negatives) {
     trn_kg_header_t header = header_of("complex", true);
     trn_kg_options_t options = options_of(0, TRN_KG_ADAM);
     double loss;
     options.epochs = 1;
+    options.negatives = *(const int64_t *)negatives;
     return train(comm, &header, &options, "m", &loss);
 }
 
 static void memory_runs_out(void) {
-    harness_inject(one_epoch, NULL);
+    int64_t negatives[] = {0, 40};
+    harness_inject(one_epoch, &negatives[0]);
+    harness_inject(one_epoch, &negatives[1]);
 }
 
 static void closes(void) {
@@ -239,5 +293,6 @@ static void closes(void) {
 }
 
 HARNESS_MAIN({"opens", opens}, {"all_entities", all_entities}, {"drawn_entities", drawn_entities},
+             {"losses", losses}, {"dropout", dropout}, {"all_answers", all_answers},
              {"optimisers", optimisers}, {"stops", stops}, {"learns_the_rule", learns_the_rule},
              {"refuses", refuses}, {"memory_runs_out", memory_runs_out}, {"closes", closes})

@@ -1,0 +1,291 @@
+/* kg_batch.c: the order of questions, and the rows of a batch. */
+#include "algo/kg_batch.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "mpi/dist.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RUN = 32, /* questions of one relation that stay together where the model projects */
+    COLUMN_OF_RELATION = 1 << 20 /* dropout draws an entity's numbers before it */
+};
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Arrays of a batch: where, how many, of what size. One table allocates, frees and counts. */
+typedef struct part {
+    void *pointer; /* T** */
+    int64_t count;
+    size_t size;
+} part_t;
+
+enum { PARTS = 19, HEAD = 16 };
+
+static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
+    bool project = b->state->header.model->project != NULL;
+    int64_t n = b->size, ids = (b->single ? 2 : 1) * n + b->drawn, d = b->dim;
+    int64_t relations = trn_kg_relation_rows(&b->state->header);
+    bool dropout = b->state->options.entity_dropout > 0 || b->state->options.relation_dropout > 0;
+    int64_t own = b->state->own_blocks * b->state->rows;
+    const part_t all[PARTS] = {
+        {&b->question, b->labels, sizeof *b->question},
+        {&b->label, b->labels, sizeof *b->label},
+        {&b->pick, n, sizeof *b->pick},
+        {&b->piece, b->most_pieces, sizeof *b->piece},
+        {&b->id, ids, sizeof *b->id},
+        {&b->rows, ids * d, sizeof(float)},
+        {&b->relation, n * b->relation_width, sizeof(float)},
+        {&b->projected, project ? 2 * n * b->width : 0, sizeof(float)},
+        {&b->query, n * b->width, sizeof(float)},
+        {&b->g_query, n * b->width, sizeof(float)},
+        {&b->g_known, n * d, sizeof(float)},
+        {&b->g_answer, b->single ? n * d : 0, sizeof(float)},
+        {&b->g_relation, n * b->relation_width, sizeof(float)},
+        {&b->g_projected, project ? 2 * n * b->width : 0, sizeof(float)},
+        {&b->g_second, b->most_pieces * b->second_width, sizeof(float)},
+        {&b->kept, dropout ? n * (d + b->relation_width) : 0, 1},
+        {&b->head, own + relations, sizeof *b->head},
+        {&b->next, ids, sizeof *b->next},
+        {&b->sum, larger(larger(d, b->relation_width), b->second_width), sizeof(float)}};
+    memcpy(part, all, sizeof all);
+    return PARTS;
+}
+
+static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples, int64_t drawn,
+                  int64_t tile) {
+    const trn_kg_header_t *h = &state->header;
+    *b = (trn_kg_batch_t){.state = state,
+                          .labels = 2 * triples,
+                          .single = !state->options.all_answers,
+                          .size = smaller(state->options.batch, 2 * triples),
+                          .drawn = drawn,
+                          .tile = tile,
+                          .dim = h->shape.dim,
+                          .width = h->model->query_width(&h->shape),
+                          .relation_width = h->model->relation_width(&h->shape),
+                          .second_width = h->model->second_width(&h->shape)};
+    int64_t kinds = h->model->project ? 2 * trn_kg_relation_rows(h) : 2;
+    b->most_pieces = smaller(b->size, kinds) + (b->size + tile - 1) / tile;
+}
+
+static int by_place(const void *a, const void *b) {
+    const trn_kg_question_t *p = a, *q = b;
+    if (p->side != q->side) return p->side < q->side ? -1 : 1;
+    if (p->relation != q->relation) return p->relation < q->relation ? -1 : 1;
+    if (p->known != q->known) return p->known < q->known ? -1 : 1;
+    return (p->first > q->first) - (p->first < q->first);
+}
+
+/* Both questions of every triple, sorted; `first` holds the answer until the labels are laid. */
+static void sort_questions(trn_kg_batch_t *b, const trn_triple_t *triples) {
+    for (int64_t i = 0; i < b->labels; i++) {
+        const trn_triple_t *t = &triples[i / 2];
+        bool head = i % 2;
+        trn_side_t side = head ? TRN_SIDE_HEAD : TRN_SIDE_TAIL;
+        int64_t row = trn_kg_query_row(&b->state->header, t->relation, &side);
+        b->question[i] = (trn_kg_question_t){(int32_t)side, (int32_t)row, head ? t->tail : t->head,
+                                             1, head ? t->head : t->tail};
+    }
+    qsort(b->question, (size_t)b->labels, sizeof *b->question, by_place);
+    for (int64_t i = 0; i < b->labels; i++) {
+        const trn_kg_question_t *q = &b->question[i];
+        trn_kg_question_t *last = &b->question[larger(b->questions - 1, 0)];
+        b->label[i] = (int32_t)q->first;
+        if (!b->single && b->questions > 0 && last->side == q->side &&
+            last->relation == q->relation && last->known == q->known) {
+            last->labels++;
+            continue;
+        }
+        trn_kg_question_t *to = &b->question[b->questions++];
+        *to = *q;
+        to->first = i;
+    }
+}
+
+trn_status_t trn_kg_batch_create(trn_kg_batch_t *b, trn_kg_state_t *state, const trn_kg_t *kg,
+                                 int64_t drawn, int64_t tile) {
+    int64_t count = kg->triples[TRN_TRAIN];
+    part_t part[PARTS];
+    trn_triple_t *triples = NULL;
+    shape(b, state, count, drawn, tile);
+    if (count < 1) return trn_fail(TRN_INPUT, "/train: no triples to train on");
+    for (int i = 0, n = parts_of(b, part); i < n; i++)
+        TRN_TRY(trn_alloc(part[i].pointer, part[i].count, part[i].size, "a batch of training"));
+    TRN_TRY(trn_alloc(&b->counts, 2 * (int64_t)state->ranks, sizeof *b->counts, "counts"));
+    for (int64_t i = 0; i < part[HEAD].count; i++)
+        b->head[i] = -1;
+    TRN_TRY(trn_alloc(&triples, count, sizeof *triples, "training triples"));
+    trn_status_t status = trn_kg_read(kg, TRN_TRAIN, 0, count, triples);
+    if (status == TRN_OK) sort_questions(b, triples);
+    trn_free(&triples);
+    return status;
+}
+
+void trn_kg_batch_free(trn_kg_batch_t *b) {
+    part_t part[PARTS];
+    if (!b->state) return;
+    for (int i = 0, n = parts_of(b, part); i < n; i++)
+        trn_free(part[i].pointer);
+    trn_free(&b->counts);
+}
+
+int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                           int64_t triples, int64_t drawn, int64_t tile, int64_t ranks) {
+    trn_kg_state_t state = {.header = *header, .options = *options, .blocks = options->blocks};
+    trn_kg_batch_t b;
+    part_t part[PARTS];
+    int64_t sum = 0;
+    state.rows = (header->entities + state.blocks - 1) / state.blocks;
+    state.own_blocks = (state.blocks + ranks - 1) / ranks;
+    shape(&b, &state, triples, drawn, tile);
+    for (int i = 0, n = parts_of(&b, part); i < n; i++)
+        sum += part[i].count * (int64_t)part[i].size;
+    return sum + triples * (int64_t)sizeof(trn_triple_t);
+}
+
+/* A number that decides the order of questions in this epoch. */
+static uint64_t order_of(const trn_kg_batch_t *b) {
+    uint32_t words[4];
+    trn_rng_words(b->state->options.seed, (uint64_t)b->state->epoch, 0, 0, TRN_RNG_KG_ORDER, words);
+    return (uint64_t)words[0] << 32 | words[1];
+}
+
+/* Where the questions of one side and relation begin, or end. */
+static int64_t border(const trn_kg_batch_t *b, const trn_kg_question_t *like, bool end) {
+    int64_t low = 0, high = b->questions;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        const trn_kg_question_t *q = &b->question[middle];
+        int order = q->side != like->side ? q->side - like->side : q->relation - like->relation;
+        if (order < 0 || (end && order == 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The question that comes in place `at` of the epoch. A projection of the candidates is made for
+ * each relation of a batch: so for models that project runs of a relation's questions, in an order
+ * of their own in every epoch, are shuffled in place of questions. */
+static int64_t question_at(const trn_kg_batch_t *b, uint64_t order, int64_t at) {
+    if (!b->state->header.model->project) return trn_rng_permuted(order, b->questions, at);
+    int64_t runs = b->questions / RUN;
+    if (at < runs * RUN) at = trn_rng_permuted(order, runs, at / RUN) * RUN + at % RUN;
+    const trn_kg_question_t *q = &b->question[at];
+    int64_t first = border(b, q, false), count = border(b, q, true) - first;
+    return first + trn_rng_permuted(order ^ (uint64_t)first, count, at - first);
+}
+
+static int ascending(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void cut_pieces(trn_kg_batch_t *b) {
+    bool project = b->state->header.model->project != NULL;
+    b->pieces = 0;
+    for (int64_t i = 0, end; i < b->now; i = end) {
+        const trn_kg_question_t *q = &b->question[b->pick[i]];
+        int64_t tile_end = smaller(b->now, (i / b->tile + 1) * b->tile);
+        for (end = i + 1; end < tile_end; end++) {
+            const trn_kg_question_t *other = &b->question[b->pick[end]];
+            if (other->side != q->side || (project && other->relation != q->relation)) break;
+        }
+        b->piece[b->pieces++] = (trn_kg_piece_t){i, end};
+    }
+}
+
+static void draw(trn_kg_batch_t *b, int32_t *to) {
+    uint32_t words[4] = {0};
+    for (int64_t j = 0; j < b->drawn; j++) {
+        if (j % 4 == 0)
+            trn_rng_words(b->state->options.seed, (uint64_t)b->state->step, (uint32_t)(j / 4), 0,
+                          TRN_RNG_KG_NEGATIVE, words);
+        to[j] = (int32_t)((uint64_t)words[j % 4] * (uint64_t)b->state->header.entities >> 32);
+    }
+}
+
+void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
+    uint64_t order = order_of(b);
+    b->now = smaller(b->size, b->questions - first);
+    for (int64_t i = 0; i < b->now; i++)
+        b->pick[i] = question_at(b, order, first + i);
+    qsort(b->pick, (size_t)b->now, sizeof *b->pick, ascending);
+    cut_pieces(b);
+    int64_t ids = 0;
+    for (int64_t i = 0; i < b->now; i++)
+        b->id[ids++] = b->question[b->pick[i]].known;
+    for (int64_t i = 0; b->single && i < b->now; i++)
+        b->id[ids++] = b->label[b->question[b->pick[i]].first];
+    draw(b, b->id + ids);
+    trn_kg_gather(b->state, ids + b->drawn, b->id, b->rows);
+    bool project = b->state->header.model->project != NULL;
+    b->known = project ? b->projected : b->rows;
+    b->answer = b->known + b->now * b->width;
+    b->g_compared = project ? b->g_projected + b->now * b->width : b->g_answer;
+    b->candidates = b->rows + ids * b->dim;
+}
+
+/* Let go numbers of a row with this probability and raise the others: eight numbers a draw. */
+static void drop(const trn_kg_batch_t *b, int64_t question, uint32_t column, double probability,
+                 int64_t width, float *row, uint8_t *kept) {
+    float by = (float)(1 / (1 - probability));
+    uint32_t words[4], limit = (uint32_t)(probability * 65536);
+    for (int64_t k = 0; k < width; k++) {
+        if (k % 8 == 0)
+            trn_rng_words(b->state->options.seed, (uint64_t)question, column + (uint32_t)(k / 8),
+                          (uint32_t)b->state->step, TRN_RNG_KG_DROPOUT, words);
+        kept[k] = (words[k % 8 / 2] >> 16 * (k % 2) & 0xffff) >= limit;
+        row[k] = kept[k] ? row[k] * by : 0;
+    }
+}
+
+static void drop_rows(trn_kg_batch_t *b, int64_t low, int64_t high) {
+    const trn_kg_options_t *o = &b->state->options;
+    int64_t d = b->dim, rw = b->relation_width;
+    for (int64_t i = low; i < high; i++) {
+        uint8_t *kept = b->kept + i * (d + rw);
+        drop(b, b->pick[i], 0, o->entity_dropout, d, b->rows + i * d, kept);
+        drop(b, b->pick[i], COLUMN_OF_RELATION, o->relation_dropout, rw, b->relation + i * rw,
+             kept + d);
+    }
+}
+
+void trn_kg_batch_query(trn_kg_batch_t *b, int64_t low, int64_t high) {
+    const trn_kg_state_t *s = b->state;
+    const trn_model_t *model = s->header.model;
+    const trn_model_shape_t *at = &s->header.shape;
+    int64_t d = b->dim, rw = b->relation_width, w = b->width;
+    for (int64_t i = low; i < high; i++)
+        memcpy(b->relation + i * rw, s->relation + b->question[b->pick[i]].relation * rw,
+               (size_t)rw * sizeof(float));
+    if (s->options.entity_dropout > 0 || s->options.relation_dropout > 0) drop_rows(b, low, high);
+    for (int64_t p = 0; p < b->pieces; p++) {
+        int64_t i = b->piece[p].start, n = b->piece[p].end - i;
+        if (i < low || i >= high) continue;
+        const trn_kg_question_t *q = &b->question[b->pick[i]];
+        if (model->project) {
+            const float *second = s->second + q->relation * b->second_width;
+            model->project(at, second, n, b->rows + i * d, b->known + i * w);
+            model->project(at, second, n, b->rows + (b->now + i) * d, b->answer + i * w);
+        }
+        model->query(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
+                     b->query + i * w);
+    }
+    memset(b->g_query + low * w, 0, (size_t)((high - low) * w) * sizeof(float));
+    if (b->single) memset(b->g_compared + low * w, 0, (size_t)((high - low) * w) * sizeof(float));
+}
+
+int64_t trn_kg_batch_tile(const trn_kg_batch_t *b, int64_t rank) {
+    return trn_part_start((b->now + b->tile - 1) / b->tile, b->state->ranks, rank);
+}

@@ -1,0 +1,97 @@
+/* kg_batch.h: the questions of a graph in batches, the queries they become, and the way back from
+ * the queries' gradients to a step of the vectors they were made of. What a query meets in between
+ * is the regime's (kg_full.c: all entities; kg_drawn.c: some).
+ *
+ * Every rank knows the whole batch; whoever trains questions [low, high) of it makes their queries
+ * and gradients, and trn_kg_batch_step brings all together. Sums go by the order of questions. */
+#ifndef TRN_ALGO_KG_BATCH_H
+#define TRN_ALGO_KG_BATCH_H
+
+#include "algo/kg_state.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* "Which entities go with `known`?"; the answers are label[first .. first + labels). */
+typedef struct trn_kg_question {
+    int32_t side, relation, known, labels;
+    int64_t first;
+} trn_kg_question_t;
+
+/* A run of a batch's questions that are answered together: of one side, of one relation where the
+ * model projects, and not across a border of tiles. */
+typedef struct trn_kg_piece {
+    int64_t start, end;
+} trn_kg_piece_t;
+
+typedef struct trn_kg_batch {
+    trn_kg_state_t *state;
+    int64_t questions, labels; /* of an epoch: by side, relation row and known entity */
+    trn_kg_question_t *question;
+    int32_t *label;
+    bool single; /* every question has one answer, whose row is gathered too */
+    int64_t size, drawn,
+        tile; /* questions of a batch, candidates drawn for it, tile of questions */
+    int64_t dim, width, relation_width, second_width;
+
+    int64_t now, pieces; /* of the batch at work */
+    int64_t *pick;       /* [now] its questions, ascending */
+    trn_kg_piece_t *piece;
+    int32_t *id;                    /* [now known, now answers if single, drawn] */
+    float *rows;                    /* their vectors [x dim]; known ones with dropout */
+    float *relation;                /* [now x relation width], with dropout */
+    float *known, *answer;          /* [now x width]: as the model projects them, or in `rows` */
+    float *candidates;              /* [drawn x dim], in `rows` */
+    float *projected, *g_projected; /* [2 now x width], if the model projects */
+    float *query, *g_query;         /* [now x width] */
+    float *g_compared;              /* [now x width]: of `answer`, by the comparison with it */
+    float *g_known, *g_answer;      /* [now x dim] */
+    float *g_relation;              /* [now x relation width] */
+    float *g_second;                /* [pieces x second width] */
+    uint8_t *kept;                  /* [now x (dim + relation width)]: not dropped */
+    int32_t *head, *next;           /* lists of the gradients of one entity or relation */
+    float *sum;                     /* [widest row] */
+    int64_t most_pieces;
+    int *counts; /* [2 x ranks] */
+} trn_kg_batch_t;
+
+/* Read the train split and allocate. `drawn` candidates go with each batch, tiles have `tile`
+ * questions. Local: read by every rank. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY; free it then too.
+ * Memory: 28 bytes a question, and the batch. */
+trn_status_t trn_kg_batch_create(trn_kg_batch_t *batch, trn_kg_state_t *state, const trn_kg_t *kg,
+                                 int64_t drawn, int64_t tile);
+
+/* Free what it holds; {0} is fine. Local. */
+void trn_kg_batch_free(trn_kg_batch_t *batch);
+
+/* Bytes that trn_kg_batch_create allocates. Local, no data needed. */
+int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                           int64_t triples, int64_t drawn, int64_t tile, int64_t ranks);
+
+/* Make questions [first, first + now) of this epoch's order the batch at work and gather its rows.
+ * Collective; cannot fail. */
+void trn_kg_batch_pick(trn_kg_batch_t *batch, int64_t first);
+
+/* Make the queries of questions [low, high) of the batch, borders of pieces; their g_query and
+ * g_compared become 0. Local. */
+void trn_kg_batch_query(trn_kg_batch_t *batch, int64_t low, int64_t high);
+
+/* From g_query and g_compared of [low, high) to the gradients of known entities, answers and
+ * relations, with those of the regularisers. g_second is added to: the regime sets it to 0 first,
+ * and may add what comes through projected candidates. Local. */
+void trn_kg_batch_back(trn_kg_batch_t *batch, int64_t low, int64_t high);
+
+/* Give every rank the gradients of all questions; rank r has made those of tiles [tiles r / P,
+ * tiles (r + 1) / P). Collective; cannot fail. */
+void trn_kg_batch_share(trn_kg_batch_t *batch);
+
+/* One step of the optimiser: relations; and entities, with g_drawn[drawn x dim] added for the
+ * candidates. `dense` (may be NULL) is [own entity rows x dim]: the gradients of all, to which
+ * those of the questions are added, and which become 0. Local. */
+void trn_kg_batch_step(trn_kg_batch_t *batch, const float *g_drawn, float *dense);
+
+/* The first tile of a rank among those of the batch at work. Local. */
+int64_t trn_kg_batch_tile(const trn_kg_batch_t *batch, int64_t rank);
+
+#endif

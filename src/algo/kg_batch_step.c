@@ -1,0 +1,228 @@
+/* kg_batch_step.c: from the gradients of queries to a step of entities and relations. */
+#include "algo/kg_batch.h"
+
+#include <math.h>
+#include <string.h>
+
+/* += the gradient of weight/3 sum |v|^3 (complex: of moduli) and of weight/2 sum v^2. Source:
+ * Lacroix, Usunier, Obozinski: Canonical tensor decomposition (ICML 2018), for the first. */
+static void regularise(const trn_kg_batch_t *b, bool complex, int64_t width,
+                       const float *restrict v, float *restrict g) {
+    const trn_kg_options_t *o = &b->state->options;
+    float n3 = (float)(o->n3 / (double)b->now), l2 = (float)(o->l2 / (double)b->now);
+    int64_t half = width / 2;
+    if (n3 > 0 && complex) {
+        for (int64_t j = 0; j < half; j++) {
+            float by = n3 * sqrtf(v[j] * v[j] + v[half + j] * v[half + j]);
+            g[j] += by * v[j];
+            g[half + j] += by * v[half + j];
+        }
+    } else if (n3 > 0) {
+        for (int64_t j = 0; j < width; j++)
+            g[j] += n3 * fabsf(v[j]) * v[j];
+    }
+    for (int64_t j = 0; l2 > 0 && j < width; j++)
+        g[j] += l2 * v[j];
+}
+
+/* What was dropped has no gradient, what was not was raised. */
+static void keep(double probability, int64_t width, const uint8_t *kept, float *g) {
+    float by = (float)(1 / (1 - probability));
+    for (int64_t k = 0; k < width; k++)
+        g[k] = kept[k] ? g[k] * by : 0;
+}
+
+static void finish_rows(trn_kg_batch_t *b, int64_t low, int64_t high) {
+    const trn_kg_options_t *o = &b->state->options;
+    bool complex = b->state->header.model->complex;
+    int64_t d = b->dim, rw = b->relation_width;
+    for (int64_t i = low; i < high; i++) {
+        regularise(b, complex, d, b->rows + i * d, b->g_known + i * d);
+        if (b->single) regularise(b, complex, d, b->rows + (b->now + i) * d, b->g_answer + i * d);
+        regularise(b, complex && rw == d, rw, b->relation + i * rw, b->g_relation + i * rw);
+        if (o->entity_dropout > 0 || o->relation_dropout > 0) {
+            keep(o->entity_dropout, d, b->kept + i * (d + rw), b->g_known + i * d);
+            keep(o->relation_dropout, rw, b->kept + i * (d + rw) + d, b->g_relation + i * rw);
+        }
+    }
+}
+
+void trn_kg_batch_back(trn_kg_batch_t *b, int64_t low, int64_t high) {
+    const trn_kg_state_t *s = b->state;
+    const trn_model_t *model = s->header.model;
+    const trn_model_shape_t *at = &s->header.shape;
+    int64_t d = b->dim, rw = b->relation_width, w = b->width;
+    for (int64_t p = 0; p < b->pieces; p++) {
+        int64_t i = b->piece[p].start, n = b->piece[p].end - i;
+        if (i < low || i >= high) continue;
+        const trn_kg_question_t *q = &b->question[b->pick[i]];
+        float *g_known = (model->project ? b->g_projected : b->g_known) + i * w;
+        model->query_back(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
+                          b->g_query + i * w, g_known, b->g_relation + i * rw);
+        if (!model->project) continue;
+        const float *second = s->second + q->relation * b->second_width;
+        float *g_second = b->g_second + p * b->second_width;
+        memset(b->g_known + i * d, 0, (size_t)(n * d) * sizeof(float));
+        memset(b->g_answer + i * d, 0, (size_t)(n * d) * sizeof(float));
+        model->project_back(at, second, n, b->rows + i * d, g_known, b->g_known + i * d, g_second);
+        model->project_back(at, second, n, b->rows + (b->now + i) * d, b->g_compared + i * w,
+                            b->g_answer + i * d, g_second);
+    }
+    finish_rows(b, low, high);
+}
+
+/* values[n x width] of all ranks on every rank, n counted in questions or pieces up to `bound`. */
+static void share(const trn_kg_batch_t *b, const int64_t *bound, int64_t width, float *values) {
+    int ranks = b->state->ranks;
+    for (int r = 0; r < ranks; r++) {
+        b->counts[r] = (int)((bound[r + 1] - bound[r]) * width);
+        b->counts[ranks + r] = (int)(bound[r] * width);
+    }
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, b->counts, b->counts + ranks,
+                   MPI_FLOAT, b->state->comm);
+}
+
+void trn_kg_batch_share(trn_kg_batch_t *b) {
+    int ranks = b->state->ranks;
+    if (ranks == 1) return;
+    int64_t question[ranks + 1], piece[ranks + 1], p = 0;
+    for (int r = 0; r <= ranks; r++) {
+        int64_t end = trn_kg_batch_tile(b, r) * b->tile;
+        question[r] = end < b->now ? end : b->now;
+        while (p < b->pieces && b->piece[p].start < question[r])
+            p++;
+        piece[r] = p;
+    }
+    share(b, question, b->dim, b->g_known);
+    if (b->single) share(b, question, b->dim, b->g_answer);
+    share(b, question, b->relation_width, b->g_relation);
+    if (b->second_width > 0) share(b, piece, b->second_width, b->g_second);
+}
+
+static void add(int64_t n, const float *restrict from, float *restrict to) {
+    for (int64_t j = 0; j < n; j++)
+        to[j] += from[j];
+}
+
+/* Step `count` rows from row `at` on of part 0 (entities), 1 (relations) or 2 (second rows). */
+static void step_rows(const trn_kg_batch_t *b, int part, int64_t at, int64_t count,
+                      const float *g) {
+    trn_kg_state_t *s = b->state;
+    const trn_kg_header_t *h = &s->header;
+    const int64_t widths[3] = {b->dim, b->relation_width, b->second_width};
+    int64_t width = widths[part];
+    float *values[3] = {s->entity, s->relation, s->second}, *moment[2];
+    for (int i = 0; i < 2; i++) {
+        int64_t wide = trn_kg_moment_width(s->options.optimiser, i, width);
+        moment[i] = wide > 0 ? s->moments[part][i] + at * wide : NULL;
+    }
+    trn_kg_step(&s->options, trn_kg_rate(&s->options, s->epoch), s->step + 1, count, width,
+                values[part] + at * width, moment[0], moment[1], g);
+    if (part == 0 && s->options.unit_entities && h->model->normalise_entity)
+        h->model->normalise_entity(&h->shape, count, values[0] + at * width);
+}
+
+/* Gradients of rows of one part: item i is of row place(i) (-1: of another rank's). */
+typedef struct items {
+    int part;
+    int64_t count, width;
+    int32_t *head; /* [rows], all -1 */
+    int64_t (*place)(const trn_kg_batch_t *, int64_t i);
+    const float *(*row)(const trn_kg_batch_t *, const float *g_drawn, int64_t i);
+} items_t;
+
+/* Step every row by the sum of its items in ascending order, which lists bring together. */
+static void step_items(trn_kg_batch_t *b, const items_t *items, const float *g_drawn) {
+    for (int64_t i = items->count - 1; i >= 0; i--) {
+        int64_t place = items->place(b, i);
+        if (place < 0) continue;
+        b->next[i] = items->head[place];
+        items->head[place] = (int32_t)i;
+    }
+    for (int64_t i = 0; i < items->count; i++) {
+        int64_t place = items->place(b, i);
+        if (place < 0 || items->head[place] != i) continue;
+        const float *g = items->row(b, g_drawn, i);
+        if (b->next[i] >= 0) {
+            memcpy(b->sum, g, (size_t)items->width * sizeof(float));
+            for (int32_t j = b->next[i]; j >= 0; j = b->next[j])
+                add(items->width, items->row(b, g_drawn, j), b->sum);
+            g = b->sum;
+        }
+        step_rows(b, items->part, place, 1, g);
+        items->head[place] = -1;
+    }
+}
+
+static int64_t relation_place(const trn_kg_batch_t *b, int64_t i) {
+    return b->question[b->pick[i]].relation;
+}
+
+static int64_t second_place(const trn_kg_batch_t *b, int64_t i) {
+    return relation_place(b, b->piece[i].start);
+}
+
+static int64_t entity_place(const trn_kg_batch_t *b, int64_t i) {
+    const trn_kg_state_t *s = b->state;
+    int64_t block = b->id[i] % s->blocks - s->first_block;
+    if (block < 0 || block >= s->own_blocks) return -1;
+    return block * s->rows + b->id[i] / s->blocks;
+}
+
+static const float *relation_row(const trn_kg_batch_t *b, const float *g_drawn, int64_t i) {
+    (void)g_drawn;
+    return b->g_relation + i * b->relation_width;
+}
+
+static const float *second_row(const trn_kg_batch_t *b, const float *g_drawn, int64_t i) {
+    (void)g_drawn;
+    return b->g_second + i * b->second_width;
+}
+
+static const float *entity_row(const trn_kg_batch_t *b, const float *g_drawn, int64_t i) {
+    if (i < b->now) return b->g_known + i * b->dim;
+    if (b->single && i < 2 * b->now) return b->g_answer + (i - b->now) * b->dim;
+    return g_drawn + (i - (b->single ? 2 : 1) * b->now) * b->dim;
+}
+
+static void step_relations(trn_kg_batch_t *b) {
+    const trn_kg_header_t *h = &b->state->header;
+    int32_t *head = b->head + b->state->own_blocks * b->state->rows;
+    const items_t second = {2, b->pieces, b->second_width, head, second_place, second_row};
+    const items_t first = {1, b->now, b->relation_width, head, relation_place, relation_row};
+    if (b->second_width > 0) step_items(b, &second, NULL);
+    step_items(b, &first, NULL);
+    if (!h->model->normalise_relation) return;
+    for (int64_t i = 0, last = -1; i < b->now; i++) { /* in the order of relations, or twice it */
+        int64_t r = relation_place(b, i);
+        float *row = b->state->second ? b->state->second + r * b->second_width : NULL;
+        if (r != last)
+            h->model->normalise_relation(&h->shape, 1, b->state->relation + r * b->relation_width,
+                                         row);
+        last = r;
+    }
+}
+
+static void step_dense(trn_kg_batch_t *b, int64_t count, float *dense) {
+    const trn_kg_state_t *s = b->state;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t place = entity_place(b, i);
+        if (place >= 0) add(b->dim, entity_row(b, NULL, i), dense + place * b->dim);
+    }
+    for (int64_t block = 0; block < s->own_blocks; block++) { /* without its padding */
+        int64_t rows = (s->header.entities - s->first_block - block + s->blocks - 1) / s->blocks;
+        step_rows(b, 0, block * s->rows, rows, dense + block * s->rows * b->dim);
+    }
+    memset(dense, 0, (size_t)(s->own_blocks * s->rows * b->dim) * sizeof(float));
+}
+
+void trn_kg_batch_step(trn_kg_batch_t *b, const float *g_drawn, float *dense) {
+    int64_t count = (b->single ? 2 : 1) * b->now;
+    const items_t entities = {0, count + b->drawn, b->dim, b->head, entity_place, entity_row};
+    step_relations(b);
+    if (dense)
+        step_dense(b, count, dense);
+    else
+        step_items(b, &entities, g_drawn);
+    b->state->step++;
+}

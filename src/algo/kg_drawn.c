@@ -1,0 +1,242 @@
+/* kg_drawn.c: training against candidates that are drawn for a batch and shared by its questions.
+ *
+ * Ranks share out the batch's questions in tiles fixed by the problem: everything about a question
+ * is computed by one rank. What remains to be put together are the gradients of the candidates, by
+ * a tree over tiles. So ranks do not change a bit. */
+#include "algo/kg_batch.h"
+
+#include "base/mem.h"
+#include "kern/descent.h"
+#include "mpi/agree.h"
+#include "mpi/dist.h"
+#include "mpi/watch.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+enum { TILES = 8, LEAST = 16 /* questions in a tile */, LEVELS = 4 /* of the tree over tiles */ };
+
+typedef struct drawn {
+    trn_kg_batch_t batch;
+    trn_metric_t metric;
+    int64_t drawn, size;      /* candidates; numbers of their gradients */
+    float *scores, *weights;  /* [tile x drawn] */
+    float *true_score;        /* [tile] */
+    float *own, *scale;       /* [tile]: weight of the answer, factor of the others */
+    float *candidates, *back; /* [drawn x width], projected; their gradient */
+    float *level;             /* [LEVELS x size]: branches that are being added up */
+    float *node;              /* [TILES x size]: complete branches, of all ranks */
+    double loss[TILES];       /* of this epoch, by tile */
+} drawn_t;
+
+static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
+    int64_t batch = options->batch < 2 * triples ? options->batch : 2 * triples;
+    int64_t tile = (batch + TILES - 1) / TILES;
+    return tile < LEAST ? LEAST : tile;
+}
+
+/* Branches that a rank completes: at most two a level of the tree; all of them at 8 ranks. */
+static int64_t nodes_of(int64_t ranks) {
+    return ranks > 1 ? TILES : 1;
+}
+
+static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *kg) {
+    int64_t tile = tile_of(&state->options, kg->triples[TRN_TRAIN]);
+    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, d->drawn, tile));
+    const trn_kg_batch_t *b = &d->batch;
+    int64_t projected = state->header.model->project ? d->drawn * b->width : 0;
+    d->size = d->drawn * b->dim;
+    if (d->size > INT_MAX / TILES)
+        return trn_fail(TRN_USAGE, "--negatives: %lld of %lld numbers are too many for a message",
+                        (long long)d->drawn, (long long)b->dim);
+    TRN_TRY(trn_alloc(&d->scores, tile * d->drawn, sizeof(float), "scores"));
+    TRN_TRY(trn_alloc(&d->weights, tile * d->drawn, sizeof(float), "weights"));
+    TRN_TRY(trn_alloc(&d->true_score, tile, sizeof(float), "scores"));
+    TRN_TRY(trn_alloc(&d->own, tile, sizeof(float), "weights"));
+    TRN_TRY(trn_alloc(&d->scale, tile, sizeof(float), "weights"));
+    TRN_TRY(trn_alloc(&d->candidates, projected, sizeof(float), "projected candidates"));
+    TRN_TRY(trn_alloc(&d->back, projected, sizeof(float), "their gradients"));
+    TRN_TRY(trn_alloc(&d->level, LEVELS * d->size, sizeof(float), "gradients of candidates"));
+    return trn_alloc(&d->node, nodes_of(state->ranks) * d->size, sizeof(float),
+                     "gradients of candidates");
+}
+
+static void destroy(void **self) {
+    drawn_t *d = *self;
+    if (!d) return;
+    trn_kg_batch_free(&d->batch);
+    trn_free(&d->scores);
+    trn_free(&d->weights);
+    trn_free(&d->true_score);
+    trn_free(&d->own);
+    trn_free(&d->scale);
+    trn_free(&d->candidates);
+    trn_free(&d->back);
+    trn_free(&d->level);
+    trn_free(&d->node);
+    trn_free(self);
+}
+
+static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *kg) {
+    drawn_t *d = NULL;
+    trn_status_t status = TRN_OK;
+    if (state->options.all_answers || state->options.smoothing > 0)
+        status = trn_fail(TRN_USAGE, "--%s: only against all entities; add --negatives 0",
+                          state->options.all_answers ? "all-answers" : "smoothing");
+    if (status == TRN_OK) status = trn_alloc_zero(&d, 1, sizeof *d, "the trainer");
+    if (status == TRN_OK) {
+        d->drawn = state->options.negatives;
+        d->metric = state->header.model->metric(&state->header.shape);
+        status = allocate(d, state, kg);
+    }
+    *self = d;
+    status = trn_agree(state->comm, status);
+    if (status != TRN_OK) destroy(self);
+    return status;
+}
+
+/* Score the questions of one piece and pass gradients back as far as to its queries, its answers
+ * and the candidates. Returns its loss. */
+static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
+    trn_kg_batch_t *b = &d->batch;
+    const trn_kg_state_t *s = b->state;
+    const trn_model_t *model = s->header.model;
+    const trn_kg_options_t *o = &s->options;
+    int64_t i = b->piece[p].start, n = b->piece[p].end - i, w = b->width, many = d->drawn;
+    const float *candidates = b->candidates, *query = b->query + i * w, *second = NULL;
+    float *back = g_drawn;
+    if (model->project) {
+        second = s->second + b->question[b->pick[i]].relation * b->second_width;
+        candidates = d->candidates;
+        back = d->back;
+        model->project(&s->header.shape, second, many, b->candidates, d->candidates);
+        memset(back, 0, (size_t)(many * w) * sizeof(float));
+    }
+    trn_compare_rows(d->metric, w, n, query, b->answer + i * w, d->true_score);
+    trn_compare(d->metric, w, n, query, many, candidates, NULL, d->scores, many);
+    trn_loss_part_t part[n];
+    trn_loss_parts(&o->loss, n, many, d->scores, d->true_score, d->weights, part);
+    double loss = 0;
+    for (int64_t j = 0; j < n; j++) {
+        double scale, own;
+        loss += trn_loss_close(&o->loss, many, (double)d->true_score[j], &part[j], &scale, &own);
+        d->scale[j] = (float)(scale / (double)b->now);
+        d->own[j] = (float)(own / (double)b->now);
+    }
+    trn_scale_rows(n, many, d->scale, d->weights);
+    trn_compare_rows_back(d->metric, w, n, query, b->answer + i * w, d->true_score, d->own,
+                          b->g_query + i * w, b->g_compared + i * w);
+    trn_compare_back(d->metric, w, n, query, many, candidates, d->scores, d->weights, many,
+                     b->g_query + i * w, back);
+    if (model->project)
+        model->project_back(&s->header.shape, second, many, b->candidates, back, g_drawn,
+                            b->g_second + p * b->second_width);
+    return loss;
+}
+
+/* Train one tile; g_drawn is overwritten with its gradient of the candidates. */
+static void learn_tile(drawn_t *d, int64_t tile, float *g_drawn) {
+    trn_kg_batch_t *b = &d->batch;
+    int64_t low = tile * b->tile, high = low + b->tile < b->now ? low + b->tile : b->now;
+    memset(g_drawn, 0, (size_t)d->size * sizeof(float));
+    trn_kg_batch_query(b, low, high);
+    for (int64_t p = 0; p < b->pieces; p++) {
+        if (b->piece[p].start < low || b->piece[p].start >= high) continue;
+        if (b->second_width > 0)
+            memset(b->g_second + p * b->second_width, 0, (size_t)b->second_width * sizeof(float));
+        d->loss[tile] += learn_piece(d, p, g_drawn);
+    }
+    trn_kg_batch_back(b, low, high);
+}
+
+/* Sum of `count` tiles from `first` on, halves first. */
+static void grow(drawn_t *d, int64_t first, int64_t count, int level, float *sum) {
+    if (count == 1) {
+        learn_tile(d, first, sum);
+        return;
+    }
+    float *other = d->level + level * d->size;
+    grow(d, first, count / 2, level + 1, sum);
+    grow(d, first + count / 2, count - count / 2, level + 1, other);
+    for (int64_t i = 0; i < d->size; i++)
+        sum[i] += other[i];
+}
+
+/* Go down the tree to branches that lie within one rank: this rank's are grown into their places
+ * among all of them, and those of rank r are counted in counts[r]. */
+static void grow_own(drawn_t *d, int64_t first, int64_t count, int64_t tiles, int *counts,
+                     int64_t *place) {
+    const trn_kg_state_t *s = d->batch.state;
+    int low = (int)trn_part_of(tiles, s->ranks, first);
+    if (low != (int)trn_part_of(tiles, s->ranks, first + count - 1)) {
+        grow_own(d, first, count / 2, tiles, counts, place);
+        grow_own(d, first + count / 2, count - count / 2, tiles, counts, place);
+        return;
+    }
+    if (low == s->rank) grow(d, first, count, 0, d->node + *place * d->size);
+    counts[low] += (int)d->size;
+    ++*place;
+}
+
+/* The sum of a branch, from complete ones that stand in order from *place on. */
+static float *gather_tree(drawn_t *d, int64_t first, int64_t count, int64_t tiles, int64_t *place) {
+    int ranks = d->batch.state->ranks;
+    if (trn_part_of(tiles, ranks, first) == trn_part_of(tiles, ranks, first + count - 1))
+        return d->node + (*place)++ * d->size;
+    float *sum = gather_tree(d, first, count / 2, tiles, place);
+    const float *other = gather_tree(d, first + count / 2, count - count / 2, tiles, place);
+    for (int64_t i = 0; i < d->size; i++)
+        sum[i] += other[i];
+    return sum;
+}
+
+static void learn(drawn_t *d) {
+    trn_kg_batch_t *b = &d->batch;
+    int ranks = b->state->ranks, *start = b->counts + ranks;
+    int64_t tiles = (b->now + b->tile - 1) / b->tile, place = 0;
+    memset(b->counts, 0, (size_t)ranks * sizeof(int));
+    grow_own(d, 0, tiles, tiles, b->counts, &place);
+    if (ranks > 1) {
+        start[0] = 0;
+        for (int r = 1; r < ranks; r++)
+            start[r] = start[r - 1] + b->counts[r - 1];
+        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, d->node, b->counts, start, MPI_FLOAT,
+                       b->state->comm);
+    }
+    trn_kg_batch_share(b);
+    place = 0;
+    trn_kg_batch_step(b, gather_tree(d, 0, tiles, tiles, &place), NULL);
+}
+
+static trn_status_t epoch(void *self, double *loss) {
+    drawn_t *d = self;
+    trn_kg_batch_t *b = &d->batch;
+    double sum = 0;
+    memset(d->loss, 0, sizeof d->loss);
+    for (int64_t first = 0; first < b->questions; first += b->size) {
+        trn_kg_batch_pick(b, first);
+        learn(d);
+        trn_watch_tick();
+    }
+    MPI_Allreduce(MPI_IN_PLACE, d->loss, TILES, MPI_DOUBLE, MPI_SUM, b->state->comm);
+    for (int t = 0; t < TILES; t++) /* each was added up by one rank, the others have zeros */
+        sum += d->loss[t];
+    if (!isfinite(sum)) return trn_kg_not_finite(b->state);
+    b->state->epoch++;
+    *loss = sum / (double)b->questions;
+    return TRN_OK;
+}
+
+static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                      int64_t triples, int64_t ranks) {
+    const trn_model_t *model = header->model;
+    int64_t tile = tile_of(options, triples), drawn = options->negatives;
+    int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
+    int64_t floats =
+        tile * (2 * drawn + 3) + projected + (LEVELS + nodes_of(ranks)) * drawn * header->shape.dim;
+    return floats * (int64_t)sizeof(float) +
+           trn_kg_batch_bytes(header, options, triples, drawn, tile, ranks);
+}
+
+const trn_kg_regime_t trn_kg_drawn = {"drawn", create, destroy, epoch, memory};

@@ -1,0 +1,94 @@
+#include "algo/kg_valid.h"
+
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/dist.h"
+
+#include <string.h>
+
+enum { BATCH = 4096 /* entities that are gathered together */ };
+
+static trn_status_t read_facts(trn_kg_valid_t *v, const trn_kg_t *kg) {
+    int64_t train = kg->triples[TRN_TRAIN], valid = kg->triples[TRN_VALID];
+    trn_triple_t *triples = NULL;
+    TRN_TRY(trn_alloc(&triples, train + valid, sizeof *triples, "known triples"));
+    trn_status_t status = trn_kg_read(kg, TRN_TRAIN, 0, train, triples);
+    if (status == TRN_OK) status = trn_kg_read(kg, TRN_VALID, 0, valid, triples + train);
+    if (status == TRN_OK) status = trn_known_create(&v->known, train + valid, triples);
+    for (int64_t i = 0; status == TRN_OK && i < valid; i++) {
+        const trn_triple_t *t = &triples[train + i];
+        v->queries[2 * i] = (trn_kg_query_t){t->head, t->relation, t->tail, TRN_SIDE_TAIL};
+        v->queries[2 * i + 1] = (trn_kg_query_t){t->tail, t->relation, t->head, TRN_SIDE_HEAD};
+    }
+    trn_free(&triples);
+    return status;
+}
+
+static trn_status_t create(trn_kg_valid_t *v, const trn_kg_state_t *s, const trn_kg_t *kg) {
+    int64_t n = s->header.entities, d = s->header.shape.dim;
+    if (kg->triples[TRN_VALID] == 0)
+        return trn_fail(TRN_INPUT,
+                        "%s: /valid: has no triples to look at; import some, or "
+                        "--valid-every 0",
+                        trn_store_path(kg->store));
+    v->model.header = s->header;
+    v->model.first = trn_part_start(n, s->ranks, s->rank);
+    v->model.count = trn_part_start(n, s->ranks, s->rank + 1) - v->model.first;
+    v->count = 2 * kg->triples[TRN_VALID];
+    TRN_TRY(trn_alloc(&v->queries, v->count, sizeof *v->queries, "queries"));
+    TRN_TRY(trn_alloc(&v->counts, v->count, sizeof *v->counts, "ranks"));
+    TRN_TRY(trn_alloc(&v->model.entity, v->model.count * d, sizeof(float), "a band of entities"));
+    TRN_TRY(trn_alloc(&v->id, BATCH, sizeof *v->id, "entities on their way"));
+    TRN_TRY(trn_alloc(&v->rows, BATCH * d, sizeof *v->rows, "entities on their way"));
+    return read_facts(v, kg);
+}
+
+trn_status_t trn_kg_valid_create(trn_kg_valid_t *valid, const trn_kg_state_t *state,
+                                 const trn_kg_t *kg) {
+    return trn_agree(state->comm, create(valid, state, kg));
+}
+
+void trn_kg_valid_free(trn_kg_valid_t *v) {
+    trn_known_destroy(&v->known);
+    trn_free(&v->queries);
+    trn_free(&v->counts);
+    trn_free(&v->model.entity);
+    trn_free(&v->id);
+    trn_free(&v->rows);
+}
+
+/* Entities lie in blocks in training, in an even cut for ranking. */
+static void move_entities(trn_kg_valid_t *v, const trn_kg_state_t *s) {
+    int64_t d = s->header.shape.dim, low = v->model.first, high = low + v->model.count;
+    for (int64_t from = 0; from < s->header.entities; from += BATCH) {
+        int64_t left = s->header.entities - from, to = from + (left < BATCH ? left : BATCH);
+        for (int64_t e = from; e < to; e++)
+            v->id[e - from] = (int32_t)e;
+        trn_kg_gather(s, to - from, v->id, v->rows);
+        int64_t mine = from > low ? from : low, end = to < high ? to : high;
+        if (mine < end)
+            memcpy(v->model.entity + (mine - low) * d, v->rows + (mine - from) * d,
+                   (size_t)((end - mine) * d) * sizeof(float));
+    }
+}
+
+trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *v, const trn_kg_state_t *s, double *mrr) {
+    move_entities(v, s);
+    v->model.relation = s->relation;
+    v->model.second = s->second;
+    TRN_TRY(trn_kg_rank(&v->model, s->comm, v->known, v->count, v->queries, 1, v->counts));
+    double sum = 0;
+    for (int64_t i = 0; i < v->count; i++)
+        sum += 1 / (1 + (double)v->counts[i].better + (double)v->counts[i].equal / 2);
+    *mrr = sum / (double)v->count;
+    return TRN_OK;
+}
+
+int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t triples, int64_t valid,
+                           int64_t ranks) {
+    enum { KNOWN = 24 + 12 /* bytes a fact, and while they are read */ };
+    int64_t band = (header->entities + ranks - 1) / ranks;
+    return (band + BATCH) * header->shape.dim * (int64_t)sizeof(float) + BATCH * 4 +
+           2 * valid * (int64_t)(sizeof(trn_kg_query_t) + sizeof(trn_kg_count_t)) +
+           KNOWN * (triples + valid) + trn_kg_rank_bytes(header, band, 2 * valid, 1);
+}

@@ -1,0 +1,147 @@
+/* The verbs for knowledge graphs, whole, with every allocation failing once on one rank: all ranks
+ * return TRN_MEMORY, keep nothing, and leave no file. */
+#define _DEFAULT_SOURCE
+#include "harness.h"
+
+#include "base/param.h"
+#include "base/signal.h"
+#include "cmd/command.h"
+#include "mpi/agree.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ENTITIES = 40, RELATIONS = 2, PATH = 512, MAX_WORDS = 24 };
+
+extern const trn_command_t trn_command_kg_import, trn_command_kg_train, trn_command_kg_eval,
+    trn_command_kg_predict, trn_command_kg_neighbors, trn_command_kg_rules;
+
+/* Of the options that all verbs have, those that these ask for. */
+static const trn_param_t common[] = {{"json", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, ""},
+                                     {"dry-run", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, ""},
+                                     {"memory", 0, TRN_PARAM_SIZE, "0", 0, 0, NULL, NULL, ""},
+                                     {0}};
+
+static char directory[256];
+static int files_before;
+
+typedef struct call {
+    const trn_command_t *verb;
+    const char *line; /* words; names of files are taken to be in the directory */
+    const char *made; /* the file that success makes, or NULL */
+    bool keep;
+} call_t;
+
+static int count_files(void) {
+    int files = 0;
+    DIR *dir = opendir(directory);
+    while (dir && readdir(dir))
+        files++;
+    if (dir) closedir(dir);
+    return files;
+}
+
+/* Parse the words and run the verb. */
+static trn_status_t run_words(const call_t *call, int count, char **words) {
+    const trn_param_t *const tables[] = {call->verb->params, common};
+    trn_run_t run = {.comm = comm, .rank = rank, .ranks = ranks, .threads = 1, .command = "test"};
+    trn_params_t *params = NULL;
+    trn_status_t status = trn_params_create(&params, tables, 2);
+    if (status == TRN_OK) status = trn_params_parse(params, count, words, &run.nfiles, &run.files);
+    run.params = params;
+    run.result = json_object();
+    status = trn_agree(comm, status);
+    if (status == TRN_OK) status = call->verb->run(&run);
+    status = trn_agree(comm, status); /* as the program does */
+    json_decref(run.result);
+    trn_params_destroy(&params);
+    return status;
+}
+
+static trn_status_t run_call(void *argument) {
+    const call_t *call = argument;
+    char line[PATH], *words[MAX_WORDS], *rest = line;
+    int count = 0;
+    snprintf(line, sizeof line, "%s", call->line);
+    for (char *word; count < MAX_WORDS && (word = strsep(&rest, " "));)
+        words[count++] = word;
+    trn_status_t status = run_words(call, count, words);
+    if (rank == 0) {
+        CHECK_EQUAL(count_files(), files_before + (status == TRN_OK && call->made ? 1 : 0));
+        if (status == TRN_OK && call->made && !call->keep) CHECK(unlink(call->made) == 0);
+    }
+    MPI_Barrier(comm);
+    return status;
+}
+
+/* Once to keep what it makes, then with failures. */
+static void inject(const trn_command_t *verb, const char *line, const char *made) {
+    if (rank == 0) files_before = count_files();
+    harness_inject(run_call, &(call_t){verb, line, made, false});
+}
+
+static void prepare(const trn_command_t *verb, const char *line, const char *made) {
+    if (rank == 0) files_before = count_files();
+    CHECK_OK(run_call(&(call_t){verb, line, made, true}));
+}
+
+static void opens(void) {
+    if (rank == 0) {
+        snprintf(directory, sizeof directory, "%s/kg_verbsXXXXXX",
+                 getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir);
+        CHECK(mkdtemp(directory) != NULL);
+    }
+    MPI_Bcast(directory, sizeof directory, MPI_CHAR, 0, comm);
+    CHECK(chdir(directory) == 0);
+    if (rank == 0) {
+        FILE *facts = fopen("facts", "w"), *questions = fopen("questions", "w");
+        CHECK(facts && questions);
+        for (int e = 0; facts && e < ENTITIES; e++)
+            for (int r = 0; r < RELATIONS; r++)
+                fprintf(facts, "e%d\tr%d\te%d\n", e, r, (e + r + 1) % ENTITIES);
+        if (questions) fprintf(questions, "e1\tr0\t?\n?\tr1\te5\ne1\t?\te2\n");
+        if (facts) fclose(facts);
+        if (questions) fclose(questions);
+    }
+    MPI_Barrier(comm);
+}
+
+static void imports(void) {
+    inject(&trn_command_kg_import, "--train facts --split 0.2 0.2 -o g.h5", "g.h5");
+    prepare(&trn_command_kg_import, "--train facts --split 0.2 0.2 -o g.h5", "g.h5");
+}
+
+static void trains(void) {
+    const char *line = "g.h5 -o m.h5 --model transe --dim 6 --epochs 1 --batch-size 16";
+    inject(&trn_command_kg_train, line, "m.h5");
+    prepare(&trn_command_kg_train, line, "m.h5");
+}
+
+static void evaluates(void) {
+    inject(&trn_command_kg_eval, "m.h5 g.h5 --raw --per-relation", NULL);
+}
+
+static void predicts(void) {
+    inject(&trn_command_kg_predict, "m.h5 g.h5 questions --top 3", NULL);
+}
+
+static void finds_neighbors(void) {
+    inject(&trn_command_kg_neighbors, "m.h5 e1 e2 --top 3", NULL);
+}
+
+static void finds_rules(void) {
+    inject(&trn_command_kg_rules, "m.h5 g.h5 --length 1 2 --nearest 3 --inverse", NULL);
+}
+
+static void closes(void) {
+    static const char *const files[] = {"facts", "questions", "g.h5", "m.h5"};
+    for (int i = 0; rank == 0 && i < 4; i++)
+        CHECK(unlink(files[i]) == 0);
+    if (rank == 0) CHECK(rmdir(directory) == 0);
+}
+
+HARNESS_MAIN({"opens", opens}, {"imports", imports}, {"trains", trains}, {"evaluates", evaluates},
+             {"predicts", predicts}, {"finds_neighbors", finds_neighbors},
+             {"finds_rules", finds_rules}, {"closes", closes})
