@@ -75,6 +75,8 @@ static trn_status_t declare_training(const trn_kg_state_t *s, const trn_kg_t *kg
     describe(s, kg, settings);
     TRN_TRY(trn_store_set_int(store, "/", "epoch", s->epoch));
     TRN_TRY(trn_store_set_int(store, "/", "step", s->step));
+    TRN_TRY(trn_store_set_int(store, "/", "position", s->position));
+    TRN_TRY(trn_store_set_real(store, "/", "loss", s->loss));
     TRN_TRY(trn_store_set_int(store, "/", "best_epoch", s->best_epoch));
     TRN_TRY(trn_store_set_real(store, "/", "best_mrr", s->best_mrr));
     return trn_store_set_text(store, "/", "settings", settings);
@@ -197,6 +199,8 @@ static trn_status_t read_training(trn_store_t *store, const loading_t *loading) 
                         trn_store_path(store), then, now);
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &s->epoch));
     TRN_TRY(trn_store_get_int(store, "/", "step", &s->step));
+    TRN_TRY(trn_store_get_int(store, "/", "position", &s->position));
+    TRN_TRY(trn_store_get_real(store, "/", "loss", &s->loss));
     TRN_TRY(trn_store_get_int(store, "/", "best_epoch", &s->best_epoch));
     TRN_TRY(trn_store_get_real(store, "/", "best_mrr", &s->best_mrr));
     int64_t rows = trn_kg_relation_rows(&s->header);

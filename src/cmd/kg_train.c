@@ -1,6 +1,7 @@
 /* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
 #include "algo/kg_train.h"
 
+#include "algo/kg_presets.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/command.h"
@@ -11,6 +12,9 @@
 
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "M.h5", "model store to write (required)"},
+    {"preset", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "NAME",
+     "settings known to do well on a benchmark, for all options that are not given; list: show "
+     "them"},
     {"model", 0, TRN_PARAM_CHOICE, "complex", 0, 0,
      "transe|transh|transr|toruse|distmult|complex|rotate", NULL, "scoring function"},
     {"dim", 0, TRN_PARAM_INT, "200", 1, 65536, NULL, NULL,
@@ -69,7 +73,7 @@ static const trn_param_t params[] = {
      "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
      "removed at the end"},
     {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
-     "minutes between checkpoints, at the end of an epoch; 0: only when stopped by a signal"},
+     "minutes between checkpoints; 0: only when stopped by a signal"},
     {"resume", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL,
      "go on from the checkpoint: if there is one, never, or fail without one"},
     {0},
@@ -182,7 +186,14 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
 }
 
 static trn_status_t run(trn_run_t *run) {
+    const char *preset = trn_params_text(run->params, "preset");
+    if (preset && strcmp(preset, "list") == 0) {
+        trn_kg_preset_list(run->result);
+        return TRN_OK;
+    }
+    if (preset) TRN_TRY(trn_kg_preset_apply(run->params, preset));
     const char *output = trn_params_text(run->params, "output");
+    if (run->nfiles == 0) return trn_fail(TRN_USAGE, "kg-train: no graph given: G.h5 -o M.h5");
     if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
     trn_kg_t kg = {0};
     trn_kg_header_t header;
@@ -215,13 +226,13 @@ const trn_command_t trn_command_kg_train = {
     .summary = "train vectors of a knowledge graph's entities and relations",
     .files = "G.h5 -o M.h5",
     .description =
-        "Trains by the cross-entropy of the true answer to (head, relation, ?) and (?, relation, "
-        "tail) among all entities or among some drawn for each batch. Entities are dealt to the "
+        "Asks (head, relation, ?) and (?, relation, tail) of every triple and trains the answer to "
+        "win against all entities, or against some drawn for each batch. Entities are dealt to the "
         "ranks. The number of ranks does not change a bit of the result; a rank uses one thread, "
-        "so give it as many ranks as cores. USR1 or TERM saves a checkpoint after the present "
-        "epoch and ends with exit code 85; the same command goes on from there, on any number of "
+        "so give it as many ranks as cores. USR1 or TERM saves a checkpoint and ends with "
+        "exit code 85; the same command goes on from there, on any number of "
         "ranks.",
-    .min_files = 1,
+    .min_files = 0,
     .max_files = 1,
     .params = params,
     .run = run,
