@@ -166,6 +166,11 @@ static trn_status_t run_training(trainer_t *t) {
     return status;
 }
 
+/* After a failure with no checkpoint to go on from, the best model so far is half a result. */
+static void drop_best(const trainer_t *t) {
+    if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0) unlink(t->best);
+}
+
 /* Everything beside the state. */
 static trn_status_t prepare(trainer_t *t) {
     trn_kg_state_t *s = t->state;
@@ -186,6 +191,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
     trn_status_t status = prepare(&t);
     trn_trace_end();
     if (status == TRN_OK) status = run_training(&t);
+    if (status != TRN_OK && options->valid_every > 0) drop_best(&t);
     if (t.self) regime->destroy(&t.self);
     trn_kg_valid_free(&t.valid);
     trn_free(&t.best);
