@@ -2,6 +2,7 @@
 #include "algo/kg_margin_impl.h"
 #include "base/mem.h"
 #include "kern/gemm.h"
+#include "kern/turn.h"
 
 #include <math.h>
 #include <string.h>
@@ -148,14 +149,11 @@ static float inverse_length(int64_t width, const float *w) {
 
 /* What all pairs of a relation need, and its gradients set to 0. */
 static void begin(trn_kg_margin_t *m, const float *r, const float *second) {
-    int64_t dim = m->rule.shape.dim, half = dim / 2;
+    int64_t dim = m->rule.shape.dim;
     memset(m->gr, 0, (size_t)m->rule.relation.width * sizeof *m->gr);
     memset(m->gs, 0, (size_t)m->rule.second.width * sizeof *m->gs);
     if (m->kernel && m->rule.model->form == TRN_FORM_TURN)
-        for (int64_t k = 0; k < half; k++) {
-            m->seen[k] = cosf(r[k]);
-            m->seen[half + k] = sinf(r[k]);
-        }
+        trn_turn_kernels()->angles(dim / 2, r, m->seen);
     if (m->kernel && m->rule.model->form == TRN_FORM_PLANE) {
         float inverse = inverse_length(dim, second);
         for (int64_t k = 0; k < dim; k++)

@@ -390,7 +390,6 @@ void trn_kg_pair_learn(trn_kg_pairing_t *p, const trn_kg_task_t *task) {
     int64_t sweeps = s->options.sweeps;
     int64_t first = 2 * trn_part_start(task->count, sweeps, task->sweep);
     int64_t end = 2 * trn_part_start(task->count, sweeps, task->sweep + 1);
-    p->questions = end - first;
     for (; first < end; first += r->batch, p->batches++) {
         r->now = smaller(r->batch, end - first);
         draw(r, first, order);

@@ -36,7 +36,7 @@ typedef struct trn_kg_pair {
     trn_kg_copy_t relation; /* trained from the state's */
     uint8_t *touched;       /* [relation rows]: had a gradient */
     double loss;            /* sum over questions */
-    int64_t questions, batches;
+    int64_t batches;
     struct trn_kg_pair_room *room;
 } trn_kg_pairing_t;
 

@@ -32,7 +32,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_BLOCKS = 4096, TALLIES = 3 /* behind the relations: loss, queries, batches */ };
+enum { MOST_BLOCKS = 4096, TALLIES = 2 /* behind the relations: loss, batches */ };
 
 typedef struct sampled {
     trn_kg_state_t *state;
@@ -46,7 +46,7 @@ typedef struct sampled {
     int64_t guests;                              /* entities all pairs of a round see */
     int32_t *guest;                              /* [guests] */
     float *guest_value;                          /* [guests x dim] */
-    int64_t round, sweep;
+    int64_t triples, round, sweep;
 } sampled_t;
 
 /* Numbers of one relation in a sum: its change, its moments' changes, and that it has some. */
@@ -88,6 +88,9 @@ static trn_status_t check(const trn_kg_state_t *state, const trn_kg_t *kg) {
                         : o->smoothing > 0      ? "smoothing"
                         : o->entity_dropout > 0 ? "entity-dropout"
                                                 : "relation-dropout");
+    if (o->nodepiece)
+        return trn_fail(TRN_USAGE, "--encoder: --regime blocks trains the entities' own vectors; "
+                                   "use --regime batch");
     if (o->negatives < 1)
         return trn_fail(TRN_USAGE, "--negatives: --regime blocks draws some; give 1 or more, or "
                                    "--regime batch");
@@ -132,6 +135,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     if (status == TRN_OK) status = allocate(f, state);
     status = trn_agree(state->comm, status);
     *self = f;
+    if (status == TRN_OK) f->triples = kg->triples[TRN_TRAIN];
     if (status == TRN_OK) status = trn_kg_buckets_load(&f->buckets, state->comm, kg, &f->circle);
     if (status == TRN_OK && state->rank == 0 && state->ranks > f->circle.pairs)
         trn_log(TRN_LOG_WARN, "kg-train",
@@ -193,8 +197,7 @@ static void train_pair(void *user, int64_t k, double *values) {
         if (f->pair.touched[r]) give(f, r, values + r * f->row);
     double *tally = values + f->relations * f->row;
     tally[0] = f->pair.loss;
-    tally[1] = (double)f->pair.questions;
-    tally[2] = (double)f->pair.batches;
+    tally[1] = (double)f->pair.batches;
 }
 
 /* The pairs' changes together make the relations of the next round. */
@@ -219,7 +222,7 @@ static void merge(sampled_t *f) {
             values[j] = (float)((double)values[j] + change[j] / root(f, squares, j));
         if (h->model->normalise_relation) h->model->normalise_relation(&h->shape, 1, values, NULL);
     }
-    double batches = f->sum[f->relations * f->row + 2] / (double)f->circle.pairs;
+    double batches = f->sum[f->relations * f->row + 1] / (double)f->circle.pairs;
     s->step += batches < 1 ? 1 : (int64_t)batches;
 }
 
@@ -257,23 +260,29 @@ static trn_status_t play(sampled_t *f) {
     return TRN_OK;
 }
 
+/* state->position counts rounds; between any two training can be left and gone on with. */
 static trn_status_t epoch(void *self, double *loss) {
     sampled_t *f = self;
     trn_kg_state_t *s = f->state;
-    int64_t sweeps = s->options.sweeps;
-    double sum = 0, questions = 0, *tally = f->sum + f->relations * f->row;
-    for (int64_t step = 0; step < sweeps * f->circle.rounds; step++) {
-        f->sweep = step / f->circle.rounds;
-        f->round =
-            trn_kg_circle_round(&f->circle, s->epoch * sweeps + f->sweep, step % f->circle.rounds);
+    int64_t sweeps = s->options.sweeps, rounds = sweeps * f->circle.rounds;
+    double zero = 0;
+    bool pause = false;
+    while (s->position < rounds && !pause) {
+        f->sweep = s->position / f->circle.rounds;
+        f->round = trn_kg_circle_round(&f->circle, s->epoch * sweeps + f->sweep,
+                                       s->position % f->circle.rounds);
         TRN_TRY(play(f));
-        sum += tally[0];
-        questions += tally[1];
-        if (!isfinite(sum)) return trn_kg_not_finite(s);
+        s->loss += f->sum[f->relations * f->row];
+        if (!isfinite(s->loss)) return trn_kg_not_finite(s);
+        s->position++;
+        pause = trn_kg_pause(s, 1, &zero);
     }
     move(f, true);
+    if (s->position < rounds) return TRN_OK;
+    *loss = s->loss / (2 * (double)f->triples);
+    s->loss = 0;
+    s->position = 0;
     s->epoch++;
-    *loss = sum / questions;
     return TRN_OK;
 }
 

@@ -1,26 +1,24 @@
 /* complex.c: ComplEx, score = Re sum h r conj(t), vectors as [re | im]. */
+#include "kern/turn.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>
 
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
+    const trn_turn_kernels_t *kernels = trn_turn_kernels();
     int64_t d = shape->dim, half = d / 2;
-    for (int64_t i = 0; i < count; i++, x += d, r += d, q += d)
-        for (int64_t k = 0; k < half; k++)
-            trn_turn(side, half, x + k, r[k], r[half + k], q + k);
+    for (int64_t i = 0; i < count; i++)
+        kernels->complex(trn_turn_sign(side), half, x + i * d, r + i * d, q + i * d);
 }
 
 static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, const float *gq, float *gx, float *gr) {
+    const trn_turn_kernels_t *kernels = trn_turn_kernels();
     int64_t d = shape->dim, half = d / 2;
-    for (int64_t i = 0; i < count; i++, x += d, r += d, gq += d, gx += d, gr += d)
-        for (int64_t k = 0; k < half; k++) {
-            float g[2];
-            trn_turn_back(side, half, x + k, r[k], r[half + k], gq + k, gx + k, g);
-            gr[k] = g[0];
-            gr[half + k] = g[1];
-        }
+    for (int64_t i = 0; i < count; i++)
+        kernels->complex_back(trn_turn_sign(side), half, x + i * d, r + i * d, gq + i * d,
+                              gx + i * d, gr + i * d);
 }
 
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,

@@ -1,4 +1,5 @@
 /* distmult.c: DistMult, score = sum h r t. */
+#include "kern/turn.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>
@@ -6,18 +7,13 @@
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
     (void)side;
-    for (int64_t i = 0; i < count * shape->dim; i++)
-        q[i] = x[i] * r[i];
+    trn_turn_kernels()->product(count * shape->dim, x, r, q);
 }
 
 static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, const float *gq, float *gx, float *gr) {
     (void)side;
-    for (int64_t i = 0; i < count * shape->dim; i++) {
-        float g = gq[i];
-        gx[i] = g * r[i];
-        gr[i] = g * x[i];
-    }
+    trn_turn_kernels()->product_back(count * shape->dim, x, r, gq, gx, gr);
 }
 
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,

@@ -38,6 +38,10 @@ void trn_translate_back(trn_side_t side, int64_t count, const float *gq, float *
     }
 }
 
+float trn_turn_sign(trn_side_t side) {
+    return side == TRN_SIDE_TAIL ? 1.0f : -1.0f;
+}
+
 void trn_translate_dim(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, float *q) {
     trn_translate(side, count * shape->dim, x, r, q);

@@ -24,23 +24,8 @@ void trn_translate_dim(const trn_model_shape_t *shape, trn_side_t side, int64_t 
 void trn_translate_dim_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                             const float *x, const float *r, const float *gq, float *gx, float *gr);
 
-/* One coordinate of q = x r for tails, x conj(r) for heads, where x = x[0] + i x[half] and so on;
- * and its gradient: gx overwritten, that of r in gr[2]. Local. */
-static inline void trn_turn(trn_side_t side, int64_t half, const float *x, float re, float im,
-                            float *q) {
-    float s = side == TRN_SIDE_TAIL ? im : -im;
-    q[0] = x[0] * re - x[half] * s;
-    q[half] = x[0] * s + x[half] * re;
-}
-static inline void trn_turn_back(trn_side_t side, int64_t half, const float *x, float re, float im,
-                                 const float *gq, float *gx, float gr[2]) {
-    float s = side == TRN_SIDE_TAIL ? im : -im;
-    float along = gq[0] * x[0] + gq[half] * x[half], across = gq[half] * x[0] - gq[0] * x[half];
-    gx[0] = gq[0] * re + gq[half] * s;
-    gx[half] = gq[half] * re - gq[0] * s;
-    gr[0] = along;
-    gr[1] = side == TRN_SIDE_TAIL ? across : -across;
-}
+/* 1 for tails, which multiply with r, -1 for heads, which do with conj(r) (kern/turn.h). Local. */
+float trn_turn_sign(trn_side_t side);
 
 /* Scale rows [count x width] to Euclidean length 1: all but zero rows, or only those longer than 1.
  * Local. */

@@ -1,4 +1,5 @@
 /* rotate.c: RotatE, score = -|h e^(i r) - t|; a relation's row holds phases in radians [d / 2]. */
+#include "kern/turn.h"
 #include "model/model_shared.h"
 
 #include <math.h>
@@ -10,21 +11,19 @@ static trn_metric_t metric(const trn_model_shape_t *shape) {
 
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
+    const trn_turn_kernels_t *kernels = trn_turn_kernels();
     int64_t d = shape->dim, half = d / 2;
-    for (int64_t i = 0; i < count; i++, x += d, r += half, q += d)
-        for (int64_t k = 0; k < half; k++)
-            trn_turn(side, half, x + k, cosf(r[k]), sinf(r[k]), q + k);
+    for (int64_t i = 0; i < count; i++)
+        kernels->phase(trn_turn_sign(side), half, x + i * d, r + i * half, q + i * d);
 }
 
 static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, const float *gq, float *gx, float *gr) {
+    const trn_turn_kernels_t *kernels = trn_turn_kernels();
     int64_t d = shape->dim, half = d / 2;
-    for (int64_t i = 0; i < count; i++, x += d, r += half, gq += d, gx += d, gr += half)
-        for (int64_t k = 0; k < half; k++) {
-            float re = cosf(r[k]), im = sinf(r[k]), g[2];
-            trn_turn_back(side, half, x + k, re, im, gq + k, gx + k, g);
-            gr[k] = g[1] * re - g[0] * im;
-        }
+    for (int64_t i = 0; i < count; i++)
+        kernels->phase_back(trn_turn_sign(side), half, x + i * d, r + i * half, gq + i * d,
+                            gx + i * d, gr + i * half);
 }
 
 /* Into (-pi, pi]: the float nearest pi is above pi, so that is the largest. */

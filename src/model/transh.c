@@ -1,17 +1,15 @@
 /* transh.c: TransH, TransE between projections onto a relation's hyperplane, whose normal w is the
  * relation's second row. w need not be of unit length: only its direction w / |w| is used, and
  * gradients go through that. A zero w projects nothing away. */
+#include "kern/compare_simd.h"
+#include "kern/turn.h"
 #include "model/model_shared.h"
 
 #include <math.h>
 #include <stddef.h>
 
 static float dot(int64_t width, const float *a, const float *b) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t k = 0; k < width; k++)
-        sum += a[k] * b[k];
-    return sum;
+    return trn_compare_kernels()->sum[TRN_METRIC_DOT](width, a, b);
 }
 
 /* 1 / |w|, or 0. */
@@ -22,30 +20,24 @@ static float inverse_length(int64_t width, const float *w) {
 
 static void project(const trn_model_shape_t *shape, const float *w, int64_t count, const float *e,
                     float *p) {
+    const trn_turn_kernels_t *kernels = trn_turn_kernels();
     int64_t d = shape->dim;
     float inverse = inverse_length(d, w);
-    for (int64_t i = 0; i < count; i++) {
-        float along = dot(d, w, e + i * d) * inverse * inverse;
-        for (int64_t k = 0; k < d; k++)
-            p[i * d + k] = e[i * d + k] - along * w[k];
-    }
+    for (int64_t i = 0; i < count; i++)
+        kernels->plane(d, dot(d, w, e + i * d) * inverse * inverse, w, e + i * d, p + i * d);
 }
 
 /* With u = w / |w|, a = u e and b = u gp: ge += gp - b u, the gradient to u is -(b e + a gp), and
  * of that w gets what is across u, over |w|. */
 static void project_back(const trn_model_shape_t *shape, const float *w, int64_t count,
                          const float *e, const float *gp, float *ge, float *gw) {
+    const trn_turn_kernels_t *kernels = trn_turn_kernels();
     int64_t d = shape->dim;
     float inverse = inverse_length(d, w);
     for (int64_t i = 0; i < count; i++) {
-        const float *restrict x = e + i * d, *restrict g = gp + i * d;
+        const float *x = e + i * d, *g = gp + i * d;
         float a = dot(d, w, x) * inverse, b = dot(d, w, g) * inverse;
-        float *restrict gx = ge + i * d;
-        for (int64_t k = 0; k < d; k++) {
-            float u = w[k] * inverse;
-            gx[k] += g[k] - b * u;
-            gw[k] += (2 * a * b * u - b * x[k] - a * g[k]) * inverse;
-        }
+        kernels->plane_back(d, a, b, inverse, w, x, g, ge + i * d, gw);
     }
 }
 
