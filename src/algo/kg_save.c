@@ -29,14 +29,14 @@ static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text
              " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64
              " loss=%d margin=%.9g temperature=%.9g all_answers=%d smoothing=%.17g"
              " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64
-             " start=%.200s",
+             " sweeps=%" PRId64 " start=%.200s",
              h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
              h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
              o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
              o->n3, o->scale, o->unit_entities, o->seed, (int)o->loss.kind, (double)o->loss.margin,
              (double)o->loss.temperature, o->all_answers, o->smoothing, (double)o->loss.weight,
              o->entity_dropout, o->relation_dropout, o->valid_every, o->patience,
-             o->start ? o->start : "");
+             o->in_pairs ? o->sweeps : 0, o->start ? o->start : "");
 }
 
 /* One of the six arrays of the optimiser's state. */
@@ -140,6 +140,8 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     float *rows = NULL;
     char **strings[2] = {NULL, NULL};
     trn_store_t *store = NULL;
+    const trn_kg_extra_t *extra = state->extra;
+    if (extra) TRN_TRY(extra->refresh(state->extra_self));
     trn_status_t status = trn_alloc(&ids, batch, sizeof *ids, "entities to write");
     if (status == TRN_OK)
         status = trn_alloc(&rows, batch * state->header.shape.dim, sizeof *rows, "rows to write");
@@ -148,6 +150,7 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
                                   run->params, state->options.seed));
     status = trn_kg_header_write(store, &state->header, kg, strings);
     if (status == TRN_OK && training) status = declare_training(state, kg, store);
+    if (status == TRN_OK && extra) status = extra->declare(state->extra_self, store, training);
     if (status == TRN_OK) status = trn_store_begin(store);
     if (status != TRN_OK) {
         trn_store_abandon(&store);
@@ -156,6 +159,7 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     status = write_entities(state, store, batch, ids, rows);
     if (status == TRN_OK) status = write_relations(state, store);
     if (status == TRN_OK && training) status = write_training(state, store);
+    if (status == TRN_OK && extra) status = extra->write(state->extra_self, store, training);
     status = training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
 done:
     trn_free(&strings[0]);
@@ -214,7 +218,7 @@ static trn_status_t read_training(trn_store_t *store, const loading_t *loading) 
         if (moment_at(s, i / 2, i % 2, &m))
             TRN_TRY(trn_store_read(store, m.name, i < 2 ? m.first : 0, i < 2 ? m.own : m.rows,
                                    m.values));
-    return TRN_OK;
+    return s->extra ? s->extra->read(s->extra_self, store) : TRN_OK;
 }
 
 static trn_status_t load(trn_store_t *store, void *user) {

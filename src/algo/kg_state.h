@@ -10,6 +10,7 @@
 
 #include "algo/kg_model.h"
 #include "base/status.h"
+#include "io/store.h"
 #include "kern/loss.h"
 
 #include <mpi.h>
@@ -36,10 +37,23 @@ typedef struct trn_kg_options {
     double scale;            /* of starting values */
     const char *start; /* file of a model whose vectors training starts from, borrowed; or NULL */
     bool unit_entities;
+    const struct trn_nodepiece_options *nodepiece; /* of trn_kg_nodepiece; else NULL; borrowed */
     int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
                                     * vain before training ends, 0: any number */
+    bool in_pairs;                 /* trained by trn_kg_sampled, not the others; and then: */
+    int64_t sweeps; /* times that an epoch goes round all pairs, with a part of their triples */
     uint64_t seed;
 } trn_kg_options_t;
+
+/* What a regime trains beside the state's numbers, for results and checkpoints (kg_save.c). */
+typedef struct trn_kg_extra {
+    /* Bring state->entity up to date before it is written. Collective. Fails (agreed). */
+    trn_status_t (*refresh)(void *self);
+    /* Declare datasets and attributes; write them (local); read them (local). */
+    trn_status_t (*declare)(void *self, trn_store_t *store, bool training);
+    trn_status_t (*write)(void *self, trn_store_t *store, bool training);
+    trn_status_t (*read)(void *self, trn_store_t *store);
+} trn_kg_extra_t;
 
 typedef struct trn_kg_state {
     MPI_Comm comm;
@@ -57,6 +71,8 @@ typedef struct trn_kg_state {
     double save_at;           /* seconds of the clock after which a checkpoint is due */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
+    const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
+    void *extra_self;
 } trn_kg_state_t;
 
 /* Make the starting state: standard normal numbers times scale by (seed, entity), never by rank.
@@ -112,5 +128,9 @@ typedef struct trn_kg_regime {
 
 /* Against all entities; against some drawn for each batch. */
 extern const trn_kg_regime_t trn_kg_full, trn_kg_drawn;
+
+/* Batches out of pairs of entity blocks, against entities drawn from the pair and some others: for
+ * graphs whose entities or triples are too many for one rank (kg_sampled.c). */
+extern const trn_kg_regime_t trn_kg_sampled;
 
 #endif

@@ -47,12 +47,13 @@ static void show_progress(const trainer_t *t) {
 static trn_status_t look(trainer_t *t, bool *enough) {
     trn_kg_state_t *s = t->state;
     const trn_kg_options_t *o = &s->options;
-    double mrr;
+    double mrr = 0;
     *enough = false;
     if (o->valid_every == 0) return TRN_OK;
     if (s->epoch % o->valid_every != 0 && s->epoch < o->epochs) return TRN_OK;
     trn_trace_begin("valid");
-    trn_status_t status = trn_kg_valid_mrr(&t->valid, s, &mrr);
+    trn_status_t status = s->extra ? s->extra->refresh(s->extra_self) : TRN_OK;
+    if (status == TRN_OK) status = trn_kg_valid_mrr(&t->valid, s, &mrr);
     trn_trace_end();
     TRN_TRY(status);
     if (s->rank == 0)
@@ -165,6 +166,11 @@ static trn_status_t run_training(trainer_t *t) {
     return status;
 }
 
+/* After a failure with no checkpoint to go on from, the best model so far is half a result. */
+static void drop_best(const trainer_t *t) {
+    if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0) unlink(t->best);
+}
+
 /* Everything beside the state. */
 static trn_status_t prepare(trainer_t *t) {
     trn_kg_state_t *s = t->state;
@@ -186,6 +192,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
     trn_status_t status = prepare(&t);
     trn_trace_end();
     if (status == TRN_OK) status = run_training(&t);
+    if (status != TRN_OK && options->valid_every > 0) drop_best(&t);
     if (t.self) regime->destroy(&t.self);
     trn_kg_valid_free(&t.valid);
     trn_free(&t.best);

@@ -1,5 +1,6 @@
 /* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
 #include "algo/kg_train.h"
+#include "algo/kg_nodepiece.h"
 
 #include "algo/kg_presets.h"
 #include "base/clock.h"
@@ -29,6 +30,11 @@ static const trn_param_t params[] = {
      "questions between two steps; every triple asks for its tail and for its head"},
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
      "entities drawn for each batch that the answer has to win against; 0: against all"},
+    {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
+     "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
+    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
+     "times that an epoch of --regime blocks goes round the blocks, with a part of their triples: "
+     "more mix better and move more"},
     {"loss", 0, TRN_PARAM_CHOICE, "softmax", 0, 0, "softmax|bce|margin|adversarial", NULL,
      "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
      "adversarial, "
@@ -65,7 +71,18 @@ static const trn_param_t params[] = {
     {"unit-entities", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
      "put entities back to unit length after each step, where the model knows how"},
     {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
-     "blocks the entities are dealt to, which ranks share out; 0: 16, or more of 1024 entities"},
+     "blocks the entities are dealt to, which ranks share out; 0: 16, or with --regime batch more "
+     "of 1024 entities"},
+    {"encoder", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|nodepiece", NULL,
+     "nodepiece: entities have no vectors of their own, two layers make them of anchors and "
+     "relation types; --optimizer adam --learning-rate 0.001 suits it"},
+    {"hash", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "N.h5",
+     "what the verb nodepiece made of the graph; default: made now, with its usual settings"},
+    {"piece-dim", 0, TRN_PARAM_INT, "64", 1, 65536, NULL, NULL,
+     "numbers of an anchor, a distance and a relation type"},
+    {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, NULL, NULL, "numbers between the two layers"},
+    {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, NULL, NULL,
+     "part of them that a step leaves out"},
     {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000, NULL, NULL,
      "epochs between looks at the valid split, after which the model with the best MRR is the "
      "result; 0: none, the last model is"},
@@ -99,7 +116,8 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     double weight = trn_params_real(p, "weight");
     enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
     int64_t blocks = trn_params_int(p, "entity-blocks");
-    if (blocks == 0) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    bool in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
+    if (blocks == 0 && !in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
     if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
     return (trn_kg_options_t){
         .epochs = trn_params_int(p, "epochs"),
@@ -123,8 +141,35 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .valid_every = trn_params_int(p, "valid-every"),
         .patience = trn_params_int(p, "patience"),
         .unit_entities = trn_params_bool(p, "unit-entities"),
+        .in_pairs = in_pairs,
+        .sweeps = trn_params_int(p, "sweeps"),
         .seed = (uint64_t)trn_params_int(p, "seed"),
     };
+}
+
+/* With --encoder: its options, whose hashes the caller frees. Collective. */
+static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nodepiece_hash_t *hash,
+                               trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
+    const trn_params_t *p = run->params;
+    if (strcmp(trn_params_text(p, "encoder"), "none") == 0) {
+        if (trn_params_given(p, "hash"))
+            return trn_fail(TRN_USAGE, "--hash: is for --encoder nodepiece; give that too");
+        return TRN_OK;
+    }
+    *encoder = (trn_nodepiece_options_t){.hash = hash,
+                                         .piece = trn_params_int(p, "piece-dim"),
+                                         .hidden = trn_params_int(p, "hidden"),
+                                         .dropout = trn_params_real(p, "encoder-dropout")};
+    options->nodepiece = encoder;
+    return trn_kg_nodepiece_hash(hash, run->comm, kg, trn_params_text(p, "hash"), options->seed);
+}
+
+/* Numbers that are learned. */
+static int64_t parameters_of(const trn_kg_header_t *h, const trn_kg_options_t *options) {
+    if (options->nodepiece) return trn_kg_nodepiece_parameters(h, options->nodepiece);
+    return h->entities * h->shape.dim +
+           trn_kg_relation_rows(h) *
+               (h->model->relation_width(&h->shape) + h->model->second_width(&h->shape));
 }
 
 static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_header_t *header) {
@@ -151,6 +196,8 @@ static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_h
 }
 
 static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    if (options->in_pairs) return &trn_kg_sampled;
+    if (options->nodepiece) return &trn_kg_nodepiece;
     return options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
 }
 
@@ -174,11 +221,12 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     json_decref(params_json);
     if (status != TRN_OK) return status;
     json_t *result = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
         header->model->name, "entities", (json_int_t)kg->entities, "relations",
-        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "epochs",
-        (json_int_t)r.epochs, "loss", r.loss, "seconds", r.seconds, "cpu_seconds", r.cpu_seconds,
-        "triples_per_second", r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
+        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "parameters",
+        (json_int_t)parameters_of(header, options), "epochs", (json_int_t)r.epochs, "loss", r.loss,
+        "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
+        r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
     json_object_update(run->result, result);
     if (options->valid_every > 0) {
         json_object_set_new(run->result, "valid_mrr", json_real(r.valid_mrr));
@@ -200,13 +248,18 @@ static trn_status_t run(trn_run_t *run) {
     if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
     trn_kg_t kg = {0};
     trn_kg_header_t header;
+    trn_nodepiece_hash_t hash = {0};
+    trn_nodepiece_options_t encoder;
     char *checkpoint = NULL, path[4096];
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
+    TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
     int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks);
     if (trn_params_bool(run->params, "dry-run")) {
+        json_object_set_new(run->result, "parameters",
+                            json_integer(parameters_of(&header, &options)));
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         status = TRN_OK;
         goto done;
@@ -220,6 +273,7 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
 done:
     trn_free(&checkpoint);
+    trn_nodepiece_hash_free(&hash);
     trn_kg_close(&kg);
     return status;
 }
