@@ -1,9 +1,9 @@
 """Small graphs and models for kg_eval.sh, and link prediction by brute force in numpy.
 
 kg_eval_model.py make DIR          write graph.h5 and a store for each model, norm and side rule
-kg_eval_model.py check DIR NAME    compare NAME.json, what kg-eval --json printed, with brute force
-kg_eval_model.py predict DIR NAME KNOWN    the same of kg-predict's NAME.json
-kg_eval_model.py neighbors DIR NAME        the same of kg-neighbors' NAME.json
+kg_eval_model.py check DIR NAME... compare NAME.json, what kg-eval --json printed, with brute force
+kg_eval_model.py predict DIR NAME...       the same of kg-predict's NAME.mark.json (--known mark) and
+                                           NAME.exclude.json, and of kg-neighbors' NAME.near.json
 """
 import json
 import sys
@@ -256,7 +256,7 @@ def predict(directory, name, known):
     case, t = case_named(name), triples(3)
     facts = {tuple(x) for x in t.tolist()}
     e, r, second = (None if x is None else x.astype("f8") for x in values(case))
-    with open("%s/%s.json" % (directory, name), encoding="utf-8") as f:
+    with open("%s/%s.%s.json" % (directory, name, known), encoding="utf-8") as f:
         got = json.load(f)["answers"]
     two = lambda row: None if second is None else second[row]
     for h, rel, tail in QUESTIONS:
@@ -289,7 +289,7 @@ NEAR_TO = (3, 650)
 
 def neighbors(directory, name):
     e = values(case_named(name))[0].astype("f8")
-    with open("%s/%s.json" % (directory, name), encoding="utf-8") as f:
+    with open("%s/%s.near.json" % (directory, name), encoding="utf-8") as f:
         got = json.load(f)["neighbors"]
     e /= np.sqrt((e * e).sum(1))[:, None]
     assert len(got) == TOP * len(NEAR_TO)
@@ -307,9 +307,10 @@ if __name__ == "__main__":
         make(sys.argv[2])
     elif sys.argv[1] == "cases":
         print(" ".join(name_of(c) for c in CASES))
-    elif sys.argv[1] == "predict":
-        predict(*sys.argv[2:])
-    elif sys.argv[1] == "neighbors":
-        neighbors(*sys.argv[2:])
-    else:
-        check(*sys.argv[2:])
+    for case_name in sys.argv[3:]:
+        if sys.argv[1] == "check":
+            check(sys.argv[2], case_name)
+        elif sys.argv[1] == "predict":
+            predict(sys.argv[2], case_name, "mark")
+            predict(sys.argv[2], case_name, "exclude")
+            neighbors(sys.argv[2], case_name)

@@ -16,16 +16,17 @@ neighbors() { # RANKS MODEL
     ranks "$1" kg-neighbors "$scratch/$2.h5" "entity 3" "entity 650" --top 9 --json --quiet
 }
 
-for case in transe_1_0 transh_2_1 transr_2_0 toruse_e_0 distmult_-_0 complex_-_1 rotate_1_1; do
+cases="transe_1_0 transh_2_1 transr_2_0 toruse_e_0 distmult_-_0 complex_-_1 rotate_1_1"
+for case in $cases; do
     for known in mark exclude; do
         expect 0 "$case $known" predict 2 "$case" --known "$known"
-        cp "$scratch/out" "$scratch/$case.json"
-        expect 0 "$case $known against brute force" model predict "$scratch" "$case" "$known"
+        cp "$scratch/out" "$scratch/$case.$known.json"
     done
     expect 0 "$case neighbors" neighbors 2 "$case"
-    cp "$scratch/out" "$scratch/$case.json"
-    expect 0 "$case neighbors against brute force" model neighbors "$scratch" "$case"
+    cp "$scratch/out" "$scratch/$case.near.json"
 done
+# shellcheck disable=SC2086 # a list of words
+expect 0 "brute force" model predict "$scratch" $cases
 
 case=transr_2_1
 expect 0 "1 rank" predict 1 "$case" && cp "$scratch/out" "$scratch/one"

@@ -136,7 +136,7 @@ diverge() { # RANKS ARGUMENT...
         --loss margin --optimizer adam --learning-rate 7e17 --quiet "${@:2}"
 }
 for n in 1 3; do
-    expect 6 "a huge rate, $n ranks" diverge $n --checkpoint-every 0.00001 --log-json "events$n" &&
+    expect 6 "a huge rate, $n ranks" diverge $n --checkpoint-every 1e-9 --log-json "events$n" &&
         expect_message "a huge rate, $n ranks" 'not finite|NaN'
     rm -f "$work/m.h5.checkpoint.prev" # there is one from the second epoch on
     expect_only "a huge rate, $n ranks" "$work" m.h5.checkpoint
