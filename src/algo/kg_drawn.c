@@ -27,7 +27,7 @@ typedef struct drawn {
     float *candidates, *back; /* [drawn x width], projected; their gradient */
     float *level;             /* [LEVELS x size]: branches that are being added up */
     float *node;              /* [TILES x size]: complete branches, of all ranks */
-    double loss[TILES];       /* of this epoch, by tile */
+    double loss[TILES];       /* of this batch, by tile */
 } drawn_t;
 
 static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
@@ -212,19 +212,18 @@ static void learn(drawn_t *d) {
 static trn_status_t epoch(void *self, double *loss) {
     drawn_t *d = self;
     trn_kg_batch_t *b = &d->batch;
-    double sum = 0;
-    memset(d->loss, 0, sizeof d->loss);
-    for (int64_t first = 0; first < b->questions; first += b->size) {
-        trn_kg_batch_pick(b, first);
+    trn_kg_state_t *s = b->state;
+    for (bool pause = false; s->position < b->questions && !pause; trn_watch_tick()) {
+        memset(d->loss, 0, sizeof d->loss);
+        trn_kg_batch_pick(b, s->position);
         learn(d);
-        trn_watch_tick();
+        pause = trn_kg_pause(s, TILES, d->loss);
+        for (int t = 0; t < TILES; t++) /* each of one rank, the others have zeros */
+            s->loss += d->loss[t];
+        if (!isfinite(s->loss)) return trn_kg_not_finite(s);
+        s->position += b->now;
     }
-    MPI_Allreduce(MPI_IN_PLACE, d->loss, TILES, MPI_DOUBLE, MPI_SUM, b->state->comm);
-    for (int t = 0; t < TILES; t++) /* each was added up by one rank, the others have zeros */
-        sum += d->loss[t];
-    if (!isfinite(sum)) return trn_kg_not_finite(b->state);
-    b->state->epoch++;
-    *loss = sum / (double)b->questions;
+    trn_kg_batch_close(b, loss);
     return TRN_OK;
 }
 

@@ -240,15 +240,15 @@ static trn_status_t learn(full_t *f, double *loss) {
 static trn_status_t epoch(void *self, double *loss) {
     full_t *f = self;
     trn_kg_batch_t *b = &f->batch;
-    double sum = 0;
-    for (int64_t first = 0; first < b->questions; first += b->size) {
-        trn_kg_batch_pick(b, first);
-        TRN_TRY(learn(f, &sum));
-        if (!isfinite(sum)) return trn_kg_not_finite(b->state);
-        trn_watch_tick();
+    trn_kg_state_t *s = b->state;
+    for (bool pause = false; s->position < b->questions && !pause; trn_watch_tick()) {
+        trn_kg_batch_pick(b, s->position);
+        TRN_TRY(learn(f, &s->loss));
+        if (!isfinite(s->loss)) return trn_kg_not_finite(s);
+        s->position += b->now;
+        pause = trn_kg_pause(s, 0, NULL);
     }
-    b->state->epoch++;
-    *loss = sum / (double)b->questions;
+    trn_kg_batch_close(b, loss);
     return TRN_OK;
 }
 

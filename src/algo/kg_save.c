@@ -75,6 +75,8 @@ static trn_status_t declare_training(const trn_kg_state_t *s, const trn_kg_t *kg
     describe(s, kg, settings);
     TRN_TRY(trn_store_set_int(store, "/", "epoch", s->epoch));
     TRN_TRY(trn_store_set_int(store, "/", "step", s->step));
+    TRN_TRY(trn_store_set_int(store, "/", "position", s->position));
+    TRN_TRY(trn_store_set_real(store, "/", "loss", s->loss));
     TRN_TRY(trn_store_set_int(store, "/", "best_epoch", s->best_epoch));
     TRN_TRY(trn_store_set_real(store, "/", "best_mrr", s->best_mrr));
     return trn_store_set_text(store, "/", "settings", settings);
@@ -135,6 +137,8 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     float *rows = NULL;
     char **strings[2] = {NULL, NULL};
     trn_store_t *store = NULL;
+    const trn_kg_extra_t *extra = state->extra;
+    if (extra) TRN_TRY(extra->refresh(state->extra_self));
     trn_status_t status = trn_alloc(&ids, batch, sizeof *ids, "entities to write");
     if (status == TRN_OK)
         status = trn_alloc(&rows, batch * state->header.shape.dim, sizeof *rows, "rows to write");
@@ -143,6 +147,7 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
                                   run->params, state->options.seed));
     status = trn_kg_header_write(store, &state->header, kg, strings);
     if (status == TRN_OK && training) status = declare_training(state, kg, store);
+    if (status == TRN_OK && extra) status = extra->declare(state->extra_self, store, training);
     if (status == TRN_OK) status = trn_store_begin(store);
     if (status != TRN_OK) {
         trn_store_abandon(&store);
@@ -151,6 +156,7 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     status = write_entities(state, store, batch, ids, rows);
     if (status == TRN_OK) status = write_relations(state, store);
     if (status == TRN_OK && training) status = write_training(state, store);
+    if (status == TRN_OK && extra) status = extra->write(state->extra_self, store, training);
     status = training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
 done:
     trn_free(&strings[0]);
@@ -197,6 +203,8 @@ static trn_status_t read_training(trn_store_t *store, const loading_t *loading) 
                         trn_store_path(store), then, now);
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &s->epoch));
     TRN_TRY(trn_store_get_int(store, "/", "step", &s->step));
+    TRN_TRY(trn_store_get_int(store, "/", "position", &s->position));
+    TRN_TRY(trn_store_get_real(store, "/", "loss", &s->loss));
     TRN_TRY(trn_store_get_int(store, "/", "best_epoch", &s->best_epoch));
     TRN_TRY(trn_store_get_real(store, "/", "best_mrr", &s->best_mrr));
     int64_t rows = trn_kg_relation_rows(&s->header);
@@ -207,7 +215,7 @@ static trn_status_t read_training(trn_store_t *store, const loading_t *loading) 
         if (moment_at(s, i / 2, i % 2, &m))
             TRN_TRY(trn_store_read(store, m.name, i < 2 ? m.first : 0, i < 2 ? m.own : m.rows,
                                    m.values));
-    return TRN_OK;
+    return s->extra ? s->extra->read(s->extra_self, store) : TRN_OK;
 }
 
 static trn_status_t load(trn_store_t *store, void *user) {

@@ -1,7 +1,9 @@
 #include "algo/kg_state.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/signal.h"
 #include "kern/descent.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -151,6 +153,19 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
         for (int which = 0; which < 2; which++)
             trn_free(&state->moments[i][which]);
     trn_free(out);
+}
+
+bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values) {
+    enum { MOST = 16 };
+    double sums[MOST + 1] = {0};
+    for (int i = 0; i < count; i++)
+        sums[i] = values[i];
+    bool due = state->save_at > 0 && trn_seconds() >= state->save_at;
+    sums[count] = due || trn_signal_stop() != 0;
+    MPI_Allreduce(MPI_IN_PLACE, sums, count + 1, MPI_DOUBLE, MPI_SUM, state->comm);
+    for (int i = 0; i < count; i++)
+        values[i] = sums[i];
+    return sums[count] > 0;
 }
 
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state) {

@@ -10,6 +10,7 @@
 
 #include "algo/kg_model.h"
 #include "base/status.h"
+#include "io/store.h"
 #include "kern/loss.h"
 
 #include <mpi.h>
@@ -35,10 +36,21 @@ typedef struct trn_kg_options {
     double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     bool unit_entities;
+    const struct trn_nodepiece_options *nodepiece; /* of trn_kg_nodepiece; else NULL; borrowed */
     int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
                                     * vain before training ends, 0: any number */
     uint64_t seed;
 } trn_kg_options_t;
+
+/* What a regime trains beside the state's numbers, for results and checkpoints (kg_save.c). */
+typedef struct trn_kg_extra {
+    /* Bring state->entity up to date before it is written. Collective. Fails (agreed). */
+    trn_status_t (*refresh)(void *self);
+    /* Declare datasets and attributes; write them (local); read them (local). */
+    trn_status_t (*declare)(void *self, trn_store_t *store, bool training);
+    trn_status_t (*write)(void *self, trn_store_t *store, bool training);
+    trn_status_t (*read)(void *self, trn_store_t *store);
+} trn_kg_extra_t;
 
 typedef struct trn_kg_state {
     MPI_Comm comm;
@@ -51,8 +63,13 @@ typedef struct trn_kg_state {
     float *relation, *second; /* [relation rows x width]; second may be NULL */
     float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
     int64_t epoch, step;      /* done */
+    int64_t position;         /* of the epoch at work: how far a regime has come; 0: at its start */
+    double loss;              /* summed up in it so far */
+    double save_at;           /* seconds of the clock after which a checkpoint is due */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
+    const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
+    void *extra_self;
 } trn_kg_state_t;
 
 /* Make the starting state: standard normal numbers times scale by (seed, entity), never by rank.
@@ -83,6 +100,11 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
  * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
+/* True on all ranks if any wants to leave the epoch for a while: it was asked to stop, or a
+ * checkpoint is due. values[count] (count <= 16) are summed over ranks on the way. Collective.
+ * Cost: one Allreduce of 16 numbers. */
+bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values);
+
 /* The failure of an epoch whose loss is not finite. Local. */
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);
 
@@ -92,8 +114,9 @@ typedef struct trn_kg_regime {
     /* Read the train split, allocate everything. Collective. Fails (agreed). */
     trn_status_t (*create)(void **self, trn_kg_state_t *state, const trn_kg_t *kg);
     void (*destroy)(void **self);
-    /* Train epoch state->epoch and count it up; *loss is the mean per query, equal on all ranks.
-     * Collective. Fails (agreed) with TRN_NUMERIC. */
+    /* Train epoch state->epoch from state->position on. At its end it is counted up, position is 0
+     * and *loss the mean per question, equal on all ranks; where trn_kg_pause says so it may return
+     * before, with position above 0. Collective. Fails (agreed) with TRN_NUMERIC. */
     trn_status_t (*epoch)(void *self, double *loss);
     /* Bytes a rank needs beyond the state. Local, no data needed. */
     int64_t (*memory)(const trn_kg_header_t *header, const trn_kg_options_t *options,

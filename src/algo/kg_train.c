@@ -23,9 +23,9 @@ typedef struct trainer {
     trn_kg_report_t *report;
     trn_kg_valid_t valid;
     const char *output;
-    char *best;                         /* file of the best model so far */
-    double started, cpu_started, saved; /* seconds */
-    int64_t done;                       /* epochs in this run */
+    char *best;                  /* file of the best model so far */
+    double started, cpu_started; /* seconds */
+    int64_t done;                /* epochs in this run */
 } trainer_t;
 
 static void show_progress(const trainer_t *t) {
@@ -47,12 +47,13 @@ static void show_progress(const trainer_t *t) {
 static trn_status_t look(trainer_t *t, bool *enough) {
     trn_kg_state_t *s = t->state;
     const trn_kg_options_t *o = &s->options;
-    double mrr;
+    double mrr = 0;
     *enough = false;
     if (o->valid_every == 0) return TRN_OK;
     if (s->epoch % o->valid_every != 0 && s->epoch < o->epochs) return TRN_OK;
     trn_trace_begin("valid");
-    trn_status_t status = trn_kg_valid_mrr(&t->valid, s, &mrr);
+    trn_status_t status = s->extra ? s->extra->refresh(s->extra_self) : TRN_OK;
+    if (status == TRN_OK) status = trn_kg_valid_mrr(&t->valid, s, &mrr);
     trn_trace_end();
     TRN_TRY(status);
     if (s->rank == 0)
@@ -87,30 +88,38 @@ static trn_status_t find_best(const trainer_t *t) {
     return trn_agree(t->state->comm, status);
 }
 
+/* When the next checkpoint is due. */
+static void set_alarm(const trainer_t *t) {
+    double every = 60 * t->run->checkpoint_minutes;
+    t->state->save_at = every > 0 ? trn_seconds() + every : 0;
+}
+
 static trn_status_t save(trainer_t *t) {
     trn_trace_begin("checkpoint");
     trn_status_t status = trn_kg_save(t->state, t->kg, t->run, t->run->checkpoint, true);
     trn_trace_end();
-    t->saved = trn_seconds();
+    set_alarm(t);
     return status;
 }
 
+/* Train, and when an epoch is interrupted or over and there is reason, save. */
 static trn_status_t train_epochs(trainer_t *t) {
     trn_kg_state_t *s = t->state;
     while (s->epoch < s->options.epochs) {
-        bool enough;
+        bool enough = false;
         TRN_TRY(t->regime->epoch(t->self, &t->report->loss));
-        t->done++;
-        show_progress(t);
-        TRN_TRY(look(t, &enough));
-        double every = 60 * t->run->checkpoint_minutes;
-        int votes[2] = {trn_signal_stop() != 0, every > 0 && trn_seconds() - t->saved >= every};
-        MPI_Allreduce(MPI_IN_PLACE, votes, 2, MPI_INT, MPI_MAX, s->comm);
-        if (enough || s->epoch == s->options.epochs) break;
-        if (votes[0] || votes[1]) TRN_TRY(save(t));
-        if (votes[0])
-            return trn_fail(TRN_STOPPED, "stopped after epoch %lld; %s holds the state",
-                            (long long)s->epoch, t->run->checkpoint);
+        if (s->position == 0) {
+            t->done++;
+            show_progress(t);
+            TRN_TRY(look(t, &enough));
+            if (enough || s->epoch == s->options.epochs) break;
+        }
+        double stop = trn_signal_stop() != 0;
+        if (!trn_kg_pause(s, 1, &stop)) continue;
+        TRN_TRY(save(t));
+        if (stop > 0)
+            return trn_fail(TRN_STOPPED, "stopped in epoch %lld; %s holds the state",
+                            (long long)s->epoch + 1, t->run->checkpoint);
     }
     return TRN_OK;
 }
@@ -142,7 +151,8 @@ static trn_status_t run_training(trainer_t *t) {
     bool resumed = false;
     TRN_TRY(trn_kg_resume(s, t->kg, t->run, &resumed));
     TRN_TRY(find_best(t));
-    t->started = t->saved = trn_seconds();
+    t->started = trn_seconds();
+    set_alarm(t);
     t->cpu_started = trn_cpu_seconds();
     trn_trace_begin("train");
     trn_status_t status = train_epochs(t);
@@ -154,6 +164,11 @@ static trn_status_t run_training(trainer_t *t) {
     if (status == TRN_OK && !t->run->keep_checkpoint)
         trn_checkpoint_remove(s->comm, t->run->checkpoint);
     return status;
+}
+
+/* After a failure with no checkpoint to go on from, the best model so far is half a result. */
+static void drop_best(const trainer_t *t) {
+    if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0) unlink(t->best);
 }
 
 /* Everything beside the state. */
@@ -176,6 +191,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
     trn_status_t status = prepare(&t);
     trn_trace_end();
     if (status == TRN_OK) status = run_training(&t);
+    if (status != TRN_OK && options->valid_every > 0) drop_best(&t);
     if (t.self) regime->destroy(&t.self);
     trn_kg_valid_free(&t.valid);
     trn_free(&t.best);

@@ -1,5 +1,5 @@
 /* kg_train.h: train a knowledge-graph model on any number of ranks: the loop around a regime
- * (kg_state.h), with checkpoints at the borders of epochs. */
+ * (kg_state.h), with checkpoints between batches. */
 #ifndef TRN_ALGO_KG_TRAIN_H
 #define TRN_ALGO_KG_TRAIN_H
 

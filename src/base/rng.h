@@ -20,6 +20,11 @@ typedef enum trn_rng_stream {
     TRN_RNG_KG_ORDER = 43,    /* order of queries in an epoch */
     TRN_RNG_KG_NEGATIVE = 44, /* candidates of a batch */
     TRN_RNG_KG_DROPOUT = 45,  /* numbers of a question's vectors that are left out */
+    TRN_RNG_ANCHOR = 60,      /* anchors that are drawn */
+    TRN_RNG_CONTEXT = 61,     /* relation types that stand for an entity */
+    TRN_RNG_PIECE = 62,       /* starting vectors of an encoder's pieces, and its layers */
+    TRN_RNG_LAYER = 63,
+    TRN_RNG_DROPOUT = 64, /* hidden units left out of a step */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 

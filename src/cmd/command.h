@@ -11,7 +11,7 @@
 
 /* One run of a verb on one rank. */
 typedef struct trn_run {
-    const trn_params_t *params; /* the verb's own and the common parameters */
+    trn_params_t *params; /* the verb's own and the common parameters */
     int nfiles;
     char **files;        /* arguments that are no options */
     MPI_Comm comm;       /* MPI_Comm_split of the world with plain keys: safe for files */

@@ -1,5 +1,6 @@
 /* kg_predict.c: the verb `kg-predict`: the best answers to questions about a knowledge graph. */
 #include "algo/kg_predict.h"
+#include "algo/kg_unseen.h"
 #include "base/emit.h"
 #include "base/mem.h"
 #include "base/nearest.h"
@@ -16,6 +17,9 @@ static const trn_param_t params[] = {
     {"top", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, "K", "how many answers to each"},
     {"known", 0, TRN_PARAM_CHOICE, "mark", 0, 0, "exclude|mark", NULL,
      "what to do with answers that the graph (train, valid or test) has already"},
+    {"inductive", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FACTS",
+     "file of facts, lines of head, relation and tail between tabs, about entities that are not in "
+     "the graph: they can then be asked about. The model must have been trained with --encoder"},
     {0}};
 
 /* Names of one kind and how to find them. */
@@ -34,6 +38,8 @@ typedef struct prediction {
     trn_kg_t kg;
     trn_kg_model_t model;
     trn_known_t *known;
+    trn_unseen_t unseen; /* of --inductive */
+    char **graph_names;  /* the memory of names, when unseen ones have joined the list */
     names_t entities, relations;
     char *text; /* of the questions, cut up */
     int64_t count;
@@ -112,22 +118,56 @@ static bool is_known(const trn_known_t *known, const trn_kg_question_t *q, int64
 }
 
 typedef struct filter {
-    const trn_known_t *known;
+    const trn_known_t *known; /* NULL: known answers too */
     const trn_kg_question_t *question;
+    int64_t entities; /* of the graph: unseen ones are no answers */
 } filter_t;
 
-static bool is_new(void *user, int64_t candidate) {
+static bool is_allowed(void *user, int64_t candidate) {
     const filter_t *f = user;
-    return !is_known(f->known, f->question, candidate);
+    if (f->question->relation >= 0 && candidate >= f->entities) return false;
+    return !f->known || !is_known(f->known, f->question, candidate);
 }
 
 static trn_status_t read_known(prediction_t *p) {
     trn_triple_t *triples = NULL;
-    int64_t count;
+    int64_t count, more = p->unseen.facts;
     TRN_TRY(trn_kg_read_all(&p->kg, &triples, &count));
-    trn_status_t status = trn_known_create(&p->known, count, triples);
+    trn_status_t status =
+        trn_realloc(&triples, count + more, sizeof *triples, "triples of the graph");
+    if (status == TRN_OK && more > 0)
+        memcpy(triples + count, p->unseen.fact, (size_t)more * sizeof *triples);
+    if (status == TRN_OK) status = trn_known_create(&p->known, count + more, triples);
     trn_free(&triples);
     return status;
+}
+
+/* The unseen entities join the names that can be asked about. Local. */
+static trn_status_t join_names(names_t *names, const trn_unseen_t *unseen, char ***joined) {
+    int64_t count = names->count + unseen->count;
+    TRN_TRY(trn_alloc(joined, count, sizeof **joined, "names"));
+    memcpy(*joined, names->list, (size_t)names->count * sizeof **joined);
+    memcpy(*joined + names->count, unseen->names, (size_t)unseen->count * sizeof **joined);
+    trn_lookup_destroy(&names->lookup);
+    TRN_TRY(trn_lookup_create(&names->lookup, count, *joined, false, NULL));
+    names->count = count;
+    return TRN_OK;
+}
+
+/* Read the facts of --inductive and encode what they are about. Collective. */
+static trn_status_t read_unseen(trn_run_t *run, prediction_t *p, const char *path) {
+    TRN_TRY(trn_unseen_read(&p->unseen, run->comm, path, p->entities.count, p->entities.lookup,
+                            p->relations.count, p->relations.list, p->relations.lookup));
+    TRN_TRY(trn_unseen_encode(&p->unseen, &p->model, run->comm, path));
+    char **joined = NULL;
+    trn_status_t status = trn_agree(run->comm, join_names(&p->entities, &p->unseen, &joined));
+    if (status != TRN_OK) {
+        trn_free(&joined);
+        return status;
+    }
+    p->graph_names = p->entities.list;
+    p->entities.list = joined;
+    return TRN_OK;
 }
 
 static void report(const prediction_t *p, const question_t *q, int64_t k, json_t *table) {
@@ -148,9 +188,9 @@ static trn_status_t answer(trn_run_t *run, prediction_t *p) {
     json_t *table = json_array();
     trn_status_t status = TRN_OK;
     for (int64_t i = 0; i < p->count && status == TRN_OK; i++) {
-        filter_t filter = {p->known, &p->questions[i].numbers};
-        status = trn_kg_answer(&p->model, run->comm, filter.question, exclude ? is_new : NULL,
-                               &filter, k, p->best);
+        filter_t filter = {exclude ? p->known : NULL, &p->questions[i].numbers, p->kg.entities};
+        status =
+            trn_kg_answer(&p->model, run->comm, filter.question, is_allowed, &filter, k, p->best);
         if (status == TRN_OK && run->rank == 0) report(p, &p->questions[i], k, table);
     }
     if (status == TRN_OK && run->rank == 0) json_object_set(run->result, "answers", table);
@@ -169,6 +209,8 @@ static trn_status_t predict(trn_run_t *run, prediction_t *p) {
         TRN_AGREE(run->comm, trn_lookup_create(&names[i]->lookup, names[i]->count, names[i]->list,
                                                false, NULL));
     }
+    const char *facts = trn_params_text(run->params, "inductive");
+    if (facts) TRN_TRY(read_unseen(run, p, facts));
     TRN_TRY(trn_share_file(run->comm, run->files[2], &p->text));
     trn_status_t status = parse(p, run->files[2]);
     if (status == TRN_OK) status = trn_alloc(&p->best, k, sizeof *p->best, "answers");
@@ -194,6 +236,8 @@ static trn_status_t run_kg_predict(trn_run_t *run) {
     trn_lookup_destroy(&p.entities.lookup);
     trn_lookup_destroy(&p.relations.lookup);
     trn_free(&p.entities.list);
+    trn_free(&p.graph_names);
+    trn_unseen_free(&p.unseen);
     trn_free(&p.relations.list);
     trn_free(&p.text);
     trn_free(&p.questions);

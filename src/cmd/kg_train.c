@@ -1,6 +1,8 @@
 /* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
 #include "algo/kg_train.h"
+#include "algo/kg_nodepiece.h"
 
+#include "algo/kg_presets.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cmd/command.h"
@@ -11,6 +13,9 @@
 
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "M.h5", "model store to write (required)"},
+    {"preset", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "NAME",
+     "settings known to do well on a benchmark, for all options that are not given; list: show "
+     "them"},
     {"model", 0, TRN_PARAM_CHOICE, "complex", 0, 0,
      "transe|transh|transr|toruse|distmult|complex|rotate", NULL, "scoring function"},
     {"dim", 0, TRN_PARAM_INT, "200", 1, 65536, NULL, NULL,
@@ -60,6 +65,16 @@ static const trn_param_t params[] = {
      "put entities back to unit length after each step, where the model knows how"},
     {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
      "blocks the entities are dealt to, which ranks share out; 0: 16, or more of 1024 entities"},
+    {"encoder", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|nodepiece", NULL,
+     "nodepiece: entities have no vectors of their own, two layers make them of anchors and "
+     "relation types; --optimizer adam --learning-rate 0.001 suits it"},
+    {"hash", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "N.h5",
+     "what the verb nodepiece made of the graph; default: made now, with its usual settings"},
+    {"piece-dim", 0, TRN_PARAM_INT, "64", 1, 65536, NULL, NULL,
+     "numbers of an anchor, a distance and a relation type"},
+    {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, NULL, NULL, "numbers between the two layers"},
+    {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, NULL, NULL,
+     "part of them that a step leaves out"},
     {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000, NULL, NULL,
      "epochs between looks at the valid split, after which the model with the best MRR is the "
      "result; 0: none, the last model is"},
@@ -69,7 +84,7 @@ static const trn_param_t params[] = {
      "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
      "removed at the end"},
     {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
-     "minutes between checkpoints, at the end of an epoch; 0: only when stopped by a signal"},
+     "minutes between checkpoints; 0: only when stopped by a signal"},
     {"resume", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL,
      "go on from the checkpoint: if there is one, never, or fail without one"},
     {0},
@@ -120,6 +135,31 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     };
 }
 
+/* With --encoder: its options, whose hashes the caller frees. Collective. */
+static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nodepiece_hash_t *hash,
+                               trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
+    const trn_params_t *p = run->params;
+    if (strcmp(trn_params_text(p, "encoder"), "none") == 0) {
+        if (trn_params_given(p, "hash"))
+            return trn_fail(TRN_USAGE, "--hash: is for --encoder nodepiece; give that too");
+        return TRN_OK;
+    }
+    *encoder = (trn_nodepiece_options_t){.hash = hash,
+                                         .piece = trn_params_int(p, "piece-dim"),
+                                         .hidden = trn_params_int(p, "hidden"),
+                                         .dropout = trn_params_real(p, "encoder-dropout")};
+    options->nodepiece = encoder;
+    return trn_kg_nodepiece_hash(hash, run->comm, kg, trn_params_text(p, "hash"), options->seed);
+}
+
+/* Numbers that are learned. */
+static int64_t parameters_of(const trn_kg_header_t *h, const trn_kg_options_t *options) {
+    if (options->nodepiece) return trn_kg_nodepiece_parameters(h, options->nodepiece);
+    return h->entities * h->shape.dim +
+           trn_kg_relation_rows(h) *
+               (h->model->relation_width(&h->shape) + h->model->second_width(&h->shape));
+}
+
 static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_header_t *header) {
     const trn_params_t *p = run->params;
     const char *name = trn_params_text(p, "model"), *norm = trn_params_text(p, "norm");
@@ -144,6 +184,7 @@ static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_h
 }
 
 static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    if (options->nodepiece) return &trn_kg_nodepiece;
     return options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
 }
 
@@ -167,11 +208,12 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     json_decref(params_json);
     if (status != TRN_OK) return status;
     json_t *result = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
         header->model->name, "entities", (json_int_t)kg->entities, "relations",
-        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "epochs",
-        (json_int_t)r.epochs, "loss", r.loss, "seconds", r.seconds, "cpu_seconds", r.cpu_seconds,
-        "triples_per_second", r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
+        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "parameters",
+        (json_int_t)parameters_of(header, options), "epochs", (json_int_t)r.epochs, "loss", r.loss,
+        "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
+        r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
     json_object_update(run->result, result);
     if (options->valid_every > 0) {
         json_object_set_new(run->result, "valid_mrr", json_real(r.valid_mrr));
@@ -182,17 +224,29 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
 }
 
 static trn_status_t run(trn_run_t *run) {
+    const char *preset = trn_params_text(run->params, "preset");
+    if (preset && strcmp(preset, "list") == 0) {
+        trn_kg_preset_list(run->result);
+        return TRN_OK;
+    }
+    if (preset) TRN_TRY(trn_kg_preset_apply(run->params, preset));
     const char *output = trn_params_text(run->params, "output");
+    if (run->nfiles == 0) return trn_fail(TRN_USAGE, "kg-train: no graph given: G.h5 -o M.h5");
     if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
     trn_kg_t kg = {0};
     trn_kg_header_t header;
+    trn_nodepiece_hash_t hash = {0};
+    trn_nodepiece_options_t encoder;
     char *checkpoint = NULL, path[4096];
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
+    TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
     int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks);
     if (trn_params_bool(run->params, "dry-run")) {
+        json_object_set_new(run->result, "parameters",
+                            json_integer(parameters_of(&header, &options)));
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         status = TRN_OK;
         goto done;
@@ -206,6 +260,7 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
 done:
     trn_free(&checkpoint);
+    trn_nodepiece_hash_free(&hash);
     trn_kg_close(&kg);
     return status;
 }
@@ -215,13 +270,13 @@ const trn_command_t trn_command_kg_train = {
     .summary = "train vectors of a knowledge graph's entities and relations",
     .files = "G.h5 -o M.h5",
     .description =
-        "Trains by the cross-entropy of the true answer to (head, relation, ?) and (?, relation, "
-        "tail) among all entities or among some drawn for each batch. Entities are dealt to the "
+        "Asks (head, relation, ?) and (?, relation, tail) of every triple and trains the answer to "
+        "win against all entities, or against some drawn for each batch. Entities are dealt to the "
         "ranks. The number of ranks does not change a bit of the result; a rank uses one thread, "
-        "so give it as many ranks as cores. USR1 or TERM saves a checkpoint after the present "
-        "epoch and ends with exit code 85; the same command goes on from there, on any number of "
+        "so give it as many ranks as cores. USR1 or TERM saves a checkpoint and ends with "
+        "exit code 85; the same command goes on from there, on any number of "
         "ranks.",
-    .min_files = 1,
+    .min_files = 0,
     .max_files = 1,
     .params = params,
     .run = run,

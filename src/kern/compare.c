@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #define TRN_SIMD_SET(set) extern const trn_compare_kernels_t trn_compare_kernels_##set;
 #include "simd_sets.inc"
@@ -48,11 +49,10 @@ static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, cons
     for (int64_t i = 0; i < m; i++) {
         const float *row = q + i * width;
         float near = NEAR * kernels->sum[TRN_METRIC_DOT](width, row, row);
-        for (int64_t j = 0; j < n; j++) {
-            float square = -s[i * ld + j];
-            if (square < near) square = kernels->sum[TRN_METRIC_L2](width, row, e + j * width);
-            s[i * ld + j] = -sqrtf(square);
-        }
+        if (kernels->root(n, s + i * ld) <= -sqrtf(near)) continue;
+        for (int64_t j = 0; j < n; j++)
+            if (s[i * ld + j] > -sqrtf(near))
+                s[i * ld + j] = -sqrtf(kernels->sum[TRN_METRIC_L2](width, row, e + j * width));
     }
 }
 
@@ -75,35 +75,21 @@ void trn_compare(trn_metric_t metric, int64_t width, int64_t m, const float *q, 
             s[i * ld + j] = -sum(width, q + i * width, e + j * width);
 }
 
-/* With c = w / distance: gq[i] -= sum over j of c (q[i] - e[j]), and ge the other way; s becomes
- * scratch once the distances have been used. */
+/* With c = w / distance: gq[i] -= sum over j of c (q[i] - e[j]), and ge the other way; the first
+ * row of s becomes scratch once its distances have been used, last of all. */
 static void back_l2(int64_t width, int64_t m, const float *q, int64_t n, const float *e, float *s,
                     float *w, int64_t ld, float *gq, float *ge) {
+    const trn_compare_kernels_t *kernels = trn_compare_kernels();
     if (m == 0 || n == 0) return;
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++) {
-            float distance = -s[i * ld + j];
-            w[i * ld + j] = distance > 0 ? w[i * ld + j] / distance : 0;
-        }
-    if (gq) {
-        for (int64_t i = 0; i < m; i++) {
-            float sum = 0;
-            for (int64_t j = 0; j < n; j++)
-                sum += w[i * ld + j];
-            for (int64_t k = 0; k < width; k++)
-                gq[i * width + k] -= sum * q[i * width + k];
-        }
-        product(false, false, m, width, n, 1, w, ld, e, width, 1, gq, width);
+    for (int64_t i = 0; i < m; i++) {
+        float sum = kernels->slope(n, s + i * ld, w + i * ld, i > 0 ? s : NULL);
+        if (gq) kernels->add(width, -sum, q + i * width, gq + i * width);
+        if (i == 0) memcpy(s, w, (size_t)n * sizeof *s);
     }
+    if (gq) product(false, false, m, width, n, 1, w, ld, e, width, 1, gq, width);
     if (ge) {
         for (int64_t j = 0; j < n; j++)
-            s[j] = 0;
-        for (int64_t i = 0; i < m; i++)
-            for (int64_t j = 0; j < n; j++)
-                s[j] += w[i * ld + j];
-        for (int64_t j = 0; j < n; j++)
-            for (int64_t k = 0; k < width; k++)
-                ge[j * width + k] -= s[j] * e[j * width + k];
+            kernels->add(width, -s[j], e + j * width, ge + j * width);
         product(true, false, n, width, m, 1, w, ld, q, width, 1, ge, width);
     }
 }

@@ -13,6 +13,13 @@ typedef struct trn_compare_kernels {
      * NULL, and they do not overlap. */
     void (*back[TRN_METRICS])(int64_t width, const float *q, const float *e, float w, float *gq,
                               float *ge);
+    /* s[n], which held -(distance squared), becomes -distance; returns the greatest (NaN aside). */
+    float (*root)(int64_t n, float *s);
+    /* w[n] becomes w / distance (0 where that is 0), given s = -distance; returns the sum, and adds
+     * what w became to column[n] if that is not NULL. */
+    float (*slope)(int64_t n, const float *s, float *w, float *column);
+    /* to[n] += c from[n]. */
+    void (*add)(int64_t n, float c, const float *from, float *to);
     const char *name;
 } trn_compare_kernels_t;
 

@@ -84,9 +84,42 @@ static void moduli_back(int64_t width, const float *restrict q, const float *res
     }
 }
 
+static float root(int64_t n, float *s) {
+    float most = -3.4e38f;
+#pragma omp simd reduction(max : most)
+    for (int64_t j = 0; j < n; j++) {
+        float square = -s[j], x = -sqrtf(square < 0 ? 0 : square);
+        s[j] = x;
+        most = x > most ? x : most;
+    }
+    return most;
+}
+
+static float slope(int64_t n, const float *restrict s, float *restrict w, float *restrict column) {
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < n; j++) {
+        float c = s[j] < 0 ? w[j] / -s[j] : 0;
+        w[j] = c;
+        sum += c;
+    }
+    for (int64_t j = 0; column && j < n; j++)
+        column[j] += w[j];
+    return sum;
+}
+
+static void add(int64_t n, float c, const float *restrict from, float *restrict to) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++)
+        to[j] += c * from[j];
+}
+
 #define TEXT_(a) #a
 #define TEXT(a)  TEXT_(a)
 const trn_compare_kernels_t JOIN(trn_compare_kernels_, TRN_SIMD) = {
     {dot_sum, l1_sum, l2_sum, moduli_sum, torus1_sum, torus2_sum, toruse_sum},
     {dot_back, l1_back, l2_back, moduli_back, torus1_back, torus2_back, toruse_back},
+    root,
+    slope,
+    add,
     TEXT(TRN_SIMD)};

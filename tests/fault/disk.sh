@@ -38,6 +38,26 @@ for p in 1 3; do
     expect_only "full disk, swivel, $p ranks" "$work" c.h5 filler
 done
 
+# Knowledge graphs: 2 MB to write in place of what lies there, and a checkpoint that does not fit either.
+awk 'BEGIN { for (i = 0; i < 20000; i++) print "entity " i "\tr" i % 3 "\tentity " (i * 7) % 20000 }' \
+    >"$scratch/facts.tsv"
+has kg-import && has kg-train && {
+    printf 'precious\n' >"$work/g.h5"
+    expect 0 "a graph" ranks 2 kg-import --train "$scratch/facts.tsv" -o "$scratch/g.h5" || finish
+    for p in 1 3; do
+        expect 5 "full disk, kg-import, $p ranks" ranks $p kg-import --train "$scratch/facts.tsv" \
+            -o "$work/g.h5" && expect_message "full disk, kg-import, $p ranks" 'full|space'
+        expect 5 "full disk, kg-train, $p ranks" ranks $p kg-train "$scratch/g.h5" -o "$work/m.h5" \
+            --dim 16 --epochs 1 && expect_message "full disk, kg-train, $p ranks" 'full|space'
+        expect 5 "full disk, checkpoint, $p ranks" ranks $p kg-train "$scratch/g.h5" -o "$work/m.h5" \
+            --dim 16 --epochs 3 --checkpoint-every 0.0001 &&
+            expect_message "full disk, checkpoint, $p ranks" 'checkpoint.*(full|space)'
+        expect_only "full disk, graphs, $p ranks" "$work" c.h5 filler g.h5
+        expect_equal "the graph before, $p ranks" precious "$(cat "$work/g.h5")"
+    done
+    rm "$work/g.h5"
+}
+
 mount -o remount,ro "$work"
 for p in 1 3; do
     expect '3|5' "read-only directory, $p ranks" ranks $p cooccur "$scratch/corpus.txt" \

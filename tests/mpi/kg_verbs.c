@@ -9,6 +9,7 @@
 #include "mpi/agree.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ static const trn_param_t common[] = {{"json", 0, TRN_PARAM_BOOL, "false", 0, 0, 
                                      {"memory", 0, TRN_PARAM_SIZE, "0", 0, 0, NULL, NULL, ""},
                                      {0}};
 
+static const char KEPT[] = "kept.h5"; /* if it is there: the checkpoint to go on from, c.h5 */
 static char directory[256];
 static int files_before;
 
@@ -67,7 +69,11 @@ static trn_status_t run_call(void *argument) {
     snprintf(line, sizeof line, "%s", call->line);
     for (char *word; count < MAX_WORDS && (word = strsep(&rest, " "));)
         words[count++] = word;
+    bool resumes = rank == 0 && access(KEPT, R_OK) == 0;
+    if (resumes) CHECK(link(KEPT, "c.h5") == 0);
+    MPI_Barrier(comm);
     trn_status_t status = run_words(call, count, words);
+    if (resumes) CHECK(unlink("c.h5") == 0 && (unlink("c.h5.prev") == 0 || errno == ENOENT));
     if (rank == 0) {
         CHECK_EQUAL(count_files(), files_before + (status == TRN_OK && call->made ? 1 : 0));
         if (status == TRN_OK && call->made && !call->keep) CHECK(unlink(call->made) == 0);
@@ -76,7 +82,6 @@ static trn_status_t run_call(void *argument) {
     return status;
 }
 
-/* Once to keep what it makes, then with failures. */
 static void inject(const trn_command_t *verb, const char *line, const char *made) {
     if (rank == 0) files_before = count_files();
     harness_inject(run_call, &(call_t){verb, line, made, false});
@@ -114,9 +119,35 @@ static void imports(void) {
 }
 
 static void trains(void) {
-    const char *line = "g.h5 -o m.h5 --model transe --dim 6 --epochs 1 --batch-size 16";
-    inject(&trn_command_kg_train, line, "m.h5");
-    prepare(&trn_command_kg_train, line, "m.h5");
+    static const char *const lines[] = {
+        "g.h5 -o m.h5 --model transe --dim 6 --epochs 2 --batch-size 16 --valid-every 1",
+        "g.h5 -o m.h5 --model transr --dim 6 --epochs 1 --batch-size 16 --loss margin "
+        "--negatives 4 --optimizer adam",
+        "g.h5 -o m.h5 --model complex --dim 6 --epochs 1 --negatives 0 --all-answers --smoothing "
+        "0.1 --entity-dropout 0.1 --optimizer adagrad-row",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        inject(&trn_command_kg_train, lines[i], "m.h5");
+}
+
+/* A checkpoint that a stop leaves, and going on from it. */
+static void resumes(void) {
+    call_t stopped = {&trn_command_kg_train,
+                      "g.h5 -o m.h5 --model transe --dim 6 --epochs 2 --batch-size 16 "
+                      "--checkpoint c.h5",
+                      NULL, false};
+    if (rank == 0) files_before = count_files() + 1;
+    trn_signal_set_stop(1);
+    CHECK_EQUAL(run_call(&stopped), TRN_STOPPED);
+    trn_signal_set_stop(0);
+    if (rank == 0) CHECK(rename("c.h5", KEPT) == 0);
+    inject(&trn_command_kg_train,
+           "g.h5 -o m.h5 --model transe --dim 6 --epochs 2 --batch-size 16 --checkpoint c.h5 "
+           "--resume must",
+           "m.h5");
+    if (rank == 0) CHECK(unlink(KEPT) == 0);
+    if (rank == 0) CHECK(unlink("m.h5") == 0 || errno == ENOENT);
+    prepare(&trn_command_kg_train, "g.h5 -o m.h5 --model transe --dim 6 --epochs 1", "m.h5");
 }
 
 static void evaluates(void) {
@@ -142,6 +173,6 @@ static void closes(void) {
     if (rank == 0) CHECK(rmdir(directory) == 0);
 }
 
-HARNESS_MAIN({"opens", opens}, {"imports", imports}, {"trains", trains}, {"evaluates", evaluates},
-             {"predicts", predicts}, {"finds_neighbors", finds_neighbors},
+HARNESS_MAIN({"opens", opens}, {"imports", imports}, {"trains", trains}, {"resumes", resumes},
+             {"evaluates", evaluates}, {"predicts", predicts}, {"finds_neighbors", finds_neighbors},
              {"finds_rules", finds_rules}, {"closes", closes})

@@ -1,0 +1,50 @@
+#include "algo/kg_presets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Values follow their options. README.md has the figures that they reach. */
+typedef struct preset {
+    const char *name, *settings;
+} preset_t;
+
+static const preset_t presets[] = {
+    {"fb15k237-transe", "model transe dim 200 scale .1 negatives 512 batch-size 1024 "
+                        "learning-rate .1 epochs 8"},
+    {"fb15k237-complex-fast", "model complex dim 200 regularizer n3 weight .1 negatives 256 "
+                              "batch-size 512 learning-rate .15 final-rate .05 epochs 7"},
+};
+
+enum { PRESETS = sizeof presets / sizeof *presets, MOST = 512 };
+
+static trn_status_t apply(trn_params_t *params, const preset_t *preset) {
+    char text[MOST], *rest = NULL;
+    snprintf(text, sizeof text, "%s", preset->settings);
+    for (char *option = strtok_r(text, " ", &rest); option; option = strtok_r(NULL, " ", &rest)) {
+        const char *value = strtok_r(NULL, " ", &rest);
+        if (!trn_params_given(params, option)) TRN_TRY(trn_params_set(params, option, value));
+    }
+    return TRN_OK;
+}
+
+trn_status_t trn_kg_preset_apply(trn_params_t *params, const char *name) {
+    for (int i = 0; i < PRESETS; i++)
+        if (strcmp(presets[i].name, name) == 0) return apply(params, &presets[i]);
+    return trn_fail(TRN_USAGE, "--preset: '%s' is none; 'trunnion kg-train --preset list' has them",
+                    name);
+}
+
+void trn_kg_preset_list(json_t *to) {
+    for (int i = 0; i < PRESETS; i++) {
+        char text[2 * MOST] = "", copy[MOST], *rest = NULL;
+        snprintf(copy, sizeof copy, "%s", presets[i].settings);
+        for (char *word = strtok_r(copy, " ", &rest), *before = NULL; word;
+             word = strtok_r(NULL, " ", &rest)) {
+            size_t at = strlen(text);
+            before = before ? NULL : word; /* options and values in turn */
+            snprintf(text + at, sizeof text - at, "%s%s%s", at ? " " : "", before ? "--" : "",
+                     word);
+        }
+        json_object_set_new(to, presets[i].name, json_string(text));
+    }
+}

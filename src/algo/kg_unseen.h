@@ -1,0 +1,44 @@
+/* kg_unseen.h: entities that a graph has not, known by facts that link them with some it has: a
+ * model whose entities are encoded (kg_nodepiece.h) has vectors for them too. */
+#ifndef TRN_ALGO_KG_UNSEEN_H
+#define TRN_ALGO_KG_UNSEEN_H
+
+#include "algo/kg_model.h"
+#include "base/status.h"
+#include "graph/triple.h"
+#include "text/lookup.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+/* Facts by numbers; those of unseen entities follow those of the graph's. Start with {0}. */
+typedef struct trn_unseen {
+    int64_t entities; /* of the graph: number `entities` is the first unseen one */
+    int64_t count;    /* unseen ones, in the order of the file */
+    char **names;     /* [count], borrowed from text */
+    int64_t facts;
+    trn_triple_t *fact; /* [facts] */
+    char *text;
+} trn_unseen_t;
+
+/* Read facts from `path`, lines of head, relation and tail between tabs; names that `entity` (a
+ * table of the graph's `entities` names) does not know are unseen entities. Collective, equal
+ * arguments. Fails (agreed) with TRN_INPUT naming FILE:LINE: not three names, an unknown relation
+ * (the nearest of `relations` is suggested), no unseen entity; TRN_MEMORY, TRN_IO. */
+trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
+                             int64_t entities, const trn_lookup_t *entity, int64_t relations,
+                             char *const *relation_names, const trn_lookup_t *relation);
+
+/* Free what it holds; {0} is fine. Local. */
+void trn_unseen_free(trn_unseen_t *unseen);
+
+/* Encode the unseen entities and append them to the model's, on the last rank. The hash of one is
+ * made of the hashes of its neighbours: their anchors, a link farther. As each neighbour has its k
+ * nearest, those are the k nearest that a search would find, equal distances in the same order.
+ * Collective, equal arguments but for the band. Fails (agreed) with TRN_INPUT (a model without an
+ * encoder, an entity without a neighbour in the graph; `path` is named), TRN_MEMORY, TRN_IO. Cost:
+ * a block of the store for each fact, on every rank; trn_encoder_forward. */
+trn_status_t trn_unseen_encode(const trn_unseen_t *unseen, trn_kg_model_t *model, MPI_Comm comm,
+                               const char *path);
+
+#endif
