@@ -2,7 +2,7 @@
  * instruction set (CMakeLists.txt). */
 #include "kern/compare_simd.h"
 #include "kern/compare_terms.h"
-#include "kern/moduli.h"
+#include "kern/moduli.inc"
 
 #include <math.h>
 #include <stddef.h>

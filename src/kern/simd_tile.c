@@ -1,6 +1,6 @@
 /* simd_tile.c: the loops of tile.h, compiled once for each instruction set (CMakeLists.txt). */
 #include "kern/compare_terms.h"
-#include "kern/moduli.h"
+#include "kern/moduli.inc"
 #include "kern/tile.h"
 
 #include <math.h>
