@@ -1,6 +1,7 @@
 #include "kern/compare_simd.h"
 #include "kern/gemm.h"
 #include "kern/simd.h"
+#include "kern/tile.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -66,7 +67,10 @@ void trn_compare(trn_metric_t metric, int64_t width, int64_t m, const float *q, 
         return;
     }
     float (*sum)(int64_t, const float *, const float *) = trn_compare_kernels()->sum[metric];
-    for (int64_t i = 0; i < m; i++)
+    int64_t four = m / TRN_TILE_ROWS * TRN_TILE_ROWS;
+    for (int64_t i = 0; i < four; i += TRN_TILE_ROWS)
+        trn_tile_kernels()->sums[metric](width, q + i * width, n, e, s + i * ld, ld);
+    for (int64_t i = four; i < m; i++)
         for (int64_t j = 0; j < n; j++)
             s[i * ld + j] = -sum(width, q + i * width, e + j * width);
 }
@@ -106,7 +110,11 @@ void trn_compare_back(trn_metric_t metric, int64_t width, int64_t m, const float
         return;
     }
     const trn_compare_kernels_t *kernels = trn_compare_kernels();
-    for (int64_t i = 0; i < m; i++)
+    int64_t four = gq && ge ? m / TRN_TILE_ROWS * TRN_TILE_ROWS : 0;
+    for (int64_t i = 0; i < four; i += TRN_TILE_ROWS)
+        trn_tile_kernels()->back[metric](width, q + i * width, n, e, w + i * ld, ld, gq + i * width,
+                                         ge);
+    for (int64_t i = four; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             float c = w[i * ld + j];
             if (c != 0) /* most losses leave many pairs alone */

@@ -2,6 +2,7 @@
  * instruction set (CMakeLists.txt). */
 #include "kern/compare_simd.h"
 #include "kern/compare_terms.h"
+#include "kern/moduli.inc"
 
 #include <math.h>
 #include <stddef.h>
@@ -61,19 +62,18 @@ SEPARABLE(torus1, trn_term_torus1, trn_term_torus1_slope)
 SEPARABLE(torus2, trn_term_torus2, trn_term_torus2_slope)
 SEPARABLE(toruse, trn_term_toruse, trn_term_toruse_slope)
 
-static float moduli_sum(int64_t width, const float *restrict q, const float *restrict e) {
-    int64_t half = width / 2;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t k = 0; k < half; k++) {
-        float re = q[k] - e[k], im = q[half + k] - e[half + k];
-        sum += sqrtf(re * re + im * im);
-    }
+static float moduli_sum(int64_t width, const float *q, const float *e) {
+    float sum;
+    trn_moduli_sums(1, width, q, e, &sum);
     return sum;
 }
 
 static void moduli_back(int64_t width, const float *restrict q, const float *restrict e, float w,
                         float *restrict gq, float *restrict ge) {
+    if (gq && ge) {
+        trn_moduli_back(1, width, q, e, &w, gq, ge);
+        return;
+    }
     int64_t half = width / 2;
 #pragma omp simd
     for (int64_t k = 0; k < half; k++) {
