@@ -39,6 +39,8 @@ typedef struct trn_kg_options {
     const struct trn_nodepiece_options *nodepiece; /* of trn_kg_nodepiece; else NULL; borrowed */
     int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
                                     * vain before training ends, 0: any number */
+    bool in_pairs;                 /* trained by trn_kg_sampled, not the others; and then: */
+    int64_t sweeps; /* times that an epoch goes round all pairs, with a part of their triples */
     uint64_t seed;
 } trn_kg_options_t;
 
@@ -125,5 +127,9 @@ typedef struct trn_kg_regime {
 
 /* Against all entities; against some drawn for each batch. */
 extern const trn_kg_regime_t trn_kg_full, trn_kg_drawn;
+
+/* Batches out of pairs of entity blocks, against entities drawn from the pair and some others: for
+ * graphs whose entities or triples are too many for one rank (kg_sampled.c). */
+extern const trn_kg_regime_t trn_kg_sampled;
 
 #endif

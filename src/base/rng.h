@@ -20,6 +20,11 @@ typedef enum trn_rng_stream {
     TRN_RNG_KG_ORDER = 43,    /* order of queries in an epoch */
     TRN_RNG_KG_NEGATIVE = 44, /* candidates of a batch */
     TRN_RNG_KG_DROPOUT = 45,  /* numbers of a question's vectors that are left out */
+    TRN_RNG_KG_PLACE = 50,    /* which entity block takes which place of the tournament */
+    TRN_RNG_KG_ROUND = 51,    /* where a sweep's rounds begin, and which way they go */
+    TRN_RNG_KG_PAIR = 52,     /* order of triples in a pair of blocks */
+    TRN_RNG_KG_RESIDENT = 53, /* candidates of a batch out of a pair of blocks */
+    TRN_RNG_KG_GUEST = 54,    /* and out of the other blocks, for a round */
     TRN_RNG_ANCHOR = 60,      /* anchors that are drawn */
     TRN_RNG_CONTEXT = 61,     /* relation types that stand for an entity */
     TRN_RNG_PIECE = 62,       /* starting vectors of an encoder's pieces, and its layers */

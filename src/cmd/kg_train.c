@@ -30,6 +30,11 @@ static const trn_param_t params[] = {
      "questions between two steps; every triple asks for its tail and for its head"},
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
      "entities drawn for each batch that the answer has to win against; 0: against all"},
+    {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
+     "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
+    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
+     "times that an epoch of --regime blocks goes round the blocks, with a part of their triples: "
+     "more mix better and move more"},
     {"loss", 0, TRN_PARAM_CHOICE, "softmax", 0, 0, "softmax|bce|margin|adversarial", NULL,
      "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
      "adversarial, "
@@ -64,7 +69,8 @@ static const trn_param_t params[] = {
     {"unit-entities", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
      "put entities back to unit length after each step, where the model knows how"},
     {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
-     "blocks the entities are dealt to, which ranks share out; 0: 16, or more of 1024 entities"},
+     "blocks the entities are dealt to, which ranks share out; 0: 16, or with --regime batch more "
+     "of 1024 entities"},
     {"encoder", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|nodepiece", NULL,
      "nodepiece: entities have no vectors of their own, two layers make them of anchors and "
      "relation types; --optimizer adam --learning-rate 0.001 suits it"},
@@ -108,7 +114,8 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     double weight = trn_params_real(p, "weight");
     enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
     int64_t blocks = trn_params_int(p, "entity-blocks");
-    if (blocks == 0) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    bool in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
+    if (blocks == 0 && !in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
     if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
     return (trn_kg_options_t){
         .epochs = trn_params_int(p, "epochs"),
@@ -131,6 +138,8 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .valid_every = trn_params_int(p, "valid-every"),
         .patience = trn_params_int(p, "patience"),
         .unit_entities = trn_params_bool(p, "unit-entities"),
+        .in_pairs = in_pairs,
+        .sweeps = trn_params_int(p, "sweeps"),
         .seed = (uint64_t)trn_params_int(p, "seed"),
     };
 }
@@ -184,6 +193,7 @@ static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_h
 }
 
 static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    if (options->in_pairs) return &trn_kg_sampled;
     if (options->nodepiece) return &trn_kg_nodepiece;
     return options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
 }
