@@ -26,7 +26,7 @@ trn_status_t trn_kg_nodepiece_hash(trn_nodepiece_hash_t *hash, MPI_Comm comm, co
                                    const char *path, uint64_t seed) {
     if (path) return trn_nodepiece_hash_open(hash, comm, path, kg);
     trn_nodepiece_recipe_t recipe = {.anchors = smaller(1000, kg->entities),
-                                     .nearest = smaller(20, kg->entities),
+                                     .nearest = smaller(12, kg->entities),
                                      .context = 12,
                                      .hops = 50,
                                      .seed = seed};

@@ -288,7 +288,8 @@ const trn_command_t trn_command_kg_train = {
         "ranks. The number of ranks does not change a bit of the result; a rank uses one thread, "
         "so give it as many ranks as cores. USR1 or TERM saves a checkpoint and ends with "
         "exit code 85; the same command goes on from there, on any number of "
-        "ranks.",
+        "ranks. With --encoder nodepiece what is learned is small: vectors of anchors, distances "
+        "and relation types, and how entities are made of them.",
     .min_files = 0,
     .max_files = 1,
     .params = params,

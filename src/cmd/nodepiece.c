@@ -14,7 +14,7 @@ static const trn_param_t params[] = {
     {"anchors", 0, TRN_PARAM_INT, "1000", 1, 1000000, NULL, "K",
      "entities that describe the others: 40 % of most links, 40 % of greatest PageRank, 20 % "
      "drawn"},
-    {"nearest", 0, TRN_PARAM_INT, "20", 1, 10000, NULL, "K",
+    {"nearest", 0, TRN_PARAM_INT, "12", 1, 10000, NULL, "K",
      "anchors in the hash of an entity, the nearest first, of equals the earlier chosen"},
     {"relations", 0, TRN_PARAM_INT, "12", 0, 10000, NULL, "M",
      "relation types in the hash of an entity; of more, so many are drawn"},
