@@ -96,6 +96,8 @@ static trn_status_t create_work(trn_encoder_t *e) {
                       "pieces of a batch"));
     TRN_TRY(trn_alloc(&w->tables, w->room * s->hidden, sizeof *w->tables, "products of pieces"));
     TRN_TRY(trn_alloc(&w->mark, pieces, sizeof *w->mark, "marks of pieces"));
+    TRN_TRY(trn_alloc(&w->touched, pieces, sizeof *w->touched, "marks of pieces"));
+    TRN_TRY(trn_alloc(&w->spot, pieces, sizeof *w->spot, "marks of pieces"));
     TRN_TRY(trn_alloc(&w->gathered, widest * s->piece, sizeof(float), "pieces of a slot"));
     TRN_TRY(trn_alloc(&w->input_back, widest * s->piece, sizeof(float), "pieces of a slot"));
     TRN_TRY(trn_alloc(&w->hidden, e->most * s->hidden, sizeof(float), "hidden rows"));
@@ -184,9 +186,9 @@ void trn_encoder_destroy(trn_encoder_t **encoder) {
     trn_free(&e->back);
     work_t *w = e->work;
     if (w) {
-        void *all[] = {&w->slots,       &w->lists,      &w->tables, &w->mark,
-                       &w->gathered,    &w->input_back, &w->hidden, &w->tile,
-                       &w->tile_second, &w->sum,        &w->counts, &w->addends};
+        void *all[] = {&w->slots,      &w->lists,   &w->tables,  &w->mark,        &w->gathered,
+                       &w->input_back, &w->hidden,  &w->tile,    &w->tile_second, &w->sum,
+                       &w->counts,     &w->addends, &w->touched, &w->spot};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             trn_free(all[i]);
     }

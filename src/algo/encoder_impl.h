@@ -22,7 +22,10 @@ typedef struct work {
     slot_t *slots;  /* [own slots] */
     int32_t *lists; /* the memory of `used` and `place`, and of `table` */
     float *tables;
-    int32_t *mark;         /* [pieces]: place in `used`, or -1 */
+    int32_t *mark;    /* [pieces]: place in `used`, or -1 */
+    uint8_t *touched; /* [pieces]: 1: in some slot of the batch */
+    int32_t *spot;    /* [pieces]: place among those */
+    int64_t spots;
     float *gathered;       /* [pieces of a slot x t] */
     float *input_back;     /* the same */
     float *hidden;         /* [most x h] */

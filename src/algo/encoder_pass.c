@@ -203,13 +203,27 @@ static void slot_back(trn_encoder_t *e, int64_t i, double *values) {
             w->input_back);
     for (int64_t u = 0; u < n; u++)
         for (int64_t j = 0; j < t; j++)
-            values[slot->used[u] * t + j] += (double)w->input_back[u * t + j];
+            values[w->spot[slot->used[u]] * t + j] += (double)w->input_back[u * t + j];
+}
+
+/* Number the pieces that the batch holds in any slot of any rank: only they have gradients. */
+static void number_pieces(trn_encoder_t *e) {
+    work_t *w = e->work;
+    int64_t pieces = trn_encoder_rows(&e->shape, TRN_ENCODER_PIECE);
+    memset(w->touched, 0, (size_t)pieces);
+    for (int64_t i = 0; i < e->own_slots; i++)
+        for (int64_t u = 0; u < w->slots[i].count; u++)
+            w->touched[w->slots[i].used[u]] = 1;
+    if (e->ranks > 1)
+        MPI_Allreduce(MPI_IN_PLACE, w->touched, (int)pieces, MPI_UINT8_T, MPI_MAX, e->comm);
+    w->spots = 0;
+    for (int64_t i = 0; i < pieces; i++)
+        if (w->touched[i]) w->spot[i] = (int32_t)w->spots++;
 }
 
 static void group_back(void *user, int64_t group, double *values) {
     trn_encoder_t *e = user;
-    int64_t size = trn_encoder_rows(&e->shape, TRN_ENCODER_PIECE) * e->shape.piece;
-    memset(values, 0, (size_t)size * sizeof *values);
+    memset(values, 0, (size_t)(e->work->spots * e->shape.piece) * sizeof *values);
     for (int64_t s = trn_group_slot(e, group); s < trn_group_slot(e, group + 1); s++)
         slot_back(e, s - e->first_slot, values);
 }
@@ -222,13 +236,17 @@ static void to_float(int64_t n, const double *from, float *to) {
 trn_status_t trn_encoder_backward(trn_encoder_t *e, int64_t count) {
     work_t *w = e->work;
     int64_t h = e->shape.hidden, d = e->shape.dim;
-    int64_t pieces = trn_encoder_rows(&e->shape, TRN_ENCODER_PIECE) * e->shape.piece;
+    int64_t t = e->shape.piece, pieces = trn_encoder_rows(&e->shape, TRN_ENCODER_PIECE);
     w->rows = count;
     TRN_TRY(trn_reduce_tree(e->comm, tiles(w), h * d + h + d, second_back, e, w->sum));
     to_float(h * d, w->sum, e->gradient[TRN_ENCODER_SECOND]);
     to_float(h + d, w->sum + h * d, e->gradient[TRN_ENCODER_BIAS]);
     share_tiles(e, h, w->hidden);
-    TRN_TRY(trn_reduce_tree(e->comm, e->groups, pieces, group_back, e, w->sum));
-    to_float(pieces, w->sum, e->gradient[TRN_ENCODER_PIECE]);
+    number_pieces(e);
+    TRN_TRY(trn_reduce_tree(e->comm, e->groups, w->spots * t, group_back, e, w->sum));
+    float *gradient = e->gradient[TRN_ENCODER_PIECE];
+    memset(gradient, 0, (size_t)(pieces * t) * sizeof *gradient);
+    for (int64_t i = 0; i < pieces; i++)
+        if (w->touched[i]) to_float(t, w->sum + w->spot[i] * t, gradient + i * t);
     return TRN_OK;
 }

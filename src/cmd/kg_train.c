@@ -156,6 +156,8 @@ static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nod
             return trn_fail(TRN_USAGE, "--hash: is for --encoder nodepiece; give that too");
         return TRN_OK;
     }
+    if (options->in_pairs)
+        return trn_fail(TRN_USAGE, "--regime: blocks of entities have no encoder; leave it out");
     *encoder = (trn_nodepiece_options_t){.hash = hash,
                                          .piece = trn_params_int(p, "piece-dim"),
                                          .hidden = trn_params_int(p, "hidden"),

@@ -20,9 +20,9 @@ hash_fb15k237="--anchors 1000 --nearest 12 --relations 12"
 train_fb15k237="--model complex --dim 100 --piece-dim 64 --hidden 256 --learning-rate 0.002
     --final-rate 0.05 --epochs 14 --batch-size 1024 --negatives 512"
 bar_fb15k237="0.256 3200000"
-hash_wn18rr="--anchors 4000 --nearest 12 --relations 4"
-train_wn18rr="--model distmult --no-reciprocal --dim 128 --piece-dim 64 --hidden 384
-    --learning-rate 0.002 --final-rate 0.02 --epochs 15 --batch-size 512 --negatives 512
+hash_wn18rr="--anchors 20000 --nearest 8 --relations 4"
+train_wn18rr="--model complex --no-reciprocal --dim 128 --piece-dim 64 --hidden 384
+    --learning-rate 0.003 --final-rate 0.02 --epochs 16 --batch-size 2048 --negatives 1024
     --encoder-dropout 0"
 bar_wn18rr="0.403 4500000"
 

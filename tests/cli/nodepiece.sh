@@ -164,6 +164,10 @@ expect_message "a norm that is no product" "--norm"
 expect 2 "hashes without encoder" ranks 2 kg-train "$scratch/g.h5" -o "$work/m.h5" \
     --hash "$scratch/n.h5"
 expect_message "hashes without encoder" "--encoder"
+expect 2 "blocks with an encoder" train 2 "$work/m.h5" --regime blocks
+expect_message "blocks with an encoder" "--regime"
+expect 2 "a loss that it has not" train 2 "$work/m.h5" --loss margin
+expect_message "a loss that it has not" "--loss"
 expect 6 "a huge learning rate" train 2 "$work/m.h5" --learning-rate 1e9
 head -n 300 "$scratch/train.tsv" >"$scratch/other.tsv"
 expect 0 "another graph" ranks 1 kg-import --train "$scratch/other.tsv" -o "$scratch/other.h5"
