@@ -78,7 +78,7 @@ static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples, int
 }
 
 static int by_place(const void *a, const void *b) {
-    const trn_kg_question_t *p = a, *q = b;
+    const trn_kg_asked_t *p = a, *q = b;
     if (p->side != q->side) return p->side < q->side ? -1 : 1;
     if (p->relation != q->relation) return p->relation < q->relation ? -1 : 1;
     if (p->known != q->known) return p->known < q->known ? -1 : 1;
@@ -92,20 +92,20 @@ static void sort_questions(trn_kg_batch_t *b, const trn_triple_t *triples) {
         bool head = i % 2;
         trn_side_t side = head ? TRN_SIDE_HEAD : TRN_SIDE_TAIL;
         int64_t row = trn_kg_query_row(&b->state->header, t->relation, &side);
-        b->question[i] = (trn_kg_question_t){(int32_t)side, (int32_t)row, head ? t->tail : t->head,
-                                             1, head ? t->head : t->tail};
+        b->question[i] = (trn_kg_asked_t){(int32_t)side, (int32_t)row, head ? t->tail : t->head, 1,
+                                          head ? t->head : t->tail};
     }
     qsort(b->question, (size_t)b->labels, sizeof *b->question, by_place);
     for (int64_t i = 0; i < b->labels; i++) {
-        const trn_kg_question_t *q = &b->question[i];
-        trn_kg_question_t *last = &b->question[larger(b->questions - 1, 0)];
+        const trn_kg_asked_t *q = &b->question[i];
+        trn_kg_asked_t *last = &b->question[larger(b->questions - 1, 0)];
         b->label[i] = (int32_t)q->first;
         if (!b->single && b->questions > 0 && last->side == q->side &&
             last->relation == q->relation && last->known == q->known) {
             last->labels++;
             continue;
         }
-        trn_kg_question_t *to = &b->question[b->questions++];
+        trn_kg_asked_t *to = &b->question[b->questions++];
         *to = *q;
         to->first = i;
     }
@@ -160,11 +160,11 @@ static uint64_t order_of(const trn_kg_batch_t *b) {
 }
 
 /* Where the questions of one side and relation begin, or end. */
-static int64_t border(const trn_kg_batch_t *b, const trn_kg_question_t *like, bool end) {
+static int64_t border(const trn_kg_batch_t *b, const trn_kg_asked_t *like, bool end) {
     int64_t low = 0, high = b->questions;
     while (low < high) {
         int64_t middle = (low + high) / 2;
-        const trn_kg_question_t *q = &b->question[middle];
+        const trn_kg_asked_t *q = &b->question[middle];
         int order = q->side != like->side ? q->side - like->side : q->relation - like->relation;
         if (order < 0 || (end && order == 0))
             low = middle + 1;
@@ -181,7 +181,7 @@ static int64_t question_at(const trn_kg_batch_t *b, uint64_t order, int64_t at) 
     if (!b->state->header.model->project) return trn_rng_permuted(order, b->questions, at);
     int64_t runs = b->questions / RUN;
     if (at < runs * RUN) at = trn_rng_permuted(order, runs, at / RUN) * RUN + at % RUN;
-    const trn_kg_question_t *q = &b->question[at];
+    const trn_kg_asked_t *q = &b->question[at];
     int64_t first = border(b, q, false), count = border(b, q, true) - first;
     return first + trn_rng_permuted(order ^ (uint64_t)first, count, at - first);
 }
@@ -195,10 +195,10 @@ static void cut_pieces(trn_kg_batch_t *b) {
     bool project = b->state->header.model->project != NULL;
     b->pieces = 0;
     for (int64_t i = 0, end; i < b->now; i = end) {
-        const trn_kg_question_t *q = &b->question[b->pick[i]];
+        const trn_kg_asked_t *q = &b->question[b->pick[i]];
         int64_t tile_end = smaller(b->now, (i / b->tile + 1) * b->tile);
         for (end = i + 1; end < tile_end; end++) {
-            const trn_kg_question_t *other = &b->question[b->pick[end]];
+            const trn_kg_asked_t *other = &b->question[b->pick[end]];
             if (other->side != q->side || (project && other->relation != q->relation)) break;
         }
         b->piece[b->pieces++] = (trn_kg_piece_t){i, end};
@@ -273,7 +273,7 @@ void trn_kg_batch_query(trn_kg_batch_t *b, int64_t low, int64_t high) {
     for (int64_t p = 0; p < b->pieces; p++) {
         int64_t i = b->piece[p].start, n = b->piece[p].end - i;
         if (i < low || i >= high) continue;
-        const trn_kg_question_t *q = &b->question[b->pick[i]];
+        const trn_kg_asked_t *q = &b->question[b->pick[i]];
         if (model->project) {
             const float *second = s->second + q->relation * b->second_width;
             model->project(at, second, n, b->rows + i * d, b->known + i * w);

@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 /* "Which entities go with `known`?"; the answers are label[first .. first + labels). */
-typedef struct trn_kg_question {
+typedef struct trn_kg_asked {
     int32_t side, relation, known, labels;
     int64_t first;
-} trn_kg_question_t;
+} trn_kg_asked_t;
 
 /* A run of a batch's questions that are answered together: of one side, of one relation where the
  * model projects, and not across a border of tiles. */
@@ -28,7 +28,7 @@ typedef struct trn_kg_piece {
 typedef struct trn_kg_batch {
     trn_kg_state_t *state;
     int64_t questions, labels; /* of an epoch: by side, relation row and known entity */
-    trn_kg_question_t *question;
+    trn_kg_asked_t *question;
     int32_t *label;
     bool single; /* every question has one answer, whose row is gathered too */
     int64_t size, drawn,

@@ -55,7 +55,7 @@ void trn_kg_batch_back(trn_kg_batch_t *b, int64_t low, int64_t high) {
     for (int64_t p = 0; p < b->pieces; p++) {
         int64_t i = b->piece[p].start, n = b->piece[p].end - i;
         if (i < low || i >= high) continue;
-        const trn_kg_question_t *q = &b->question[b->pick[i]];
+        const trn_kg_asked_t *q = &b->question[b->pick[i]];
         float *g_known = (model->project ? b->g_projected : b->g_known) + i * w;
         model->query_back(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
                           b->g_query + i * w, g_known, b->g_relation + i * rw);

@@ -102,7 +102,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
 }
 
 /* What every answer of a question weighs, and what every entity does. */
-static float label_weight(const full_t *f, const trn_kg_question_t *q) {
+static float label_weight(const full_t *f, const trn_kg_asked_t *q) {
     const trn_kg_options_t *o = &f->batch.state->options;
     return (float)(1 - o->smoothing) / (float)(o->loss.kind == TRN_LOSS_SOFTMAX ? q->labels : 1);
 }
@@ -117,7 +117,7 @@ static float smoothing(const full_t *f) {
 static float answers(const full_t *f, int64_t i, int64_t block, const float *from, float by,
                      float *to) {
     const trn_kg_batch_t *b = &f->batch;
-    const trn_kg_question_t *q = &b->question[b->pick[f->first + i]];
+    const trn_kg_asked_t *q = &b->question[b->pick[f->first + i]];
     float sum = 0, weight = label_weight(f, q);
     for (int32_t k = 0; k < q->labels; k++) {
         int32_t answer = b->label[q->first + k];

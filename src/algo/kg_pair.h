@@ -32,7 +32,7 @@ typedef struct trn_kg_copy {
 } trn_kg_copy_t;
 
 /* Buffers, and what came out of the last task. Opaque but for the results. */
-typedef struct trn_kg_pair {
+typedef struct trn_kg_pairing {
     trn_kg_copy_t relation; /* trained from the state's */
     uint8_t *touched;       /* [relation rows]: had a gradient */
     double loss;            /* sum over questions */

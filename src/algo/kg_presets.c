@@ -9,10 +9,20 @@ typedef struct preset {
 } preset_t;
 
 static const preset_t presets[] = {
-    {"fb15k237-transe", "model transe dim 200 scale .1 negatives 512 batch-size 1024 "
-                        "learning-rate .1 epochs 8"},
+    {"fb15k237-complex", "model complex dim 256 regularizer n3 weight .12 negatives 512 "
+                         "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-complex-fast", "model complex dim 200 regularizer n3 weight .1 negatives 256 "
                               "batch-size 512 learning-rate .15 final-rate .05 epochs 7"},
+    {"fb15k237-distmult", "model distmult dim 256 regularizer n3 weight .1 negatives 512 "
+                          "batch-size 512 learning-rate .15 final-rate .05 epochs 10"},
+    {"fb15k237-rotate", "model rotate norm 2 dim 256 scale .4 negatives 512 batch-size 512 "
+                        "learning-rate .2 final-rate .05 epochs 8"},
+    {"fb15k237-transe", "model transe dim 200 scale .1 negatives 512 batch-size 1024 "
+                        "learning-rate .1 epochs 8"},
+    {"fb15k237-transh", "model transh dim 200 scale .1 negatives 512 batch-size 512 "
+                        "learning-rate .15 final-rate .05 epochs 8"},
+    {"wn18rr-complex-fast", "model complex dim 200 regularizer n3 weight .2 negatives 192 "
+                            "batch-size 256 learning-rate .1 final-rate .02 epochs 10"},
 };
 
 enum { PRESETS = sizeof presets / sizeof *presets, MOST = 512 };

@@ -122,7 +122,7 @@ static trn_status_t run(trn_run_t *run) {
 const trn_command_t trn_command_kg_import = {
     .name = "kg-import",
     .summary = "make the store of a knowledge graph from files of triples",
-    .files = "--train FILE [--valid FILE] [--test FILE] -o G.h5 | --wordnet DIR -o G.h5",
+    .files = "--train F [--valid F] [--test F] | --wordnet DIR, -o G.h5",
     .description =
         "Reads triples of names or numbers, plain or compressed (.gz, .xz, .zst), in UTF-8. Names "
         "are numbered by first appearance in train, valid, test; triples keep their order. Of "

@@ -56,8 +56,8 @@ static inline bool harness_well(void) {
 
 /* Collective. Run `run(argument)`, a collective that cleans up after itself, once undisturbed, then
  * with the n-th allocation failing on the first, middle and last rank alone, for every n that rank
- * reaches (for every fourth on more than 4 ranks, where each try is slow and the code the same as on
- * fewer): every rank must return TRN_MEMORY and hold no more memory than before. */
+ * reaches (for every fourth on more than 4 ranks, where each try is slow and the code the same as
+ * on fewer): every rank must return TRN_MEMORY and hold no more memory than before. */
 static inline void harness_inject(trn_status_t (*run)(void *), void *argument) {
     int64_t before = trn_mem_now(), calls = trn_mem_calls();
     CHECK_OK(run(argument));
