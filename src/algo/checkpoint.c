@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "mpi/agree.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,6 +77,30 @@ static trn_status_t fall_back(MPI_Comm comm, const char *path, const char *kind,
     return TRN_OK;
 }
 
+/* Unlink what killed jobs left half written beside `path`: PATH.tmp.16 hex digits (io/bytes.h). */
+static void clean(MPI_Comm comm, const char *path) {
+    enum { DIGITS = 16 };
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    if (rank > 0) return;
+    char directory[PATH_BYTES], start[PATH_BYTES], stale[PATH_BYTES + 512];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path + 1) : 2,
+             slash ? path : "./");
+    snprintf(start, sizeof start, "%s.tmp.", name);
+    size_t length = strlen(start);
+    DIR *entries = opendir(directory);
+    if (!entries) return;
+    for (const struct dirent *e = readdir(entries); e; e = readdir(entries)) {
+        if (strncmp(e->d_name, start, length) != 0) continue;
+        const char *digits = e->d_name + length;
+        if (strlen(digits) != DIGITS || strspn(digits, "0123456789abcdef") != DIGITS) continue;
+        snprintf(stale, sizeof stale, "%s%s", directory, e->d_name);
+        (void)unlink(stale);
+    }
+    closedir(entries);
+}
+
 trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *kind,
                                  trn_resume_t policy,
                                  trn_status_t (*load)(trn_store_t *store, void *user), void *user,
@@ -100,6 +125,7 @@ trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *ki
     }
     if (status != TRN_OK && damaged) status = fall_back(comm, path, kind, reason, load, user);
     *loaded = status == TRN_OK;
+    if (*loaded) clean(comm, path);
     return status;
 }
 
@@ -111,4 +137,5 @@ void trn_checkpoint_remove(MPI_Comm comm, const char *path) {
     snprintf(former, sizeof former, "%s.prev", path);
     (void)unlink(path);
     (void)unlink(former);
+    clean(comm, path);
 }

@@ -26,7 +26,8 @@ trn_status_t trn_resume_parse(const char *text, trn_resume_t *policy);
  * damaged `path` is renamed to `path`.damaged, lest the next commit make it the kept generation.
  * With no file at all: *loaded = false and TRN_OK, or TRN_INPUT under TRN_RESUME_MUST. Files that
  * are there but all damaged are TRN_INPUT, never a silent new start; so is another kind. A failure
- * of `load` other than TRN_INPUT or TRN_IO is returned at once.
+ * of `load` other than TRN_INPUT or TRN_IO is returned at once. After success what killed jobs left
+ * half written (`path`.tmp.*) is removed.
  * Collective, equal arguments. Cost: reading one or two stores. */
 trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *kind,
                                  trn_resume_t policy,
