@@ -1,29 +1,7 @@
 /* kg_batch_step.c: from the gradients of queries to a step of entities and relations. */
 #include "algo/kg_batch.h"
 
-#include <math.h>
 #include <string.h>
-
-/* += the gradient of weight/3 sum |v|^3 (complex: of moduli) and of weight/2 sum v^2. Source:
- * Lacroix, Usunier, Obozinski: Canonical tensor decomposition (ICML 2018), for the first. */
-static void regularise(const trn_kg_batch_t *b, bool complex, int64_t width,
-                       const float *restrict v, float *restrict g) {
-    const trn_kg_options_t *o = &b->state->options;
-    float n3 = (float)(o->n3 / (double)b->now), l2 = (float)(o->l2 / (double)b->now);
-    int64_t half = width / 2;
-    if (n3 > 0 && complex) {
-        for (int64_t j = 0; j < half; j++) {
-            float by = n3 * sqrtf(v[j] * v[j] + v[half + j] * v[half + j]);
-            g[j] += by * v[j];
-            g[half + j] += by * v[half + j];
-        }
-    } else if (n3 > 0) {
-        for (int64_t j = 0; j < width; j++)
-            g[j] += n3 * fabsf(v[j]) * v[j];
-    }
-    for (int64_t j = 0; l2 > 0 && j < width; j++)
-        g[j] += l2 * v[j];
-}
 
 /* What was dropped has no gradient, what was not was raised. */
 static void keep(double probability, int64_t width, const uint8_t *kept, float *g) {
@@ -37,9 +15,12 @@ static void finish_rows(trn_kg_batch_t *b, int64_t low, int64_t high) {
     bool complex = b->state->header.model->complex;
     int64_t d = b->dim, rw = b->relation_width;
     for (int64_t i = low; i < high; i++) {
-        regularise(b, complex, d, b->rows + i * d, b->g_known + i * d);
-        if (b->single) regularise(b, complex, d, b->rows + (b->now + i) * d, b->g_answer + i * d);
-        regularise(b, complex && rw == d, rw, b->relation + i * rw, b->g_relation + i * rw);
+        trn_kg_regularise(o, b->now, complex, d, b->rows + i * d, b->g_known + i * d);
+        if (b->single)
+            trn_kg_regularise(o, b->now, complex, d, b->rows + (b->now + i) * d,
+                              b->g_answer + i * d);
+        trn_kg_regularise(o, b->now, complex && rw == d, rw, b->relation + i * rw,
+                          b->g_relation + i * rw);
         if (o->entity_dropout > 0 || o->relation_dropout > 0) {
             keep(o->entity_dropout, d, b->kept + i * (d + rw), b->g_known + i * d);
             keep(o->relation_dropout, rw, b->kept + i * (d + rw) + d, b->g_relation + i * rw);

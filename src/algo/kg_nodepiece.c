@@ -126,6 +126,8 @@ static trn_status_t check(const trn_kg_state_t *s, const trn_kg_t *kg) {
     if (o->l2 > 0 || o->n3 > 0)
         return trn_fail(TRN_USAGE, "--regularizer: an encoder is regularised by "
                                    "--encoder-dropout; leave it at none");
+    if (o->start)
+        return trn_fail(TRN_USAGE, "--start-from: encoded entities have no vectors to start from");
     if (o->unit_entities)
         return trn_fail(TRN_USAGE, "--unit-entities: encoded entities have the length they get");
     if (kg->triples[TRN_TRAIN] < 1) return trn_fail(TRN_INPUT, "/train: no triples to train on");

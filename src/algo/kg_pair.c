@@ -6,7 +6,6 @@
 #include "mpi/dist.h"
 #include "mpi/watch.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -283,21 +282,6 @@ static double learn_chunk(room_t *r, int64_t first, int64_t m) {
     return cost;
 }
 
-/* += the gradient of weight/3 sum |v|^3 (complex: of moduli) and of weight/2 sum v^2, as in
- * kg_full.c. */
-static void regularise(const room_t *r, bool complex, int64_t width, const float *v, float *g) {
-    const trn_kg_options_t *o = &r->state->options;
-    float n3 = (float)(o->n3 / (double)r->now), l2 = (float)(o->l2 / (double)r->now);
-    int64_t half = complex ? width / 2 : width;
-    for (int64_t j = 0; n3 > 0 && j < half; j++) {
-        float modulus = complex ? sqrtf(v[j] * v[j] + v[half + j] * v[half + j]) : fabsf(v[j]);
-        g[j] += n3 * modulus * v[j];
-        if (complex) g[half + j] += n3 * modulus * v[half + j];
-    }
-    for (int64_t j = 0; l2 > 0 && j < width; j++)
-        g[j] += l2 * v[j];
-}
-
 static void add(int64_t n, const float *from, float *to) {
     for (int64_t j = 0; j < n; j++)
         to[j] += from[j];
@@ -326,9 +310,12 @@ static void back(trn_kg_pairing_t *p) {
     r->relations_now = 0;
     for (int64_t i = 0; i < r->now; i++) {
         const question_t *q = &r->questions[i];
-        regularise(r, complex, d, b[KNOWN] + i * d, b[G_KNOWN] + i * d);
-        regularise(r, complex, d, b[ANSWER] + i * d, b[G_ANSWER] + i * d);
-        regularise(r, complex && rw == d, rw, b[RELATION] + i * rw, b[G_REL] + i * rw);
+        trn_kg_regularise(&r->state->options, r->now, complex, d, b[KNOWN] + i * d,
+                          b[G_KNOWN] + i * d);
+        trn_kg_regularise(&r->state->options, r->now, complex, d, b[ANSWER] + i * d,
+                          b[G_ANSWER] + i * d);
+        trn_kg_regularise(&r->state->options, r->now, complex && rw == d, rw, b[RELATION] + i * rw,
+                          b[G_REL] + i * rw);
         add(d, b[G_KNOWN] + i * d, b[G_ENTITY] + q->known * d);
         add(d, b[G_ANSWER] + i * d, b[G_ENTITY] + q->answer * d);
         add(rw, b[G_REL] + i * rw, b[G_ALL_REL] + q->relation * rw);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SETTINGS_BYTES = 1024, BATCH_BYTES = 16 << 20 };
+enum { SETTINGS_BYTES = 2048, BATCH_BYTES = 16 << 20 };
 
 static const char *const part_names[3] = {"entity", "relation", "second"};
 

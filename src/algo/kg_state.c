@@ -155,6 +155,25 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(out);
 }
 
+void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool complex,
+                       int64_t width, const float *restrict v, float *restrict g) {
+    double each = (double)questions;
+    float n3 = (float)(options->n3 / each), l2 = (float)(options->l2 / each);
+    int64_t half = width / 2;
+    if (n3 > 0 && complex) {
+        for (int64_t j = 0; j < half; j++) {
+            float by = n3 * sqrtf(v[j] * v[j] + v[half + j] * v[half + j]);
+            g[j] += by * v[j];
+            g[half + j] += by * v[half + j];
+        }
+    } else if (n3 > 0) {
+        for (int64_t j = 0; j < width; j++)
+            g[j] += n3 * fabsf(v[j]) * v[j];
+    }
+    for (int64_t j = 0; l2 > 0 && j < width; j++)
+        g[j] += l2 * v[j];
+}
+
 bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values) {
     enum { MOST = 16 };
     double sums[MOST + 1] = {0};

@@ -92,6 +92,12 @@ int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t wid
 void trn_kg_step(const trn_kg_options_t *options, double rate, int64_t step, int64_t count,
                  int64_t width, float *values, float *moment0, float *moment1, const float *g);
 
+/* g[width] += the gradient, a question's share of a batch of `questions`, of n3 / 3 sum |v|^3 (of
+ * moduli where v is complex) and l2 / 2 sum v^2. Local. Source of the first: Lacroix, Usunier,
+ * Obozinski: Canonical tensor decomposition (ICML 2018). */
+void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool complex,
+                       int64_t width, const float *v, float *g);
+
 /* The learning rate of an epoch. Local. */
 double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch);
 

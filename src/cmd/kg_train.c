@@ -1,7 +1,7 @@
 /* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
 #include "algo/kg_train.h"
-#include "algo/kg_nodepiece.h"
 
+#include "algo/kg_nodepiece.h"
 #include "algo/kg_presets.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -37,8 +37,8 @@ static const trn_param_t params[] = {
      "more mix better and move more"},
     {"loss", 0, TRN_PARAM_CHOICE, "softmax", 0, 0, "softmax|bce|margin|adversarial", NULL,
      "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
-     "adversarial, "
-     "which looks at the best wrong ones most); margin: how far the answer must be ahead"},
+     "adversarial, which looks at the best wrong ones most); margin: how far the answer must be "
+     "ahead"},
     {"margin", 0, TRN_PARAM_REAL, "1", -1e6, 1e6, NULL, NULL,
      "of --loss margin; bce and adversarial add it to scores, which distances need"},
     {"temperature", 0, TRN_PARAM_REAL, "1", 0, 1e6, NULL, NULL,
