@@ -126,6 +126,7 @@ trn_status_t trn_kg_batch_create(trn_kg_batch_t *b, trn_kg_state_t *state, const
     TRN_TRY(trn_alloc(&triples, count, sizeof *triples, "training triples"));
     trn_status_t status = trn_kg_read(kg, TRN_TRAIN, 0, count, triples);
     if (status == TRN_OK) sort_questions(b, triples);
+    state->span = b->questions;
     trn_free(&triples);
     return status;
 }

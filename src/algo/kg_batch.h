@@ -91,10 +91,6 @@ void trn_kg_batch_share(trn_kg_batch_t *batch);
  * those of the questions are added, and which become 0. Local. */
 void trn_kg_batch_step(trn_kg_batch_t *batch, const float *g_drawn, float *dense);
 
-/* After the last batch of an epoch: count it up, and *loss = the mean per question; before, do
- * nothing. Local. */
-void trn_kg_batch_close(trn_kg_batch_t *batch, double *loss);
-
 /* The first tile of a rank among those of the batch at work. Local. */
 int64_t trn_kg_batch_tile(const trn_kg_batch_t *batch, int64_t rank);
 

@@ -207,12 +207,3 @@ void trn_kg_batch_step(trn_kg_batch_t *b, const float *g_drawn, float *dense) {
         step_items(b, &entities, g_drawn);
     b->state->step++;
 }
-
-void trn_kg_batch_close(trn_kg_batch_t *b, double *loss) {
-    trn_kg_state_t *s = b->state;
-    if (s->position < b->questions) return;
-    *loss = s->loss / (double)b->questions;
-    s->position = 0;
-    s->loss = 0;
-    s->epoch++;
-}

@@ -213,7 +213,7 @@ static trn_status_t epoch(void *self, double *loss) {
     drawn_t *d = self;
     trn_kg_batch_t *b = &d->batch;
     trn_kg_state_t *s = b->state;
-    for (bool pause = false; s->position < b->questions && !pause; trn_watch_tick()) {
+    for (bool pause = false; s->position < s->span && !pause; trn_watch_tick()) {
         memset(d->loss, 0, sizeof d->loss);
         trn_kg_batch_pick(b, s->position);
         learn(d);
@@ -223,7 +223,7 @@ static trn_status_t epoch(void *self, double *loss) {
         if (!isfinite(s->loss)) return trn_kg_not_finite(s);
         s->position += b->now;
     }
-    trn_kg_batch_close(b, loss);
+    trn_kg_close_epoch(s, s->span, loss);
     return TRN_OK;
 }
 

@@ -241,14 +241,14 @@ static trn_status_t epoch(void *self, double *loss) {
     full_t *f = self;
     trn_kg_batch_t *b = &f->batch;
     trn_kg_state_t *s = b->state;
-    for (bool pause = false; s->position < b->questions && !pause; trn_watch_tick()) {
+    for (bool pause = false; s->position < s->span && !pause; trn_watch_tick()) {
         trn_kg_batch_pick(b, s->position);
         TRN_TRY(learn(f, &s->loss));
         if (!isfinite(s->loss)) return trn_kg_not_finite(s);
         s->position += b->now;
         pause = trn_kg_pause(s, 0, NULL);
     }
-    trn_kg_batch_close(b, loss);
+    trn_kg_close_epoch(s, s->span, loss);
     return TRN_OK;
 }
 

@@ -152,6 +152,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     if (status == TRN_OK) {
         l->count = kg->triples[TRN_TRAIN];
         l->state = state;
+        state->span = 2 * l->count;
         shape(l, &state->header, &state->options);
         status = allocate(l, kg);
     }
@@ -353,16 +354,15 @@ static trn_status_t learn(learner_t *l, double *loss) {
 
 static trn_status_t epoch(void *self, double *loss) {
     learner_t *l = self;
-    int64_t all = 2 * l->count;
-    double sum = 0;
-    for (int64_t first = 0; first < all; first += l->batch) {
-        l->now = smaller(l->batch, all - first);
-        draw(l, first);
-        TRN_TRY(learn(l, &sum));
-        trn_watch_tick();
+    trn_kg_state_t *s = l->state;
+    for (bool pause = false; s->position < s->span && !pause; trn_watch_tick()) {
+        l->now = smaller(l->batch, s->span - s->position);
+        draw(l, s->position);
+        TRN_TRY(learn(l, &s->loss));
+        s->position += l->now;
+        pause = trn_kg_pause(s, 0, NULL);
     }
-    l->state->epoch++;
-    *loss = sum / (double)all;
+    trn_kg_close_epoch(s, s->span, loss);
     return TRN_OK;
 }
 

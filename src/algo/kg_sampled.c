@@ -135,7 +135,10 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     if (status == TRN_OK) status = allocate(f, state);
     status = trn_agree(state->comm, status);
     *self = f;
-    if (status == TRN_OK) f->triples = kg->triples[TRN_TRAIN];
+    if (status == TRN_OK) {
+        f->triples = kg->triples[TRN_TRAIN];
+        state->span = state->options.sweeps * f->circle.rounds;
+    }
     if (status == TRN_OK) status = trn_kg_buckets_load(&f->buckets, state->comm, kg, &f->circle);
     if (status == TRN_OK && state->rank == 0 && state->ranks > f->circle.pairs)
         trn_log(TRN_LOG_WARN, "kg-train",
@@ -264,25 +267,19 @@ static trn_status_t play(sampled_t *f) {
 static trn_status_t epoch(void *self, double *loss) {
     sampled_t *f = self;
     trn_kg_state_t *s = f->state;
-    int64_t sweeps = s->options.sweeps, rounds = sweeps * f->circle.rounds;
-    double zero = 0;
     bool pause = false;
-    while (s->position < rounds && !pause) {
+    while (s->position < s->span && !pause) {
         f->sweep = s->position / f->circle.rounds;
-        f->round = trn_kg_circle_round(&f->circle, s->epoch * sweeps + f->sweep,
+        f->round = trn_kg_circle_round(&f->circle, s->epoch * s->options.sweeps + f->sweep,
                                        s->position % f->circle.rounds);
         TRN_TRY(play(f));
         s->loss += f->sum[f->relations * f->row];
         if (!isfinite(s->loss)) return trn_kg_not_finite(s);
         s->position++;
-        pause = trn_kg_pause(s, 1, &zero);
+        pause = trn_kg_pause(s, 0, NULL);
     }
     move(f, true);
-    if (s->position < rounds) return TRN_OK;
-    *loss = s->loss / (2 * (double)f->triples);
-    s->loss = 0;
-    s->position = 0;
-    s->epoch++;
+    trn_kg_close_epoch(s, 2 * f->triples, loss);
     return TRN_OK;
 }
 

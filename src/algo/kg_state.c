@@ -1,6 +1,7 @@
 #include "algo/kg_state.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/signal.h"
@@ -177,6 +178,10 @@ void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool 
 bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values) {
     enum { MOST = 16 };
     double sums[MOST + 1] = {0};
+    if (state->rank == 0 && state->position > 0)
+        trn_log(TRN_LOG_PROGRESS, "kg-train", "epoch %lld/%lld  %.1f %%",
+                (long long)state->epoch + 1, (long long)state->options.epochs,
+                100 * (double)state->position / (double)state->span);
     for (int i = 0; i < count; i++)
         sums[i] = values[i];
     bool due = state->save_at > 0 && trn_seconds() >= state->save_at;
@@ -185,6 +190,14 @@ bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values) {
     for (int i = 0; i < count; i++)
         values[i] = sums[i];
     return sums[count] > 0;
+}
+
+void trn_kg_close_epoch(trn_kg_state_t *state, int64_t questions, double *loss) {
+    if (state->position < state->span) return;
+    *loss = state->loss / (double)questions;
+    state->position = 0;
+    state->loss = 0;
+    state->epoch++;
 }
 
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state) {

@@ -67,6 +67,7 @@ typedef struct trn_kg_state {
     float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
     int64_t epoch, step;      /* done */
     int64_t position;         /* of the epoch at work: how far a regime has come; 0: at its start */
+    int64_t span;             /* where it ends; set by the regime's create */
     double loss;              /* summed up in it so far */
     double save_at;           /* seconds of the clock after which a checkpoint is due */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
@@ -110,9 +111,15 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
 /* True on all ranks if any wants to leave the epoch for a while: it was asked to stop, or a
- * checkpoint is due. values[count] (count <= 16) are summed over ranks on the way. Collective.
+ * checkpoint is due. values[count] (count <= 16) are summed over ranks on the way, and the progress
+ * of the epoch is logged. Collective.
  * Cost: one Allreduce of 16 numbers. */
 bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values);
+
+/* If the epoch at work has come to its end: count it, *loss is the mean of so many questions.
+ * Local.
+ */
+void trn_kg_close_epoch(trn_kg_state_t *state, int64_t questions, double *loss);
 
 /* The failure of an epoch whose loss is not finite. Local. */
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);

@@ -131,6 +131,17 @@ expect 5 "no such folder" ranks 2 kg-import --train train.txt -o absent/g.h5
 expect 0 "--dry-run" ranks 2 kg-import --train train.txt -o "$work/g.h5" --dry-run
 expect_only "--dry-run" "$work"
 
+# Made-up graphs ---------------------------------------------------------------------------------------
+for n in 1 3; do
+    expect 0 "bench kg-graph, $n ranks" ranks $n bench kg-graph -o $n.tsv --entities 500 --triples 5000 \
+        --relations 7
+done
+expect 0 "bench kg-graph: the same on 1 and 3 ranks" cmp 1.tsv 3.tsv
+expect 0 "a made-up graph" ranks 2 kg-import --train 1.tsv -o 1.h5
+expect_equal "a made-up graph: entities, triples" "500 5000" \
+    "$(value entities) $(($(value train) + $(value duplicates)))"
+expect 2 "bench kg-graph: fewer triples than entities" ranks 2 bench kg-graph -o 2.tsv --triples 9
+
 # Published graphs ---------------------------------------------------------------------------------------
 data=$TRUNNION_SOURCE/../shared/data/kg
 published() { # NAME SIZES
