@@ -54,7 +54,7 @@ trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t plac
     return add_fact(&import->facts[split], triple, place);
 }
 
-static trn_status_t take_line(trn_kg_import_t *import, int split, const char *line, int64_t length,
+static trn_status_t take_line(trn_kg_import_t *import, int split, char *line, int64_t length,
                               int64_t offset) {
     const char *column[TRN_TRIPLE_COLUMNS];
     int64_t bytes[TRN_TRIPLE_COLUMNS];

@@ -21,7 +21,8 @@ static const trn_param_t params[] = {
      "of --wordnet: keep pointers that only turn others round (hyponym beside hypernym), as WN18 "
      "does; test triples can then be read off train"},
     {"separator", 0, TRN_PARAM_TEXT, "tab", 0, 0, NULL, "TEXT",
-     "what stands between the columns: tab, comma, space, or any text"},
+     "what stands between the columns: tab, comma (columns may then be in quotes), space, or any "
+     "text"},
     {"order", 0, TRN_PARAM_CHOICE, "hrt", 0, 0, "hrt|htr|rht|rth|thr|trh", NULL,
      "order of the columns: head, relation, tail"},
     {"split", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "SHARE",

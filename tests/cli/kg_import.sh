@@ -59,12 +59,11 @@ expect_equal "compressed" "$(LC_ALL=C.UTF-8 show packed.h5)" "$(cat wanted)"
 expect 0 "its layout" ranks 2 info packed.h5
 
 # Other separators, another order, one file only ------------------------------------------------------
-printf 'x,1,y\ny,1,x\n' >comma.csv
+printf 'x,1,y\r\n"y",1,"x"\n"a, ""b""",1,x\n' >comma.csv
 expect 0 comma ranks 2 kg-import --train comma.csv --separator comma -o comma.h5
-expect_equal comma "$(show comma.h5 'train valid test index/triple')" "train [0, 0, 1],[1, 0, 0]
-valid 
-test 
-index/triple 0,1,0,1"
+expect_equal comma "$(show comma.h5 'train entity/names index/triple')" "train [0, 0, 1],[1, 0, 0],[2, 0, 0]
+entity/names x,y,a, \"b\"
+index/triple 0,1,2,0,1,2"
 printf 'r || x || y\n' >bars
 expect 0 "any text, order rht" ranks 1 kg-import --train bars --separator ' || ' --order rht \
     -o bars.h5
@@ -112,6 +111,11 @@ bad 3 'two.txt:12: the line has 2 columns, 3 wanted; is --separator right' "two 
     --train two.txt
 bad 3 'train.txt:1: the line has 1 column, 3 wanted' "another separator" --train train.txt \
     --separator comma
+printf 'a,r,b\n"a,r,b\n' >open.csv
+bad 3 'open.csv:2: column 1: its quote is not closed' "an open quote" --train open.csv \
+    --separator comma
+printf 'a,"r"s,b\n' >behind.csv
+bad 3 'behind.csv:1: column 2: its quote' "text behind a quote" --train behind.csv --separator comma
 printf '%s\na\tr\tb\tc\n' "$good" >four.txt
 bad 3 'four.txt:2: the line has 4 columns' "four columns" --train four.txt
 printf '%s\na\t\tb\n' "$good" >nameless.txt
