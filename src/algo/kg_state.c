@@ -88,6 +88,23 @@ static trn_status_t allocate(trn_kg_state_t *state) {
     return TRN_OK;
 }
 
+/* Rows that trn_kg_gather moves at a time. */
+static int64_t piece_rows(int64_t width) {
+    enum { FLOATS = 1 << 19 };
+    return width < FLOATS ? FLOATS / width : 1;
+}
+
+/* What trn_kg_gather works with. */
+static trn_status_t allocate_gather(trn_kg_state_t *state) {
+    int64_t d = state->header.shape.dim;
+    if (state->ranks == 1) return TRN_OK;
+    TRN_TRY(trn_alloc(&state->owner, state->blocks, sizeof *state->owner, "owners of blocks"));
+    TRN_TRY(trn_alloc(&state->floats, 2 * (int64_t)state->ranks, sizeof *state->floats, "counts"));
+    for (int64_t b = 0; b < state->blocks; b++)
+        state->owner[b] = (int)trn_part_of(state->blocks, state->ranks, b);
+    return trn_alloc(&state->packed, piece_rows(d) * d, sizeof *state->packed, "rows to gather");
+}
+
 static void start(trn_kg_state_t *state) {
     const trn_kg_header_t *h = &state->header;
     const trn_kg_options_t *o = &state->options;
@@ -135,7 +152,9 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     state->first_block = trn_part_start(state->blocks, state->ranks, state->rank);
     state->own_blocks =
         trn_part_start(state->blocks, state->ranks, state->rank + 1) - state->first_block;
-    TRN_OR(failed, trn_agree(comm, allocate(state)));
+    status = allocate(state);
+    if (status == TRN_OK) status = allocate_gather(state);
+    TRN_OR(failed, trn_agree(comm, status));
     start(state);
     *out = state;
     return TRN_OK;
@@ -150,6 +169,9 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(&state->entity);
     trn_free(&state->relation);
     trn_free(&state->second);
+    trn_free(&state->owner);
+    trn_free(&state->floats);
+    trn_free(&state->packed);
     for (int i = 0; i < 3; i++)
         for (int which = 0; which < 2; which++)
             trn_free(&state->moments[i][which]);
@@ -213,17 +235,38 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
     return values + (block * state->rows + entity / state->blocks) * width;
 }
 
-void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows) {
-    enum { PIECE = 1 << 28 /* numbers in one message */ };
-    int64_t d = state->header.shape.dim, all = count * d;
+/* Every rank packs the rows that it owns, in their order, behind those of the ranks before it. */
+static void gather_piece(const trn_kg_state_t *state, int64_t count, const int32_t *entity,
+                         float *rows) {
+    int64_t d = state->header.shape.dim;
+    int ranks = state->ranks, *floats = state->floats, *start = floats + ranks, at = 0;
+    float *own, *packed = state->packed;
+    memset(floats, 0, (size_t)ranks * sizeof *floats);
+    for (int64_t i = 0; i < count; i++)
+        floats[state->owner[entity[i] % state->blocks]] += (int)d;
+    for (int r = 0; r < ranks; at += floats[r++])
+        start[r] = at;
+    own = packed + start[state->rank];
     for (int64_t i = 0; i < count; i++) {
         const float *row = trn_kg_own_row(state, state->entity, d, entity[i]);
-        float *to = rows + i * d;
-        if (!row) memset(to, 0, (size_t)d * sizeof *to);
-        for (int64_t j = 0; row && j < d; j++)
-            to[j] = row[j] + 0.0f; /* no -0, which a sum with 0 would change */
+        if (!row) continue;
+        memcpy(own, row, (size_t)d * sizeof *own);
+        own += d;
     }
-    for (int64_t i = 0; state->ranks > 1 && i < all; i += PIECE)
-        MPI_Allreduce(MPI_IN_PLACE, rows + i, (int)(all - i < PIECE ? all - i : PIECE), MPI_FLOAT,
-                      MPI_SUM, state->comm);
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, packed, floats, start, MPI_FLOAT,
+                   state->comm);
+    for (int64_t i = 0; i < count; i++) {
+        int *from = &start[state->owner[entity[i] % state->blocks]];
+        memcpy(rows + i * d, packed + *from, (size_t)d * sizeof *rows);
+        *from += (int)d;
+    }
+}
+
+void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows) {
+    int64_t d = state->header.shape.dim, most = piece_rows(d);
+    for (int64_t i = 0; state->ranks == 1 && i < count; i++)
+        memcpy(rows + i * d, trn_kg_own_row(state, state->entity, d, entity[i]),
+               (size_t)d * sizeof *rows);
+    for (int64_t i = 0; state->ranks > 1 && i < count; i += most)
+        gather_piece(state, count - i < most ? count - i : most, entity + i, rows + i * d);
 }

@@ -72,6 +72,8 @@ typedef struct trn_kg_state {
     double save_at;           /* seconds of the clock after which a checkpoint is due */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
+    int *owner, *floats;         /* of trn_kg_gather: [blocks]; [2 x ranks] */
+    float *packed;               /* rows under way */
     const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
     void *extra_self;
 } trn_kg_state_t;
@@ -106,8 +108,8 @@ double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch);
  * Local. */
 float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width, int64_t entity);
 
-/* rows[count x dim] = the vectors of these entities, on every rank, without negative zeros.
- * Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
+/* rows[count x dim] = the vectors of these entities, on every rank. Collective, equal arguments.
+ * Cost: a rank gets the rows of the others once, in messages of at most 2 MiB altogether. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
 /* True on all ranks if any wants to leave the epoch for a while: it was asked to stop, or a
