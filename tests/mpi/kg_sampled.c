@@ -1,72 +1,18 @@
 /* Training in pairs of entity blocks: blocks arrive whole wherever they go, every triple is with
  * the pair of its blocks once, and any number of ranks, any stop and resume, gives the bits of one
  * rank that was never stopped. */
-#define _DEFAULT_SOURCE
-#include "harness.h"
+#include "kg_sample.h"
 
 #include "algo/kg_buckets.h"
-#include "algo/kg_import.h"
 #include "algo/kg_places.h"
-#include "algo/kg_train.h"
 #include "base/rng.h"
 #include "base/signal.h"
-#include "mpi/agree.h"
 #include "mpi/dist.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-enum { ENTITIES = 61, RELATIONS = 3, DIM = 16, EPOCHS = 4 };
-
-static char directory[256];
-static trn_kg_t shared, mine; /* the graph, opened by all ranks and by this one alone */
-
-static const char *in_directory(const char *name) {
-    static char path[4][512];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", directory, name);
-    return path[turn];
-}
-
-/* Facts that follow a rule, relation r leading from e to e + 7 r + 1; and entity 5 knows many, so
- * that buckets differ in size. */
-static trn_status_t write_facts(const char *path) {
-    FILE *file = fopen(path, "w");
-    if (!file) return trn_fail(TRN_IO, "%s: cannot be written", path);
-    for (int e = 0; e < ENTITIES; e++)
-        for (int r = 0; r < RELATIONS; r++)
-            fprintf(file, "e%d\tr%d\te%d\n", e, r, (e + 7 * r + 1) % ENTITIES);
-    for (int e = 0; e < ENTITIES; e += 2)
-        fprintf(file, "e5\tr0\te%d\n", e);
-    fclose(file);
-    return TRN_OK;
-}
+enum { EPOCHS = 4 };
 
 static void opens(void) {
-    trn_status_t status = TRN_OK;
-    trn_kg_import_report_t report;
-    if (rank == 0) {
-        snprintf(directory, sizeof directory, "%s/kg_sampledXXXXXX",
-                 getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir);
-        if (!mkdtemp(directory)) status = trn_fail(TRN_IO, "%s: cannot be made", directory);
-        if (status == TRN_OK) status = write_facts(in_directory("g.tsv"));
-    }
-    MPI_Bcast(directory, sizeof directory, MPI_CHAR, 0, comm);
-    CHECK_OK(trn_agree(comm, status));
-    trn_kg_import_options_t options = {
-        .files = {in_directory("g.tsv"), NULL, NULL}, .separator = "\t", .order = "hrt"};
-    CHECK_OK(trn_kg_import(comm, &options, in_directory("g.h5"), "test", NULL, &report));
-    CHECK_OK(trn_kg_open(&shared, comm, in_directory("g.h5")));
-    CHECK_OK(trn_kg_open(&mine, MPI_COMM_SELF, in_directory("g.h5")));
-}
-
-static trn_kg_header_t header_of(const char *model, bool reciprocal) {
-    const trn_model_t *found = trn_model_find(model);
-    return (trn_kg_header_t){
-        found, {.dim = DIM, .norm = found->norms[0]}, ENTITIES, RELATIONS, reciprocal};
+    open_graph((ENTITIES + 1) / 2); /* so that buckets differ in size */
 }
 
 static trn_kg_options_t options_of(int64_t blocks, trn_kg_optimiser_t optimiser) {
@@ -168,55 +114,9 @@ static void triples_are_dealt(void) {
     }
 }
 
-/* Train on `on` into NAME of the directory (each rank its own on MPI_COMM_SELF). */
-static trn_status_t train(MPI_Comm on, const trn_kg_header_t *header,
-                          const trn_kg_options_t *options, const char *name, double *loss) {
-    char output[512], checkpoint[600];
-    trn_kg_report_t report;
-    bool alone = on == MPI_COMM_SELF;
-    snprintf(output, sizeof output, "%s.%d", in_directory(name), alone ? rank : -1);
-    snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", in_directory(name));
-    trn_kg_run_t run = {.checkpoint = checkpoint, .created_by = "test"};
-    if (alone) run.resume = TRN_RESUME_NEVER;
-    trn_status_t status = trn_kg_train(on, alone ? &mine : &shared, header, options,
-                                       &trn_kg_sampled, &run, output, &report);
-    *loss = report.loss;
-    return status;
-}
-
-/* The model in NAME is the same, bit for bit, as this rank's own in OTHER. */
-static bool same(const char *name, const char *other) {
-    char path[2][512];
-    trn_kg_model_t model[2] = {{0}, {0}};
-    snprintf(path[0], sizeof path[0], "%s.%d", in_directory(name), -1);
-    snprintf(path[1], sizeof path[1], "%s.%d", in_directory(other), rank);
-    bool equal = true;
-    for (int i = 0; i < 2; i++)
-        equal = equal && trn_kg_model_open(&model[i], MPI_COMM_SELF, path[i], &mine) == TRN_OK;
-    if (equal) {
-        const trn_kg_header_t *h = &model[0].header;
-        size_t relations = (size_t)(trn_kg_relation_rows(h) * h->model->relation_width(&h->shape));
-        equal = memcmp(model[0].entity, model[1].entity, ENTITIES * DIM * sizeof(float)) == 0 &&
-                memcmp(model[0].relation, model[1].relation, relations * sizeof(float)) == 0;
-    }
-    for (int i = 0; i < 2; i++)
-        trn_kg_model_close(&model[i]);
-    return equal;
-}
-
 static void compare_with_one_rank(const char *model, bool reciprocal, int64_t blocks,
                                   trn_kg_optimiser_t optimiser) {
-    trn_kg_header_t header = header_of(model, reciprocal);
-    trn_kg_options_t options = options_of(blocks, optimiser);
-    double loss = 0, alone = 0, first = 0;
-    CHECK_OK(train(comm, &header, &options, "a", &loss));
-    CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &alone));
-    CHECK(loss == alone);
-    CHECK(same("a", "b"));
-    options.epochs = 1;
-    CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &first));
-    CHECK(isfinite(loss) && loss < first); /* it learns */
-    CHECK(!same("a", "b"));                /* the comparison sees a difference */
+    compare_options(model, reciprocal, options_of(blocks, optimiser));
 }
 
 static void models(void) {
@@ -231,21 +131,11 @@ static void numbers_of_blocks(void) {
         compare_with_one_rank("complex", true, blocks[i], TRN_KG_ADAGRAD);
 }
 
-/* Every loss comes down by the numbers of one rank. */
 static void losses(void) {
-    trn_kg_header_t header = header_of("transe", true);
     trn_kg_options_t options = options_of(8, TRN_KG_ADAGRAD);
     for (int kind = 0; kind < TRN_LOSSES; kind++) {
-        double loss, alone, first;
         options.loss.kind = (trn_loss_kind_t)kind;
-        options.epochs = EPOCHS;
-        CHECK_OK(train(comm, &header, &options, "a", &loss));
-        CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &alone));
-        CHECK(loss == alone);
-        CHECK(same("a", "b"));
-        options.epochs = 1;
-        CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &first));
-        CHECK(loss < first);
+        compare_options("transe", true, options);
     }
 }
 
@@ -287,7 +177,6 @@ static void refuses(void) {
     trn_kg_header_t header = header_of("transr", true);
     trn_kg_options_t options = options_of(8, TRN_KG_ADAGRAD);
     double loss;
-    header.shape.relation_dim = 4;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
     header = header_of("complex", true);
     options.negatives = 0;
@@ -311,16 +200,6 @@ static trn_status_t one_epoch(void *unused) {
 
 static void memory_runs_out(void) {
     harness_inject(one_epoch, NULL);
-}
-
-static void closes(void) {
-    trn_kg_close(&shared);
-    trn_kg_close(&mine);
-    CHECK_EQUAL(trn_mem_now(), 0);
-    MPI_Barrier(comm);
-    char command[400];
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    if (rank == 0) CHECK_EQUAL(system(command), 0);
 }
 
 HARNESS_MAIN({"opens", opens}, {"blocks_travel", blocks_travel},
