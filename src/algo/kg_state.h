@@ -9,6 +9,7 @@
 #define TRN_ALGO_KG_STATE_H
 
 #include "algo/kg_model.h"
+#include "base/schedule.h"
 #include "base/status.h"
 #include "io/store.h"
 #include "kern/loss.h"
@@ -68,7 +69,7 @@ typedef struct trn_kg_state {
     int64_t epoch, step;      /* done */
     int64_t position;         /* of the epoch at work: how far a regime has come; 0: at its start */
     double loss;              /* summed up in it so far */
-    double save_at;           /* seconds of the clock after which a checkpoint is due */
+    trn_schedule_t schedule;  /* of checkpoints and the stop */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
     const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
@@ -112,7 +113,7 @@ void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *en
 /* True on all ranks if any wants to leave the epoch for a while: it was asked to stop, or a
  * checkpoint is due. values[count] (count <= 16) are summed over ranks on the way. Collective.
  * Cost: one Allreduce of 16 numbers. */
-bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values);
+bool trn_kg_pause(trn_kg_state_t *state, int count, double *values);
 
 /* The failure of an epoch whose loss is not finite. Local. */
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);
