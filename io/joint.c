@@ -2,6 +2,7 @@
 #include "io/joint.h"
 
 #include "base/mem.h"
+#include "base/signal.h"
 #include "io/bytes.h"
 #include "mpi/agree.h"
 
@@ -33,6 +34,7 @@ static trn_status_t make_file(trn_joint_t *j, int64_t bytes) {
     if (j->fd < 0)
         return trn_fail(TRN_IO, "%s: cannot create the file: %s; choose another directory",
                         j->temporary, strerror(errno));
+    trn_signal_guard(j->temporary);
     return trn_bytes_reserve(j->fd, j->path, j->directory, bytes);
 }
 
@@ -58,6 +60,7 @@ static void release(trn_joint_t **joint, bool keep) {
     if (!j) return;
     if (j->fd >= 0) close(j->fd);
     if (!keep && j->rank == 0 && j->fd >= 0) (void)unlink(j->temporary);
+    trn_signal_release(j->temporary);
     trn_free(&j->path);
     trn_free(&j->temporary);
     trn_free(&j->directory);

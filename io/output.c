@@ -2,6 +2,7 @@
 #include "io/output.h"
 
 #include "base/mem.h"
+#include "base/signal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@ struct trn_output {
 };
 
 static void release(trn_output_t **output) {
+    trn_signal_release((*output)->temporary);
     trn_free(&(*output)->path);
     trn_free(&(*output)->temporary);
     trn_free(output);
@@ -35,6 +37,7 @@ trn_status_t trn_output_create(trn_output_t **output, const char *path) {
         status = trn_fail(TRN_IO, "%s: cannot create: %s", path, strerror(errno));
         goto failed;
     }
+    trn_signal_guard(o->temporary);
     *output = o;
     return TRN_OK;
 failed:

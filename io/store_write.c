@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/mem.h"
+#include "base/signal.h"
 #include "io/store_impl.h"
 #include "mpi/agree.h"
 
@@ -166,6 +167,7 @@ static trn_status_t make_file(trn_store_t *store, int64_t bound) {
         goto done;
     }
     store->created = true;
+    trn_signal_guard(store->temporary);
     TRN_OR(done, trn_hdf_lay_out(store->temporary, &store->table, store->bands));
     struct stat info = {0};
     fstat(store->fd, &info);
@@ -269,5 +271,6 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
 void trn_store_abandon(trn_store_t **store) {
     if (!*store) return;
     if ((*store)->rank == 0 && (*store)->created) unlink((*store)->temporary);
+    trn_signal_release((*store)->temporary);
     trn_store_close(store);
 }

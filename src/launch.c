@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/signal.h"
+#include "io/lock.h"
 #include "io/manifest.h"
 #include "kern/blas.h"
 #include "mpi/agree.h"
@@ -23,9 +24,10 @@
 typedef struct job {
     const trn_command_t *verb;
     trn_params_t *params;
-    char *line;    /* the whole command line */
-    trn_run_t run; /* what the verb sees */
-    double start;  /* seconds when the program began */
+    char *line;           /* the whole command line */
+    trn_run_t run;        /* what the verb sees */
+    trn_lock_t *locks[2]; /* of its output and of the checkpoint that it was given */
+    double start;         /* seconds when the program began */
     int argc;
     char **argv;
 } job_t;
@@ -140,6 +142,23 @@ static trn_status_t print_result(const job_t *job) {
     return trn_emit(stdout, result, as_json);
 }
 
+static bool has(const trn_command_t *verb, const char *name) {
+    for (const trn_param_t *row = verb->params; row->name; row++)
+        if (strcmp(row->name, name) == 0) return true;
+    return false;
+}
+
+/* No other job may write what this one writes. Collective. */
+static trn_status_t take_locks(job_t *job) {
+    static const char *const names[2] = {"output", "checkpoint"};
+    if (trn_params_bool(job->params, "dry-run")) return TRN_OK;
+    for (int i = 0; i < 2; i++) {
+        const char *path = has(job->verb, names[i]) ? trn_params_text(job->params, names[i]) : NULL;
+        if (path) TRN_TRY(trn_lock_take(&job->locks[i], job->run.comm, path));
+    }
+    return TRN_OK;
+}
+
 /* From the agreed start to the agreed end of the verb. Collective. */
 static trn_status_t execute(job_t *job) {
     trn_run_t *run = &job->run;
@@ -151,12 +170,15 @@ static trn_status_t execute(job_t *job) {
     const char *trace = trn_params_text(job->params, "trace");
     if (trace || trn_params_text(job->params, "log-json")) trn_trace_enable(trace != NULL);
     trn_mem_limit(trn_params_size(job->params, "memory"));
+    trn_status_t status = take_locks(job);
     arm_failure(run->rank);
-    trn_status_t status = job->verb->run(run);
+    if (status == TRN_OK) status = job->verb->run(run);
     trn_mem_fail_at(0);
     trn_mem_limit(0);
     trn_watch_stop();
     status = trn_agree(run->comm, status);
+    for (int i = 0; i < 2; i++)
+        trn_lock_release(&job->locks[i]);
     return status == TRN_OK && trace ? trn_trace_write(run->comm, trace) : status;
 }
 
@@ -203,7 +225,7 @@ static trn_status_t with_mpi(job_t *job, trn_status_t status) {
     MPI_Comm_split(MPI_COMM_WORLD, 0, rank, &job->run.comm);
     MPI_Comm_rank(job->run.comm, &job->run.rank);
     MPI_Comm_size(job->run.comm, &job->run.ranks);
-    trn_signal_install();
+    trn_signal_install(job->verb->saves);
     if (status == TRN_OK && provided < MPI_THREAD_FUNNELED)
         status = trn_fail(TRN_MPI, "this MPI knows no threads; use one built with them");
     status = run_all(job, status);

@@ -1,10 +1,8 @@
 #include "algo/kg_state.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "base/signal.h"
 #include "kern/descent.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -197,7 +195,7 @@ void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool 
         g[j] += l2 * v[j];
 }
 
-bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values) {
+bool trn_kg_pause(trn_kg_state_t *state, int count, double *values) {
     enum { MOST = 16 };
     double sums[MOST + 1] = {0};
     if (state->rank == 0 && state->position > 0)
@@ -206,8 +204,7 @@ bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values) {
                 100 * (double)state->position / (double)state->span);
     for (int i = 0; i < count; i++)
         sums[i] = values[i];
-    bool due = state->save_at > 0 && trn_seconds() >= state->save_at;
-    sums[count] = due || trn_signal_stop() != 0;
+    sums[count] = trn_schedule_stop(&state->schedule) || trn_schedule_save(&state->schedule);
     MPI_Allreduce(MPI_IN_PLACE, sums, count + 1, MPI_DOUBLE, MPI_SUM, state->comm);
     for (int i = 0; i < count; i++)
         values[i] = sums[i];

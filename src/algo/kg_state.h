@@ -9,6 +9,7 @@
 #define TRN_ALGO_KG_STATE_H
 
 #include "algo/kg_model.h"
+#include "base/schedule.h"
 #include "base/status.h"
 #include "io/store.h"
 #include "kern/loss.h"
@@ -69,7 +70,7 @@ typedef struct trn_kg_state {
     int64_t position;         /* of the epoch at work: how far a regime has come; 0: at its start */
     int64_t span;             /* where it ends; set by the regime's create */
     double loss;              /* summed up in it so far */
-    double save_at;           /* seconds of the clock after which a checkpoint is due */
+    trn_schedule_t schedule;  /* of checkpoints and the stop */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
     int *owner, *floats;         /* of trn_kg_gather: [blocks]; [2 x ranks] */
@@ -116,7 +117,7 @@ void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *en
  * checkpoint is due. values[count] (count <= 16) are summed over ranks on the way, and the progress
  * of the epoch is logged. Collective.
  * Cost: one Allreduce of 16 numbers. */
-bool trn_kg_pause(const trn_kg_state_t *state, int count, double *values);
+bool trn_kg_pause(trn_kg_state_t *state, int count, double *values);
 
 /* If the epoch at work has come to its end: count it, *loss is the mean of so many questions.
  * Local.

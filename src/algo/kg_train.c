@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/signal.h"
 #include "mpi/agree.h"
 #include "mpi/trace.h"
 
@@ -88,17 +87,12 @@ static trn_status_t find_best(const trainer_t *t) {
     return trn_agree(t->state->comm, status);
 }
 
-/* When the next checkpoint is due. */
-static void set_alarm(const trainer_t *t) {
-    double every = 60 * t->run->checkpoint_minutes;
-    t->state->save_at = every > 0 ? trn_seconds() + every : 0;
-}
-
 static trn_status_t save(trainer_t *t) {
+    double began = trn_seconds();
     trn_trace_begin("checkpoint");
     trn_status_t status = trn_kg_save(t->state, t->kg, t->run, t->run->checkpoint, true);
     trn_trace_end();
-    set_alarm(t);
+    trn_schedule_saved(&t->state->schedule, began);
     return status;
 }
 
@@ -114,7 +108,7 @@ static trn_status_t train_epochs(trainer_t *t) {
             TRN_TRY(look(t, &enough));
             if (enough || s->epoch == s->options.epochs) break;
         }
-        double stop = trn_signal_stop() != 0;
+        double stop = trn_schedule_stop(&s->schedule);
         if (!trn_kg_pause(s, 1, &stop)) continue;
         TRN_TRY(save(t));
         if (stop > 0)
@@ -152,7 +146,7 @@ static trn_status_t run_training(trainer_t *t) {
     TRN_TRY(trn_kg_resume(s, t->kg, t->run, &resumed));
     TRN_TRY(find_best(t));
     t->started = trn_seconds();
-    set_alarm(t);
+    trn_schedule_start(&s->schedule, t->run->checkpoint_minutes, t->run->time_limit);
     t->cpu_started = trn_cpu_seconds();
     trn_trace_begin("train");
     trn_status_t status = train_epochs(t);

@@ -15,6 +15,7 @@
 typedef struct trn_kg_run {
     const char *checkpoint;    /* file, borrowed */
     double checkpoint_minutes; /* 0: only when asked to stop */
+    double time_limit;         /* when the job will be ended (trn_time_limit); 0: never */
     bool keep_checkpoint;      /* after success: save the last state, else remove the files */
     trn_resume_t resume;
     const char *created_by;
@@ -38,8 +39,8 @@ typedef struct trn_kg_report {
  * with the best MRR of the valid split is written; it waits in `output`.best. Collective, equal
  * arguments. Fails (agreed) with TRN_INPUT (bad graph or checkpoint), TRN_USAGE (a checkpoint of
  * other settings, a model that the regime cannot train), TRN_MEMORY, TRN_IO, TRN_NUMERIC (loss not
- * finite; the last good checkpoint stays), TRN_STOPPED (a signal asked for it; the checkpoint is
- * written). */
+ * finite; the last good checkpoint stays), TRN_STOPPED (a signal asked for it, or the time limit is
+ * near; the checkpoint is written). */
 trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
                           const trn_kg_options_t *options, const trn_kg_regime_t *regime,
                           const trn_kg_run_t *run, const char *output, trn_kg_report_t *report);

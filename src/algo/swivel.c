@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/signal.h"
+#include "base/schedule.h"
 #include "kern/blas.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -24,8 +24,9 @@ typedef struct trainer {
     trn_store_t *counts;
     const trn_swivel_run_t *run;
     trn_swivel_report_t *report;
-    double started, cpu_started, saved; /* seconds */
-    int64_t rounds_done;                /* in this run */
+    trn_schedule_t schedule;
+    double started, cpu_started; /* seconds */
+    int64_t rounds_done;         /* in this run */
     atomic_int not_finite;
 } trainer_t;
 
@@ -149,11 +150,12 @@ static trn_status_t diverged(const trn_swivel_state_t *state) {
 static trn_status_t save(trainer_t *trainer) {
     trn_swivel_state_t *state = trainer->state;
     if (trn_any(state->comm, atomic_load(&trainer->not_finite))) return diverged(state);
+    double began = trn_seconds();
     trn_trace_begin("checkpoint");
     trn_status_t status =
         trn_swivel_save(state, trainer->counts, trainer->run, trainer->run->checkpoint, true);
     trn_trace_end();
-    trainer->saved = trn_seconds();
+    trn_schedule_saved(&trainer->schedule, began);
     return status;
 }
 
@@ -188,9 +190,9 @@ static trn_status_t heed(trainer_t *trainer, const int votes[VOTES]) {
 static trn_status_t train_epochs(trainer_t *trainer) {
     trn_swivel_state_t *state = trainer->state;
     while (state->epoch < state->options.epochs) {
-        double now = trn_seconds(), every = 60 * trainer->run->checkpoint_minutes;
-        int votes[VOTES] = {atomic_load(&trainer->not_finite), trn_signal_stop() != 0,
-                            every > 0 && now - trainer->saved >= every};
+        int votes[VOTES] = {atomic_load(&trainer->not_finite),
+                            trn_schedule_stop(&trainer->schedule),
+                            trn_schedule_save(&trainer->schedule)};
         MPI_Request counting;
         MPI_Iallreduce(MPI_IN_PLACE, votes, VOTES, MPI_INT, MPI_MAX, state->comm, &counting);
         train_round(trainer);
@@ -221,7 +223,9 @@ static trn_status_t run_training(trainer_t *trainer, const char *output) {
     if (!resumed) trn_swivel_state_init(state);
     double ceiling = trn_blas_ceiling() * state->threads;
     MPI_Allreduce(&ceiling, &trainer->report->ceiling, 1, MPI_DOUBLE, MPI_SUM, state->comm);
-    trainer->started = trainer->saved = trn_seconds();
+    trn_schedule_start(&trainer->schedule, trainer->run->checkpoint_minutes,
+                       trainer->run->time_limit);
+    trainer->started = trn_seconds();
     trainer->cpu_started = trn_cpu_seconds();
     trn_trace_begin("train");
     trn_status_t status = train_epochs(trainer);

@@ -35,6 +35,7 @@ typedef struct trn_swivel_run {
     int threads;
     const char *checkpoint;    /* file, borrowed */
     double checkpoint_minutes; /* 0: only when asked to stop */
+    double time_limit;         /* when the job will be ended (trn_time_limit); 0: never */
     bool keep_checkpoint;      /* after success: save the last state, else remove the files */
     trn_resume_t resume;
     const char *created_by;
@@ -71,7 +72,7 @@ trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
  * blocks in the order of the round) and attributes epoch and round. Collective, equal arguments.
  * Fails (agreed) with TRN_INPUT (bad counts, checkpoint of other settings), TRN_MEMORY, TRN_IO,
  * TRN_NUMERIC (loss not finite; the last good checkpoint stays), TRN_STOPPED (a signal asked for
- * it; the checkpoint is written).
+ * it, or the time limit is near; the checkpoint is written).
  * Cost: 6 V^2 d flops an epoch over all ranks; each rank sends and receives one column block with
  * its accumulator, 8 S d bytes, a round. */
 trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,

@@ -2,15 +2,25 @@
 #ifndef TRN_BASE_SIGNAL_H
 #define TRN_BASE_SIGNAL_H
 
-/* Install handlers: USR1, TERM and INT ask for a stop (a second TERM or INT ends the process);
- * XFSZ and PIPE are ignored, so that a write fails with an errno instead. For programs; the
- * library itself never installs one. Local. */
-void trn_signal_install(void);
+#include <stdbool.h>
+
+/* Install handlers. With `saves`, USR1, TERM and INT ask for a stop, and a second TERM or INT (not
+ * the same one passed on twice within half a second) ends the process. Without, there is nothing to
+ * save: TERM and INT end the process at once, USR1 is ignored. Before such an end guarded files are
+ * removed. XFSZ and PIPE are ignored, so that a write fails with an errno instead. For programs;
+ * the library itself never installs one. Local. */
+void trn_signal_install(bool saves);
 
 /* 0, or the number of the signal that asked this process to stop. Local. */
 int trn_signal_stop(void);
 
-/* Ask for a stop as a signal would (time limits, tests); 0 takes the wish back. Local. */
+/* Ask for a stop as a signal would (tests); 0 takes the wish back. Local. */
 void trn_signal_set_stop(int number);
+
+/* Have `path` (borrowed) removed if a signal ends the process: a file not yet whole. Release takes
+ * the same pointer; one that is not guarded is fine. Local; any thread. Cost: a look at 8 slots;
+ * when all are taken the file is left unguarded. */
+void trn_signal_guard(const char *path);
+void trn_signal_release(const char *path);
 
 #endif

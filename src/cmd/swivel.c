@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/schedule.h"
 #include "cmd/command.h"
 #include "mpi/agree.h"
 
@@ -35,7 +36,10 @@ static const trn_param_t params[] = {
      "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
      "removed at the end"},
     {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
-     "minutes between checkpoints; 0: only when stopped by a signal"},
+     "minutes between checkpoints; 0: only when stopped"},
+    {"time-limit", 0, TRN_PARAM_TEXT, "auto", 0, 0, NULL, "MIN",
+     "minutes until the job is ended: early enough before it saves a checkpoint and ends with exit "
+     "code 85; auto: what Slurm says, none: no limit"},
     {"resume", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL,
      "go on from the checkpoint: if there is one, never, or fail without one"},
     {0},
@@ -89,12 +93,15 @@ static void report_result(trn_run_t *run, const trn_swivel_report_t *r, const ch
 static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_options_t *options,
                           const char *output, const char *checkpoint) {
     trn_resume_t resume;
+    double limit;
     TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
+    TRN_TRY(trn_time_limit(trn_params_text(run->params, "time-limit"), &limit));
     json_t *params_json = trn_params_json(run->params);
     trn_swivel_run_t how = {
         .threads = run->threads,
         .checkpoint = checkpoint,
         .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
+        .time_limit = limit,
         .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
         .resume = resume,
         .created_by = run->command,
@@ -151,6 +158,7 @@ const trn_command_t trn_command_swivel = {
         "code 85; the same command goes on from there, on any number of ranks.",
     .min_files = 1,
     .max_files = 1,
+    .saves = true,
     .params = params,
     .run = run,
 };

@@ -1,6 +1,8 @@
-# Ctrl-C: one INT ends the job within seconds, with a checkpoint to go on from and no half output.
+# Ctrl-C: one INT ends the job within seconds, with no half output, and where a verb can be gone on
+# with, with a checkpoint.
 . "$(dirname "$0")/../cli/lib_program.sh"
 need cooccur swivel
+need_python
 make_corpus "$scratch/corpus.txt" 1000
 expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
 work=$scratch/work
@@ -47,5 +49,44 @@ has kg-import && has kg-train && {
         >"$scratch/facts.tsv"
     expect 0 kg-import ranks 1 kg-import --train "$scratch/facts.tsv" -o "$scratch/g.h5" || finish
     interrupt kg-train "$scratch/g.h5" --dim 64 --epochs 100000
+}
+
+# FILE VERB ARGUMENT...: a job that writes FILE in $work and cannot be gone on with. Once it has begun
+# (the lock is there) or, with `half`, has a temporary file, it gets the INT; with mpirun, which would
+# wait first, its ranks get what srun or scancel sends them.
+export OMPI_MCA_odls_base_sigkill_timeout=1
+end() { # WHEN FILE VERB ARGUMENT...
+    local p code job launcher pattern=$work/$2.lock
+    [ "$1" = begun ] || pattern="$work/$2.tmp.*"
+    for p in 1 2; do
+        if [ $p -eq 1 ]; then launcher=""; else launcher="mpirun --oversubscribe --bind-to none -n $p"; fi
+        # shellcheck disable=SC2086 # a list of words
+        env --default-signal=INT $launcher "$TRUNNION" "${@:3}" -o "$work/$2" >"$scratch/out" \
+            2>"$scratch/err" &
+        job=$!
+        for _ in $(seq 2000); do
+            compgen -G "$pattern" >/dev/null && break
+            sleep 0.01
+        done
+        if [ $p -eq 1 ]; then kill -INT $job; else pkill -TERM -P $job -x trunnion; fi
+        code=0
+        wait $job || code=$?
+        if [ $p -eq 1 ]; then expect_equal "$3 $1: exit code after INT" 130 "$code"; fi
+        checks=$((checks + 1))
+        [ "$code" -ne 0 ] || fail "$3 $1: was done before the INT on $p ranks"
+        expect_only "$3 $1: INT on $p ranks" "$work" ""
+        rm -rf "${work:?}"/*
+    done
+}
+
+has multiply && {
+    "$python" -c "import numpy; numpy.save('$scratch/a.npy', numpy.ones((3000, 3000)))"
+    end begun c.npy multiply "$scratch/a.npy" "$scratch/a.npy"
+    end half c.npy multiply "$scratch/a.npy" "$scratch/a.npy"
+    end half c.h5 multiply "$scratch/a.npy" "$scratch/a.npy"
+}
+has cooccur && {
+    make_corpus "$scratch/long.txt" 60000
+    end begun x.h5 cooccur "$scratch/long.txt"
 }
 finish

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/signal.h"
 #include "cmd/command.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -188,12 +189,16 @@ static trn_status_t run(trn_run_t *run) {
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
     double *seconds = NULL;
     trn_status_t status = trn_agree(run->comm, prepare(run, &files, &seconds));
+    trn_signal_guard(files.store);
+    trn_signal_guard(files.bare);
     if (status == TRN_OK) status = run_case(run, &files, true, seconds);
     if (status == TRN_OK) status = run_case(run, &files, false, seconds);
     if (run->rank == 0) {
         (void)unlink(files.store);
         (void)unlink(files.bare);
     }
+    trn_signal_release(files.store);
+    trn_signal_release(files.bare);
     trn_free(&seconds);
     trn_free(&files.data);
     trn_free(&files.back);

@@ -3,6 +3,7 @@
 #include "algo/bench.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/signal.h"
 #include "cmd/command.h"
 #include "io/store.h"
 #include "mpi/agree.h"
@@ -163,11 +164,15 @@ static trn_status_t run(trn_run_t *run) {
     snprintf(counts, sizeof counts, "%s/trunnion-bench-%d-x.h5", directory, pid);
     snprintf(output, sizeof output, "%s/trunnion-bench-%d-e.h5", directory, pid);
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
+    trn_signal_guard(output);
+    if (!given) trn_signal_guard(counts);
     trn_status_t status = given ? TRN_OK : make_counts(run, counts);
     if (status == TRN_OK)
         status = trn_agree(run->comm, measure(run, given ? given : counts, output));
     if (run->rank == 0 && !given) unlink(counts);
     if (run->rank == 0) unlink(output);
+    trn_signal_release(output);
+    trn_signal_release(counts);
     TRN_TRY(status);
     return trn_agree(run->comm, run->rank == 0 ? trn_bench_verdict(run->result) : TRN_OK);
 }
