@@ -5,7 +5,6 @@
 #include "io/store_hdf.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { FLAW_BYTES = 160 /* longest reason why a dataset cannot be read */ };
@@ -64,7 +63,6 @@ static trn_status_t describe(hid_t dataset, trn_entry_t *entry, char flaw[FLAW_B
     char other[64];
     hsize_t extent[2] = {0, 0};
     trn_dtype_t ours = type_of(type, other);
-    int64_t element = (int64_t)H5Tget_size(type);
     int rank = shape_of(dataset, layout, extent);
     H5Pclose(how);
     H5Tclose(type);
@@ -74,9 +72,6 @@ static trn_status_t describe(hid_t dataset, trn_entry_t *entry, char flaw[FLAW_B
     if (contiguous && ours != TRN_OTHER)
         entry->offset = trn_hdf_offset(
             dataset, ours == TRN_STRING ? entry->rows : entry->rows * entry->row_bytes);
-    /* A string has an element in the file even if it is empty. */
-    bool room =
-        ours != TRN_STRING || entry->rows <= (file_bytes(dataset) - entry->offset) / element;
     if (ours == TRN_OTHER)
         snprintf(flaw, FLAW_BYTES,
                  "its elements are %s, not little-endian float32/64, int32/64 or uint16/64", other);
@@ -85,9 +80,6 @@ static trn_status_t describe(hid_t dataset, trn_entry_t *entry, char flaw[FLAW_B
     else if (!contiguous || entry->offset < 0)
         snprintf(flaw, FLAW_BYTES,
                  "it is chunked, compact, external or virtual, not contiguous in this file");
-    else if (!room)
-        snprintf(flaw, FLAW_BYTES, "its %lld strings lie beyond the end of the file",
-                 (long long)entry->rows);
     return TRN_OK;
 }
 
@@ -208,6 +200,17 @@ static herr_t inspect_object(hid_t file, const char *name, const H5O_info_t *inf
     return fine ? 0 : -1;
 }
 
+/* Offsets count from the start of the file and have 8 bytes, as store_heap.c reads them. */
+static bool usual_numbers(hid_t file) {
+    hid_t how = H5Fget_create_plist(file);
+    size_t offset = 0, length = 0;
+    hsize_t before = 1;
+    H5Pget_sizes(how, &offset, &length);
+    H5Pget_userblock(how, &before);
+    H5Pclose(how);
+    return offset == 8 && length == 8 && before == 0;
+}
+
 trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table) {
     hid_t access = trn_hdf_access();
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
@@ -216,6 +219,9 @@ trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table) {
     if (file < 0)
         status = trn_hdf_fail(TRN_INPUT, path, "is no HDF5 file, or cut short or damaged",
                               "use another copy");
+    else if (!usual_numbers(file))
+        status =
+            trn_fail(TRN_INPUT, "%s: offsets of other than 8 bytes; copy it with h5repack", path);
     else if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, inspect_object, &visit) < 0 ||
              H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &visit) < 0)
         status = visit.status != TRN_OK
@@ -224,70 +230,5 @@ trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table) {
                                     "use another copy");
     H5Fclose(file);
     trn_hdf_done(access);
-    return status;
-}
-
-/* Strings -------------------------------------------------------------------------------------- */
-
-/* Append `count` strings with their NULs; HDF5 gives no pointer for one that was never written. */
-static trn_status_t append(char **text, int64_t *bytes, int64_t *capacity, int64_t count,
-                           char *const *strings) {
-    for (int64_t i = 0; i < count; i++) {
-        const char *string = strings[i] ? strings[i] : "";
-        int64_t length = (int64_t)strlen(string) + 1;
-        TRN_TRY(trn_grow(text, capacity, *bytes + length, 1, "strings of a store"));
-        memcpy(*text + *bytes, string, (size_t)length);
-        *bytes += length;
-    }
-    return TRN_OK;
-}
-
-/* HDF5 takes memory for strings from here: never more than the file has bytes, however often it
- * names the same ones. */
-static void *take_memory(size_t bytes, void *user) {
-    int64_t *left = user;
-    if (bytes > INT64_MAX || (int64_t)bytes > *left) return NULL;
-    *left -= (int64_t)bytes;
-    return malloc(bytes);
-}
-
-static void give_memory(void *data, void *unused) {
-    (void)unused;
-    free(data);
-}
-
-trn_status_t trn_hdf_read_strings(const char *path, const char *name, int64_t rows, char **text,
-                                  int64_t *bytes) {
-    int64_t capacity = 0;
-    *text = NULL;
-    *bytes = 0;
-    hid_t access = trn_hdf_access();
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(dataset);
-    hid_t type = trn_hdf_text_type(H5T_VARIABLE), how = H5Pcreate(H5P_DATASET_XFER);
-    int64_t left = file < 0 ? 0 : file_bytes(file) + rows; /* with the NULs */
-    H5Pset_vlen_mem_manager(how, take_memory, &left, give_memory, NULL);
-    trn_status_t status = TRN_OK;
-    /* In slices, because HDF5 allocates each string by itself. */
-    for (int64_t row = 0; row < rows && status == TRN_OK; row += TRN_TEXT_BLOCK_ROWS) {
-        char *strings[TRN_TEXT_BLOCK_ROWS] = {0};
-        hsize_t first = (hsize_t)row, count = (hsize_t)(rows - row);
-        if (count > TRN_TEXT_BLOCK_ROWS) count = TRN_TEXT_BLOCK_ROWS;
-        hid_t slice = H5Screate_simple(1, &count, NULL);
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, NULL, &count, NULL);
-        if (H5Dread(dataset, type, slice, space, how, strings) < 0)
-            status = trn_hdf_fail(TRN_INPUT, path, "cannot read strings", "use another copy");
-        else
-            status = append(text, bytes, &capacity, (int64_t)count, strings);
-        H5Dvlen_reclaim(type, slice, how, strings);
-        H5Sclose(slice);
-    }
-    H5Pclose(how);
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Dclose(dataset);
-    H5Fclose(file);
-    trn_hdf_done(access);
-    if (status != TRN_OK) trn_free(text);
     return status;
 }

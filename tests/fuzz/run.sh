@@ -25,6 +25,6 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_ess_si
 export OMPI_MCA_opal_signal= # stacks are for libFuzzer to print
 # Leaks are watched by the harness: Open MPI has some of its own.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 OMP_NUM_THREADS=1
-$fuzz/fuzz "$corpus" "$kept" "$fuzz/seeds/$reader" -max_total_time="$seconds" -timeout=20 \
+$fuzz/fuzz "$corpus" "$kept" "$fuzz/seeds/$reader" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb=3000 -malloc_limit_mb=1000 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$kept/" "${options[@]}" "$@"
