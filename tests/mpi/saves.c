@@ -114,7 +114,7 @@ static void check_save(const char *path, const save_t *save) {
 static void come_back(void) {
     const char *many = getenv("TRUNNION_SAVES");
     int64_t saves = many ? atoll(many) : FEW;
-    char folder[] = "/tmp/trn_saves_XXXXXX", path[64], previous[64];
+    char folder[] = "/tmp/trn_saves_XXXXXX", path[64], previous[80];
     if (rank == 0 && !mkdtemp(folder)) folder[0] = '\0';
     MPI_Bcast(folder, (int)sizeof folder, MPI_CHAR, 0, comm);
     snprintf(path, sizeof path, "%s/save.h5", folder);
