@@ -11,6 +11,9 @@
 
 static const char blanks[] = " \t\r";
 
+/* The longest side of a sparse matrix: row pointers cost 8 bytes each, whatever the file holds. */
+static const int64_t longest_side = INT64_C(1) << 40;
+
 static const char *skip(const char *at) {
     while (*at == ' ' || *at == '\t' || *at == '\r')
         at++;
@@ -67,6 +70,8 @@ static const char *flaw(const trn_mtx_t *mtx) {
     int64_t most = mtx->array ? INT64_MAX / 8 : INT64_MAX; /* bytes of float64 are counted too */
     if (mtx->rows < 1 || mtx->cols < 1 || mtx->entries < 0) return "sizes must be positive";
     if (mtx->rows > most / mtx->cols) return "rows times columns is too large";
+    if (!mtx->array && (mtx->rows > longest_side || mtx->cols > longest_side))
+        return "a side is above 2^40";
     if (mtx->entries > INT64_MAX / 64) return "the number of entries is too large";
     if (mtx->symmetry != TRN_MTX_GENERAL && mtx->rows != mtx->cols)
         return "a symmetric matrix must be square";

@@ -41,8 +41,9 @@ typedef struct trn_mtx {
 } trn_mtx_t;
 
 /* Read banner and sizes of `path`. Fails with TRN_INPUT naming FILE:LINE: missing, bad banner,
- * complex or hermitian, missing or bad sizes (not positive, product above 2^63, symmetric but not
- * square, more than the file can hold); TRN_MEMORY, TRN_IO. Local. */
+ * complex or hermitian, missing or bad sizes (not positive, product above 2^63, a side of a sparse
+ * one above 2^40, symmetric but not square, more than the file can hold); TRN_MEMORY, TRN_IO.
+ * Local. */
 trn_status_t trn_mtx_open(trn_mtx_t *mtx, const char *path);
 
 /* Parse one line of data (ended by NUL): *entry gets row and column (from 0; untouched for an

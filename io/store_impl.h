@@ -1,6 +1,9 @@
 /* store_impl.h: what the files of the store share; private to io/store*.c.
  *
- * store.c        the HDF5 file as such: layout, attributes, strings (rank 0 only)
+ * store.c        the layout and attributes of an HDF5 file (rank 0 only)
+ * store_layout.c making one (rank 0 only)
+ * store_hdf.c    what these two share
+ * store_heap.c   its strings
  * store_table.c  the table of datasets and attributes, equal on all ranks
  * store_bytes.c  bytes at offsets, hashed
  * store_trailer.c the checksum of what is HDF5's own
@@ -156,7 +159,8 @@ trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *tabl
  * what is not numbers: names, attributes, strings. */
 trn_status_t trn_trailer_check(int fd, const char *path);
 
-/* store.c: rank 0 only, Local, one file at a time. --------------------------------------------- */
+/* store.c, store_layout.c: rank 0 only, Local, one file at a time.
+ * --------------------------------------------- */
 
 /* Make the file `path` with all datasets (space allocated, not written), strings, their checksums
  * and attributes; fills in the entries' offsets. Fails with TRN_IO. */
@@ -168,9 +172,11 @@ trn_status_t trn_hdf_seal(const char *path);
 /* Fill an empty table from a file. Fails with TRN_INPUT, TRN_MEMORY. */
 trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table);
 
-/* All strings of a dataset, each with its NUL, one after the other in *text (trn_free) of *bytes.
- * Fails with TRN_INPUT, TRN_MEMORY. */
-trn_status_t trn_hdf_read_strings(const char *path, const char *name, int64_t rows, char **text,
-                                  int64_t *bytes);
+/* store_heap.c: rank 0 only, Local. ------------------------------------------------------------ */
+
+/* The `rows` strings of the dataset whose elements begin at `offset`, each with its NUL, one after
+ * the other in *text (trn_free) of *bytes. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t rows, char **text,
+                              int64_t *bytes);
 
 #endif

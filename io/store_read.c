@@ -291,8 +291,7 @@ trn_status_t trn_store_read(trn_store_t *store, const char *name, int64_t first,
 /* Rank 0: the text of all strings, checked block by block. */
 static trn_status_t load_text(const trn_store_t *store, const trn_entry_t *entry, char **text,
                               int64_t *bytes) {
-    TRN_TRY(trn_hdf_read_strings(store->path, trn_table_text(&store->table, entry->name),
-                                 entry->rows, text, bytes));
+    TRN_TRY(trn_heap_strings(store->fd, store->path, entry->offset, entry->rows, text, bytes));
     trn_status_t status = TRN_OK;
     const char *at = *text;
     for (int64_t block = 0; block < entry->blocks && status == TRN_OK; block++) {

@@ -17,7 +17,8 @@ enum {
     LONGEST_WORD = 1 << 16,
     LARGEST_DIM = 1 << 20,
     FIRST_ROWS = 1 << 12,
-    FIRST_BYTES = 1 << 16
+    FIRST_BYTES = 1 << 16,
+    MANY = 1 << 24 /* numbers */
 };
 
 static const char space[] = " \t\r";
@@ -192,6 +193,18 @@ static trn_status_t harvest_binary(harvest_t *h) {
     return TRN_OK;
 }
 
+/* Before memory is taken for many numbers: the file, by now known to its end even if compressed,
+ * must be able to hold them. In a small one the row that lacks some will be named. */
+static trn_status_t check_bytes(const harvest_t *h) {
+    const trn_vectors_t *v = h->vectors;
+    int64_t least = v->format == TRN_FORMAT_BINARY ? 4 : 2, bytes = trn_scan_offset(h->scan);
+    if (v->rows <= MANY / v->dim || v->rows <= bytes / (v->dim * least + 1)) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s:1: %lld words of dimension %lld are more than its %lld bytes can hold; "
+                    "rows are cut short, or the dimension is wrong",
+                    v->path, (long long)v->rows, (long long)v->dim, (long long)bytes);
+}
+
 /* Rank 0's pass over the file. */
 static trn_status_t harvest(harvest_t *h) {
     trn_vectors_t *v = h->vectors;
@@ -210,7 +223,7 @@ static trn_status_t harvest(harvest_t *h) {
                         "%s:1: promises %lld words, but %lld follow; truncated, or put together "
                         "from several files?",
                         v->path, (long long)h->promised, (long long)v->rows);
-    return TRN_OK;
+    return check_bytes(h);
 }
 
 static trn_status_t check_twice(const trn_vectors_t *v, char *const *words) {

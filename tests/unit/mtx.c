@@ -76,6 +76,7 @@ static void bad_heads(void **state) {
         {GENERAL "9000000000000000000 9000000000000000000 1\n1 1 1\n", "columns is too large"},
         {GENERAL "99999999999999999999 2 1\n1 1 1\n", "columns is too large"},
         {GENERAL "2 2 9000000000000000000\n1 1 1\n", "entries is too large"},
+        {GENERAL "1000000000000000 1 1\n1 1 1\n", "a side is above 2^40"},
         {GENERAL "2 2 1000000000\n1 1 1\n", "1000000000 entries, more than a file of"},
         {"%%MatrixMarket matrix array real general\n3000000000 3000000000\n1\n", "too large"},
         {"%%MatrixMarket matrix array real general\n30000 30000\n1\n", "900000000 entries, more"},

@@ -17,6 +17,12 @@ static void test_message(void **state) {
     assert_string_equal(trn_message(), "again: a.txt:3: bad");
 }
 
+static void test_one_line(void **state) {
+    (void)state;
+    trn_fail(TRN_INPUT, "the word '%s'", "a\n\x1b[31mb\t\x7f\xc3\xa9");
+    assert_string_equal(trn_message(), "the word 'a??[31mb??\xc3\xa9'");
+}
+
 static void test_cut(void **state) {
     (void)state;
     char text[3000];
@@ -73,8 +79,9 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message), cmocka_unit_test(test_cut), cmocka_unit_test(test_rank),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_try), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_message), cmocka_unit_test(test_one_line), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_rank),    cmocka_unit_test(test_threads),  cmocka_unit_test(test_try),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
 }

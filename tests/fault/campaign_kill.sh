@@ -1,0 +1,75 @@
+# kill -KILL of a random rank, or of mpirun, at a random moment, over and over, each time going on
+# with another number of ranks: in the end there are the bits of a run that nobody disturbed, nothing
+# hangs, and no half file ever has a final name.
+set -- 8
+. "$(dirname "$0")/lib_campaign.sh"
+
+alive() { # PID: and no zombie
+    local state
+    { read -r _ _ state _ <"/proc/$1/stat"; } 2>/dev/null && [ "$state" != Z ]
+}
+
+# Start the job on N ranks, kill something of it after at most so many microseconds, and wait until
+# all of it has ended. Sets code and, unless it had ended before, counts the kill.
+kill_one() { # N MICROSECONDS
+    local job victim what begin took process processes waited=0
+    mpirun --oversubscribe --bind-to none -n "$1" "$TRUNNION" "${command[@]}" >"$scratch/out" \
+        2>"$scratch/err" </dev/null &
+    job=$!
+    sleep_at_most "$2"
+    mapfile -t processes < <(pgrep -P $job)
+    victim=$job what=mpirun
+    if [ ${#processes[@]} -gt 0 ] && [ $((RANDOM % 4)) -gt 0 ]; then
+        victim=${processes[RANDOM % ${#processes[@]}]} what=rank
+    fi
+    begin=${EPOCHREALTIME/./}
+    kill -KILL "$victim" 2>/dev/null && alive $job && tally[$what]=$((${tally[$what]:-0} + 1))
+    for process in $job "${processes[@]}"; do
+        while alive "$process" && [ $waited -lt 1200 ]; do
+            sleep 0.05
+            waited=$((waited + 1))
+        done
+    done
+    took=$(((${EPOCHREALTIME/./} - begin) / 1000))
+    checks=$((checks + 1))
+    if [ $waited -ge 1200 ]; then
+        fail "${command[0]} on $1 ranks hangs after the kill of $what"
+        kill -KILL $job "${processes[@]}" 2>/dev/null
+    fi
+    code=0
+    wait $job 2>/dev/null || code=$?
+    [ $code -eq 0 ] || kills=$((kills + 1))
+    [ $took -le $longest ] || longest=$took
+}
+
+# Whatever has a final name is whole.
+check_files() {
+    local file
+    for file in "$work"/*; do
+        case $file in
+        *.tmp.* | "$work/*") ;;
+        *) expect 0 "$(basename "$file") after a kill of ${command[0]}" "$TRUNNION" info "$file" ;;
+        esac
+    done
+}
+
+kills=0 turn=0 runs=0 longest=0
+declare -A tally
+while [ $kills -lt "$faults" ]; do
+    job=${campaign_jobs[turn++ % ${#campaign_jobs[@]}]}
+    clear_work
+    set_command "$job"
+    for _ in $(seq $((1 + RANDOM % 3))); do
+        kill_one $((1 + RANDOM % 4)) "${microseconds[$job]}"
+        check_files
+    done
+    n=$((1 + RANDOM % 4))
+    expect 0 "the last $job is left alone, $n ranks" ranks $n "${command[@]}"
+    checks=$((checks + 1))
+    grep -aiE 'damaged|prev' "$scratch/err" && fail "$job: a kill damaged a checkpoint"
+    expect_equal "$job after kills" "${whole[$job]}" "$(result "$job")"
+    runs=$((runs + 1))
+done
+echo "seed $seed: $kills kills (${tally[rank]:-0} of a rank, ${tally[mpirun]:-0} of mpirun), $runs runs" \
+    "to the end, at most $longest ms from a kill to the end of the job"
+finish

@@ -1,0 +1,290 @@
+/* readers.c: every way into the program for a file that others wrote. */
+#define _POSIX_C_SOURCE 200809L
+#include "algo/corpus.h"
+#include "algo/embedding.h"
+#include "algo/kg.h"
+#include "algo/kg_import_impl.h"
+#include "algo/kg_model.h"
+#include "algo/matrix_file.h"
+#include "base/mem.h"
+#include "base/param.h"
+#include "fuzz.h"
+#include "graph/wordnet.h"
+#include "io/npy.h"
+#include "io/share.h"
+#include "io/store.h"
+#include "io/text.h"
+#include "io/vectors.h"
+#include "mpi/dist.h"
+#include "text/vocab.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LARGEST_SIDE = 1 << 10, LARGEST_TEXT = 1 << 22 };
+
+/* The graver of two outcomes. */
+static trn_status_t both(trn_status_t a, trn_status_t b) {
+    return a == TRN_OK || (a == TRN_INPUT && b != TRN_OK) ? b : a;
+}
+
+/* Stores --------------------------------------------------------------------------------------- */
+
+static trn_status_t read_dataset(trn_store_t *store, const char *name) {
+    trn_dtype_t type;
+    int64_t rows, cols, count;
+    char **strings;
+    trn_store_has(store, name, &type, &rows, &cols);
+    if (type == TRN_STRING) {
+        TRN_TRY(trn_store_read_strings(store, name, &count, &strings));
+        trn_free(&strings);
+        return TRN_OK;
+    }
+    /* A row may not lie in the file at all: that is told only when it is read. */
+    if (trn_store_need(store, name, type, NULL, cols) != TRN_OK) return TRN_INPUT;
+    char *data;
+    int64_t row = (cols ? cols : 1) * trn_dtype_size(type);
+    TRN_TRY(trn_alloc(&data, rows, (size_t)row, "a dataset"));
+    trn_status_t status = trn_store_read(store, name, 0, rows, data);
+    if (status == TRN_OK && rows > 2) status = trn_store_read(store, name, 1, rows - 2, data);
+    trn_free(&data);
+    return status;
+}
+
+static trn_status_t read_store(const char *path) {
+    trn_store_t *store;
+    const char *const *names, *text;
+    int64_t integer;
+    double real;
+    TRN_TRY(trn_store_open(&store, MPI_COMM_SELF, path, NULL));
+    trn_status_t status = trn_store_verify(store);
+    for (int i = trn_store_names(store, &names) - 1; i >= 0; i--) {
+        status = both(status, read_dataset(store, names[i]));
+        (void)trn_store_get_int(store, names[i], "seed", &integer);
+        (void)trn_store_get_real(store, names[i], "loss", &real);
+        (void)trn_store_get_text(store, names[i], "kind", &text);
+    }
+    trn_store_close(&store);
+    return status;
+}
+
+static trn_status_t read_graph(const char *path) {
+    trn_kg_t kg;
+    trn_triple_t *triples = NULL;
+    int64_t count;
+    TRN_TRY(trn_kg_open(&kg, MPI_COMM_SELF, path));
+    trn_status_t status = trn_kg_read_all(&kg, &triples, &count);
+    trn_free(&triples);
+    trn_kg_close(&kg);
+    return status;
+}
+
+static trn_status_t read_embedding_as(const char *path, trn_format_t format, const char *names) {
+    trn_embedding_t *embedding;
+    TRN_TRY(trn_embedding_open(&embedding, MPI_COMM_SELF, path, format, names));
+    trn_status_t status = trn_embedding_load(embedding);
+    trn_embedding_destroy(&embedding);
+    return status;
+}
+
+static trn_status_t load_dense(const char *path, const trn_matrix_info_t *info,
+                               const trn_dist_t *dist, trn_matrix_type_t type) {
+    trn_matrix_t *matrix = NULL;
+    trn_status_t status = trn_matrix_file_load(MPI_COMM_SELF, path, info, type, dist, &matrix);
+    trn_matrix_destroy(&matrix);
+    return status;
+}
+
+/* A matrix of any size may lie in a small file, if it is sparse: only small ones are loaded. */
+static trn_status_t read_matrix(const char *path) {
+    trn_matrix_info_t info;
+    trn_dist_t *dist;
+    TRN_TRY(trn_matrix_file_probe(MPI_COMM_SELF, path, &info));
+    bool small = info.rows <= LARGEST_SIDE && info.cols <= LARGEST_SIDE;
+    if (!info.sparse || info.format == TRN_MATRIX_H5) small = true; /* whose sizes are checked */
+    TRN_TRY(trn_dist_create(&dist, info.rows, info.cols, 1, 1));
+    trn_status_t status = TRN_OK;
+    if (info.sparse && info.rows <= LARGEST_SIDE * LARGEST_SIDE) {
+        trn_sparse_t *sparse = NULL;
+        status = trn_sparse_file_load(MPI_COMM_SELF, path, &info, TRN_SPARSE_F32, dist, &sparse);
+        trn_sparse_destroy(&sparse);
+        small = info.rows <= LARGEST_SIDE && info.cols <= LARGEST_SIDE;
+    }
+    if (small && info.rows < INT64_MAX / info.cols) {
+        status = both(status, load_dense(path, &info, dist, TRN_MATRIX_F64));
+        status = both(status, load_dense(path, &info, dist, TRN_MATRIX_F32));
+    }
+    trn_dist_destroy(&dist);
+    return status;
+}
+
+/* Checks of what stands in a store, behind those of the store itself. */
+static trn_status_t read_kinds(const char *path) {
+    trn_kg_model_t model;
+    trn_status_t status = read_embedding_as(path, TRN_FORMAT_H5, NULL);
+    status = both(status, read_graph(path));
+    status = both(status, trn_kg_model_open(&model, MPI_COMM_SELF, path, NULL));
+    trn_kg_model_close(&model);
+    return both(status, read_matrix(path));
+}
+
+/* Vectors and matrices ------------------------------------------------------------------------- */
+
+static trn_status_t read_npy(const char *path) {
+    return read_matrix(path);
+}
+
+static trn_status_t read_mtx(const char *path) {
+    trn_mtx_t mtx;
+    TRN_TRY(trn_mtx_open(&mtx, path));
+    trn_status_t status = trn_mtx_verify(MPI_COMM_SELF, &mtx, path);
+    return both(status, read_matrix(path));
+}
+
+static trn_status_t read_word2vec(const char *path) {
+    return read_embedding_as(path, TRN_FORMAT_WORD2VEC, NULL);
+}
+
+static trn_status_t read_binary(const char *path) {
+    return read_embedding_as(path, TRN_FORMAT_BINARY, NULL);
+}
+
+static trn_status_t read_glove(const char *path) {
+    return read_embedding_as(path, TRN_FORMAT_GLOVE, NULL);
+}
+
+/* As the format that it looks like; then as the names of a matrix, and as a vocabulary. */
+static trn_status_t read_words(const char *path) {
+    char *text;
+    trn_vocab_t *vocab = NULL;
+    trn_status_t status = read_embedding_as(path, TRN_FORMAT_AUTO, path);
+    status = both(status, trn_share_file(MPI_COMM_SELF, path, &text));
+    if (!text) return status;
+    status = both(status, trn_vocab_parse(&vocab, path, text, (int64_t)strlen(text)));
+    trn_vocab_destroy(&vocab);
+    trn_free(&text);
+    return status;
+}
+
+/* Text ----------------------------------------------------------------------------------------- */
+
+static trn_status_t read_text(const char *path) {
+    char buffer[4099];
+    int64_t total = 0, got = 1;
+    trn_text_t *text;
+    TRN_TRY(trn_text_open(&text, path, 0));
+    trn_status_t status = TRN_OK;
+    while (status == TRN_OK && got > 0 && total < LARGEST_TEXT) {
+        status = trn_text_read(text, buffer, 1 + total % (int64_t)sizeof buffer, &got);
+        total += got;
+    }
+    trn_text_close(&text);
+    (void)trn_text_lines(path, total < 4096 ? total : 4096);
+    return status;
+}
+
+static trn_status_t read_corpus_as(const char *path, trn_token_options_t options) {
+    char name[256];
+    char *const files[] = {name};
+    int64_t lines;
+    trn_words_t *words = NULL;
+    trn_spool_t *stream = NULL;
+    snprintf(name, sizeof name, "%s", path);
+    trn_status_t status = trn_words_create(&words);
+    if (status == TRN_OK) status = trn_spool_create(&stream, "/tmp", INT64_MAX);
+    if (status == TRN_OK)
+        status = trn_corpus_read(MPI_COMM_SELF, 1, files, &options, words, stream, &lines);
+    trn_spool_destroy(&stream);
+    trn_words_destroy(&words);
+    return status;
+}
+
+static trn_status_t read_corpus(const char *path) {
+    trn_status_t status = read_corpus_as(path, (trn_token_options_t){.max_line = 1 << 16});
+    return both(status, read_corpus_as(path, (trn_token_options_t){true, true, 1000}));
+}
+
+static void free_names(trn_kg_names_t *names) {
+    trn_words_destroy(&names->words);
+    trn_free(&names->place);
+    trn_free(&names->number);
+    trn_free(&names->text);
+    trn_free(&names->list);
+}
+
+static trn_status_t read_facts(const trn_kg_import_options_t *options) {
+    trn_kg_import_report_t report = {0};
+    trn_kg_import_t import = {
+        .comm = MPI_COMM_SELF, .ranks = 1, .options = options, .report = &report};
+    trn_status_t status = trn_kg_import_read(&import);
+    if (status == TRN_OK) status = trn_kg_import_number(&import, &import.entities);
+    if (status == TRN_OK) status = trn_kg_import_number(&import, &import.relations);
+    for (int split = 0; split < TRN_SPLITS; split++) {
+        trn_free(&import.facts[split].triples);
+        trn_free(&import.facts[split].place);
+    }
+    free_names(&import.entities);
+    free_names(&import.relations);
+    return status;
+}
+
+static trn_status_t read_triples(const char *path) {
+    trn_kg_import_options_t tabs = {.files = {path}, .separator = "\t", .order = "hrt"};
+    trn_kg_import_options_t words = {.files = {NULL, path}, .separator = ", ", .order = "trh"};
+    trn_status_t status = read_facts(&tabs);
+    return both(status, read_facts(&words));
+}
+
+/* The input is data.noun; the other three files are empty. */
+static trn_status_t read_wordnet(const char *path) {
+    char folder[256], other[300];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    for (int file = 1; file < TRN_WORDNET_FILES; file++) {
+        snprintf(other, sizeof other, "%s/%s", folder, trn_wordnet_file(file));
+        close(open(other, O_CREAT | O_WRONLY, 0600));
+    }
+    trn_kg_import_options_t options = {.wordnet = folder, .inverses = true};
+    trn_status_t status = read_facts(&options);
+    for (int file = 1; file < TRN_WORDNET_FILES; file++) {
+        snprintf(other, sizeof other, "%s/%s", folder, trn_wordnet_file(file));
+        unlink(other);
+    }
+    return status;
+}
+
+static trn_status_t read_config(const char *path) {
+    static const trn_param_t table[] = {
+        {"flag", 'f', TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "a switch"},
+        {"number", 'n', TRN_PARAM_INT, "3", -10, 1e6, NULL, NULL, "an integer"},
+        {"rate", 0, TRN_PARAM_REAL, "0.5", 0, 1, NULL, NULL, "a real"},
+        {"memory", 0, TRN_PARAM_SIZE, "4G", 0, 0, NULL, NULL, "a size"},
+        {"name", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, NULL, "a text"},
+        {"mode", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL, "a choice"},
+        {"words", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, NULL, "a list"},
+        {"config", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, NULL, "a file"},
+        {NULL, 0, TRN_PARAM_BOOL, NULL, 0, 0, NULL, NULL, NULL}};
+    static const trn_param_t *const tables[] = {table};
+    trn_params_t *params;
+    TRN_TRY(trn_params_create(&params, tables, 1));
+    trn_status_t status = trn_params_read(params, path);
+    json_decref(trn_params_json(params));
+    trn_params_destroy(&params);
+    return status;
+}
+
+const fuzz_reader_t fuzz_readers[] = {{"store", "input.h5", read_store},
+                                      {"kinds", "input.h5", read_kinds},
+                                      {"npy", "input.npy", read_npy},
+                                      {"mtx", "input.mtx", read_mtx},
+                                      {"word2vec", "input.txt", read_word2vec},
+                                      {"binary", "input.bin", read_binary},
+                                      {"glove", "input.glove", read_glove},
+                                      {"words", "input", read_words},
+                                      {"triples", "input.tsv", read_triples},
+                                      {"wordnet", "data.noun", read_wordnet},
+                                      {"text", "input", read_text},
+                                      {"corpus", "input", read_corpus},
+                                      {"config", "input", read_config},
+                                      {NULL, NULL, NULL}};
