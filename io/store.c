@@ -2,7 +2,7 @@
  * at offsets. The file may come from anywhere: nothing in it leads HDF5 to another file or to code
  * that is not its own, and no size is believed that the file is too small for. */
 #include "base/mem.h"
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 
 #include <stdio.h>
 #include <string.h>

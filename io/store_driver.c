@@ -4,7 +4,7 @@
  * when MPI does. So a failed write is kept to ourselves: HDF5 goes on, closes, and then the failure
  * is told (trn_driver_end). And whatever a file says, no other one is opened through here. */
 #define _POSIX_C_SOURCE 200809L
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 #if H5_VERSION_GE(1, 13, 0)
 #include <H5FDdevelop.h>
 #endif

@@ -1,5 +1,5 @@
 /* store_hdf.c: what laying out and reading share of HDF5. */
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 
 #include <stdio.h>
 

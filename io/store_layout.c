@@ -1,7 +1,7 @@
 /* store_layout.c: laying a file out. Nothing here moves the data: HDF5 allocates and describes, the
  * ranks write bytes at offsets. */
 #include "base/mem.h"
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 
 #include <stdio.h>
 #include <string.h>

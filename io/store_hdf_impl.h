@@ -1,9 +1,9 @@
-/* store_hdf.h: HDF5 for the files of the store that use it; private to store.c,
+/* store_hdf_impl.h: HDF5 for the files of the store that use it; private to store.c,
  * store_layout.c, store_hdf.c and store_driver.c. HDF5 calls with a bad identifier fail without
  * harm, so a run of calls is written straight down and looked at once at its end. All Local, on
  * rank 0. */
-#ifndef TRN_IO_STORE_HDF_H
-#define TRN_IO_STORE_HDF_H
+#ifndef TRN_IO_STORE_HDF_IMPL_H
+#define TRN_IO_STORE_HDF_IMPL_H
 
 #define H5_USE_110_API
 #include <hdf5.h>
