@@ -2,7 +2,7 @@
  * at offsets. The file may come from anywhere: nothing in it leads HDF5 to another file or to code
  * that is not its own, and no size is believed that the file is too small for. */
 #include "base/mem.h"
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -211,8 +211,8 @@ static bool usual_numbers(hid_t file) {
     return offset == 8 && length == 8 && before == 0;
 }
 
-trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table) {
-    hid_t access = trn_hdf_access();
+trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
+    hid_t access = trn_hdf_access(fd, path);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
     visit_t visit = {.table = table, .status = TRN_OK};
     trn_status_t status = TRN_OK;
@@ -229,6 +229,5 @@ trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table) {
                      : trn_hdf_fail(TRN_INPUT, path, "the list of datasets is damaged",
                                     "use another copy");
     H5Fclose(file);
-    trn_hdf_done(access);
-    return status;
+    return trn_hdf_done(access, status);
 }

@@ -190,7 +190,7 @@ static trn_status_t keep_former(const trn_store_t *store, const plan_t *plan) {
 
 /* Rank 0, after all data are on disk. */
 static trn_status_t seal(trn_store_t *store, const plan_t *plan, bool keep) {
-    TRN_TRY(trn_hdf_seal(store->temporary));
+    TRN_TRY(trn_hdf_seal(store->fd, store->temporary));
     TRN_TRY(trn_trailer_write(store->fd, store->temporary, &store->table));
     if (store->sync) TRN_TRY(trn_bytes_sync(store->fd, store->temporary));
     if (keep) TRN_TRY(keep_former(store, plan));

@@ -1,5 +1,5 @@
 /* store_hdf.c: what laying out and reading share of HDF5. */
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ trn_status_t trn_hdf_fail(trn_status_t status, const char *path, const char *wha
                     reason[0] ? reason : "no reason given", advice);
 }
 
-hid_t trn_hdf_access(void) {
+hid_t trn_hdf_access(int fd, const char *path) {
     reason[0] = '\0';
     H5Eset_auto2(H5E_DEFAULT, on_error, NULL);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -40,13 +40,16 @@ hid_t trn_hdf_access(void) {
 #if H5_VERSION_GE(1, 10, 7)
     H5Pset_file_locking(access, 0, 1);
 #endif
+    trn_driver_begin(access, fd, path);
     return access;
 }
 
-void trn_hdf_done(hid_t access) {
+trn_status_t trn_hdf_done(hid_t access, trn_status_t status) {
     H5Pclose(access);
     H5PLset_loading_state(plugins);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    trn_status_t io = trn_driver_end();
+    return io == TRN_OK ? status : io;
 }
 
 void trn_hdf_forgive(void) {

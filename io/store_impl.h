@@ -3,6 +3,7 @@
  * store.c        the layout and attributes of an HDF5 file (rank 0 only)
  * store_layout.c making one (rank 0 only)
  * store_hdf.c    what these two share
+ * store_driver.c the file that HDF5 sees
  * store_heap.c   its strings
  * store_table.c  the table of datasets and attributes, equal on all ranks
  * store_bytes.c  bytes at offsets, hashed
@@ -159,18 +160,17 @@ trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *tabl
  * what is not numbers: names, attributes, strings. */
 trn_status_t trn_trailer_check(int fd, const char *path);
 
-/* store.c, store_layout.c: rank 0 only, Local, one file at a time.
- * --------------------------------------------- */
+/* store.c, store_layout.c: rank 0 only, Local, one file at a time. ------------------------------- */
 
-/* Make the file `path` with all datasets (space allocated, not written), strings, their checksums
- * and attributes; fills in the entries' offsets. Fails with TRN_IO. */
-trn_status_t trn_hdf_lay_out(const char *path, trn_table_t *table, const trn_band_t *bands);
+/* Lay out the empty file `fd`, whose name is `path`: all datasets (space allocated, not written),
+ * strings, their checksums and attributes; fills in the entries' offsets. Fails with TRN_IO. */
+trn_status_t trn_hdf_lay_out(int fd, const char *path, trn_table_t *table, const trn_band_t *bands);
 
 /* Set the attribute `complete`. Fails with TRN_IO. */
-trn_status_t trn_hdf_seal(const char *path);
+trn_status_t trn_hdf_seal(int fd, const char *path);
 
-/* Fill an empty table from a file. Fails with TRN_INPUT, TRN_MEMORY. */
-trn_status_t trn_hdf_read_table(const char *path, trn_table_t *table);
+/* Fill an empty table from a file. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table);
 
 /* store_heap.c: rank 0 only, Local. ------------------------------------------------------------ */
 

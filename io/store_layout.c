@@ -1,7 +1,7 @@
 /* store_layout.c: laying a file out. Nothing here moves the data: HDF5 allocates and describes, the
  * ranks write bytes at offsets. */
 #include "base/mem.h"
-#include "io/store_hdf.h"
+#include "io/store_hdf_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,8 +125,9 @@ static trn_status_t put_entry(hid_t file, const char *path, const trn_table_t *t
     return status;
 }
 
-trn_status_t trn_hdf_lay_out(const char *path, trn_table_t *table, const trn_band_t *bands) {
-    hid_t access = trn_hdf_access();
+trn_status_t trn_hdf_lay_out(int fd, const char *path, trn_table_t *table,
+                             const trn_band_t *bands) {
+    hid_t access = trn_hdf_access(fd, path);
     hid_t plain = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(plain, 0);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, plain, access);
@@ -136,18 +137,18 @@ trn_status_t trn_hdf_lay_out(const char *path, trn_table_t *table, const trn_ban
     if (status == TRN_OK && !put_attributes(file, table)) status = lay_out_fail(path);
     if (H5Fclose(file) < 0 && status == TRN_OK) status = lay_out_fail(path);
     H5Pclose(plain);
-    trn_hdf_done(access);
-    return status;
+    return trn_hdf_done(access, status);
 }
 
-trn_status_t trn_hdf_seal(const char *path) {
-    hid_t access = trn_hdf_access();
+trn_status_t trn_hdf_seal(int fd, const char *path) {
+    hid_t access = trn_hdf_access(fd, path);
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     hid_t complete = H5Aopen(file, "complete", H5P_DEFAULT);
     bool fine = H5Awrite(complete, H5T_NATIVE_INT64, &(int64_t){1}) >= 0;
     H5Aclose(complete);
     fine = H5Fclose(file) >= 0 && fine;
-    trn_hdf_done(access);
-    return fine ? TRN_OK
-                : trn_hdf_fail(TRN_IO, path, "cannot mark the file complete", "check the disk");
+    trn_status_t status =
+        fine ? TRN_OK
+             : trn_hdf_fail(TRN_IO, path, "cannot mark the file complete", "check the disk");
+    return trn_hdf_done(access, status);
 }

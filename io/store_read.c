@@ -87,7 +87,7 @@ static trn_status_t check_extent(const trn_store_t *store) {
 static trn_status_t read_table(trn_store_t *store) {
     TRN_TRY(open_file(store));
     TRN_TRY(trn_trailer_check(store->fd, store->path));
-    TRN_TRY(trn_hdf_read_table(store->path, &store->table));
+    TRN_TRY(trn_hdf_read_table(store->fd, store->path, &store->table));
     return check_extent(store);
 }
 

@@ -168,7 +168,7 @@ static trn_status_t make_file(trn_store_t *store, int64_t bound) {
     }
     store->created = true;
     trn_signal_guard(store->temporary);
-    TRN_OR(done, trn_hdf_lay_out(store->temporary, &store->table, store->bands));
+    TRN_OR(done, trn_hdf_lay_out(store->fd, store->temporary, &store->table, store->bands));
     struct stat info = {0};
     fstat(store->fd, &info);
     status = trn_bytes_reserve(store->fd, store->path, directory, (int64_t)info.st_size);

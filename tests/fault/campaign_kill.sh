@@ -10,7 +10,7 @@ alive() { # PID: and no zombie
 }
 
 # Start the job on N ranks, kill something of it after at most so many microseconds, and wait until
-# all of it has ended. Sets code and, unless it had ended before, counts the kill.
+# all of it has ended. Counts the kill, unless the job had ended before.
 kill_one() { # N MICROSECONDS
     local job victim what begin took process processes waited=0
     mpirun --oversubscribe --bind-to none -n "$1" "$TRUNNION" "${command[@]}" >"$scratch/out" \
@@ -23,7 +23,7 @@ kill_one() { # N MICROSECONDS
         victim=${processes[RANDOM % ${#processes[@]}]} what=rank
     fi
     begin=${EPOCHREALTIME/./}
-    kill -KILL "$victim" 2>/dev/null && alive $job && tally[$what]=$((${tally[$what]:-0} + 1))
+    kill -KILL "$victim" 2>/dev/null
     for process in $job "${processes[@]}"; do
         while alive "$process" && [ $waited -lt 1200 ]; do
             sleep 0.05
@@ -38,7 +38,10 @@ kill_one() { # N MICROSECONDS
     fi
     code=0
     wait $job 2>/dev/null || code=$?
-    [ $code -eq 0 ] || kills=$((kills + 1))
+    if [ $code -ne 0 ]; then
+        kills=$((kills + 1))
+        tally[$what]=$((${tally[$what]:-0} + 1))
+    fi
     [ $took -le $longest ] || longest=$took
 }
 

@@ -70,5 +70,5 @@ done
 
 sleep_at_most() { # MICROSECONDS: a random time
     local pause=$((RANDOM * $1 / 32768))
-    sleep $((pause / 1000000)).$(printf %06d $((pause % 1000000)))
+    sleep "$((pause / 1000000)).$(printf %06d $((pause % 1000000)))"
 }

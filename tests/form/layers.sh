@@ -26,8 +26,8 @@ check() {
                 if ($3 ~ /^</) {
                     if (header == "mpi.h" && here !~ /^(mpi|io|algo|cmd|main)$/)
                         breach("<mpi.h> is for mpi and the floors above it, not for " here)
-                    if (header ~ /^hdf5/ && $1 != "io/store_hdf.h")
-                        breach("only io/store_hdf.h includes HDF5")
+                    if (header ~ /^hdf5/ && $1 != "io/store_hdf_impl.h")
+                        breach("only io/store_hdf_impl.h includes HDF5")
                     next
                 }
                 if (header == "version.h" || header == "simd_sets.inc") next # made by CMake

@@ -1,0 +1,114 @@
+/* failing_calls.c: loaded before the C library (LD_PRELOAD), lets the system calls that change
+ * files whose name has FAIL_NAME in it fail as on a disk that is full, over quota or broken: call
+ * FAIL_AT (1: the first) and, if FAIL_ALWAYS is set, every later one, with errno FAIL_ERRNO, in the
+ * process whose rank is FAIL_RANK. With FAIL_SHORT a write writes half of its bytes first, as a
+ * full disk does. FAIL_LOG gets a line when a call has been made to fail. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static long calls;
+
+static const char *setting(const char *name) {
+    const char *value = getenv(name);
+    return value ? value : "";
+}
+
+/* Whether this call on a file of that name is one that fails; sets errno. */
+static bool fails(const char *call, const char *path) {
+    static bool busy; /* the log is a file too */
+    const char *name = setting("FAIL_NAME"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+    if (busy || !*name || !path || !strstr(path, name)) return false;
+    if (strcmp(setting("FAIL_RANK"), rank ? rank : "0") != 0) return false;
+    long at = atol(setting("FAIL_AT"));
+    calls++;
+    if (calls < at || (calls > at && !*setting("FAIL_ALWAYS"))) return false;
+    busy = true;
+    FILE *log = calls == at ? fopen(setting("FAIL_LOG"), "a") : NULL;
+    if (log) fprintf(log, "%ld %s\n", calls, call), fclose(log);
+    busy = false;
+    errno = atoi(setting("FAIL_ERRNO"));
+    return true;
+}
+
+static bool fails_fd(const char *call, int fd) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return fails(call, path);
+}
+
+/* The C library's own function of that name. */
+#define REAL(type, name, ...)                                                                      \
+    static type (*real)(__VA_ARGS__);                                                              \
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, name)
+
+static ssize_t write_half(ssize_t (*real)(int, const void *, size_t, off64_t), int fd,
+                          const void *data, size_t bytes, off64_t at) {
+    if (!*setting("FAIL_SHORT") || bytes < 2) return -1;
+    return real(fd, data, bytes / 2, at);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t at) {
+    REAL(ssize_t, "pwrite64", int, const void *, size_t, off64_t);
+    if (!fails_fd("pwrite", fd)) return real(fd, data, bytes, at);
+    return write_half(real, fd, data, bytes, at);
+}
+ssize_t pwrite(int fd, const void *data, size_t bytes, off_t at) {
+    return pwrite64(fd, data, bytes, at);
+}
+ssize_t write(int fd, const void *data, size_t bytes) {
+    REAL(ssize_t, "write", int, const void *, size_t);
+    return fails_fd("write", fd) ? -1 : real(fd, data, bytes);
+}
+int fallocate64(int fd, int mode, off64_t at, off64_t bytes) {
+    REAL(int, "fallocate64", int, int, off64_t, off64_t);
+    return fails_fd("fallocate", fd) ? -1 : real(fd, mode, at, bytes);
+}
+int fallocate(int fd, int mode, off_t at, off_t bytes) {
+    return fallocate64(fd, mode, at, bytes);
+}
+int ftruncate64(int fd, off64_t bytes) {
+    REAL(int, "ftruncate64", int, off64_t);
+    return fails_fd("ftruncate", fd) ? -1 : real(fd, bytes);
+}
+int ftruncate(int fd, off_t bytes) {
+    return ftruncate64(fd, bytes);
+}
+int fsync(int fd) {
+    REAL(int, "fsync", int);
+    return fails_fd("fsync", fd) ? -1 : real(fd);
+}
+int rename(const char *from, const char *to) {
+    REAL(int, "rename", const char *, const char *);
+    return fails("rename", from) ? -1 : real(from, to);
+}
+int link(const char *from, const char *to) {
+    REAL(int, "link", const char *, const char *);
+    return fails("link", from) ? -1 : real(from, to);
+}
+int open64(const char *path, int flags, ...) {
+    REAL(int, "open64", const char *, int, ...);
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    if (flags & (O_WRONLY | O_RDWR) && fails("open", path)) return -1;
+    return real(path, flags, mode);
+}
+int open(const char *path, int flags, ...) {
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    return open64(path, flags, mode);
+}
