@@ -98,8 +98,25 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
  * Cost: one read of every byte from the page cache, one fsync. */
 trn_status_t trn_store_commit(trn_store_t **store, trn_status_t status);
 
-/* As above, but the former file is not kept: for results, where --force or a new name was chosen.
- * Collective. */
+/* Let trn_store_write copy its rows, so that they may change at once, and a thread write them
+ * behind: after trn_store_begin, and then commit in two steps. Memory: what the rank writes, until
+ * it is written. Collective. Fails (agreed) with TRN_MEMORY. */
+trn_status_t trn_store_write_behind(trn_store_t *store);
+
+/* In place of trn_store_commit: `status` is this rank's outcome so far; if all are well a thread
+ * begins to write, verify and sync, else the store is abandoned and *store NULL. Collective. Fails
+ * (agreed) as given, or with TRN_MEMORY (no thread). */
+trn_status_t trn_store_commit_start(trn_store_t **store, trn_status_t status);
+
+/* Whether this rank's thread is done, so that trn_store_commit_finish does not wait. Local. */
+bool trn_store_commit_ready(const trn_store_t *store);
+
+/* Wait for the threads and do what else trn_store_commit does, with its failures; frees the store.
+ * Collective. Cost: one small fsync. */
+trn_status_t trn_store_commit_finish(trn_store_t **store);
+
+/* As trn_store_commit, but the former file is not kept: for results, where --force or a new name
+ * was chosen. Collective. */
 trn_status_t trn_store_commit_replace(trn_store_t **store, trn_status_t status);
 
 /* Give up: remove the temporary file, free. Collective. NULL is fine. */

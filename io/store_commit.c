@@ -13,7 +13,7 @@ enum { BORDER_TAG = 7350 };
 
 /* Everything that commit needs beside the store; made before the first message. */
 typedef struct plan {
-    char *block;           /* [TRN_BLOCK_BYTES]: read back, then border pieces of others */
+    char *block;           /* [TRN_BLOCK_BYTES]: border pieces of others */
     int64_t *bands;        /* [ranks x nentries x 2]: first and next of each */
     int64_t *mine;         /* [nentries x 2] */
     MPI_Request *requests; /* [ranks] */
@@ -41,7 +41,7 @@ static trn_status_t name(char **text, const char *stem, const char *ending) {
 
 static trn_status_t plan_make(plan_t *plan, const trn_store_t *store) {
     int64_t n = store->table.nentries;
-    TRN_TRY(trn_alloc(&plan->block, TRN_BLOCK_BYTES, 1, "a block to read back"));
+    TRN_TRY(trn_alloc(&plan->block, TRN_BLOCK_BYTES, 1, "border pieces"));
     TRN_TRY(trn_alloc(&plan->bands, 2 * n * store->ranks, sizeof *plan->bands, "bands of ranks"));
     TRN_TRY(trn_alloc(&plan->mine, 2 * n, sizeof *plan->mine, "bands of ranks"));
     TRN_TRY(trn_alloc(&plan->requests, store->ranks, sizeof *plan->requests, "border requests"));
@@ -79,12 +79,14 @@ static trn_status_t verify_band(const trn_store_t *store, int64_t index, trn_win
     return TRN_OK;
 }
 
-static trn_status_t verify(const trn_store_t *store, char *block) {
+trn_status_t trn_store_check_written(const trn_store_t *store) {
     trn_window_t window = {.fd = store->fd, .path = store->temporary};
-    trn_status_t status = TRN_OK;
+    char *block;
+    trn_status_t status = trn_alloc(&block, TRN_BLOCK_BYTES, 1, "a block to read back");
     for (int64_t i = 0; i < store->table.nentries && status == TRN_OK; i++)
         status = verify_band(store, i, &window, block);
     trn_window_close(&window);
+    trn_free(&block);
     return status;
 }
 
@@ -220,7 +222,7 @@ static trn_status_t commit(trn_store_t **store, trn_status_t status, bool keep) 
     if (status == TRN_OK && !(*store)->created)
         status = trn_fail(TRN_INTERNAL, "%s: commit without begin", (*store)->path);
     if (status == TRN_OK) status = plan_make(&plan, *store);
-    if (status == TRN_OK) status = verify(*store, plan.block);
+    if (status == TRN_OK && !(*store)->behind) status = trn_store_check_written(*store);
     status = trn_agree((*store)->comm, status);
     if (status == TRN_OK) status = finish(*store, &plan, keep);
     plan_free(&plan);

@@ -10,6 +10,7 @@
  * store_trailer.c the checksum of what is HDF5's own
  * store_write.c  create ... write
  * store_commit.c commit
+ * store_behind.c the same in the background
  * store_read.c   open ... close */
 #ifndef TRN_IO_STORE_IMPL_H
 #define TRN_IO_STORE_IMPL_H
@@ -73,6 +74,8 @@ typedef struct trn_band {
     const char *const *strings; /* rank 0, until trn_store_begin */
 } trn_band_t;
 
+typedef struct trn_behind trn_behind_t;
+
 struct trn_store {
     MPI_Comm comm;
     int rank, ranks;
@@ -85,6 +88,7 @@ struct trn_store {
     bool sync;
     trn_band_t *bands;
     int64_t band_capacity;
+    trn_behind_t *behind; /* or NULL: rows are written at once */
     /* reading */
     const char **names;
     int nnames;
@@ -160,7 +164,8 @@ trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *tabl
  * what is not numbers: names, attributes, strings. */
 trn_status_t trn_trailer_check(int fd, const char *path);
 
-/* store.c, store_layout.c: rank 0 only, Local, one file at a time. ------------------------------- */
+/* store.c, store_layout.c: rank 0 only, Local, one file at a time. -------------------------------
+ */
 
 /* Lay out the empty file `fd`, whose name is `path`: all datasets (space allocated, not written),
  * strings, their checksums and attributes; fills in the entries' offsets. Fails with TRN_IO. */
@@ -178,5 +183,18 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table);
  * the other in *text (trn_free) of *bytes. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
 trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t rows, char **text,
                               int64_t *bytes);
+
+/* store_write.c, store_commit.c: what trn_store_write and the first part of commit do. Fail with
+ * TRN_IO, TRN_MEMORY, the first with TRN_INTERNAL too. Local; any one thread. */
+trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t first,
+                           int64_t rows, const void *data);
+trn_status_t trn_store_check_written(const trn_store_t *store);
+
+/* store_behind.c: copy rows to be written later. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_behind_keep(trn_store_t *store, const trn_entry_t *entry, int64_t first,
+                             int64_t rows, const void *data);
+
+/* Wait for the thread, free; NULL is fine. Local. */
+void trn_behind_free(trn_behind_t **behind);
 
 #endif

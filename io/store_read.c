@@ -115,6 +115,7 @@ trn_status_t trn_store_open(trn_store_t **store, MPI_Comm comm, const char *path
 void trn_store_close(trn_store_t **store) {
     trn_store_t *it = *store;
     if (!it) return;
+    trn_behind_free(&it->behind);
     if (it->fd >= 0) close(it->fd);
     for (int64_t i = 0; it->bands && i < it->table.nentries; i++) {
         trn_free(&it->bands[i].sums);

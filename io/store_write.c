@@ -246,11 +246,18 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
         first > entry->rows - rows)
         return trn_fail(TRN_INTERNAL, "%s:%s: rows %lld to %lld were not declared", store->path,
                         name, (long long)first, (long long)(first + rows));
-    trn_band_t *band = &store->bands[entry - store->table.entries];
     if (rows == 0) return TRN_OK;
+    return store->behind ? trn_behind_keep(store, entry, first, rows, data)
+                         : trn_store_put(store, entry, first, rows, data);
+}
+
+trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t first,
+                           int64_t rows, const void *data) {
+    trn_band_t *band = &store->bands[entry - store->table.entries];
     if (band->next > band->first && first != band->next)
         return trn_fail(TRN_INTERNAL, "%s:%s: row %lld was written where %lld was due", store->path,
-                        name, (long long)first, (long long)band->next);
+                        trn_table_text(&store->table, entry->name), (long long)first,
+                        (long long)band->next);
     TRN_TRY(extend_band(band, entry, first, rows));
     const char *at = data;
     int64_t step = SPAN_BLOCKS * entry->block_rows;
@@ -270,6 +277,7 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
 
 void trn_store_abandon(trn_store_t **store) {
     if (!*store) return;
+    trn_behind_free(&(*store)->behind);
     if ((*store)->rank == 0 && (*store)->created) unlink((*store)->temporary);
     trn_signal_release((*store)->temporary);
     trn_store_close(store);

@@ -134,7 +134,7 @@ static int64_t batch_rows(const trn_kg_state_t *s) {
 }
 
 trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
-                         const char *path, bool training) {
+                         const char *path, bool training, trn_store_t **behind) {
     int64_t batch = batch_rows(state);
     int32_t *ids = NULL;
     float *rows = NULL;
@@ -152,6 +152,7 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     if (status == TRN_OK && training) status = declare_training(state, kg, store);
     if (status == TRN_OK && extra) status = extra->declare(state->extra_self, store, training);
     if (status == TRN_OK) status = trn_store_begin(store);
+    if (status == TRN_OK && behind) status = trn_store_write_behind(store);
     if (status != TRN_OK) {
         trn_store_abandon(&store);
         goto done;
@@ -160,7 +161,13 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     if (status == TRN_OK) status = write_relations(state, store);
     if (status == TRN_OK && training) status = write_training(state, store);
     if (status == TRN_OK && extra) status = extra->write(state->extra_self, store, training);
-    status = training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
+    if (behind) {
+        status = trn_store_commit_start(&store, status);
+        *behind = store;
+    } else {
+        status =
+            training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
+    }
 done:
     trn_free(&strings[0]);
     trn_free(&strings[1]);

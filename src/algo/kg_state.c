@@ -170,6 +170,7 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(&state->owner);
     trn_free(&state->floats);
     trn_free(&state->packed);
+    trn_store_abandon(&state->saving);
     for (int i = 0; i < 3; i++)
         for (int which = 0; which < 2; which++)
             trn_free(&state->moments[i][which]);
@@ -195,20 +196,25 @@ void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool 
         g[j] += l2 * v[j];
 }
 
+bool trn_kg_save_due(const trn_kg_state_t *state) {
+    return !state->saving && trn_schedule_save(&state->schedule);
+}
+
 bool trn_kg_pause(trn_kg_state_t *state, int count, double *values) {
     enum { MOST = 16 };
-    double sums[MOST + 1] = {0};
+    double sums[MOST + 2] = {0};
     if (state->rank == 0 && state->position > 0)
         trn_log(TRN_LOG_PROGRESS, "kg-train", "epoch %lld/%lld  %.1f %%",
                 (long long)state->epoch + 1, (long long)state->options.epochs,
                 100 * (double)state->position / (double)state->span);
     for (int i = 0; i < count; i++)
         sums[i] = values[i];
-    sums[count] = trn_schedule_stop(&state->schedule) || trn_schedule_save(&state->schedule);
-    MPI_Allreduce(MPI_IN_PLACE, sums, count + 1, MPI_DOUBLE, MPI_SUM, state->comm);
+    sums[count] = trn_schedule_stop(&state->schedule) || trn_kg_save_due(state);
+    sums[count + 1] = state->saving && trn_store_commit_ready(state->saving);
+    MPI_Allreduce(MPI_IN_PLACE, sums, count + 2, MPI_DOUBLE, MPI_SUM, state->comm);
     for (int i = 0; i < count; i++)
         values[i] = sums[i];
-    return sums[count] > 0;
+    return sums[count] > 0 || sums[count + 1] >= state->ranks;
 }
 
 void trn_kg_close_epoch(trn_kg_state_t *state, int64_t questions, double *loss) {

@@ -71,6 +71,7 @@ typedef struct trn_kg_state {
     int64_t span;             /* where it ends; set by the regime's create */
     double loss;              /* summed up in it so far */
     trn_schedule_t schedule;  /* of checkpoints and the stop */
+    trn_store_t *saving;      /* a checkpoint that is being written behind, or NULL */
     int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
     int *owner, *floats;         /* of trn_kg_gather: [blocks]; [2 x ranks] */
@@ -113,10 +114,13 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
  * Cost: a rank gets the rows of the others once, in messages of at most 2 MiB altogether. */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
 
-/* True on all ranks if any wants to leave the epoch for a while: it was asked to stop, or a
- * checkpoint is due. values[count] (count <= 16) are summed over ranks on the way, and the progress
- * of the epoch is logged. Collective.
- * Cost: one Allreduce of 16 numbers. */
+/* Whether this rank finds a checkpoint due, and none is being written. Local. */
+bool trn_kg_save_due(const trn_kg_state_t *state);
+
+/* True on all ranks if there is reason to leave the epoch for a while: any was asked to stop or
+ * finds a checkpoint due, or all have written theirs behind. values[count] (count <= 16) are summed
+ * over ranks on the way, and the progress of the epoch is logged. Collective. Cost: one Allreduce
+ * of 16 numbers. */
 bool trn_kg_pause(trn_kg_state_t *state, int count, double *values);
 
 /* If the epoch at work has come to its end: count it, *loss is the mean of so many questions.

@@ -22,9 +22,9 @@ typedef struct trainer {
     trn_kg_report_t *report;
     trn_kg_valid_t valid;
     const char *output;
-    char *best;                  /* file of the best model so far */
-    double started, cpu_started; /* seconds */
-    int64_t done;                /* epochs in this run */
+    char *best;                              /* file of the best model so far */
+    double started, cpu_started, save_began; /* seconds */
+    int64_t done;                            /* epochs in this run */
 } trainer_t;
 
 static void show_progress(const trainer_t *t) {
@@ -64,7 +64,7 @@ static trn_status_t look(trainer_t *t, bool *enough) {
     *enough = false;
     s->best_mrr = mrr;
     s->best_epoch = s->epoch;
-    return trn_kg_save(s, t->kg, t->run, t->best, false);
+    return trn_kg_save(s, t->kg, t->run, t->best, false, NULL);
 }
 
 /* The best model becomes the result. */
@@ -87,12 +87,25 @@ static trn_status_t find_best(const trainer_t *t) {
     return trn_agree(t->state->comm, status);
 }
 
-static trn_status_t save(trainer_t *t) {
-    double began = trn_seconds();
+/* Wait for the checkpoint that is being written behind, if there is one. */
+static trn_status_t finish_save(trainer_t *t) {
+    if (!t->state->saving) return TRN_OK;
     trn_trace_begin("checkpoint");
-    trn_status_t status = trn_kg_save(t->state, t->kg, t->run, t->run->checkpoint, true);
+    trn_status_t status = trn_store_commit_finish(&t->state->saving);
     trn_trace_end();
-    trn_schedule_saved(&t->state->schedule, began);
+    trn_schedule_saved(&t->state->schedule, t->save_began);
+    return status;
+}
+
+static trn_status_t save(trainer_t *t, bool behind) {
+    trn_kg_state_t *s = t->state;
+    TRN_TRY(finish_save(t));
+    t->save_began = trn_seconds();
+    trn_trace_begin("checkpoint");
+    trn_status_t status =
+        trn_kg_save(s, t->kg, t->run, t->run->checkpoint, true, behind ? &s->saving : NULL);
+    trn_trace_end();
+    if (!behind) trn_schedule_saved(&s->schedule, t->save_began);
     return status;
 }
 
@@ -108,10 +121,11 @@ static trn_status_t train_epochs(trainer_t *t) {
             TRN_TRY(look(t, &enough));
             if (enough || s->epoch == s->options.epochs) break;
         }
-        double stop = trn_schedule_stop(&s->schedule);
-        if (!trn_kg_pause(s, 1, &stop)) continue;
-        TRN_TRY(save(t));
-        if (stop > 0)
+        double stop_save[2] = {trn_schedule_stop(&s->schedule), trn_kg_save_due(s)};
+        if (!trn_kg_pause(s, 2, stop_save)) continue;
+        bool stop = stop_save[0] > 0;
+        TRN_TRY(stop || stop_save[1] > 0 ? save(t, !stop && t->run->save_behind) : finish_save(t));
+        if (stop)
             return trn_fail(TRN_STOPPED, "stopped in epoch %lld; %s holds the state",
                             (long long)s->epoch + 1, t->run->checkpoint);
     }
@@ -135,7 +149,7 @@ static trn_status_t write_result(trainer_t *t) {
     t->report->valid_mrr = s->best_mrr;
     if (s->best_epoch > 0) return take_best(t);
     trn_trace_begin("write");
-    trn_status_t status = trn_kg_save(s, t->kg, t->run, t->output, false);
+    trn_status_t status = trn_kg_save(s, t->kg, t->run, t->output, false, NULL);
     trn_trace_end();
     return status;
 }
@@ -153,7 +167,8 @@ static trn_status_t run_training(trainer_t *t) {
     trn_trace_end();
     finish_report(t);
     TRN_TRY(status);
-    if (t->run->keep_checkpoint && t->done > 0) TRN_TRY(save(t));
+    TRN_TRY(finish_save(t));
+    if (t->run->keep_checkpoint && t->done > 0) TRN_TRY(save(t, false));
     status = write_result(t);
     if (status == TRN_OK && !t->run->keep_checkpoint)
         trn_checkpoint_remove(s->comm, t->run->checkpoint);
@@ -195,7 +210,8 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
 }
 
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks) {
+                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks,
+                            bool save_behind) {
     enum { PROGRAM = 36 << 20, NAME = 32 /* bytes of a name: its pointer and text */ };
     const trn_model_t *model = header->model;
     int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
@@ -206,6 +222,7 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
     int64_t valid = options->valid_every > 0 ? trn_kg_valid_bytes(header, kg->triples[TRN_TRAIN],
                                                                   kg->triples[TRN_VALID], ranks)
                                              : 0;
+    if (save_behind) many[0] *= 2;
     for (int i = 0; i < 3; i++)
         sum += many[i] * (width[i] + trn_kg_moment_width(options->optimiser, 0, width[i]) +
                           trn_kg_moment_width(options->optimiser, 1, width[i]));

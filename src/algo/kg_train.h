@@ -15,6 +15,7 @@
 typedef struct trn_kg_run {
     const char *checkpoint;    /* file, borrowed */
     double checkpoint_minutes; /* 0: only when asked to stop */
+    bool save_behind;          /* go on while a checkpoint is written */
     double time_limit;         /* when the job will be ended (trn_time_limit); 0: never */
     bool keep_checkpoint;      /* after success: save the last state, else remove the files */
     trn_resume_t resume;
@@ -47,12 +48,15 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
 
 /* Bytes that the busiest of `ranks` ranks needs, from the graph's sizes. Local. */
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks);
+                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks,
+                            bool save_behind);
 
-/* Write the model of a state to `path`; with `training` also what a resume needs. Collective.
- * Fails (agreed) with TRN_IO, TRN_MEMORY, TRN_INPUT. */
+/* Write the model of a state to `path`; with `training` also what a resume needs. `behind` NULL:
+ * it is there afterwards; else *behind is a store that is being written, for
+ * trn_store_commit_finish, and `training` is true. Collective. Fails (agreed) with TRN_IO,
+ * TRN_MEMORY, TRN_INPUT. */
 trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
-                         const char *path, bool training);
+                         const char *path, bool training, trn_store_t **behind);
 
 /* Take the vectors of the model options->start, if there is one, as starting values: of entities,
  * and of relations where the model has as long ones. Collective. Fails (agreed) with TRN_INPUT

@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* What the ranks tell each other once a round, hidden behind the round's work. */
-enum { VOTE_NOT_FINITE, VOTE_STOP, VOTE_SAVE, VOTES };
+enum { VOTE_NOT_FINITE, VOTE_STOP, VOTE_SAVE, VOTE_WRITING /* still */, VOTES };
 
 typedef struct trainer {
     trn_swivel_state_t *state;
@@ -25,8 +25,9 @@ typedef struct trainer {
     const trn_swivel_run_t *run;
     trn_swivel_report_t *report;
     trn_schedule_t schedule;
-    double started, cpu_started; /* seconds */
-    int64_t rounds_done;         /* in this run */
+    trn_store_t *saving; /* a checkpoint that is being written behind, or NULL */
+    double started, cpu_started, save_began; /* seconds */
+    int64_t rounds_done;                     /* in this run */
     atomic_int not_finite;
 } trainer_t;
 
@@ -147,15 +148,27 @@ static trn_status_t diverged(const trn_swivel_state_t *state) {
                     (long long)state->epoch + 1, (long long)trn_ring_round(state->ring));
 }
 
-static trn_status_t save(trainer_t *trainer) {
+/* Wait for the checkpoint that is being written behind, if there is one. */
+static trn_status_t finish_save(trainer_t *trainer) {
+    if (!trainer->saving) return TRN_OK;
+    trn_trace_begin("checkpoint");
+    trn_status_t status = trn_store_commit_finish(&trainer->saving);
+    trn_trace_end();
+    trn_schedule_saved(&trainer->schedule, trainer->save_began);
+    return status;
+}
+
+static trn_status_t save(trainer_t *trainer, bool behind) {
     trn_swivel_state_t *state = trainer->state;
     if (trn_any(state->comm, atomic_load(&trainer->not_finite))) return diverged(state);
-    double began = trn_seconds();
+    TRN_TRY(finish_save(trainer));
+    trainer->save_began = trn_seconds();
     trn_trace_begin("checkpoint");
     trn_status_t status =
-        trn_swivel_save(state, trainer->counts, trainer->run, trainer->run->checkpoint, true);
+        trn_swivel_save(state, trainer->counts, trainer->run, trainer->run->checkpoint, true,
+                        behind ? &trainer->saving : NULL);
     trn_trace_end();
-    trn_schedule_saved(&trainer->schedule, began);
+    if (!behind) trn_schedule_saved(&trainer->schedule, trainer->save_began);
     return status;
 }
 
@@ -180,8 +193,12 @@ static trn_status_t close_epoch(trainer_t *trainer) {
 /* What the votes ask for at the border after a round. */
 static trn_status_t heed(trainer_t *trainer, const int votes[VOTES]) {
     if (votes[VOTE_NOT_FINITE]) return diverged(trainer->state);
-    if (votes[VOTE_STOP] || votes[VOTE_SAVE]) TRN_TRY(save(trainer));
-    if (!votes[VOTE_STOP]) return TRN_OK;
+    bool stop = votes[VOTE_STOP];
+    if (stop || votes[VOTE_SAVE])
+        TRN_TRY(save(trainer, !stop && trainer->run->save_behind));
+    else if (!votes[VOTE_WRITING])
+        TRN_TRY(finish_save(trainer));
+    if (!stop) return TRN_OK;
     return trn_fail(TRN_STOPPED, "stopped in epoch %lld, before round %lld; %s holds the state",
                     (long long)trainer->state->epoch + 1,
                     (long long)trn_ring_round(trainer->state->ring), trainer->run->checkpoint);
@@ -192,7 +209,8 @@ static trn_status_t train_epochs(trainer_t *trainer) {
     while (state->epoch < state->options.epochs) {
         int votes[VOTES] = {atomic_load(&trainer->not_finite),
                             trn_schedule_stop(&trainer->schedule),
-                            trn_schedule_save(&trainer->schedule)};
+                            !trainer->saving && trn_schedule_save(&trainer->schedule),
+                            trainer->saving && !trn_store_commit_ready(trainer->saving)};
         MPI_Request counting;
         MPI_Iallreduce(MPI_IN_PLACE, votes, VOTES, MPI_INT, MPI_MAX, state->comm, &counting);
         train_round(trainer);
@@ -233,9 +251,11 @@ static trn_status_t run_training(trainer_t *trainer, const char *output) {
     finish_report(trainer);
     TRN_TRY(status);
     trn_trace_begin("write");
-    if (trainer->run->keep_checkpoint && trainer->rounds_done > 0) status = save(trainer);
+    status = finish_save(trainer);
+    if (status == TRN_OK && trainer->run->keep_checkpoint && trainer->rounds_done > 0)
+        status = save(trainer, false);
     if (status == TRN_OK)
-        status = trn_swivel_save(state, trainer->counts, trainer->run, output, false);
+        status = trn_swivel_save(state, trainer->counts, trainer->run, output, false, NULL);
     trn_trace_end();
     if (status == TRN_OK && !trainer->run->keep_checkpoint)
         trn_checkpoint_remove(state->comm, trainer->run->checkpoint);
@@ -262,6 +282,7 @@ trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,
     status = trn_swivel_load(trainer.state, counts);
     trn_trace_end();
     if (status == TRN_OK) status = run_training(&trainer, output);
+    trn_store_abandon(&trainer.saving);
     trn_swivel_state_destroy(&trainer.state);
     return status;
 }

@@ -35,6 +35,7 @@ typedef struct trn_swivel_run {
     int threads;
     const char *checkpoint;    /* file, borrowed */
     double checkpoint_minutes; /* 0: only when asked to stop */
+    bool save_behind;          /* go on while a checkpoint is written */
     double time_limit;         /* when the job will be ended (trn_time_limit); 0: never */
     bool keep_checkpoint;      /* after success: save the last state, else remove the files */
     trn_resume_t resume;
@@ -64,7 +65,7 @@ void trn_swivel_defaults(trn_swivel_options_t *options, int64_t words, const trn
 /* Peak bytes of the busiest of `ranks` ranks. Local, no data needed. */
 trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
                                       const trn_swivel_options_t *options, int64_t ranks,
-                                      int threads);
+                                      int threads, bool save_behind);
 
 /* Train from the open store `counts` (kind "cooccurrence") and write an embedding store to
  * `output`: /embedding = R + C [V x d] float32 in vocabulary order, /vocab. Checkpoints are

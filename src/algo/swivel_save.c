@@ -175,7 +175,8 @@ static trn_status_t declare(const trn_swivel_state_t *state, trn_store_t *store,
 }
 
 trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *counts,
-                             const trn_swivel_run_t *run, const char *path, bool training) {
+                             const trn_swivel_run_t *run, const char *path, bool training,
+                             trn_store_t **behind) {
     exchange_t x = {0};
     trn_store_t *store = NULL;
     char **vocabulary = NULL;
@@ -186,13 +187,20 @@ trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *count
     TRN_OR(done, trn_store_create(&store, state->comm, path, "embedding", run->created_by,
                                   run->params, state->options.seed));
     status = declare(state, store, (const char *const *)vocabulary, training);
+    if (status == TRN_OK && behind) status = trn_store_write_behind(store);
     if (status != TRN_OK) {
         trn_store_abandon(&store);
         goto done;
     }
     status = write_embedding(&x, store);
     if (status == TRN_OK && training) status = write_training(state, store);
-    status = training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
+    if (behind) {
+        status = trn_store_commit_start(&store, status);
+        *behind = store;
+    } else {
+        status =
+            training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
+    }
 done:
     trn_free(&vocabulary);
     trn_free(&x.out);

@@ -102,7 +102,7 @@ void trn_swivel_state_init(trn_swivel_state_t *state) {
 
 trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
                                       const trn_swivel_options_t *options, int64_t ranks,
-                                      int threads) {
+                                      int threads, bool save_behind) {
     enum { WORD_BYTES = 8 + 12, /* of a string: its pointer and text */ PROGRAM = 36 << 20 };
     int64_t k = (words + options->shard - 1) / options->shard, shard = (words + k - 1) / k;
     int64_t own = (k + ranks - 1) / ranks, travelling = own < k ? own + 1 : own;
@@ -120,6 +120,7 @@ trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
         .scratch = threads * trn_swivel_scratch(shard, options->dim) * (int64_t)sizeof(float),
         .program = PROGRAM,
     };
+    if (save_behind) m.saving += 2 * own * block + (words + ranks - 1) / ranks * vector;
     int64_t passing = m.loading > m.saving ? m.loading : m.saving;
     m.total = m.vectors + m.cells + passing + m.scratch + m.program;
     return m;

@@ -94,6 +94,8 @@ static const trn_param_t params[] = {
      "removed at the end"},
     {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
      "minutes between checkpoints; 0: only when stopped"},
+    {"save-behind", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "go on while a checkpoint is written, from a copy: takes the memory of the state twice"},
     {"time-limit", 0, TRN_PARAM_TEXT, "auto", 0, 0, NULL, "MIN",
      "minutes until the job is ended: early enough before it saves a checkpoint and ends with exit "
      "code 85; auto: what Slurm says, none: no limit"},
@@ -218,6 +220,7 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     trn_kg_run_t how = {
         .checkpoint = checkpoint,
         .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
+        .save_behind = trn_params_bool(run->params, "save-behind"),
         .time_limit = limit,
         .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
         .resume = resume,
@@ -265,7 +268,8 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
     TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
-    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks);
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks,
+                                        trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "parameters",
                             json_integer(parameters_of(&header, &options)));

@@ -37,6 +37,8 @@ static const trn_param_t params[] = {
      "removed at the end"},
     {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
      "minutes between checkpoints; 0: only when stopped"},
+    {"save-behind", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "go on while a checkpoint is written, from a copy: takes the memory of the state twice"},
     {"time-limit", 0, TRN_PARAM_TEXT, "auto", 0, 0, NULL, "MIN",
      "minutes until the job is ended: early enough before it saves a checkpoint and ends with exit "
      "code 85; auto: what Slurm says, none: no limit"},
@@ -101,6 +103,7 @@ static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_
         .threads = run->threads,
         .checkpoint = checkpoint,
         .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
+        .save_behind = trn_params_bool(run->params, "save-behind"),
         .time_limit = limit,
         .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
         .resume = resume,
@@ -127,7 +130,8 @@ static trn_status_t run(trn_run_t *run) {
     trn_store_has(counts, "/col", NULL, &nonzeros, NULL);
     trn_swivel_defaults(&options, words, counts);
     trn_swivel_memory_t memory =
-        trn_swivel_memory(words, nonzeros, &options, run->ranks, run->threads);
+        trn_swivel_memory(words, nonzeros, &options, run->ranks, run->threads,
+                          trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {
         report_memory(run, &memory, 6.0 * (double)words * (double)words * (double)options.dim);
         status = TRN_OK;

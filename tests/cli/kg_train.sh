@@ -64,6 +64,16 @@ expect_equal "bits after a stop" "$(numbers "$scratch/whole.h5")" "$(numbers "$w
 expect_only "the finished run" "$work" m.h5
 rm -f "$work"/*
 
+# Checkpoints written behind change nothing -----------------------------------------------------------
+for n in 1 3; do
+    # shellcheck disable=SC2086
+    expect 0 "saved behind, $n ranks" ranks $n kg-train "$scratch/g.h5" -o "$work/m.h5" --dim 32 \
+        $long --checkpoint-every 0.00001 --save-behind
+    expect_equal "saved behind, $n ranks" "$(numbers "$scratch/whole.h5")" "$(numbers "$work/m.h5")"
+    expect_only "saved behind, $n ranks" "$work" m.h5
+done
+rm -f "$work"/*
+
 # The best model by the valid split is the result, also after a stop ----------------------------------
 awk 'BEGIN {for (i = 0; i < 300; i += 7) print "e" i "\tr2\te" (i + 35) % 300}' >"$scratch/valid.tsv"
 expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" --valid "$scratch/valid.tsv" \

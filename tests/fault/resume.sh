@@ -35,6 +35,12 @@ train_and_stop() { # RANKS ARGUMENT...
 expect 0 "uninterrupted run" train 1 "$scratch/whole.h5" || finish
 whole=$(digest "$scratch/whole.h5" /embedding /vocab)
 
+expect 0 "saved behind" ranks 2 swivel "$scratch/c.h5" -o "$work/e.h5" --dim 64 --epochs 150 \
+    --shard-size 64 --checkpoint-every 0.002 --save-behind
+expect_equal "bits when saved behind" "$whole" "$(digest "$work/e.h5" /embedding /vocab)"
+expect_only "saved behind" "$work" e.h5
+rm "$work/e.h5"
+
 train_and_stop 2
 expect_equal "exit code of the stopped run on 2 ranks" 85 "$code"
 expect_only "the stopped run" "$work" e.h5.checkpoint

@@ -31,7 +31,7 @@ typedef struct sample {
     const char *path, *kind;
     cut_t cut;
     int64_t generation;
-    bool replace;
+    bool replace, behind;
 } sample_t;
 
 static trn_status_t declare(trn_store_t *store, int64_t generation) {
@@ -66,6 +66,7 @@ static trn_status_t begin_sample(trn_store_t **store, MPI_Comm on, const sample_
     json_decref(params);
     if (status == TRN_OK) status = declare(*store, sample->generation);
     if (status == TRN_OK) status = trn_store_begin(*store);
+    if (status == TRN_OK && sample->behind) status = trn_store_write_behind(*store);
     return status;
 }
 
@@ -81,6 +82,10 @@ static trn_status_t write_on(MPI_Comm on, const sample_t *sample) {
     }
     for (int d = 0; d < DATASETS && status == TRN_OK; d++)
         status = write_rows(store, d, sample->cut, r, p);
+    if (sample->behind) {
+        TRN_TRY(trn_store_commit_start(&store, status));
+        return trn_store_commit_finish(&store);
+    }
     return sample->replace ? trn_store_commit_replace(&store, status)
                            : trn_store_commit(&store, status);
 }
@@ -180,12 +185,13 @@ static char *slurp(const char *path, long *bytes) {
     return data;
 }
 
-/* The cut and with it the number of ranks leave no trace in any byte of the file. */
+/* Neither the cut and with it the number of ranks nor a thread that writes leaves a trace in any
+ * byte of the file. */
 static void same_bytes(void) {
     const char *alone = in_directory("alone.h5"), *together = in_directory("together.h5");
     if (rank == 0) CHECK_OK(write_on(MPI_COMM_SELF, &(sample_t){.path = alone}));
-    for (cut_t cut = EVEN; cut < CUTS; cut++) {
-        CHECK_OK(write_sample(&(sample_t){.path = together, .cut = cut}));
+    for (int i = 0; i < 2 * CUTS; i++) {
+        CHECK_OK(write_sample(&(sample_t){.path = together, .cut = i / 2, .behind = i % 2}));
         if (rank > 0) continue;
         long bytes[2];
         char *data[2] = {slurp(alone, &bytes[0]), slurp(together, &bytes[1])};
@@ -308,6 +314,12 @@ static void failed_write(void) {
         trn_status_t mine = rank == victims[v] ? trn_fail(TRN_IO, "planted") : TRN_OK;
         CHECK_EQUAL(trn_store_commit(&store, mine), TRN_IO);
         CHECK_EQUAL(trn_message_rank(), victims[v]);
+        CHECK_OK(begin_sample(&store, comm, &(sample_t){.path = path, .behind = true}));
+        CHECK_EQUAL(trn_store_commit_start(&store, mine), TRN_IO);
+        CHECK(store == NULL);
+        CHECK_OK(begin_sample(&store, comm, &(sample_t){.path = path, .behind = true}));
+        CHECK_OK(trn_store_commit_start(&store, TRN_OK)); /* rows are missing */
+        CHECK_EQUAL(trn_store_commit_finish(&store), TRN_INTERNAL);
     }
     CHECK_OK(read_sample((void *)(intptr_t)path));
     CHECK_EQUAL(files_with("kept.h5."), 0);
@@ -317,6 +329,9 @@ static void no_memory(void) {
     sample_t sample = {.path = in_directory("memory.h5"), .replace = true};
     harness_inject(write_sample, &sample);
     CHECK_EQUAL(files_with("memory.h5."), 0);
+    sample.behind = true;
+    harness_inject(write_sample, &sample);
+    CHECK_EQUAL(files_with("memory.h5.tmp"), 0);
     harness_inject(read_sample, (void *)(intptr_t)sample.path);
 }
 
