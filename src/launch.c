@@ -114,6 +114,17 @@ static trn_status_t log_manifest(const job_t *job) {
     return status;
 }
 
+/* What the log keeps of a result: its scalars, and a benchmark's cases. */
+static json_t *brief(const json_t *result) {
+    json_t *kept = json_object(), *value;
+    const char *key;
+    json_object_foreach((json_t *)(intptr_t)result, key, value) {
+        bool nested = json_is_object(value) || json_is_array(value);
+        if (!nested || strcmp(key, "cases") == 0) json_object_set(kept, key, value);
+    }
+    return kept;
+}
+
 /* The last event, with what each phase cost. Collective; what goes wrong here is not worth failing
  * a run for. */
 static void log_summary(const job_t *job, trn_status_t status) {
@@ -128,6 +139,7 @@ static void log_summary(const job_t *job, trn_status_t status) {
                   trn_seconds() - job->start, "cpu_seconds", cpu, "peak_allocated",
                   (json_int_t)peaks[0], "peak_resident", (json_int_t)peaks[1]);
     (void)trn_trace_totals(job->run.comm, fields);
+    if (fields) json_object_set_new(fields, "result", brief(job->run.result));
     if (fields) trn_event("summary", "O", fields);
     json_decref(fields);
 }

@@ -1,0 +1,67 @@
+/* report.c: the verb `report`: a page about runs, from their event logs. */
+#define _POSIX_C_SOURCE 200809L
+#include "algo/report.h"
+
+#include "cmd/command.h"
+#include "io/output.h"
+#include "mpi/agree.h"
+
+#include <stdlib.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "PAGE.html", "page to write (required)"},
+    {0},
+};
+
+static trn_status_t write_page(const char *path, const json_t *runs) {
+    char *page = NULL;
+    size_t bytes = 0;
+    trn_output_t *output = NULL;
+    FILE *memory = open_memstream(&page, &bytes);
+    if (!memory) return trn_fail(TRN_MEMORY, "no memory for a page");
+    trn_status_t status = trn_report_write(memory, runs);
+    if (fclose(memory) != 0 && status == TRN_OK)
+        status = trn_fail(TRN_MEMORY, "no memory for a page");
+    if (status == TRN_OK) status = trn_output_create(&output, path);
+    if (status == TRN_OK) status = trn_output_write(output, page, (int64_t)bytes);
+    status = trn_output_close(&output, status);
+    free(page);
+    return status;
+}
+
+/* Rank 0 alone. */
+static trn_status_t report(trn_run_t *run, const char *output) {
+    json_t *runs = json_array();
+    trn_status_t status = runs ? TRN_OK : trn_fail(TRN_MEMORY, "no memory for runs");
+    for (int i = 0; i < run->nfiles && status == TRN_OK; i++)
+        status = trn_report_read(run->files[i], runs);
+    if (status == TRN_OK) status = write_page(output, runs);
+    if (status == TRN_OK) {
+        json_object_set_new(run->result, "output", json_string(output));
+        json_object_set_new(run->result, "runs", json_integer((json_int_t)json_array_size(runs)));
+    }
+    json_decref(runs);
+    return status;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    if (!output)
+        return trn_fail(TRN_USAGE, "--output: missing; name the page to write: -o PAGE.html");
+    return trn_agree(run->comm, run->rank == 0 ? report(run, output) : TRN_OK);
+}
+
+const trn_command_t trn_command_report = {
+    .name = "report",
+    .summary = "show runs on a page: learning curves, scaling, phases, benchmarks",
+    .files = "LOG.jsonl... -o PAGE.html",
+    .description =
+        "Reads what --log-json wrote, of any number of runs, and writes one HTML page that "
+        "needs no other file: a table of the runs, loss and valid MRR by epoch, time over "
+        "numbers of ranks where runs are alike but for that, where the time went, and the "
+        "cases of benchmarks. cluster/bench-run.sh makes such a log.",
+    .min_files = 1,
+    .max_files = 1 << 20,
+    .params = params,
+    .run = run,
+};
