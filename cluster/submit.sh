@@ -8,8 +8,18 @@
 # --submit hands it to sbatch.
 set -eu
 ranks=2 threads=1 minutes=240 partition="" file="" submit=no
-usage() { echo "usage: submit.sh [--ranks N] [--threads N] [--time MIN] [--partition P] [--file F] [--submit] VERB ..." >&2; exit 2; }
-number() { [[ $2 =~ ^[1-9][0-9]*$ ]] || { echo "submit.sh: $1: '$2' is no number above 0" >&2; exit 2; }; echo "$2"; }
+refuse() { # MESSAGE
+    echo "submit.sh: $*" >&2
+    exit 2
+}
+usage() {
+    refuse "usage: submit.sh [--ranks N] [--threads N] [--time MINUTES] [--partition NAME]" \
+        "[--file JOB.sbatch] [--submit] VERB ARGUMENT..."
+}
+number() { # OPTION VALUE
+    [[ $2 =~ ^[1-9][0-9]*$ ]] || refuse "$1: '$2' is no number above 0"
+    echo "$2"
+}
 while [ $# -gt 0 ]; do
     case $1 in
     --ranks | --threads | --time | --partition | --file)
@@ -30,26 +40,22 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || usage
 program=$(command -v "${TRUNNION:-trunnion}") ||
-    { echo "submit.sh: trunnion is not in PATH; name it in TRUNNION" >&2; exit 2; }
+    refuse "trunnion is not in PATH; name it in TRUNNION"
 cluster=$(cd "$(dirname "$0")" && pwd)
 
 # {"bytes_per_rank": 123} or {"bytes_per_rank": {..., "total": 123}}
 plan=$(OMP_NUM_THREADS=$threads mpirun --oversubscribe --bind-to none -n $((ranks < 32 ? ranks : 32)) \
     "$program" "$@" --dry-run --json --quiet)
 bytes=$(tr -d ' \n' <<<"$plan" | grep -oE '"bytes_per_rank":([0-9]+|\{[^}]*"total":[0-9]+)' |
-    grep -oE '[0-9]+$') ||
-    { echo "submit.sh: the dry run of $1 says nothing about memory" >&2; exit 2; }
+    grep -oE '[0-9]+$') || refuse "the dry run of $1 says nothing about memory"
 megabytes=$((bytes * 11 / 10000000 + 256))
 
 smallest=$(sinfo -h ${partition:+-p "$partition"} -o '%c %m' | tr -d + | sort -n | head -n 1)
 read -r processors memory <<<"$smallest"
 per_node=$((processors / threads))
 [ $((memory / megabytes)) -ge $per_node ] || per_node=$((memory / megabytes))
-[ $per_node -ge 1 ] || {
-    echo "submit.sh: a rank needs $megabytes MB and $threads processors, a node has $memory MB and" \
-        "$processors; use more ranks or fewer threads" >&2
-    exit 4
-}
+[ $per_node -ge 1 ] || refuse "a rank needs $megabytes MB and $threads processors, a node has" \
+    "$memory MB and $processors; use more ranks or fewer threads"
 nodes=$(((ranks + per_node - 1) / per_node))
 
 job=$(

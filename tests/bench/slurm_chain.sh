@@ -12,7 +12,7 @@ expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-
 train=(swivel "$scratch/c.h5" --dim 256 --shard-size 64 --epochs "${1:-1500}")
 cluster_up
 job=$(TRUNNION_CLUSTER=$cluster_dir sbatch --parsable --output="$scratch/job.log" --nodes=2 --ntasks=4 \
-    --ntasks-per-node=2 --cpus-per-task=1 --time=1 --signal=0 "$cluster_dir/train.sbatch" \
+    --ntasks-per-node=2 --cpus-per-task=1 --time=1 --signal=B:CONT@1 "$cluster_dir/train.sbatch" \
     "${train[@]}" -o "$scratch/e.h5")
 expect_job 1800 "the chain" "$job" JobState COMPLETED || tail -n 20 "$scratch/job.log"
 grep -aE "resumed from|stopped in|told to stop|queueing|epoch [0-9]+/.* s$" "$scratch/job.log" |

@@ -27,8 +27,10 @@ expect_equal "what it asks for" "nodes=1 ntasks=3 ntasks-per-node=3 cpus-per-tas
 expect 0 "more ranks than a node takes" submit --ranks 3 --threads 2 --file "$scratch/two.sbatch" \
     "${train[@]}" -o "$scratch/s.h5"
 expect_equal "nodes for 3 x 2 processors" 1 "$(grep -c -- '--nodes=2$' "$scratch/two.sbatch")"
+expect 2 "more threads than processors" submit --threads 5 "${train[@]}" -o "$scratch/s.h5"
+expect_equal "the reason" yes "$(grep -q 'a node has 4000 MB and 4;' "$scratch/err" && echo yes || echo no)"
 expect 2 "no verb" submit --ranks 3
-expect 0 "submitted" submit --ranks 3 --time 7 --submit "${train[@]}" -o "$scratch/s.h5"
+expect 0 "submitted" submit --ranks 3 --time 7 --partition usual --submit "${train[@]}" -o "$scratch/s.h5"
 job=$(grep -oE '[0-9]+$' "$scratch/out")
 expect_job 60 "submitted" "$job" JobState COMPLETED || cat "$scratch"/trunnion-*.log
 expect_equal "submitted: bits" "$(digest "$scratch/hand-1.h5" /embedding)" \
