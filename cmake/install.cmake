@@ -1,5 +1,5 @@
 # `cmake --install`: program, static library, headers, CMake package, pkg-config file, man pages,
-# bash completion, modulefile. Headers keep their floors: include/trunnion/mpi/ring.h and so on.
+# bash completion, modulefile, Slurm job files. Headers keep their floors: include/trunnion/mpi/ring.h and so on.
 include(CMakePackageConfigHelpers)
 
 string(REPLACE ";" " " deps_modules "${deps_modules}")
@@ -34,6 +34,11 @@ configure_package_config_file(cmake/trunnionConfig.cmake.in trunnionConfig.cmake
 write_basic_package_version_file(trunnionConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/trunnionConfig.cmake
               ${CMAKE_BINARY_DIR}/trunnionConfigVersion.cmake DESTINATION ${package_dir})
+
+# Job files for Slurm and what they share
+file(GLOB job_files CONFIGURE_DEPENDS cluster/*.sbatch)
+install(FILES ${job_files} cluster/hostfile.example DESTINATION ${CMAKE_INSTALL_DATADIR}/trunnion)
+install(PROGRAMS cluster/job.sh cluster/submit.sh DESTINATION ${CMAKE_INSTALL_DATADIR}/trunnion)
 
 # Made at install time, when the prefix is known and the program is there ------------------------
 configure_file(cmake/installed.cmake.in ${CMAKE_BINARY_DIR}/generated/installed.cmake @ONLY)

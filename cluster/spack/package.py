@@ -21,6 +21,8 @@ class Trunnion(CMakePackage):
     depends_on("mpi")
     depends_on("hdf5")
     depends_on("blas")
+    depends_on("lapack")
+    depends_on("scalapack")
     depends_on("jansson")
     depends_on("xxhash")
     depends_on("zstd")
@@ -35,5 +37,7 @@ class Trunnion(CMakePackage):
             self.define_from_variant("TRUNNION_NATIVE", "native"),
             self.define("TRUNNION_TESTS", self.run_tests),
             self.define("BLAS_LIBRARY", self.spec["blas"].libs[0]),
+            self.define("LAPACK_LIBRARY", self.spec["lapack"].libs[0]),
+            self.define("SCALAPACK_LIBRARY", self.spec["scalapack"].libs[0]),
             self.define("CBLAS_INCLUDE", self.spec["blas"].headers.directories[0]),
         ]

@@ -26,7 +26,8 @@ void trn_schedule_start(trn_schedule_t *schedule, double save_minutes, double li
 
 /* Whether to save and stop: a signal asked for it, or what is left of the time is less than twice
  * the longest save so far (a twentieth of all time before the first), twice the longest step, and
- * 10 s for what comes after. Once true it stays so. To be asked once a step. */
+ * 10 s for what comes after. Once true it stays so until a save is measured. To be asked once a
+ * step. */
 bool trn_schedule_stop(trn_schedule_t *schedule);
 
 /* Whether a save is due. */

@@ -89,4 +89,9 @@ has cooccur && {
     make_corpus "$scratch/long.txt" 60000
     end begun x.h5 cooccur "$scratch/long.txt"
 }
+has kg-import && {
+    awk 'BEGIN { for (i = 0; i < 300000; i++) print "e" i % 90000 "\tr" i % 3 "\te" (i * 7) % 90001 }' \
+        >"$scratch/facts.tsv"
+    end begun g.h5 kg-import --train "$scratch/facts.tsv"
+}
 finish

@@ -1,0 +1,38 @@
+# An array over three seeds gives the results of three runs by hand, and a job that submit.sh wrote
+# has what its dry run asks for.
+. "$(dirname "$0")/lib_cluster.sh"
+need cooccur swivel
+need_python
+cluster_up
+make_corpus "$scratch/corpus.txt" 300
+expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
+train=(swivel "$scratch/c.h5" --dim 16 --shard-size 64 --epochs 4)
+
+array=$(TRUNNION_CLUSTER=$cluster_dir sbatch --parsable --output="$scratch/seed-%a.log" --ntasks=2 \
+    --time=5 "$cluster_dir/seeds.sbatch" "${train[@]}" -o "$scratch/e-%s.h5")
+for seed in 1 2 3; do
+    expect 0 "seed $seed by hand" ranks 1 "${train[@]}" -o "$scratch/hand-$seed.h5" --seed $seed
+    expect_job 60 "seed $seed" "${array}_$seed" JobState COMPLETED || cat "$scratch/seed-$seed.log"
+    expect_equal "seed $seed: bits" "$(digest "$scratch/hand-$seed.h5" /embedding)" \
+        "$(digest "$scratch/e-$seed.h5" /embedding)"
+done
+
+submit() { # ARGUMENT...
+    (cd "$scratch" && bash "$cluster_dir/submit.sh" "$@")
+}
+expect 0 "job file" submit --ranks 3 --time 7 --file "$scratch/job.sbatch" "${train[@]}" -o "$scratch/s.h5"
+expect_equal "nothing run yet" no "$([ -e "$scratch/s.h5" ] && echo yes || echo no)"
+expect_equal "what it asks for" "nodes=1 ntasks=3 ntasks-per-node=3 cpus-per-task=1 time=7" \
+    "$(grep -oE '(nodes|ntasks|ntasks-per-node|cpus-per-task|time)=[0-9]+' "$scratch/job.sbatch" | paste -sd ' ')"
+expect 0 "more ranks than a node takes" submit --ranks 3 --threads 2 --file "$scratch/two.sbatch" \
+    "${train[@]}" -o "$scratch/s.h5"
+expect_equal "nodes for 3 x 2 processors" 1 "$(grep -c -- '--nodes=2$' "$scratch/two.sbatch")"
+expect 2 "more threads than processors" submit --threads 5 "${train[@]}" -o "$scratch/s.h5"
+expect_equal "the reason" yes "$(grep -q 'a node has 4000 MB and 4;' "$scratch/err" && echo yes || echo no)"
+expect 2 "no verb" submit --ranks 3
+expect 0 "submitted" submit --ranks 3 --time 7 --partition usual --submit "${train[@]}" -o "$scratch/s.h5"
+job=$(grep -oE '[0-9]+$' "$scratch/out")
+expect_job 60 "submitted" "$job" JobState COMPLETED || cat "$scratch"/trunnion-*.log
+expect_equal "submitted: bits" "$(digest "$scratch/hand-1.h5" /embedding)" \
+    "$(digest "$scratch/s.h5" /embedding)"
+finish
