@@ -93,8 +93,8 @@ static trn_status_t parse(trn_npy_t *npy, const char *path, const char *header) 
     TRN_TRY(parse_type(npy, path, field(header, "descr")));
     TRN_TRY(parse_shape(npy, path, field(header, "shape")));
     const char *fortran = field(header, "fortran_order");
-    npy->fortran = fortran && !strncmp(fortran, "True", 4);
-    if (!npy->fortran && (!fortran || strncmp(fortran, "False", 5)))
+    npy->fortran = fortran && strncmp(fortran, "True", 4) == 0;
+    if (!npy->fortran && (!fortran || strncmp(fortran, "False", 5) != 0))
         return trn_fail(TRN_INPUT, "%s: fortran_order: neither True nor False", path);
     return TRN_OK;
 }
@@ -170,7 +170,7 @@ static double element(const trn_npy_t *npy, const char *raw) {
         uint16_t u2;
         uint32_t u4;
         uint64_t u8;
-    } it;
+    } it = {{0}};
     for (int64_t i = 0; i < npy->size; i++)
         it.bytes[i] = raw[npy->swapped ? npy->size - 1 - i : i];
     switch (npy->kind) {

@@ -5,6 +5,7 @@
 #include "io/store_hdf_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FLAW_BYTES = 160 /* longest reason why a dataset cannot be read */ };
@@ -168,7 +169,7 @@ static herr_t visit_object(hid_t file, const char *name, const H5O_info_t *info,
     hid_t object = H5Oopen(file, name, H5P_DEFAULT);
     if (!root && object >= 0) visit->status = get_entry(file, object, visit->object, visit->table);
     hsize_t position = 0;
-    bool fine = visit->status == TRN_OK && H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC,
+    bool fine = visit->status == TRN_OK && H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE,
                                                        &position, visit_attribute, visit) >= 0;
     H5Oclose(object);
     return fine ? 0 : -1;
@@ -193,11 +194,18 @@ static herr_t inspect_object(hid_t file, const char *name, const H5O_info_t *inf
     bool filtered = H5Pget_nfilters(how) > 0;
     if (filtered)
         visit->status = trn_fail(TRN_INPUT, "the group's list is compressed; write it plainly");
-    bool fine =
-        !filtered && H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, inspect_link, visit) >= 0;
+    bool fine = !filtered &&
+                H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, inspect_link, visit) >= 0;
     H5Pclose(how);
     H5Gclose(group);
     return fine ? 0 : -1;
+}
+
+static const trn_table_t *sorted; /* by the sort at hand */
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(trn_table_text(sorted, ((const trn_entry_t *)a)->name),
+                  trn_table_text(sorted, ((const trn_entry_t *)b)->name));
 }
 
 /* Offsets count from the start of the file and have 8 bytes, as store_heap.c reads them. */
@@ -222,12 +230,16 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
     else if (!usual_numbers(file))
         status =
             trn_fail(TRN_INPUT, "%s: offsets of other than 8 bytes; copy it with h5repack", path);
-    else if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, inspect_object, &visit) < 0 ||
-             H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &visit) < 0)
+    else if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, inspect_object, &visit) < 0 ||
+             H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit_object, &visit) < 0)
         status = visit.status != TRN_OK
                      ? trn_fail(visit.status, "%s:%s: %s", path, visit.object, trn_message())
                      : trn_hdf_fail(TRN_INPUT, path, "the list of datasets is damaged",
                                     "use another copy");
     H5Fclose(file);
+    /* HDF5 could sort while it goes, but comes to grief over the list when a name is damaged. */
+    sorted = table;
+    if (status == TRN_OK && table->nentries > 0)
+        qsort(table->entries, (size_t)table->nentries, sizeof *table->entries, by_name);
     return trn_hdf_done(access, status);
 }

@@ -164,8 +164,7 @@ trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *tabl
  * what is not numbers: names, attributes, strings. */
 trn_status_t trn_trailer_check(int fd, const char *path);
 
-/* store.c, store_layout.c: rank 0 only, Local, one file at a time. -------------------------------
- */
+/* store.c, store_layout.c: rank 0 only, Local, one file at a time. ----------------------------- */
 
 /* Lay out the empty file `fd`, whose name is `path`: all datasets (space allocated, not written),
  * strings, their checksums and attributes; fills in the entries' offsets. Fails with TRN_IO. */

@@ -28,15 +28,16 @@ static int64_t slot_bytes(const trn_rotation_t *r, const operand_t *o) {
     return (bytes + TRN_ALIGNMENT - 1) / TRN_ALIGNMENT * TRN_ALIGNMENT;
 }
 
+/* Returns the bytes that an operand needs; without `memory` it does no more than that. */
 static int64_t lay_out(const trn_rotation_t *r, operand_t *o, char *memory) {
     int64_t slot = slot_bytes(r, o), used = 0;
     if ((!o->moves || o->in_place) && !trn_rotation_scattered(r)) return 0;
     for (int odd = 0; odd < 2; odd++) {
-        o->slot[odd] = memory + used;
+        if (memory) o->slot[odd] = memory + used;
         used += slot;
     }
     for (int odd = 0; odd < 2; odd++) {
-        o->start[odd] = memory + used;
+        if (memory) o->start[odd] = memory + used;
         used += slot * (o->term_rows && !o->spread && !trn_rotation_scattered(r) ? 0 : o->starts);
     }
     return used;

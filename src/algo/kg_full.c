@@ -134,7 +134,7 @@ static void score_block(full_t *f, int64_t block) {
     const trn_kg_state_t *s = b->state;
     const trn_loss_t *loss = &s->options.loss;
     int64_t n = block_rows(s, block);
-    float *scores = f->scores + offset(f, block, CHUNK), target[CHUNK], even = smoothing(f);
+    float *scores = f->scores + offset(f, block, CHUNK), target[CHUNK] = {0}, even = smoothing(f);
     float *weights = f->metric == TRN_METRIC_DOT ? scores : f->weights + offset(f, block, CHUNK);
     float shift = loss->kind == TRN_LOSS_BCE ? loss->margin : 0;
     trn_loss_part_t *part = f->part + block * f->chunk;

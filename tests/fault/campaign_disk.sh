@@ -1,6 +1,7 @@
-# Every system call of a save fails once, as on a full, over-quota or broken disk: exit code 5 and one
-# line, what was there before is as it was, nothing half written has a final name, no hang, no crash.
-# A few calls run as a test; TRUNNION_FAULTS=1000 by hand tries every call of every job in every way.
+# Every system call of a save fails once, as on a full, over-quota or broken disk; the disk is full
+# after every possible page of it, and the limit on file sizes at any byte: exit code 5 and one line,
+# what was there before is as it was, nothing half written has a final name, no hang, no crash.
+# A few run as a test; TRUNNION_FAULTS=100 by hand tries every call and page of every job.
 set -- 2
 . "$(dirname "$0")/lib_campaign.sh"
 cc=$(command -v cc) || skip "needs a C compiler"
@@ -74,9 +75,44 @@ if sys.argv[1].endswith("npy"):
 else:
     assert h5py.File(sys.argv[1]).attrs["complete"] == 1
 END
+# A disk with room for so many bytes and no more, or a limit of so many, until the job gets through.
+try_room() { # JOB STEP COMMAND...: `command` after it runs with $room
+    local room out=$work/out.h5
+    set_small "$1"
+    export room
+    for ((room = RANDOM % $2; room < 4000000; room += $2)); do
+        rm -rf "${work:?}"/*
+        echo precious >"$out"
+        code=0
+        "${@:3}" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
+        if [ $code = 0 ]; then
+            ended=$((ended + 1))
+            return
+        fi
+        tried=$((tried + 1))
+        checks=$((checks + 1))
+        if [ $code = 5 ]; then
+            rm -f "$work/filler"
+            check_failure "$out" "$1, ${3#*_}, room for $room bytes"
+        else
+            fail "$1, ${3#*_}, room for $room bytes: exit code $code"
+            head -n 3 "$scratch/err"
+        fi
+    done
+    fail "$1, $3: never enough"
+}
+under_limit() { # one rank without shared memory, which is a file too
+    prlimit --fsize="$room" env OMPI_MCA_btl=self OMPI_MCA_ess_singleton_isolated=1 \
+        timeout -k 5 60 "$TRUNNION" "${command[@]}"
+}
+on_disk() {
+    head -c $((4096000 - 8192 - room)) /dev/zero >"$work/filler"
+    ranks 2 "${command[@]}"
+}
+
 ENOSPC=28 EIO=5 EDQUOT=122
 tried=0 ended=0 passed=0
-step=$((faults >= 100 ? 1 : 29))
+step=$((faults >= 100 ? 1 : 53)) bytes=$((faults >= 100 ? 1009 : 90001)) pages=$((faults >= 100 ? 1 : 40))
 for job in cooccur multiply swivel kg-train; do
     try_calls $job 2 0 $ENOSPC once $step
     try_calls $job 2 1 $EDQUOT once $step
@@ -85,5 +121,17 @@ for job in cooccur multiply swivel kg-train; do
     try_calls $job 3 0 $ENOSPC always 1
     try_calls $job 3 2 $ENOSPC short 1
 done
-echo "$tried calls made to fail, $ended times to the last; $passed did not matter"
+for job in cooccur swivel kg-train; do
+    try_room $job $bytes under_limit
+done
+rm -rf "$work"
+if mkdir "$work" && mount -t tmpfs -o size=4096000 tmpfs "$work" 2>/dev/null; then
+    trap 'umount "$work"; rm -rf "$scratch"' EXIT
+    for job in cooccur swivel kg-train; do
+        try_room $job $((pages * 4096)) on_disk
+    done
+else
+    echo "not checked: full disks, because no tmpfs can be mounted here"
+fi
+echo "$tried failures, $ended times to the last; $passed did not matter"
 finish

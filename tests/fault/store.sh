@@ -71,6 +71,75 @@ expect 0 "a file that h5py changed" ranks 2 info "$scratch/edited.h5"
 checks=$((checks + 1))
 grep -q '/more *float64 *2 *0 *16' "$scratch/out" || fail "info does not show the dataset that h5py added"
 
+# Nothing in a file leads to another one, or to code that HDF5 would load; no size is believed. ----------
+cat >"$scratch/hostile.py" <<'END'
+import sys, h5py, numpy
+to, secret = sys.argv[1], sys.argv[2]
+
+
+def make(name, fill):
+    with h5py.File(f"{to}/{name}.h5", "w", libver="v110") as f:
+        f.attrs["trunnion_format"] = f.attrs["complete"] = 1
+        f.attrs["kind"] = numpy.bytes_("embedding")
+        fill(f)
+
+
+def words(f, **how):
+    f["embedding"] = numpy.ones((2, 2), dtype="f4")
+    f.create_dataset("vocab", (2,), dtype=h5py.string_dtype(), **how)
+
+
+def external_link(f):
+    f["embedding"] = h5py.ExternalLink(secret, "/embedding")
+
+
+def soft_link(f):
+    f["other"] = h5py.ExternalLink(secret, "/")
+    f["checksum/embedding"] = h5py.SoftLink("/other/embedding")
+    f["embedding"] = numpy.ones((2, 2), dtype="f4")
+
+
+def external_bytes(f):
+    words(f)
+    del f["embedding"]
+    f.create_dataset("embedding", (2, 2), dtype="f4", external=[(secret, 0, 16)])
+
+
+def virtual(f):
+    words(f)
+    layout = h5py.VirtualLayout(shape=(2, 2), maxshape=(None, 2), dtype="f4")
+    layout[:] = h5py.VirtualSource(secret, "embedding", shape=(2, 2))
+    del f["embedding"]
+    f.create_virtual_dataset("embedding", layout)
+
+
+def filtered(f):
+    words(f, chunks=(1,), compression="gzip")
+
+
+def endless(f):
+    words(f, maxshape=(2,), chunks=None)
+    del f["vocab"]
+    f.create_dataset("vocab", (10**15,), dtype=h5py.string_dtype(), chunks=(1000,))
+
+
+for name, fill in list(globals().items()):
+    if callable(fill) and fill.__module__ == "__main__" and name not in ("make", "words"):
+        make(name, fill)
+END
+mkdir "$scratch/hostile"
+"$python" "$scratch/hostile.py" "$scratch/hostile" "$scratch/e.h5" || fail "h5py cannot make hostile files"
+hostile() { # NAME PATTERN
+    expect 3 "$1" ranks 2 convert "$scratch/hostile/$1.h5" "$scratch/out.npy" &&
+        expect_message "$1" "$1.h5.*$2"
+}
+hostile external_link "'embedding' is a link"
+hostile soft_link "is a link"
+hostile external_bytes "external"
+hostile virtual "/embedding"
+hostile filtered "chunked"
+hostile endless "/vocab.*chunked"
+
 # Killed while it writes: the file of before, or the new one, whole. ------------------------------------
 work=$scratch/work
 mkdir "$work"
