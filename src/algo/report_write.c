@@ -129,7 +129,9 @@ static void list_cases(FILE *to, const json_t *run, const json_t *cases) {
     fputs("</tr>\n", to);
     json_array_foreach(cases, i, row) {
         fputs("<tr>", to);
-        json_object_foreach(row, key, value) cell(to, value);
+        json_object_foreach(row, key, value) {
+            cell(to, value);
+        }
         fputs("</tr>\n", to);
     }
     fputs("</table></div>\n", to);
@@ -198,7 +200,9 @@ static trn_status_t curve(FILE *to, const json_t *runs, const char *verb, const 
     int64_t points = 0;
     char title[2 * NAME];
     lines_t l;
-    json_array_foreach(runs, i, run) points += (int64_t)json_array_size(json_object_get(run, list));
+    json_array_foreach(runs, i, run) {
+        points += (int64_t)json_array_size(json_object_get(run, list));
+    }
     trn_status_t status = lines_create(&l, (int64_t)json_array_size(runs), points);
     json_array_foreach(runs, i, run) {
         const json_t *events = json_object_get(run, list);
@@ -357,7 +361,9 @@ trn_status_t trn_report_write(FILE *to, const json_t *runs) {
     TRN_TRY(curves(to, runs));
     TRN_TRY(scaling(to, runs));
     fputs("<h2>Phases</h2>\n", to);
-    json_array_foreach(runs, i, run) phases(to, run);
+    json_array_foreach(runs, i, run) {
+        phases(to, run);
+    }
     list_benchmarks(to, runs);
     fputs("</body></html>\n", to);
     return TRN_OK;
