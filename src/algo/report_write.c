@@ -209,9 +209,10 @@ static trn_status_t curve(FILE *to, const json_t *runs, const char *verb, const 
         if (status != TRN_OK || json_array_size(events) < 2 || strcmp(verb_of(run), verb) != 0)
             continue;
         name_run(run, open_line(&l));
-        json_array_foreach(events, k, event)
-            add_point(&l, json_number_value(json_object_get(event, "epoch")),
-                      json_number_value(json_object_get(event, key)));
+        json_array_foreach(events, k, event) {
+            double epoch = json_number_value(json_object_get(event, "epoch"));
+            add_point(&l, epoch, json_number_value(json_object_get(event, key)));
+        }
         close_line(&l);
     }
     snprintf(title, sizeof title, "%.40s: %s%s", verb, strcmp(list, "valid") == 0 ? "valid " : "",
