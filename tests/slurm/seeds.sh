@@ -23,7 +23,7 @@ cat >"$scratch/echo" <<'END'
 echo "rank $SLURM_PROCID $* $OMP_NUM_THREADS $SLURM_JOB_END_TIME"
 END
 chmod +x "$scratch/echo"
-job=$(TRUNNION=$scratch/echo TRUNNION_CLUSTER=$cluster_dir sbatch --parsable --time=7 --nodes=2 \
+job=$(SLURM_JOB_END_TIME=1 TRUNNION=$scratch/echo TRUNNION_CLUSTER=$cluster_dir sbatch --parsable --time=7 --nodes=2 \
     --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3 --output="$scratch/echo.log" \
     "$cluster_dir/train.sbatch" verb "two words")
 expect_job 60 "echo" "$job" JobState COMPLETED || cat "$scratch/echo.log"
