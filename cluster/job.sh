@@ -10,6 +10,12 @@ set -u
 program=${TRUNNION:-trunnion}
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1} # threads of a rank; BLAS stays on one
 
+# When the job will be ended, for --time-limit auto: older Slurm (22.05) tells it by scontrol alone,
+# and a job submitted by another one may have inherited that one's.
+end=$(scontrol -o show job "$SLURM_JOB_ID" | grep -oP ' EndTime=\K\S+')
+SLURM_JOB_END_TIME=$(date -d "$end" +%s 2>/dev/null) || SLURM_JOB_END_TIME=0 # no limit
+export SLURM_JOB_END_TIME
+
 launcher=${TRUNNION_LAUNCHER:-srun}
 if [ "$launcher" = srun ] && ! srun --mpi=list 2>&1 | grep -qw pmix; then
     launcher=mpirun

@@ -17,8 +17,9 @@ typedef struct trn_schedule {
 } trn_schedule_t;
 
 /* *limit = when the job will be ended as --time-limit TEXT says: MINUTES from now; "auto": the time
- * in SLURM_JOB_END_TIME (seconds since 1970), 0 if there is none; "none": 0. A wall clock that is
- * set later changes nothing. Fails with TRN_USAGE. */
+ * in SLURM_JOB_END_TIME (seconds since 1970; where Slurm does not set it, cluster/job.sh does), 0
+ * if there is none; "none": 0. A wall clock that is set later changes nothing. Fails with
+ * TRN_USAGE. */
 trn_status_t trn_time_limit(const char *text, double *limit);
 
 /* Begin now. */

@@ -17,6 +17,20 @@ for seed in 1 2 3; do
         "$(digest "$scratch/e-$seed.h5" /embedding)"
 done
 
+# What job.sh gives to a rank: the arguments, the threads, the end of the job (--time-limit auto).
+cat >"$scratch/echo" <<'END'
+#!/bin/sh
+echo "rank $SLURM_PROCID $* $OMP_NUM_THREADS $SLURM_JOB_END_TIME"
+END
+chmod +x "$scratch/echo"
+job=$(SLURM_JOB_END_TIME=1 TRUNNION=$scratch/echo TRUNNION_CLUSTER=$cluster_dir sbatch --parsable --time=7 --nodes=2 \
+    --ntasks=2 --ntasks-per-node=1 --cpus-per-task=3 --output="$scratch/echo.log" \
+    "$cluster_dir/train.sbatch" verb "two words")
+expect_job 60 "echo" "$job" JobState COMPLETED || cat "$scratch/echo.log"
+ends=$(grep -oE '^rank 1 verb two words 3 [0-9]+$' "$scratch/echo.log" | cut -d ' ' -f 7)
+began=$(scontrol -o show job "$job" | grep -oP ' StartTime=\K\S+')
+expect_equal "the end of the job" "$(date -d "$began 7 minutes" +%s)" "$ends"
+
 submit() { # ARGUMENT...
     (cd "$scratch" && bash "$cluster_dir/submit.sh" "$@")
 }
