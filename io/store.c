@@ -1,6 +1,6 @@
-/* store.c: the layout and the strings of a file. Nothing here moves numbers: the ranks read bytes
- * at offsets. The file may come from anywhere: nothing in it leads HDF5 to another file or to code
- * that is not its own, and no size is believed that the file is too small for. */
+/* store.c: the layout and the attributes of a file, which may come from anywhere: nothing in it
+ * leads HDF5 to another file or to code that is not its own, and no size is believed that the file
+ * is too small for. Nothing here moves data: the ranks read bytes at offsets. */
 #include "base/mem.h"
 #include "io/store_hdf_impl.h"
 
