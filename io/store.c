@@ -1,6 +1,6 @@
-/* store.c: the layout and the strings of a file. Nothing here moves numbers: the ranks read bytes
- * at offsets. The file may come from anywhere: nothing in it leads HDF5 to another file or to code
- * that is not its own, and no size is believed that the file is too small for. */
+/* store.c: the layout and the attributes of a file, which may come from anywhere: nothing in it
+ * leads HDF5 to another file or to code that is not its own, and no size is believed that the file
+ * is too small for. Nothing here moves data: the ranks read bytes at offsets. */
 #include "base/mem.h"
 #include "io/store_hdf_impl.h"
 
@@ -228,8 +228,9 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
         status = trn_hdf_fail(TRN_INPUT, path, "is no HDF5 file, or cut short or damaged",
                               "use another copy");
     else if (!usual_numbers(file))
-        status =
-            trn_fail(TRN_INPUT, "%s: offsets of other than 8 bytes; copy it with h5repack", path);
+        status = trn_fail(
+            TRN_INPUT,
+            "%s: has a user block or offsets of other than 8 bytes; copy it with h5repack", path);
     else if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, inspect_object, &visit) < 0 ||
              H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit_object, &visit) < 0)
         status = visit.status != TRN_OK

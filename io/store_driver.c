@@ -20,11 +20,12 @@ typedef struct file {
     haddr_t end_of_addresses;
 } file_t;
 
-/* The one file at a time. */
+/* The one file at a time. One that HDF5 could not let go of is not `file` any more, and has no say.
+ */
 static struct {
     int fd;
     const char *path;
-    bool open;
+    const H5FD_t *file; /* NULL: not open */
     haddr_t bytes;
     trn_status_t status; /* of the first call that failed ... */
     char message[512];   /* ... and what it said */
@@ -38,17 +39,17 @@ static void note(trn_status_t status) {
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t most) {
     (void)access, (void)most;
-    if (at.open || strcmp(name, at.path) != 0) return NULL; /* it would lead to another file */
+    if (at.file || strcmp(name, at.path) != 0) return NULL; /* it would lead to another file */
     if (flags & H5F_ACC_TRUNC && ftruncate(at.fd, 0) != 0) return NULL;
     file_t *file = calloc(1, sizeof *file); /* HDF5's, which knows nothing of base/mem */
     if (!file) return NULL;
     at.bytes = (haddr_t)lseek(at.fd, 0, SEEK_END);
-    at.open = true;
+    at.file = &file->hdf;
     return &file->hdf;
 }
 
 static herr_t driver_close(H5FD_t *file) {
-    at.open = false;
+    if (file == at.file) at.file = NULL;
     free(file);
     return 0;
 }
@@ -81,7 +82,7 @@ static haddr_t driver_get_eof(const H5FD_t *file, H5FD_mem_t type) {
 static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t how, haddr_t address, size_t size,
                           void *buffer) {
     (void)type, (void)how;
-    if (address > ((file_t *)file)->end_of_addresses ||
+    if (file != at.file || address > ((file_t *)file)->end_of_addresses ||
         size > ((file_t *)file)->end_of_addresses - address)
         return -1;
     size_t there = address >= at.bytes         ? 0
@@ -96,7 +97,8 @@ static herr_t driver_read(H5FD_t *file, H5FD_mem_t type, hid_t how, haddr_t addr
 
 static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t how, haddr_t address, size_t size,
                            const void *buffer) {
-    (void)file, (void)type, (void)how;
+    (void)type, (void)how;
+    if (file != at.file) return 0;
     if (at.status == TRN_OK)
         note(trn_bytes_write(at.fd, at.path, (int64_t)address, buffer, (int64_t)size));
     if (address + size > at.bytes) at.bytes = address + size;
@@ -106,7 +108,7 @@ static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t how, haddr_t add
 static herr_t driver_truncate(H5FD_t *file, hid_t how, hbool_t closing) {
     (void)how, (void)closing;
     haddr_t end = ((file_t *)file)->end_of_addresses;
-    if (end == at.bytes || at.status != TRN_OK) return 0;
+    if (file != at.file || end == at.bytes || at.status != TRN_OK) return 0;
     if (ftruncate(at.fd, (off_t)end) != 0)
         note(trn_fail(TRN_IO, "%s: cannot make it %lld bytes long: %s; check disk space and quota",
                       at.path, (long long)end, strerror(errno)));
@@ -139,10 +141,12 @@ void trn_driver_begin(hid_t access, int fd, const char *path) {
     if (H5Iis_valid(registered) <= 0) registered = H5FDregister(&driver);
     at.fd = fd;
     at.path = path;
+    at.file = NULL;
     at.status = TRN_OK;
     H5Pset_driver(access, registered, NULL);
 }
 
 trn_status_t trn_driver_end(void) {
+    at.file = NULL;
     return at.status == TRN_OK ? TRN_OK : trn_fail(at.status, "%s", at.message);
 }

@@ -30,6 +30,7 @@ typedef struct heap {
     int64_t capacity;
     int64_t *object;      /* [OBJECTS] where in data an object's bytes begin, 0: nowhere */
     int64_t *object_size; /* [OBJECTS] */
+    int64_t most;         /* greatest index of an object */
 } heap_t;
 
 static uint64_t number(const char *at, int bytes) {
@@ -46,7 +47,8 @@ static trn_status_t damaged(const heap_t *heap, int64_t at, const char *what) {
 
 /* Note where the objects of the collection at hand lie. */
 static trn_status_t list_objects(heap_t *heap) {
-    memset(heap->object, 0, OBJECTS * sizeof *heap->object);
+    memset(heap->object, 0, (size_t)(heap->most + 1) * sizeof *heap->object);
+    heap->most = 0;
     for (int64_t at = HEAD; at <= heap->size - HEAD;) {
         int64_t index = (int64_t)number(heap->data + at, 2);
         uint64_t size = number(heap->data + at + 8, 8);
@@ -55,6 +57,7 @@ static trn_status_t list_objects(heap_t *heap) {
             return damaged(heap, heap->at + at, "an object's size");
         heap->object[index] = at + HEAD;
         heap->object_size[index] = (int64_t)size;
+        if (index > heap->most) heap->most = index;
         at += HEAD + ((int64_t)size + 7) / 8 * 8;
     }
     return TRN_OK;
@@ -84,7 +87,7 @@ static trn_status_t find(heap_t *heap, const char *element, const char **string,
     *length = (int64_t)number(element, 4);
     *string = "";
     if (*length == 0) return TRN_OK;
-    if (at != (uint64_t)heap->at) TRN_TRY(load(heap, at));
+    if (heap->at == 0 || at != (uint64_t)heap->at) TRN_TRY(load(heap, at));
     if (index >= OBJECTS || heap->object[index] == 0 || heap->object_size[index] < *length)
         return damaged(heap, heap->at, "no such object");
     *string = heap->data + heap->object[index];
@@ -122,7 +125,7 @@ trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t 
         return damaged(&heap, offset, "beyond the end of the file");
     heap.budget = MOST_READS * heap.bytes + 2 * COLLECTION * rows;
     trn_status_t status;
-    TRN_OR(done, trn_alloc(&heap.object, OBJECTS, sizeof *heap.object, "strings of a store"));
+    TRN_OR(done, trn_alloc_zero(&heap.object, OBJECTS, sizeof *heap.object, "strings of a store"));
     TRN_OR(done, trn_alloc(&heap.object_size, OBJECTS, sizeof *heap.object, "strings of a store"));
     TRN_OR(done, trn_alloc(&elements, ROWS, ELEMENT, "strings of a store"));
     status = read_all(&heap, offset, rows, elements, text, bytes);

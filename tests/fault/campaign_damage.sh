@@ -9,7 +9,6 @@ for job in swivel kg-train; do
     clear_work
     set_command $job
     expect 0 "a checkpoint of $job" ranks 2 "${command[@]}" --checkpoint "$work/k" || finish
-    # shellcheck disable=SC2086 # the last but one generation has the wanted number of epochs to go
     mkdir "$scratch/$job"
     cp "$work/k" "$work/k.prev" "$scratch/$job/"
 done

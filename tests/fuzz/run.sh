@@ -28,7 +28,7 @@ export TMPDIR=$scratch FUZZ_READER=$reader
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_ess_singleton_isolated=1
 export OMPI_MCA_opal_signal= # stacks are for libFuzzer to print
 # Leaks are watched by the harness: Open MPI has some of its own.
-export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 OMP_NUM_THREADS=1
+export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=64 OMP_NUM_THREADS=1
 $fuzz/fuzz "$corpus" "$fuzz/seeds/$reader" "${options[@]}" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb=3000 -malloc_limit_mb=1000 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$found/" "$@"
