@@ -14,8 +14,8 @@ static const preset_t presets[] = {
                          "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-complex-fast", "model complex dim 200 regularizer n3 weight .1 negatives 256 "
                               "batch-size 512 learning-rate .15 final-rate .05 epochs 7"},
-    {"fb15k237-distmult", "model distmult dim 512 regularizer n3 weight .12 negatives 512 "
-                          "batch-size 512 learning-rate .12 final-rate .02 epochs 16"},
+    {"fb15k237-distmult", "model distmult dim 768 regularizer n3 weight .12 negatives 512 "
+                          "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-rotate", "model rotate norm 2 dim 512 scale .4 negatives 512 batch-size 512 "
                         "learning-rate .2 epochs 8"},
     {"fb15k237-toruse", "model toruse norm 2 dim 200 scale .01 negatives 512 batch-size 1024 "

@@ -31,9 +31,10 @@ expect 0 "counts" ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min
 expect 0 "graph" ranks 1 kg-import --train "$scratch/facts.tsv" -o "$scratch/g.h5" || finish
 
 # command=(VERB ARGUMENT...) of a job that writes $work/out.h5. Trainers save after every epoch, so
-# that half of their time goes into that.
+# that half of their time goes into that; behind the training in one start of two.
 set_command() { # JOB
     local every=(-o "$work/out.h5" --checkpoint-every 0.00001 --quiet)
+    ((RANDOM % 2)) && every+=(--save-behind)
     case $1 in
     cooccur) command=(cooccur "$scratch/corpus.txt.gz" "$scratch/corpus.txt" -o "$work/out.h5" --min-count 1) ;;
     swivel) command=(swivel "$scratch/c.h5" --dim 32 --epochs 25 --shard-size 128 "${every[@]}") ;;
