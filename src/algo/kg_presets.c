@@ -28,8 +28,8 @@ static const preset_t presets[] = {
     {"fb15k237-transr",
      "start-from transe.h5 model transr dim 200 negatives 512 batch-size 4096 learning-rate .002 "
      "epochs 2"},
-    {"wn18rr-complex", "model complex dim 128 regularizer n3 weight .2 negatives 0 batch-size 512 "
-                       "learning-rate .5 final-rate .05 epochs 8"},
+    {"wn18rr-complex", "model complex dim 256 regularizer n3 weight .2 negatives 0 batch-size 512 "
+                       "learning-rate .5 final-rate .05 epochs 10"},
     {"wn18rr-complex-fast", "model complex dim 200 regularizer n3 weight .2 negatives 192 "
                             "batch-size 256 learning-rate .1 final-rate .02 epochs 10"},
     {"wn18rr-rotate", "model rotate norm 2 dim 400 scale .1 negatives 512 batch-size 512 "
