@@ -16,8 +16,8 @@ static const preset_t presets[] = {
                               "batch-size 512 learning-rate .15 final-rate .05 epochs 7"},
     {"fb15k237-distmult", "model distmult dim 768 regularizer n3 weight .12 negatives 512 "
                           "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
-    {"fb15k237-rotate", "model rotate norm 2 dim 512 scale .4 negatives 512 batch-size 512 "
-                        "learning-rate .2 epochs 8"},
+    {"fb15k237-rotate", "model rotate norm 2 dim 512 scale .1 negatives 512 batch-size 512 "
+                        "learning-rate .2 entity-dropout .4 epochs 9"},
     {"fb15k237-toruse", "model toruse norm 2 dim 200 scale .01 negatives 512 batch-size 1024 "
                         "learning-rate .015 epochs 6"},
     {"fb15k237-transe", "model transe dim 200 scale .1 negatives 512 batch-size 1024 "
