@@ -47,13 +47,13 @@ static trn_status_t take_line(json_t *runs, const char *line, int64_t bytes, jso
 trn_status_t trn_report_read(const char *path, json_t *runs) {
     trn_scan_t *scan;
     char *line, what[256];
-    int64_t bytes, number = 0, last = 0;
+    int64_t bytes, number = 0;
     json_t *run = NULL;
     TRN_TRY(trn_scan_open(&scan, path, 0));
     trn_status_t status, bad = TRN_OK;
     while ((status = trn_scan_until(scan, '\n', LINE_BYTES, &line, &bytes)) == TRN_OK && line) {
         if (bad != TRN_OK) break; /* a line that is not the last */
-        last = ++number;
+        number++;
         bad = bytes > 0 ? take_line(runs, line, bytes, &run) : TRN_OK;
         if (bad != TRN_OK) snprintf(what, sizeof what, "%s", trn_message());
     }
@@ -61,7 +61,7 @@ trn_status_t trn_report_read(const char *path, json_t *runs) {
     trn_scan_close(&scan);
     if (status != TRN_OK) return status;
     if (bad != TRN_OK && (more || !run))
-        return trn_fail(bad, "%s:%" PRId64 ": %s", path, last, what);
+        return trn_fail(bad, "%s:%" PRId64 ": %s", path, number, what);
     if (!run) return trn_fail(TRN_INPUT, "%s: holds no run; give a file of --log-json", path);
     return TRN_OK;
 }
