@@ -32,18 +32,7 @@ static const trn_param_t params[] = {
     {"confidence-scale", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL, "see confidence-base"},
     {"confidence-exponent", 0, TRN_PARAM_REAL, "0.5", 0, 4, NULL, NULL, "see confidence-base"},
     {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of the starting vectors"},
-    {"checkpoint", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
-     "where the state is saved, with the one before as FILE.prev; default OUTPUT.checkpoint, "
-     "removed at the end"},
-    {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, NULL, "MIN",
-     "minutes between checkpoints; 0: only when stopped"},
-    {"save-behind", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "go on while a checkpoint is written, from a copy: takes the memory of the state twice"},
-    {"time-limit", 0, TRN_PARAM_TEXT, "auto", 0, 0, NULL, "MIN",
-     "minutes until the job is ended: early enough before it saves a checkpoint and ends with exit "
-     "code 85; auto: what Slurm says, none: no limit"},
-    {"resume", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL,
-     "go on from the checkpoint: if there is one, never, or fail without one"},
+    TRN_CHECKPOINT_PARAMS,
     {0},
 };
 

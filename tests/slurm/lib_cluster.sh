@@ -116,6 +116,14 @@ cluster_down() {
 }
 not_running() { ! compgen -G "$lab/*.pid" >/dev/null; }
 
+# What jobs do here: sets train=(VERB ARGUMENT...); undisturbed it makes $scratch/whole.h5.
+make_training() {
+    make_corpus "$scratch/corpus.txt" 1000
+    expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
+    train=(swivel "$scratch/c.h5" --dim 64 --shard-size 64 --epochs 60)
+    expect 0 "undisturbed" ranks 1 "${train[@]}" -o "$scratch/whole.h5" || finish
+}
+
 job_is() { # JOB FIELD VALUE|VALUE...
     scontrol -o show job "$1" 2>/dev/null | grep -qE "(^| )$2=($3)( |$)"
 }

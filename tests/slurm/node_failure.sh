@@ -4,10 +4,7 @@
 need cooccur swivel
 need_python
 cluster_up
-make_corpus "$scratch/corpus.txt" 1000
-expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
-train=(swivel "$scratch/c.h5" --dim 64 --shard-size 64 --epochs 60)
-expect 0 "undisturbed" ranks 1 "${train[@]}" -o "$scratch/whole.h5" || finish
+make_training
 
 submit() { # NAME ARGUMENT...; sets $job
     job=$(TRUNNION_CLUSTER=$cluster_dir sbatch --parsable --output="$scratch/$1.log" --nodes=2 \
