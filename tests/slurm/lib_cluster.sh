@@ -120,7 +120,7 @@ not_running() { ! compgen -G "$lab/*.pid" >/dev/null; }
 make_training() {
     make_corpus "$scratch/corpus.txt" 1000
     expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish
-    train=(swivel "$scratch/c.h5" --dim 64 --shard-size 64 --epochs 60)
+    train=(swivel "$scratch/c.h5" --dim 64 --shard-size 64 --epochs 200)
     expect 0 "undisturbed" ranks 1 "${train[@]}" -o "$scratch/whole.h5" || finish
 }
 
