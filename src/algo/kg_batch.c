@@ -21,21 +21,24 @@ static int64_t larger(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-/* Arrays of a batch: where, how many, of what size. One table allocates, frees and counts. */
+/* Arrays of a batch: where, how many, of what size. One table allocates, frees and counts. The last
+ * ones are for others to read. */
 typedef struct part {
     void *pointer; /* T** */
     int64_t count;
     size_t size;
 } part_t;
 
-enum { PARTS = 19, HEAD = 16 };
+enum { PARTS = 22, OPEN = 16 /* the first one that others read */ };
+
+static int64_t own_rows(const trn_kg_batch_t *b) {
+    return b->state->own_blocks * b->state->rows + trn_kg_relation_rows(&b->state->header);
+}
 
 static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
     bool project = b->state->header.model->project != NULL;
     int64_t n = b->size, ids = (b->single ? 2 : 1) * n + b->drawn, d = b->dim;
-    int64_t relations = trn_kg_relation_rows(&b->state->header);
     bool dropout = b->state->options.entity_dropout > 0 || b->state->options.relation_dropout > 0;
-    int64_t own = b->state->own_blocks * b->state->rows;
     const part_t all[PARTS] = {
         {&b->question, b->labels, sizeof *b->question},
         {&b->label, b->labels, sizeof *b->label},
@@ -47,27 +50,31 @@ static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
         {&b->projected, project ? 2 * n * b->width : 0, sizeof(float)},
         {&b->query, n * b->width, sizeof(float)},
         {&b->g_query, n * b->width, sizeof(float)},
+        {&b->g_projected, project ? 2 * n * b->width : 0, sizeof(float)},
+        {&b->kept, dropout ? n * (d + b->relation_width) : 0, 1},
+        {&b->head, own_rows(b), sizeof *b->head},
+        {&b->next, ids, sizeof *b->next},
+        {&b->grower, b->branches, sizeof *b->grower},
+        {&b->sum, larger(larger(d, b->relation_width), b->second_width), sizeof(float)},
+        {&b->needed, b->state->ranks > 1 ? ids * d : 0, sizeof(float)},
         {&b->g_known, n * d, sizeof(float)},
         {&b->g_answer, b->single ? n * d : 0, sizeof(float)},
         {&b->g_relation, n * b->relation_width, sizeof(float)},
-        {&b->g_projected, project ? 2 * n * b->width : 0, sizeof(float)},
         {&b->g_second, b->most_pieces * b->second_width, sizeof(float)},
-        {&b->kept, dropout ? n * (d + b->relation_width) : 0, 1},
-        {&b->head, own + relations, sizeof *b->head},
-        {&b->next, ids, sizeof *b->next},
-        {&b->sum, larger(larger(d, b->relation_width), b->second_width), sizeof(float)}};
+        {&b->branch, b->branches * b->drawn * d, sizeof(float)}};
     memcpy(part, all, sizeof all);
     return PARTS;
 }
 
 static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples, int64_t drawn,
-                  int64_t tile) {
+                  int64_t branches, int64_t tile) {
     const trn_kg_header_t *h = &state->header;
     *b = (trn_kg_batch_t){.state = state,
                           .labels = 2 * triples,
                           .single = !state->options.all_answers,
                           .size = smaller(state->options.batch, 2 * triples),
                           .drawn = drawn,
+                          .branches = branches,
                           .tile = tile,
                           .dim = h->shape.dim,
                           .width = h->model->query_width(&h->shape),
@@ -112,16 +119,17 @@ static void sort_questions(trn_kg_batch_t *b, const trn_triple_t *triples) {
 }
 
 trn_status_t trn_kg_batch_create(trn_kg_batch_t *b, trn_kg_state_t *state, const trn_kg_t *kg,
-                                 int64_t drawn, int64_t tile) {
+                                 int64_t drawn, int64_t branches, int64_t tile) {
     int64_t count = kg->triples[TRN_TRAIN];
     part_t part[PARTS];
     trn_triple_t *triples = NULL;
-    shape(b, state, count, drawn, tile);
+    shape(b, state, count, drawn, branches, tile);
     if (count < 1) return trn_fail(TRN_INPUT, "/train: no triples to train on");
-    for (int i = 0, n = parts_of(b, part); i < n; i++)
+    parts_of(b, part);
+    for (int i = 0; i < OPEN; i++)
         TRN_TRY(trn_alloc(part[i].pointer, part[i].count, part[i].size, "a batch of training"));
     TRN_TRY(trn_alloc(&b->counts, 2 * (int64_t)state->ranks, sizeof *b->counts, "counts"));
-    for (int64_t i = 0; i < part[HEAD].count; i++)
+    for (int64_t i = 0; i < own_rows(b); i++)
         b->head[i] = -1;
     TRN_TRY(trn_alloc(&triples, count, sizeof *triples, "training triples"));
     trn_status_t status = trn_kg_read(kg, TRN_TRAIN, 0, count, triples);
@@ -131,23 +139,45 @@ trn_status_t trn_kg_batch_create(trn_kg_batch_t *b, trn_kg_state_t *state, const
     return status;
 }
 
+static int64_t aligned(const part_t *part) {
+    int64_t bytes = part->count * (int64_t)part->size;
+    return (bytes + TRN_ALIGNMENT - 1) / TRN_ALIGNMENT * TRN_ALIGNMENT;
+}
+
+trn_status_t trn_kg_batch_open(trn_kg_batch_t *b) {
+    part_t part[PARTS];
+    int64_t bytes = 0;
+    parts_of(b, part);
+    for (int i = OPEN; i < PARTS; i++)
+        bytes += aligned(&part[i]);
+    TRN_TRY(trn_kg_desk_create(&b->desk, b->state->comm, bytes));
+    char *at = b->desk.own;
+    for (int i = OPEN; i < PARTS; at += aligned(&part[i++]))
+        *(void **)part[i].pointer = at;
+    return TRN_OK;
+}
+
 void trn_kg_batch_free(trn_kg_batch_t *b) {
     part_t part[PARTS];
     if (!b->state) return;
-    for (int i = 0, n = parts_of(b, part); i < n; i++)
+    parts_of(b, part);
+    for (int i = 0; i < OPEN; i++)
         trn_free(part[i].pointer);
+    trn_kg_desk_free(&b->desk);
     trn_free(&b->counts);
 }
 
 int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                           int64_t triples, int64_t drawn, int64_t tile, int64_t ranks) {
-    trn_kg_state_t state = {.header = *header, .options = *options, .blocks = options->blocks};
+                           int64_t triples, int64_t drawn, int64_t branches, int64_t tile,
+                           int64_t ranks) {
+    trn_kg_state_t state = {
+        .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
     trn_kg_batch_t b;
     part_t part[PARTS];
     int64_t sum = 0;
     state.rows = (header->entities + state.blocks - 1) / state.blocks;
     state.own_blocks = (state.blocks + ranks - 1) / ranks;
-    shape(&b, &state, triples, drawn, tile);
+    shape(&b, &state, triples, drawn, branches, tile);
     for (int i = 0, n = parts_of(&b, part); i < n; i++)
         sum += part[i].count * (int64_t)part[i].size;
     return sum + triples * (int64_t)sizeof(trn_triple_t);
@@ -229,7 +259,7 @@ void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
     for (int64_t i = 0; b->single && i < b->now; i++)
         b->id[ids++] = b->label[b->question[b->pick[i]].first];
     draw(b, b->id + ids);
-    trn_kg_gather(b->state, ids + b->drawn, b->id, b->rows);
+    trn_kg_batch_fetch(b);
     bool project = b->state->header.model->project != NULL;
     b->known = project ? b->projected : b->rows;
     b->answer = b->known + b->now * b->width;
@@ -285,8 +315,4 @@ void trn_kg_batch_query(trn_kg_batch_t *b, int64_t low, int64_t high) {
     }
     memset(b->g_query + low * w, 0, (size_t)((high - low) * w) * sizeof(float));
     if (b->single) memset(b->g_compared + low * w, 0, (size_t)((high - low) * w) * sizeof(float));
-}
-
-int64_t trn_kg_batch_tile(const trn_kg_batch_t *b, int64_t rank) {
-    return trn_part_start((b->now + b->tile - 1) / b->tile, b->state->ranks, rank);
 }

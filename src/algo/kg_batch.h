@@ -7,6 +7,7 @@
 #ifndef TRN_ALGO_KG_BATCH_H
 #define TRN_ALGO_KG_BATCH_H
 
+#include "algo/kg_desk.h"
 #include "algo/kg_state.h"
 #include "base/status.h"
 
@@ -32,7 +33,8 @@ typedef struct trn_kg_batch {
     int32_t *label;
     bool single; /* every question has one answer, whose row is gathered too */
     int64_t size, drawn,
-        tile; /* questions of a batch, candidates drawn for it, tile of questions */
+        tile;         /* questions of a batch, candidates drawn for it, tile of questions */
+    int64_t branches; /* sums over tiles that ranks put together */
     int64_t dim, width, relation_width, second_width;
 
     int64_t now, pieces; /* of the batch at work */
@@ -46,32 +48,46 @@ typedef struct trn_kg_batch {
     float *projected, *g_projected; /* [2 now x width], if the model projects */
     float *query, *g_query;         /* [now x width] */
     float *g_compared;              /* [now x width]: of `answer`, by the comparison with it */
-    float *g_known, *g_answer;      /* [now x dim] */
-    float *g_relation;              /* [now x relation width] */
-    float *g_second;                /* [pieces x second width] */
     uint8_t *kept;                  /* [now x (dim + relation width)]: not dropped */
     int32_t *head, *next;           /* lists of the gradients of one entity or relation */
     float *sum;                     /* [widest row] */
-    int64_t most_pieces;
-    int *counts; /* [2 x ranks] */
+    int64_t most_pieces, grown;     /* branches of this batch */
+    int *grower;                    /* [grown]: ranks that make them, ascending */
+    int *counts;                    /* [2 x ranks] */
+
+    trn_kg_desk_t desk;        /* where these lie, for others to read: */
+    float *needed;             /* [ids x dim]: own rows that others need */
+    float *g_known, *g_answer; /* [now x dim] */
+    float *g_relation;         /* [now x relation width] */
+    float *g_second;           /* [pieces x second width] */
+    float *branch;             /* [branches x drawn x dim]: gradients of candidates */
 } trn_kg_batch_t;
 
-/* Read the train split and allocate. `drawn` candidates go with each batch, tiles have `tile`
- * questions. Local: read by every rank. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY; free it then too.
- * Memory: 28 bytes a question, and the batch. */
+/* Read the train split and allocate. `drawn` candidates go with each batch, their gradients come in
+ * at most `branches` sums over tiles of `tile` questions. Local: read by every rank. Fails with
+ * TRN_INPUT, TRN_IO, TRN_MEMORY; free it then too. Memory: 28 bytes a question, and the batch. */
 trn_status_t trn_kg_batch_create(trn_kg_batch_t *batch, trn_kg_state_t *state, const trn_kg_t *kg,
-                                 int64_t drawn, int64_t tile);
+                                 int64_t drawn, int64_t branches, int64_t tile);
+
+/* Make what others read. Collective, after all have created theirs. Fails (agreed) with
+ * TRN_MEMORY. */
+trn_status_t trn_kg_batch_open(trn_kg_batch_t *batch);
 
 /* Free what it holds; {0} is fine. Local. */
 void trn_kg_batch_free(trn_kg_batch_t *batch);
 
-/* Bytes that trn_kg_batch_create allocates. Local, no data needed. */
+/* Bytes that trn_kg_batch_create and _open take. Local, no data needed. */
 int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                           int64_t triples, int64_t drawn, int64_t tile, int64_t ranks);
+                           int64_t triples, int64_t drawn, int64_t branches, int64_t tile,
+                           int64_t ranks);
 
-/* Make questions [first, first + now) of this epoch's order the batch at work and gather its rows.
+/* Make questions [first, first + now) of this epoch's order the batch at work and fetch its rows:
+ * those of candidates, of this rank's questions and, where nothing is drawn, of all known entities.
  * Collective; cannot fail. */
 void trn_kg_batch_pick(trn_kg_batch_t *batch, int64_t first);
+
+/* The second half of trn_kg_batch_pick. Collective; cannot fail. */
+void trn_kg_batch_fetch(trn_kg_batch_t *batch);
 
 /* Make the queries of questions [low, high) of the batch, borders of pieces; their g_query and
  * g_compared become 0. Local. */
@@ -82,16 +98,20 @@ void trn_kg_batch_query(trn_kg_batch_t *batch, int64_t low, int64_t high);
  * and may add what comes through projected candidates. Local. */
 void trn_kg_batch_back(trn_kg_batch_t *batch, int64_t low, int64_t high);
 
-/* Give every rank the gradients of all questions; rank r has made those of tiles [tiles r / P,
- * tiles (r + 1) / P). Collective; cannot fail. */
+/* Let every rank read the gradients of all questions, of which rank r has made those of tiles
+ * [tiles r / P, tiles (r + 1) / P), and the branches. Collective; cannot fail. */
 void trn_kg_batch_share(trn_kg_batch_t *batch);
 
-/* One step of the optimiser: relations; and entities, with g_drawn[drawn x dim] added for the
- * candidates. `dense` (may be NULL) is [own entity rows x dim]: the gradients of all, to which
- * those of the questions are added, and which become 0. Local. */
-void trn_kg_batch_step(trn_kg_batch_t *batch, const float *g_drawn, float *dense);
+/* One step of the optimiser: relations; and entities, with g_drawn[drawn] (rows; only those of own
+ * entities are looked at) added for the candidates. `dense` (may be NULL) is [own entity rows x
+ * dim]: the gradients of all, to which those of the questions are added, and which become 0.
+ * Local. */
+void trn_kg_batch_step(trn_kg_batch_t *batch, const float *const *g_drawn, float *dense);
 
-/* The first tile of a rank among those of the batch at work. Local. */
+/* The first tile of a rank among those of the batch at work; the rank that makes a question's
+ * gradients; the row of the state that entity id[i] has here, or -1. Local. */
 int64_t trn_kg_batch_tile(const trn_kg_batch_t *batch, int64_t rank);
+int trn_kg_batch_maker(const trn_kg_batch_t *batch, int64_t question);
+int64_t trn_kg_batch_place(const trn_kg_batch_t *batch, int64_t i);
 
 #endif

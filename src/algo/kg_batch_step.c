@@ -52,34 +52,6 @@ void trn_kg_batch_back(trn_kg_batch_t *b, int64_t low, int64_t high) {
     finish_rows(b, low, high);
 }
 
-/* values[n x width] of all ranks on every rank, n counted in questions or pieces up to `bound`. */
-static void share(const trn_kg_batch_t *b, const int64_t *bound, int64_t width, float *values) {
-    int ranks = b->state->ranks;
-    for (int r = 0; r < ranks; r++) {
-        b->counts[r] = (int)((bound[r + 1] - bound[r]) * width);
-        b->counts[ranks + r] = (int)(bound[r] * width);
-    }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, b->counts, b->counts + ranks,
-                   MPI_FLOAT, b->state->comm);
-}
-
-void trn_kg_batch_share(trn_kg_batch_t *b) {
-    int ranks = b->state->ranks;
-    if (ranks == 1) return;
-    int64_t question[ranks + 1], piece[ranks + 1], p = 0;
-    for (int r = 0; r <= ranks; r++) {
-        int64_t end = trn_kg_batch_tile(b, r) * b->tile;
-        question[r] = end < b->now ? end : b->now;
-        while (p < b->pieces && b->piece[p].start < question[r])
-            p++;
-        piece[r] = p;
-    }
-    share(b, question, b->dim, b->g_known);
-    if (b->single) share(b, question, b->dim, b->g_answer);
-    share(b, question, b->relation_width, b->g_relation);
-    if (b->second_width > 0) share(b, piece, b->second_width, b->g_second);
-}
-
 static void add(int64_t n, const float *restrict from, float *restrict to) {
     for (int64_t j = 0; j < n; j++)
         to[j] += from[j];
@@ -109,11 +81,11 @@ typedef struct items {
     int64_t count, width;
     int32_t *head; /* [rows], all -1 */
     int64_t (*place)(const trn_kg_batch_t *, int64_t i);
-    const float *(*row)(const trn_kg_batch_t *, const float *g_drawn, int64_t i);
+    const float *(*row)(const trn_kg_batch_t *, const float *const *g_drawn, int64_t i);
 } items_t;
 
 /* Step every row by the sum of its items in ascending order, which lists bring together. */
-static void step_items(trn_kg_batch_t *b, const items_t *items, const float *g_drawn) {
+static void step_items(trn_kg_batch_t *b, const items_t *items, const float *const *g_drawn) {
     for (int64_t i = items->count - 1; i >= 0; i--) {
         int64_t place = items->place(b, i);
         if (place < 0) continue;
@@ -143,27 +115,27 @@ static int64_t second_place(const trn_kg_batch_t *b, int64_t i) {
     return relation_place(b, b->piece[i].start);
 }
 
-static int64_t entity_place(const trn_kg_batch_t *b, int64_t i) {
-    const trn_kg_state_t *s = b->state;
-    int64_t block = b->id[i] % s->blocks - s->first_block;
-    if (block < 0 || block >= s->own_blocks) return -1;
-    return block * s->rows + b->id[i] / s->blocks;
+/* Row `i` of `from`, as the rank that trained `question` has made it. */
+static const float *made(const trn_kg_batch_t *b, int64_t question, const float *from, int64_t i,
+                         int64_t width) {
+    return trn_kg_desk_of(&b->desk, trn_kg_batch_maker(b, question), from + i * width);
 }
 
-static const float *relation_row(const trn_kg_batch_t *b, const float *g_drawn, int64_t i) {
+static const float *relation_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
     (void)g_drawn;
-    return b->g_relation + i * b->relation_width;
+    return made(b, i, b->g_relation, i, b->relation_width);
 }
 
-static const float *second_row(const trn_kg_batch_t *b, const float *g_drawn, int64_t i) {
+static const float *second_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
     (void)g_drawn;
-    return b->g_second + i * b->second_width;
+    return made(b, b->piece[i].start, b->g_second, i, b->second_width);
 }
 
-static const float *entity_row(const trn_kg_batch_t *b, const float *g_drawn, int64_t i) {
-    if (i < b->now) return b->g_known + i * b->dim;
-    if (b->single && i < 2 * b->now) return b->g_answer + (i - b->now) * b->dim;
-    return g_drawn + (i - (b->single ? 2 : 1) * b->now) * b->dim;
+static const float *entity_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
+    if (i < b->now) return made(b, i, b->g_known, i, b->dim);
+    i -= b->now;
+    if (b->single && i < b->now) return made(b, i, b->g_answer, i, b->dim);
+    return g_drawn[i - (b->single ? b->now : 0)];
 }
 
 static void step_relations(trn_kg_batch_t *b) {
@@ -187,7 +159,7 @@ static void step_relations(trn_kg_batch_t *b) {
 static void step_dense(trn_kg_batch_t *b, int64_t count, float *dense) {
     const trn_kg_state_t *s = b->state;
     for (int64_t i = 0; i < count; i++) {
-        int64_t place = entity_place(b, i);
+        int64_t place = trn_kg_batch_place(b, i);
         if (place >= 0) add(b->dim, entity_row(b, NULL, i), dense + place * b->dim);
     }
     for (int64_t block = 0; block < s->own_blocks; block++) { /* without its padding */
@@ -197,9 +169,9 @@ static void step_dense(trn_kg_batch_t *b, int64_t count, float *dense) {
     memset(dense, 0, (size_t)(s->own_blocks * s->rows * b->dim) * sizeof(float));
 }
 
-void trn_kg_batch_step(trn_kg_batch_t *b, const float *g_drawn, float *dense) {
+void trn_kg_batch_step(trn_kg_batch_t *b, const float *const *g_drawn, float *dense) {
     int64_t count = (b->single ? 2 : 1) * b->now;
-    const items_t entities = {0, count + b->drawn, b->dim, b->head, entity_place, entity_row};
+    const items_t entities = {0, count + b->drawn, b->dim, b->head, trn_kg_batch_place, entity_row};
     step_relations(b);
     if (dense)
         step_dense(b, count, dense);

@@ -26,7 +26,7 @@ typedef struct drawn {
     float *own, *scale;       /* [tile]: weight of the answer, factor of the others */
     float *candidates, *back; /* [drawn x width], projected; their gradient */
     float *level;             /* [LEVELS x size]: branches that are being added up */
-    float *node;              /* [TILES x size]: complete branches, of all ranks */
+    const float **g_drawn;    /* [drawn]: gradients of candidates, where they are complete */
     double loss[TILES];       /* of this batch, by tile */
 } drawn_t;
 
@@ -36,14 +36,14 @@ static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
     return tile < LEAST ? LEAST : tile;
 }
 
-/* Branches that a rank completes: at most two a level of the tree; all of them at 8 ranks. */
-static int64_t nodes_of(int64_t ranks) {
+/* Branches of the tree that ranks complete: at most the tiles themselves. */
+static int64_t branches_of(int64_t ranks) {
     return ranks > 1 ? TILES : 1;
 }
 
 static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *kg) {
     int64_t tile = tile_of(&state->options, kg->triples[TRN_TRAIN]);
-    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, d->drawn, tile));
+    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, d->drawn, branches_of(state->ranks), tile));
     const trn_kg_batch_t *b = &d->batch;
     int64_t projected = state->header.model->project ? d->drawn * b->width : 0;
     d->size = d->drawn * b->dim;
@@ -57,9 +57,8 @@ static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *
     TRN_TRY(trn_alloc(&d->scale, tile, sizeof(float), "weights"));
     TRN_TRY(trn_alloc(&d->candidates, projected, sizeof(float), "projected candidates"));
     TRN_TRY(trn_alloc(&d->back, projected, sizeof(float), "their gradients"));
-    TRN_TRY(trn_alloc(&d->level, LEVELS * d->size, sizeof(float), "gradients of candidates"));
-    return trn_alloc(&d->node, nodes_of(state->ranks) * d->size, sizeof(float),
-                     "gradients of candidates");
+    TRN_TRY(trn_alloc(&d->g_drawn, d->drawn, sizeof *d->g_drawn, "gradients of candidates"));
+    return trn_alloc(&d->level, LEVELS * d->size, sizeof(float), "gradients of candidates");
 }
 
 static void destroy(void **self) {
@@ -74,7 +73,7 @@ static void destroy(void **self) {
     trn_free(&d->candidates);
     trn_free(&d->back);
     trn_free(&d->level);
-    trn_free(&d->node);
+    trn_free(&d->g_drawn);
     trn_free(self);
 }
 
@@ -92,6 +91,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     }
     *self = d;
     status = trn_agree(state->comm, status);
+    if (status == TRN_OK) status = trn_kg_batch_open(&d->batch);
     if (status != TRN_OK) destroy(self);
     return status;
 }
@@ -163,50 +163,51 @@ static void grow(drawn_t *d, int64_t first, int64_t count, int level, float *sum
         sum[i] += other[i];
 }
 
-/* Go down the tree to branches that lie within one rank: this rank's are grown into their places
- * among all of them, and those of rank r are counted in counts[r]. */
-static void grow_own(drawn_t *d, int64_t first, int64_t count, int64_t tiles, int *counts,
-                     int64_t *place) {
-    const trn_kg_state_t *s = d->batch.state;
-    int low = (int)trn_part_of(tiles, s->ranks, first);
-    if (low != (int)trn_part_of(tiles, s->ranks, first + count - 1)) {
-        grow_own(d, first, count / 2, tiles, counts, place);
-        grow_own(d, first + count / 2, count - count / 2, tiles, counts, place);
+/* Go down the tree to branches that lie within one rank, and grow this rank's into their places
+ * among all of them. */
+static void grow_own(drawn_t *d, int64_t first, int64_t count, int64_t tiles) {
+    trn_kg_batch_t *b = &d->batch;
+    int low = (int)trn_part_of(tiles, b->state->ranks, first);
+    if (low != (int)trn_part_of(tiles, b->state->ranks, first + count - 1)) {
+        grow_own(d, first, count / 2, tiles);
+        grow_own(d, first + count / 2, count - count / 2, tiles);
         return;
     }
-    if (low == s->rank) grow(d, first, count, 0, d->node + *place * d->size);
-    counts[low] += (int)d->size;
-    ++*place;
+    if (low == b->state->rank) grow(d, first, count, 0, b->branch + b->grown * d->size);
+    b->grower[b->grown++] = low;
 }
 
-/* The sum of a branch, from complete ones that stand in order from *place on. */
-static float *gather_tree(drawn_t *d, int64_t first, int64_t count, int64_t tiles, int64_t *place) {
-    int ranks = d->batch.state->ranks;
-    if (trn_part_of(tiles, ranks, first) == trn_part_of(tiles, ranks, first + count - 1))
-        return d->node + (*place)++ * d->size;
-    float *sum = gather_tree(d, first, count / 2, tiles, place);
-    const float *other = gather_tree(d, first + count / 2, count - count / 2, tiles, place);
-    for (int64_t i = 0; i < d->size; i++)
-        sum[i] += other[i];
+/* Row j of the sum of a part of the tree, from complete branches that stand in order from *place
+ * on. */
+static const float *row_of(drawn_t *d, int64_t j, int64_t first, int64_t count, int64_t tiles,
+                           int level, int64_t *place) {
+    const trn_kg_batch_t *b = &d->batch;
+    int64_t at = j * b->dim;
+    if (trn_part_of(tiles, b->state->ranks, first) ==
+        trn_part_of(tiles, b->state->ranks, first + count - 1)) {
+        const float *own = b->branch + *place * d->size + at;
+        return trn_kg_desk_of(&b->desk, b->grower[(*place)++], own);
+    }
+    const float *low = row_of(d, j, first, count / 2, tiles, level, place);
+    const float *high = row_of(d, j, first + count / 2, count - count / 2, tiles, level + 1, place);
+    float *sum = d->level + level * d->size + at; /* may be `low` */
+    for (int64_t k = 0; k < b->dim; k++)
+        sum[k] = low[k] + high[k];
     return sum;
 }
 
 static void learn(drawn_t *d) {
     trn_kg_batch_t *b = &d->batch;
-    int ranks = b->state->ranks, *start = b->counts + ranks;
-    int64_t tiles = (b->now + b->tile - 1) / b->tile, place = 0;
-    memset(b->counts, 0, (size_t)ranks * sizeof(int));
-    grow_own(d, 0, tiles, tiles, b->counts, &place);
-    if (ranks > 1) {
-        start[0] = 0;
-        for (int r = 1; r < ranks; r++)
-            start[r] = start[r - 1] + b->counts[r - 1];
-        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, d->node, b->counts, start, MPI_FLOAT,
-                       b->state->comm);
-    }
+    int64_t tiles = (b->now + b->tile - 1) / b->tile;
+    b->grown = 0;
+    grow_own(d, 0, tiles, tiles);
     trn_kg_batch_share(b);
-    place = 0;
-    trn_kg_batch_step(b, gather_tree(d, 0, tiles, tiles, &place), NULL);
+    for (int64_t j = 0, before = (b->single ? 2 : 1) * b->now; j < d->drawn; j++) {
+        int64_t place = 0;
+        if (trn_kg_batch_place(b, before + j) >= 0)
+            d->g_drawn[j] = row_of(d, j, 0, tiles, tiles, 0, &place);
+    }
+    trn_kg_batch_step(b, d->g_drawn, NULL);
 }
 
 static trn_status_t epoch(void *self, double *loss) {
@@ -232,10 +233,9 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     const trn_model_t *model = header->model;
     int64_t tile = tile_of(options, triples), drawn = options->negatives;
     int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
-    int64_t floats =
-        tile * (2 * drawn + 3) + projected + (LEVELS + nodes_of(ranks)) * drawn * header->shape.dim;
-    return floats * (int64_t)sizeof(float) +
-           trn_kg_batch_bytes(header, options, triples, drawn, tile, ranks);
+    int64_t floats = tile * (2 * drawn + 3) + projected + LEVELS * drawn * header->shape.dim;
+    return floats * (int64_t)sizeof(float) + drawn * (int64_t)sizeof(float *) +
+           trn_kg_batch_bytes(header, options, triples, drawn, branches_of(ranks), tile, ranks);
 }
 
 const trn_kg_regime_t trn_kg_drawn = {"drawn", create, destroy, epoch, memory};

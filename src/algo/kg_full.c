@@ -42,7 +42,7 @@ static int64_t offset(const full_t *f, int64_t block, int64_t each) {
 }
 
 static trn_status_t allocate(full_t *f, trn_kg_state_t *state, const trn_kg_t *kg) {
-    TRN_TRY(trn_kg_batch_create(&f->batch, state, kg, 0, CHUNK));
+    TRN_TRY(trn_kg_batch_create(&f->batch, state, kg, 0, 0, CHUNK));
     int64_t own = state->own_blocks * state->rows, chunks = state->blocks * CHUNK;
     int64_t width = f->batch.width;
     if (chunks > INT_MAX / (int64_t)sizeof *f->part)
@@ -95,8 +95,9 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
         f->metric = state->header.model->metric(&state->header.shape);
         status = allocate(f, state, kg);
     }
-    status = trn_agree(state->comm, status);
     *self = f;
+    status = trn_agree(state->comm, status);
+    if (status == TRN_OK) status = trn_kg_batch_open(&f->batch);
     if (status != TRN_OK) destroy(self);
     return status;
 }
@@ -263,7 +264,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     while (blocks > (int64_t)1 << (levels - 2))
         levels++;
     return floats * (int64_t)sizeof(float) + CHUNK * width * 8 * (1 + 2 * levels) +
-           trn_kg_batch_bytes(header, options, triples, 0, CHUNK, ranks);
+           trn_kg_batch_bytes(header, options, triples, 0, 0, CHUNK, ranks);
 }
 
 const trn_kg_regime_t trn_kg_full = {"full", create, destroy, epoch, memory};

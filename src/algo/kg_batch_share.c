@@ -1,0 +1,110 @@
+/* kg_batch_share.c: what ranks pass each other for a batch: the rows it needs, and what has come of
+ * them. On one node they read it in place; a barrier before the reading is enough, because nobody
+ * writes there again before the next but one. */
+#include "algo/kg_batch.h"
+
+#include "mpi/dist.h"
+
+#include <string.h>
+
+static int64_t tiles(const trn_kg_batch_t *b) {
+    return (b->now + b->tile - 1) / b->tile;
+}
+
+int64_t trn_kg_batch_tile(const trn_kg_batch_t *b, int64_t rank) {
+    return trn_part_start(tiles(b), b->state->ranks, rank);
+}
+
+int trn_kg_batch_maker(const trn_kg_batch_t *b, int64_t question) {
+    return (int)trn_part_of(tiles(b), b->state->ranks, question / b->tile);
+}
+
+int64_t trn_kg_batch_place(const trn_kg_batch_t *b, int64_t i) {
+    const trn_kg_state_t *s = b->state;
+    int64_t block = b->id[i] % s->blocks - s->first_block;
+    if (block < 0 || block >= s->own_blocks) return -1;
+    return block * s->rows + b->id[i] / s->blocks;
+}
+
+/* The one rank that needs row id[i], or -1: all do. */
+static int needs(const trn_kg_batch_t *b, int64_t i) {
+    if (i >= (b->single ? 2 : 1) * b->now || (i < b->now && b->drawn == 0)) return -1;
+    return trn_kg_batch_maker(b, i < b->now ? i : i - b->now);
+}
+
+/* Own rows that others need, for them to read. */
+static void lay_out(trn_kg_batch_t *b, int64_t ids) {
+    const trn_kg_state_t *s = b->state;
+    float *to = b->needed;
+    for (int64_t i = 0; i < ids; i++) {
+        if (s->owner[b->id[i] % s->blocks] != s->rank || needs(b, i) == s->rank) continue;
+        memcpy(to, s->entity + trn_kg_batch_place(b, i) * b->dim, (size_t)b->dim * sizeof *to);
+        to += b->dim;
+    }
+}
+
+static void pick_up(trn_kg_batch_t *b, int64_t ids) {
+    const trn_kg_state_t *s = b->state;
+    const float *from[s->ranks];
+    for (int r = 0; r < s->ranks; r++)
+        from[r] = trn_kg_desk_of(&b->desk, r, b->needed);
+    for (int64_t i = 0; i < ids; i++) {
+        int owner = s->owner[b->id[i] % s->blocks], by = needs(b, i);
+        const float *row = from[owner];
+        if (owner == s->rank)
+            row = s->entity + trn_kg_batch_place(b, i) * b->dim;
+        else if (by != owner)
+            from[owner] += b->dim;
+        if (by < 0 || by == s->rank)
+            memcpy(b->rows + i * b->dim, row, (size_t)b->dim * sizeof *row);
+    }
+}
+
+void trn_kg_batch_fetch(trn_kg_batch_t *b) {
+    int64_t ids = (b->single ? 2 : 1) * b->now + b->drawn;
+    if (!b->desk.shared) {
+        trn_kg_gather(b->state, ids, b->id, b->rows);
+        return;
+    }
+    lay_out(b, ids);
+    MPI_Barrier(b->state->comm);
+    pick_up(b, ids);
+}
+
+/* values[n x width] of all ranks on every rank, rank r's from bound[r] on. */
+static void send(const trn_kg_batch_t *b, const int64_t *bound, int64_t width, float *values) {
+    int ranks = b->state->ranks;
+    for (int r = 0; r < ranks; r++) {
+        b->counts[r] = (int)((bound[r + 1] - bound[r]) * width);
+        b->counts[ranks + r] = (int)(bound[r] * width);
+    }
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, b->counts, b->counts + ranks,
+                   MPI_FLOAT, b->state->comm);
+}
+
+static void send_all(trn_kg_batch_t *b) {
+    int ranks = b->state->ranks;
+    int64_t question[ranks + 1], piece[ranks + 1], branch[ranks + 1], p = 0, g = 0;
+    for (int r = 0; r <= ranks; r++) {
+        int64_t end = trn_kg_batch_tile(b, r) * b->tile;
+        question[r] = end < b->now ? end : b->now;
+        while (p < b->pieces && b->piece[p].start < question[r])
+            p++;
+        while (g < b->grown && b->grower[g] < r)
+            g++;
+        piece[r] = p;
+        branch[r] = g;
+    }
+    if (b->grown > 0) send(b, branch, b->drawn * b->dim, b->branch);
+    send(b, question, b->dim, b->g_known);
+    if (b->single) send(b, question, b->dim, b->g_answer);
+    send(b, question, b->relation_width, b->g_relation);
+    if (b->second_width > 0) send(b, piece, b->second_width, b->g_second);
+}
+
+void trn_kg_batch_share(trn_kg_batch_t *b) {
+    if (b->desk.shared)
+        MPI_Barrier(b->state->comm);
+    else if (b->state->ranks > 1)
+        send_all(b);
+}
