@@ -29,7 +29,7 @@ typedef struct part {
     size_t size;
 } part_t;
 
-enum { PARTS = 22, OPEN = 16 /* the first one that others read */ };
+enum { PARTS = 25, OPEN = 20 /* the first one that others read */ };
 
 static int64_t own_rows(const trn_kg_batch_t *b) {
     return b->state->own_blocks * b->state->rows + trn_kg_relation_rows(&b->state->header);
@@ -54,13 +54,16 @@ static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
         {&b->kept, dropout ? n * (d + b->relation_width) : 0, 1},
         {&b->head, own_rows(b), sizeof *b->head},
         {&b->next, ids, sizeof *b->next},
+        {&b->g_second, b->most_pieces * b->second_width, sizeof(float)},
+        {&b->second, b->most_pieces, sizeof *b->second},
+        {&b->visitor, b->state->ranks > 1 ? b->most_pieces * b->second_width : 0, sizeof(float)},
+        {&b->requests, b->most_pieces, sizeof *b->requests},
         {&b->grower, b->branches, sizeof *b->grower},
         {&b->sum, larger(larger(d, b->relation_width), b->second_width), sizeof(float)},
         {&b->needed, b->state->ranks > 1 ? ids * d : 0, sizeof(float)},
         {&b->g_known, n * d, sizeof(float)},
         {&b->g_answer, b->single ? n * d : 0, sizeof(float)},
         {&b->g_relation, n * b->relation_width, sizeof(float)},
-        {&b->g_second, b->most_pieces * b->second_width, sizeof(float)},
         {&b->branch, b->branches * b->drawn * d, sizeof(float)}};
     memcpy(part, all, sizeof all);
     return PARTS;
@@ -306,9 +309,8 @@ void trn_kg_batch_query(trn_kg_batch_t *b, int64_t low, int64_t high) {
         if (i < low || i >= high) continue;
         const trn_kg_asked_t *q = &b->question[b->pick[i]];
         if (model->project) {
-            const float *second = s->second + q->relation * b->second_width;
-            model->project(at, second, n, b->rows + i * d, b->known + i * w);
-            model->project(at, second, n, b->rows + (b->now + i) * d, b->answer + i * w);
+            model->project(at, b->second[p], n, b->rows + i * d, b->known + i * w);
+            model->project(at, b->second[p], n, b->rows + (b->now + i) * d, b->answer + i * w);
         }
         model->query(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
                      b->query + i * w);

@@ -51,6 +51,10 @@ typedef struct trn_kg_batch {
     uint8_t *kept;                  /* [now x (dim + relation width)]: not dropped */
     int32_t *head, *next;           /* lists of the gradients of one entity or relation */
     float *sum;                     /* [widest row] */
+    const float **second;           /* [pieces]: second rows of relations, of own tiles */
+    float *visitor;                 /* [pieces x second width]: others' ones */
+    float *g_second;                /* [pieces x second width]: of own tiles or own relations */
+    MPI_Request *requests;          /* [pieces] */
     int64_t most_pieces, grown;     /* branches of this batch */
     int *grower;                    /* [grown]: ranks that make them, ascending */
     int *counts;                    /* [2 x ranks] */
@@ -59,7 +63,6 @@ typedef struct trn_kg_batch {
     float *needed;             /* [ids x dim]: own rows that others need */
     float *g_known, *g_answer; /* [now x dim] */
     float *g_relation;         /* [now x relation width] */
-    float *g_second;           /* [pieces x second width] */
     float *branch;             /* [branches x drawn x dim]: gradients of candidates */
 } trn_kg_batch_t;
 

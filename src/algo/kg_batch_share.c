@@ -60,8 +60,33 @@ static void pick_up(trn_kg_batch_t *b, int64_t ids) {
     }
 }
 
+/* Second rows, which may be matrices, go from their owners to those who train pieces with them, and
+ * their gradients the way back, each in a message of its own. */
+typedef enum way { TO_MAKER = 1, TO_OWNER } way_t;
+
+static void carry(trn_kg_batch_t *b, way_t way) {
+    const trn_kg_state_t *s = b->state;
+    int count = 0, width = (int)b->second_width;
+    for (int64_t p = 0; p < b->pieces; p++) {
+        int64_t relation = b->question[b->pick[b->piece[p].start]].relation;
+        int maker = trn_kg_batch_maker(b, b->piece[p].start);
+        int owner = trn_kg_second_owner(s, relation), from = way == TO_MAKER ? owner : maker;
+        int to = way == TO_MAKER ? maker : owner;
+        float *own = trn_kg_own_second(s, s->second, width, relation);
+        float *row = way == TO_OWNER ? b->g_second + p * width : own ? own : b->visitor + p * width;
+        if (way == TO_MAKER && maker == s->rank) b->second[p] = row;
+        if (from == to) continue;
+        if (from == s->rank)
+            MPI_Isend(row, width, MPI_FLOAT, to, way, s->comm, &b->requests[count++]);
+        else if (to == s->rank)
+            MPI_Irecv(row, width, MPI_FLOAT, from, way, s->comm, &b->requests[count++]);
+    }
+    MPI_Waitall(count, b->requests, MPI_STATUSES_IGNORE);
+}
+
 void trn_kg_batch_fetch(trn_kg_batch_t *b) {
     int64_t ids = (b->single ? 2 : 1) * b->now + b->drawn;
+    if (b->second_width > 0) carry(b, TO_MAKER);
     if (!b->desk.shared) {
         trn_kg_gather(b->state, ids, b->id, b->rows);
         return;
@@ -84,25 +109,22 @@ static void send(const trn_kg_batch_t *b, const int64_t *bound, int64_t width, f
 
 static void send_all(trn_kg_batch_t *b) {
     int ranks = b->state->ranks;
-    int64_t question[ranks + 1], piece[ranks + 1], branch[ranks + 1], p = 0, g = 0;
+    int64_t question[ranks + 1], branch[ranks + 1], g = 0;
     for (int r = 0; r <= ranks; r++) {
         int64_t end = trn_kg_batch_tile(b, r) * b->tile;
         question[r] = end < b->now ? end : b->now;
-        while (p < b->pieces && b->piece[p].start < question[r])
-            p++;
         while (g < b->grown && b->grower[g] < r)
             g++;
-        piece[r] = p;
         branch[r] = g;
     }
     if (b->grown > 0) send(b, branch, b->drawn * b->dim, b->branch);
     send(b, question, b->dim, b->g_known);
     if (b->single) send(b, question, b->dim, b->g_answer);
     send(b, question, b->relation_width, b->g_relation);
-    if (b->second_width > 0) send(b, piece, b->second_width, b->g_second);
 }
 
 void trn_kg_batch_share(trn_kg_batch_t *b) {
+    if (b->second_width > 0) carry(b, TO_OWNER);
     if (b->desk.shared)
         MPI_Barrier(b->state->comm);
     else if (b->state->ranks > 1)

@@ -41,7 +41,7 @@ void trn_kg_batch_back(trn_kg_batch_t *b, int64_t low, int64_t high) {
         model->query_back(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
                           b->g_query + i * w, g_known, b->g_relation + i * rw);
         if (!model->project) continue;
-        const float *second = s->second + q->relation * b->second_width;
+        const float *second = b->second[p];
         float *g_second = b->g_second + p * b->second_width;
         memset(b->g_known + i * d, 0, (size_t)(n * d) * sizeof(float));
         memset(b->g_answer + i * d, 0, (size_t)(n * d) * sizeof(float));
@@ -112,7 +112,9 @@ static int64_t relation_place(const trn_kg_batch_t *b, int64_t i) {
 }
 
 static int64_t second_place(const trn_kg_batch_t *b, int64_t i) {
-    return relation_place(b, b->piece[i].start);
+    int64_t relation = relation_place(b, b->piece[i].start),
+            own = relation - b->state->first_second;
+    return own >= 0 && own < b->state->own_second ? own : -1;
 }
 
 /* Row `i` of `from`, as the rank that trained `question` has made it. */
@@ -128,7 +130,7 @@ static const float *relation_row(const trn_kg_batch_t *b, const float *const *g_
 
 static const float *second_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
     (void)g_drawn;
-    return made(b, b->piece[i].start, b->g_second, i, b->second_width);
+    return b->g_second + i * b->second_width;
 }
 
 static const float *entity_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
@@ -148,7 +150,7 @@ static void step_relations(trn_kg_batch_t *b) {
     if (!h->model->normalise_relation) return;
     for (int64_t i = 0, last = -1; i < b->now; i++) { /* in the order of relations, or twice it */
         int64_t r = relation_place(b, i);
-        float *row = b->state->second ? b->state->second + r * b->second_width : NULL;
+        float *row = trn_kg_own_second(b->state, b->state->second, b->second_width, r);
         if (r != last)
             h->model->normalise_relation(&h->shape, 1, b->state->relation + r * b->relation_width,
                                          row);

@@ -107,7 +107,7 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
     const float *candidates = b->candidates, *query = b->query + i * w, *second = NULL;
     float *back = g_drawn;
     if (model->project) {
-        second = s->second + b->question[b->pick[i]].relation * b->second_width;
+        second = b->second[p];
         candidates = d->candidates;
         back = d->back;
         model->project(&s->header.shape, second, many, b->candidates, d->candidates);

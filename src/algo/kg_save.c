@@ -46,8 +46,8 @@ typedef struct moment {
     int64_t first, own, rows, width; /* this rank's rows; all rows */
 } moment_t;
 
-/* False if the state has no such array. Relations' are the same on every rank, and the ranks take
- * even parts of them to the file. */
+/* False if the state has no such array. Relations' first rows are the same on every rank, and the
+ * ranks take even parts of them to the file, as of second rows, which are dealt like that. */
 static bool moment_at(const trn_kg_state_t *s, int part, int which, moment_t *m) {
     const trn_kg_header_t *h = &s->header;
     int64_t widths[3] = {h->shape.dim, h->model->relation_width(&h->shape),
@@ -85,13 +85,13 @@ static trn_status_t declare_training(const trn_kg_state_t *s, const trn_kg_t *kg
     return trn_store_set_text(store, "/", "settings", settings);
 }
 
-/* Local: relations lie at the start of their array on every rank, entities' blocks at its start. */
+/* Local: what a rank writes of an array is all that it has, but of relations. */
 static trn_status_t write_training(const trn_kg_state_t *s, trn_store_t *store) {
     moment_t m;
     for (int i = 0; i < 6; i++)
         if (moment_at(s, i / 2, i % 2, &m))
             TRN_TRY(trn_store_write(store, m.name, m.first, m.own,
-                                    m.values + (i < 2 ? 0 : m.first * m.width)));
+                                    m.values + (i / 2 == 1 ? m.first * m.width : 0)));
     return TRN_OK;
 }
 
@@ -124,7 +124,7 @@ static trn_status_t write_relations(const trn_kg_state_t *s, trn_store_t *store)
     int64_t own = trn_part_start(rows, s->ranks, s->rank + 1) - first;
     TRN_TRY(trn_store_write(store, "/relation/values", first, own, s->relation + first * width));
     if (second == 0) return TRN_OK;
-    return trn_store_write(store, "/relation/values2", first, own, s->second + first * second);
+    return trn_store_write(store, "/relation/values2", s->first_second, s->own_second, s->second);
 }
 
 static int64_t batch_rows(const trn_kg_state_t *s) {
@@ -220,11 +220,13 @@ static trn_status_t read_training(trn_store_t *store, const loading_t *loading) 
     int64_t rows = trn_kg_relation_rows(&s->header);
     TRN_TRY(read_entities(s, store));
     TRN_TRY(trn_store_read(store, "/relation/values", 0, rows, s->relation));
-    if (s->second) TRN_TRY(trn_store_read(store, "/relation/values2", 0, rows, s->second));
+    if (s->second)
+        TRN_TRY(
+            trn_store_read(store, "/relation/values2", s->first_second, s->own_second, s->second));
     for (int i = 0; i < 6; i++)
         if (moment_at(s, i / 2, i % 2, &m))
-            TRN_TRY(trn_store_read(store, m.name, i < 2 ? m.first : 0, i < 2 ? m.own : m.rows,
-                                   m.values));
+            TRN_TRY(trn_store_read(store, m.name, i / 2 == 1 ? 0 : m.first,
+                                   i / 2 == 1 ? m.rows : m.own, m.values));
     return s->extra ? s->extra->read(s->extra_self, store) : TRN_OK;
 }
 
@@ -254,7 +256,7 @@ static trn_status_t check_start(const trn_kg_state_t *s, const trn_kg_header_t *
                     h->shape.dim, h->reciprocal ? ", reciprocal" : "");
 }
 
-/* Relations are on every rank, in the model as in the state. */
+/* The model has all relations on every rank. */
 static void start_relations(trn_kg_state_t *s, const trn_kg_model_t *from) {
     const trn_kg_header_t *h[2] = {&s->header, &from->header};
     int64_t rows = trn_kg_relation_rows(h[0]), width[2], second[2];
@@ -265,7 +267,8 @@ static void start_relations(trn_kg_state_t *s, const trn_kg_model_t *from) {
     if (width[0] == width[1])
         memcpy(s->relation, from->relation, (size_t)(rows * width[0]) * sizeof(float));
     if (second[0] == second[1] && second[0] > 0)
-        memcpy(s->second, from->second, (size_t)(rows * second[0]) * sizeof(float));
+        memcpy(s->second, from->second + s->first_second * second[0],
+               (size_t)(s->own_second * second[0]) * sizeof(float));
 }
 
 trn_status_t trn_kg_start_from(trn_kg_state_t *s, const trn_kg_t *kg) {

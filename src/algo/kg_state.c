@@ -69,7 +69,7 @@ void trn_kg_step(const trn_kg_options_t *options, double rate, int64_t step, int
 static trn_status_t allocate(trn_kg_state_t *state) {
     const trn_kg_header_t *h = &state->header;
     int64_t relations = trn_kg_relation_rows(h), entities = state->own_blocks * state->rows;
-    int64_t rows[3] = {entities, relations, relations};
+    int64_t rows[3] = {entities, relations, state->own_second};
     int64_t width[3] = {h->shape.dim, h->model->relation_width(&h->shape),
                         h->model->second_width(&h->shape)};
     float **values[3] = {&state->entity, &state->relation, &state->second};
@@ -119,14 +119,14 @@ static void start(trn_kg_state_t *state) {
     for (int64_t r = 0; r < relations; r++) {
         trn_rng_normal_row(o->seed, (uint64_t)r, 0, TRN_RNG_KG_RELATION, o->scale, width,
                            state->relation + r * width);
-        if (second > 0)
-            trn_rng_normal_row(o->seed, (uint64_t)r, 0, TRN_RNG_KG_SECOND, o->scale, second,
-                               state->second + r * second);
+        float *row = trn_kg_own_second(state, state->second, second, r);
+        if (row)
+            trn_rng_normal_row(o->seed, (uint64_t)r, 0, TRN_RNG_KG_SECOND, o->scale, second, row);
+        if (h->model->start_relation)
+            h->model->start_relation(&h->shape, 1, state->relation + r * width, row);
+        if (h->model->normalise_relation)
+            h->model->normalise_relation(&h->shape, 1, state->relation + r * width, row);
     }
-    if (h->model->start_relation)
-        h->model->start_relation(&h->shape, relations, state->relation, state->second);
-    if (h->model->normalise_relation)
-        h->model->normalise_relation(&h->shape, relations, state->relation, state->second);
 }
 
 trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_kg_header_t *header,
@@ -150,6 +150,11 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     state->first_block = trn_part_start(state->blocks, state->ranks, state->rank);
     state->own_blocks =
         trn_part_start(state->blocks, state->ranks, state->rank + 1) - state->first_block;
+    int64_t relations =
+        header->model->second_width(&header->shape) > 0 ? trn_kg_relation_rows(header) : 0;
+    state->first_second = trn_part_start(relations, state->ranks, state->rank);
+    state->own_second =
+        trn_part_start(relations, state->ranks, state->rank + 1) - state->first_second;
     status = allocate(state);
     if (status == TRN_OK) status = allocate_gather(state);
     TRN_OR(failed, trn_agree(comm, status));
@@ -236,6 +241,16 @@ float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width,
     int64_t block = entity % state->blocks - state->first_block;
     if (block < 0 || block >= state->own_blocks) return NULL;
     return values + (block * state->rows + entity / state->blocks) * width;
+}
+
+float *trn_kg_own_second(const trn_kg_state_t *state, float *values, int64_t width,
+                         int64_t relation) {
+    int64_t row = relation - state->first_second;
+    return values && row >= 0 && row < state->own_second ? values + row * width : NULL;
+}
+
+int trn_kg_second_owner(const trn_kg_state_t *state, int64_t relation) {
+    return (int)trn_part_of(trn_kg_relation_rows(&state->header), state->ranks, relation);
 }
 
 /* Every rank packs the rows that it owns, in their order, behind those of the ranks before it. */

@@ -3,8 +3,8 @@
  * Entities are dealt to `blocks` blocks of `rows` rows: entity e is row e / blocks of block e mod
  * blocks, so that every block has its share of frequent ones (rows beyond the last entity are
  * padding and stay 0). Rank r owns blocks [blocks r / P, blocks (r + 1) / P) with the state of
- * their optimiser. Relations and theirs are on every rank, equal. Nothing here depends on P but
- * who owns what. */
+ * their optimiser. Relations and theirs are on every rank, equal; but second rows, which may be
+ * matrices, are dealt to the ranks in an even cut. Nothing here depends on P but who owns what. */
 #ifndef TRN_ALGO_KG_STATE_H
 #define TRN_ALGO_KG_STATE_H
 
@@ -63,16 +63,18 @@ typedef struct trn_kg_state {
     trn_kg_options_t options;
     int64_t blocks, rows; /* of all; of each block */
     int64_t first_block, own_blocks;
-    float *entity;            /* [own_blocks x rows x dim] */
-    float *relation, *second; /* [relation rows x width]; second may be NULL */
-    float *moments[3][2];     /* of entity, relation, second: squares, Adam's mean; or NULL */
-    int64_t epoch, step;      /* done */
-    int64_t position;         /* of the epoch at work: how far a regime has come; 0: at its start */
-    int64_t span;             /* where it ends; set by the regime's create */
-    double loss;              /* summed up in it so far */
-    trn_schedule_t schedule;  /* of checkpoints and the stop */
-    trn_store_t *saving;      /* a checkpoint that is being written behind, or NULL */
-    int64_t best_epoch;       /* with the best MRR of the valid split; 0: none yet */
+    float *entity;   /* [own_blocks x rows x dim] */
+    float *relation; /* [relation rows x width] */
+    int64_t first_second, own_second;
+    float *second;           /* [own_second x width]: of relation rows from first_second on */
+    float *moments[3][2];    /* of entity, relation, second: squares, Adam's mean; or NULL */
+    int64_t epoch, step;     /* done */
+    int64_t position;        /* of the epoch at work: how far a regime has come; 0: at its start */
+    int64_t span;            /* where it ends; set by the regime's create */
+    double loss;             /* summed up in it so far */
+    trn_schedule_t schedule; /* of checkpoints and the stop */
+    trn_store_t *saving;     /* a checkpoint that is being written behind, or NULL */
+    int64_t best_epoch;      /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
     int *owner, *floats;         /* of trn_kg_gather: [blocks]; [2 x ranks] */
     float *packed;               /* rows under way */
@@ -109,6 +111,14 @@ double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch);
 /* The row of `entity` in values[own_blocks x rows x width], or NULL on ranks that do not own it.
  * Local. */
 float *trn_kg_own_row(const trn_kg_state_t *state, float *values, int64_t width, int64_t entity);
+
+/* This rank's row of second rows, or of their moments, `values`, or NULL if another owns it.
+ * Local. */
+float *trn_kg_own_second(const trn_kg_state_t *state, float *values, int64_t width,
+                         int64_t relation);
+
+/* The rank that owns the second row of a relation row. Local. */
+int trn_kg_second_owner(const trn_kg_state_t *state, int64_t relation);
 
 /* rows[count x dim] = the vectors of these entities, on every rank. Collective, equal arguments.
  * Cost: a rank gets the rows of the others once, in messages of at most 2 MiB altogether. */

@@ -216,7 +216,7 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
     const trn_model_t *model = header->model;
     int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
     int64_t relations = trn_kg_relation_rows(header), own = (blocks + ranks - 1) / ranks * rows;
-    int64_t many[3] = {own, relations, relations}, sum = 0;
+    int64_t many[3] = {own, relations, (relations + ranks - 1) / ranks}, sum = 0;
     int64_t width[3] = {header->shape.dim, model->relation_width(&header->shape),
                         model->second_width(&header->shape)};
     int64_t valid = options->valid_every > 0 ? trn_kg_valid_bytes(header, kg->triples[TRN_TRAIN],

@@ -24,6 +24,10 @@ static trn_status_t read_facts(trn_kg_valid_t *v, const trn_kg_t *kg) {
     return status;
 }
 
+static int64_t second_width(const trn_kg_header_t *header) {
+    return header->model->second_width(&header->shape);
+}
+
 static trn_status_t create(trn_kg_valid_t *v, const trn_kg_state_t *s, const trn_kg_t *kg) {
     int64_t n = s->header.entities, d = s->header.shape.dim;
     if (kg->triples[TRN_VALID] == 0)
@@ -38,6 +42,8 @@ static trn_status_t create(trn_kg_valid_t *v, const trn_kg_state_t *s, const trn
     TRN_TRY(trn_alloc(&v->queries, v->count, sizeof *v->queries, "queries"));
     TRN_TRY(trn_alloc(&v->counts, v->count, sizeof *v->counts, "ranks"));
     TRN_TRY(trn_alloc(&v->model.entity, v->model.count * d, sizeof(float), "a band of entities"));
+    TRN_TRY(trn_alloc(&v->model.second, trn_kg_relation_rows(&s->header) * second_width(&s->header),
+                      sizeof(float), "second rows of relations"));
     TRN_TRY(trn_alloc(&v->id, BATCH, sizeof *v->id, "entities on their way"));
     TRN_TRY(trn_alloc(&v->rows, BATCH * d, sizeof *v->rows, "entities on their way"));
     return read_facts(v, kg);
@@ -53,8 +59,26 @@ void trn_kg_valid_free(trn_kg_valid_t *v) {
     trn_free(&v->queries);
     trn_free(&v->counts);
     trn_free(&v->model.entity);
+    trn_free(&v->model.second);
     trn_free(&v->id);
     trn_free(&v->rows);
+}
+
+/* Ranking wants the second rows of all relations. */
+static void gather_second(trn_kg_valid_t *v, const trn_kg_state_t *s) {
+    int64_t rows = trn_kg_relation_rows(&s->header), width = second_width(&s->header);
+    int counts[s->ranks], starts[s->ranks];
+    MPI_Datatype row;
+    if (width == 0) return;
+    for (int r = 0; r < s->ranks; r++) {
+        starts[r] = (int)trn_part_start(rows, s->ranks, r);
+        counts[r] = (int)trn_part_start(rows, s->ranks, r + 1) - starts[r];
+    }
+    MPI_Type_contiguous((int)width, MPI_FLOAT, &row);
+    MPI_Type_commit(&row);
+    MPI_Allgatherv(s->second, (int)s->own_second, row, v->model.second, counts, starts, row,
+                   s->comm);
+    MPI_Type_free(&row);
 }
 
 /* Entities lie in blocks in training, in an even cut for ranking. */
@@ -75,7 +99,7 @@ static void move_entities(trn_kg_valid_t *v, const trn_kg_state_t *s) {
 trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *v, const trn_kg_state_t *s, double *mrr) {
     move_entities(v, s);
     v->model.relation = s->relation;
-    v->model.second = s->second;
+    gather_second(v, s);
     TRN_TRY(trn_kg_rank(&v->model, s->comm, v->known, v->count, v->queries, 1, v->counts));
     double sum = 0;
     for (int64_t i = 0; i < v->count; i++)
@@ -88,7 +112,9 @@ int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t triples, int64
                            int64_t ranks) {
     enum { KNOWN = 24 + 12 /* bytes a fact, and while they are read */ };
     int64_t band = (header->entities + ranks - 1) / ranks;
-    return (band + BATCH) * header->shape.dim * (int64_t)sizeof(float) + BATCH * 4 +
-           2 * valid * (int64_t)(sizeof(trn_kg_query_t) + sizeof(trn_kg_count_t)) +
+    return ((band + BATCH) * header->shape.dim +
+            trn_kg_relation_rows(header) * second_width(header)) *
+               (int64_t)sizeof(float) +
+           BATCH * 4 + 2 * valid * (int64_t)(sizeof(trn_kg_query_t) + sizeof(trn_kg_count_t)) +
            KNOWN * (triples + valid) + trn_kg_rank_bytes(header, band, 2 * valid, 1);
 }

@@ -43,7 +43,7 @@ static void project_back(const trn_model_shape_t *shape, const float *w, int64_t
 
 static void normalise_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *w) {
     (void)r;
-    trn_unit_rows(count, shape->dim, w);
+    if (w) trn_unit_rows(count, shape->dim, w);
 }
 
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,

@@ -41,7 +41,7 @@ static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t 
 static void start_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *second) {
     (void)r;
     int64_t d = shape->dim, k = shape->relation_dim;
-    for (int64_t i = 0; i < count * k; i++)
+    for (int64_t i = 0; second && i < count * k; i++)
         for (int64_t j = 0; j < d; j++)
             second[i * d + j] = 0.1f * second[i * d + j] + (i % k == j ? 1.0f : 0.0f);
 }

@@ -5,6 +5,7 @@
 #include "base/signal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 enum { EPOCHS = 6 };
 
@@ -106,9 +107,8 @@ static void optimisers(void) {
 }
 
 /* Stopped on all ranks after each of the first epochs, then finished. */
-static void stops(void) {
-    trn_kg_header_t header = header_of("complex", true);
-    trn_kg_options_t options = options_of(0, TRN_KG_ADAM);
+static void stop_and_go_on(const char *model, trn_kg_options_t options) {
+    trn_kg_header_t header = header_of(model, true);
     double loss;
     CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &loss));
     trn_signal_set_stop(10);
@@ -120,6 +120,11 @@ static void stops(void) {
     options.seed--;
     CHECK_OK(train(comm, &header, &options, "a", &loss));
     CHECK(same("a", "b"));
+}
+
+static void stops(void) {
+    stop_and_go_on("complex", options_of(0, TRN_KG_ADAM));
+    stop_and_go_on("transr", options_of(50, TRN_KG_ADAGRAD)); /* its matrices are dealt out */
 }
 
 /* After some epochs the right answer stands first for nearly all training questions. */
