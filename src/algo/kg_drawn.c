@@ -36,14 +36,30 @@ static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
     return tile < LEAST ? LEAST : tile;
 }
 
-/* Branches of the tree that ranks complete: at most the tiles themselves. */
-static int64_t branches_of(int64_t ranks) {
-    return ranks > 1 ? TILES : 1;
+/* Whether tiles [first, first + count) are all of one rank, whose branch of the tree they are. */
+static bool of_one_rank(int64_t first, int64_t count, int64_t tiles, int64_t ranks) {
+    return trn_part_of(tiles, ranks, first) == trn_part_of(tiles, ranks, first + count - 1);
+}
+
+static int64_t count_branches(int64_t first, int64_t count, int64_t tiles, int64_t ranks) {
+    if (of_one_rank(first, count, tiles, ranks)) return 1;
+    return count_branches(first, count / 2, tiles, ranks) +
+           count_branches(first + count / 2, count - count / 2, tiles, ranks);
+}
+
+/* Most branches of any batch; the last one of an epoch may have fewer tiles. */
+static int64_t most_branches(int64_t ranks) {
+    int64_t most = 0;
+    for (int64_t tiles = 1; tiles <= TILES; tiles++) {
+        int64_t branches = count_branches(0, tiles, tiles, ranks);
+        most = branches > most ? branches : most;
+    }
+    return most;
 }
 
 static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *kg) {
     int64_t tile = tile_of(&state->options, kg->triples[TRN_TRAIN]);
-    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, d->drawn, branches_of(state->ranks), tile));
+    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, d->drawn, most_branches(state->ranks), tile));
     const trn_kg_batch_t *b = &d->batch;
     int64_t projected = state->header.model->project ? d->drawn * b->width : 0;
     d->size = d->drawn * b->dim;
@@ -167,14 +183,14 @@ static void grow(drawn_t *d, int64_t first, int64_t count, int level, float *sum
  * among all of them. */
 static void grow_own(drawn_t *d, int64_t first, int64_t count, int64_t tiles) {
     trn_kg_batch_t *b = &d->batch;
-    int low = (int)trn_part_of(tiles, b->state->ranks, first);
-    if (low != (int)trn_part_of(tiles, b->state->ranks, first + count - 1)) {
+    int ranks = b->state->ranks, grower = (int)trn_part_of(tiles, ranks, first);
+    if (!of_one_rank(first, count, tiles, ranks)) {
         grow_own(d, first, count / 2, tiles);
         grow_own(d, first + count / 2, count - count / 2, tiles);
         return;
     }
-    if (low == b->state->rank) grow(d, first, count, 0, b->branch + b->grown * d->size);
-    b->grower[b->grown++] = low;
+    if (grower == b->state->rank) grow(d, first, count, 0, b->branch + b->grown * d->size);
+    b->grower[b->grown++] = grower;
 }
 
 /* Row j of the sum of a part of the tree, from complete branches that stand in order from *place
@@ -183,8 +199,7 @@ static const float *row_of(drawn_t *d, int64_t j, int64_t first, int64_t count, 
                            int level, int64_t *place) {
     const trn_kg_batch_t *b = &d->batch;
     int64_t at = j * b->dim;
-    if (trn_part_of(tiles, b->state->ranks, first) ==
-        trn_part_of(tiles, b->state->ranks, first + count - 1)) {
+    if (of_one_rank(first, count, tiles, b->state->ranks)) {
         const float *own = b->branch + *place * d->size + at;
         return trn_kg_desk_of(&b->desk, b->grower[(*place)++], own);
     }
@@ -235,7 +250,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
     int64_t floats = tile * (2 * drawn + 3) + projected + LEVELS * drawn * header->shape.dim;
     return floats * (int64_t)sizeof(float) + drawn * (int64_t)sizeof(float *) +
-           trn_kg_batch_bytes(header, options, triples, drawn, branches_of(ranks), tile, ranks);
+           trn_kg_batch_bytes(header, options, triples, drawn, most_branches(ranks), tile, ranks);
 }
 
 const trn_kg_regime_t trn_kg_drawn = {"drawn", create, destroy, epoch, memory};
