@@ -1,7 +1,7 @@
 # Three hosts: a bad network changes no bit; one without the shared directory is named at the start; one
 # that is cut off ends the job, with a message that names it, and the rerun goes on.
 . "$(dirname "$0")/lib_hosts.sh"
-need cooccur swivel
+need cooccur swivel kg-import kg-train
 need_python
 hosts_up
 make_corpus "$scratch/corpus.txt" 1000
@@ -17,6 +17,19 @@ expect 0 "20 ms, 1 % lost" on_hosts 6 "${train[@]}" 3 -o "$work/e.h5"
 expect_equal "20 ms, 1 % lost: bits" "$whole" "$(digest "$work/e.h5" /embedding)"
 impair 0 0 0
 rm -f "$work/e.h5"
+
+# Hosts exchange by message the rows that neighbours read in place.
+for e in $(seq 200); do printf 'e%d\tr%d\te%d\n' "$e" $((e % 3)) $((e * 7 % 201)); done >"$scratch/g.tsv"
+expect 0 kg-import ranks 1 kg-import --train "$scratch/g.tsv" -o "$work/g.h5"
+graph=(kg-train "$work/g.h5" --dim 16 --negatives 40 --batch-size 100 --epochs 2 --checkpoint-every 0)
+for model in complex transr; do
+    expect 0 "$model on one host" ranks 1 "${graph[@]}" --model $model -o "$scratch/m.h5"
+    expect 0 "$model on three" on_hosts 3 "${graph[@]}" --model $model -o "$work/m.h5"
+    for values in entity relation; do
+        expect_equal "$model: bits of $values" "$(digest "$scratch/m.h5" /$values/values)" \
+            "$(digest "$work/m.h5" /$values/values)"
+    done
+done
 
 apart h3 "$work"
 expect 5 "h3 does not share" on_hosts 6 "${train[@]}" 3 -o "$work/e.h5"
