@@ -30,11 +30,11 @@ static trn_status_t plan(trn_joint_t *j, const char *path, int64_t bytes) {
 /* Rank 0. */
 static trn_status_t make_file(trn_joint_t *j, int64_t bytes) {
     TRN_TRY(trn_bytes_check_free(j->path, j->directory, bytes));
+    trn_signal_guard(j->temporary); /* first, lest a signal in between leave the file */
     j->fd = open(j->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (j->fd < 0)
         return trn_fail(TRN_IO, "%s: cannot create the file: %s; choose another directory",
                         j->temporary, strerror(errno));
-    trn_signal_guard(j->temporary);
     return trn_bytes_reserve(j->fd, j->path, j->directory, bytes);
 }
 

@@ -32,12 +32,12 @@ trn_status_t trn_output_create(trn_output_t **output, const char *path) {
     TRN_OR(failed, trn_strdup(&o->path, path));
     TRN_OR(failed, trn_alloc(&o->temporary, (int64_t)bytes, 1, "a file name"));
     snprintf(o->temporary, bytes, "%s.tmp.%ld", path, (long)getpid());
+    trn_signal_guard(o->temporary); /* first, lest a signal in between leave the file */
     o->file = fopen(o->temporary, "wbx");
     if (!o->file) {
         status = trn_fail(TRN_IO, "%s: cannot create: %s", path, strerror(errno));
         goto failed;
     }
-    trn_signal_guard(o->temporary);
     *output = o;
     return TRN_OK;
 failed:

@@ -159,6 +159,7 @@ static trn_status_t make_file(trn_store_t *store, int64_t bound) {
     TRN_TRY(trn_directory_of(store->path, &directory));
     trn_status_t status = trn_bytes_check_free(store->path, directory, bound);
     if (status != TRN_OK) goto done;
+    trn_signal_guard(store->temporary); /* first, lest a signal in between leave the file */
     /* Made here and not by HDF5, for the sake of errno. */
     store->fd = open(store->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (store->fd < 0) {
@@ -167,7 +168,6 @@ static trn_status_t make_file(trn_store_t *store, int64_t bound) {
         goto done;
     }
     store->created = true;
-    trn_signal_guard(store->temporary);
     TRN_OR(done, trn_hdf_lay_out(store->fd, store->temporary, &store->table, store->bands));
     struct stat info = {0};
     fstat(store->fd, &info);

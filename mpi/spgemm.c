@@ -96,10 +96,12 @@ static trn_status_t plan(product_t *p) {
     TRN_TRY(trn_spgemm_fetch_plan(&p->fetch, p->comm, p->a, p->b, !o->boolean,
                                   o->memory > 0 || o->phases > 1, o->message));
     int64_t needed = p->fetch.needed[p->fetch.ranks];
+    trn_sparse_type_t of_b =
+        o->boolean ? TRN_SPARSE_PATTERN : trn_sparse_type(p->b); /* as fetched */
     p->local = (trn_spgemm_t){.a = {trn_sparse_extent(p->a).rows, needed, trn_sparse_start(p->a),
                                     p->fetch.column, trn_sparse_values(p->a),
                                     kernel_type(trn_sparse_type(p->a))},
-                              .b = {.rows = needed, .type = kernel_type(trn_sparse_type(p->b))},
+                              .b = {.rows = needed, .type = kernel_type(of_b)},
                               .type = kernel_type(type_of_c(p->a, p->b, o->boolean)),
                               .gather = o->gather};
     TRN_AGREE(p->comm, allocate(p));

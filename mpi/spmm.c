@@ -348,6 +348,3 @@ int64_t trn_spmm_bytes(const trn_spmm_plan_t *plan) {
 int64_t trn_spmm_width(const trn_spmm_plan_t *plan) {
     return plan->width;
 }
-double trn_spmm_waited(const trn_spmm_plan_t *plan) {
-    return plan->waited;
-}

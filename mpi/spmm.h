@@ -70,10 +70,8 @@ trn_status_t trn_spmm_execute(trn_spmm_plan_t *plan, double alpha, const trn_mat
 int64_t trn_spmm_received(const trn_spmm_plan_t *plan);
 int64_t trn_spmm_sent(const trn_spmm_plan_t *plan);
 
-/* Bytes that the plan holds on this rank; columns of a slab; seconds that executions have waited
- * for messages. Local. */
+/* Bytes that the plan holds on this rank; columns of a slab. Local. */
 int64_t trn_spmm_bytes(const trn_spmm_plan_t *plan);
 int64_t trn_spmm_width(const trn_spmm_plan_t *plan);
-double trn_spmm_waited(const trn_spmm_plan_t *plan);
 
 #endif

@@ -1,5 +1,4 @@
 /* The rows of B that a rank's entries meet elsewhere: which they are, and their way (spmm.h). */
-#include "base/clock.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
 #include "mpi/exchange.h"
@@ -226,10 +225,8 @@ void trn_spmm_halo_progress(trn_spmm_plan_t *plan) {
 }
 
 void trn_spmm_wait(trn_spmm_plan_t *plan) {
-    double start = trn_seconds();
     MPI_Waitall(plan->nrequests, plan->requests, MPI_STATUSES_IGNORE);
     plan->nrequests = 0;
-    plan->waited += trn_seconds() - start;
     trn_watch_tick();
 }
 

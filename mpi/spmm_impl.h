@@ -46,7 +46,6 @@ struct trn_spmm_plan {
     turn_t turn;
     int64_t width, bytes;
     trn_view_t b_shape, c_shape; /* what execution must be given; no data */
-    double waited;
 };
 
 /* Boundaries of the row bands of `dist` into start[ranks + 1]. Fails with TRN_USAGE. Local. */

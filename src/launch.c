@@ -118,7 +118,7 @@ static trn_status_t log_manifest(const job_t *job) {
 static json_t *brief(const json_t *result) {
     json_t *kept = json_object(), *value;
     const char *key;
-    json_object_foreach((json_t *)(intptr_t)result, key, value) {
+    json_object_foreach((json_t *)result, key, value) {
         bool nested = json_is_object(value) || json_is_array(value);
         if (!nested || strcmp(key, "cases") == 0) json_object_set(kept, key, value);
     }

@@ -49,7 +49,7 @@ static int equal_then_place(const void *left, const void *right) {
 /* What becomes of each fact that came in: verdict[request]. Equal ones lie together, by place.
  * Local. */
 static void judge(parcel_t *facts, int64_t count, int64_t *verdict) {
-    qsort(facts, (size_t)count, sizeof *facts, equal_then_place);
+    if (count > 0) qsort(facts, (size_t)count, sizeof *facts, equal_then_place);
     bool in_train = false;
     for (int64_t i = 0; i < count; i++) {
         int64_t split = facts[i].place >> TRN_PLACE_SPLIT_SHIFT;

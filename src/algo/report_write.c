@@ -255,8 +255,8 @@ static bool alike(const json_t *a, const json_t *b) {
     static const char *const free_keys[] = {"output",     "log-json", "trace",      "json",
                                             "progress",   "quiet",    "config",     "checkpoint",
                                             "time-limit", "resume",   "save-behind"};
-    json_t *left = json_copy((json_t *)(intptr_t)manifest(a, "parameters"));
-    json_t *right = json_copy((json_t *)(intptr_t)manifest(b, "parameters"));
+    json_t *left = json_copy((json_t *)manifest(a, "parameters"));
+    json_t *right = json_copy((json_t *)manifest(b, "parameters"));
     for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) {
         json_object_del(left, free_keys[i]);
         json_object_del(right, free_keys[i]);

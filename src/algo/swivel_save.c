@@ -233,7 +233,8 @@ static trn_status_t check_settings(const trn_swivel_state_t *state, trn_store_t 
 
 /* Read this rank's bands. Local. */
 static trn_status_t read_training(trn_store_t *store, trn_swivel_state_t *s) {
-    int64_t first = s->first * s->shard, rows = s->own * s->shard, width = s->shard * s->dim, round;
+    int64_t first = s->first * s->shard, rows = s->own * s->shard, width = s->shard * s->dim;
+    int64_t round = 0;
     TRN_TRY(check_settings(s, store, &round));
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &s->epoch));
     trn_ring_set_round(s->ring, round);

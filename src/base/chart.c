@@ -146,10 +146,12 @@ void trn_chart_bars(FILE *to, const char *title, const char *unit, int64_t parts
     for (int64_t i = 0; i < count; i++) {
         double at = 0, y = TOP + BAR * (double)i;
         label(to, BAR_LEFT - 8, y + 15, "end", bars[i].name);
-        for (int64_t p = 0; p < parts; at += bars[i].part[p++])
+        for (int64_t p = 0; p < parts; p++) {
             fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n",
                     place(x, at, BAR_LEFT, RIGHT), y + 3,
                     place(x, bars[i].part[p], 0, RIGHT - BAR_LEFT), BAR - 6, colour(p));
+            at += bars[i].part[p];
+        }
     }
     for (int64_t i = 0; i <= llround((x.high - x.low) / x.step); i++)
         number(to, place(x, (double)i * x.step, BAR_LEFT, RIGHT), bottom + 16, "middle",

@@ -7,6 +7,7 @@
 #include "cmd/command.h"
 #include "mpi/agree.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ static void rule_text(const trn_rule_t *rule, int64_t relations, char *const *na
                       char text[TEXT_BYTES]) {
     static const char *const variable[] = {"x", "z1", "z2"};
     int at = 0;
+    assert(rule->length <= TRN_RULE_LENGTH);
     for (int i = 0; i < rule->length && at < TEXT_BYTES; i++) {
         const char *from = variable[i], *to = i + 1 < rule->length ? variable[i + 1] : "y";
         bool turned = rule->body[i] >= relations;

@@ -50,7 +50,11 @@ void trn_blas_single(void) {
 }
 
 double trn_blas_ceiling(void) {
+#ifdef TRN_VALGRIND /* hundreds of times slower, and nobody wants to know */
+    enum { N = 64, REPEATS = 1 };
+#else
     enum { N = 1024, REPEATS = 4 };
+#endif
     float *a = NULL;
     if (trn_alloc_zero(&a, 3 * N * N, sizeof *a, "the GEMM yardstick") != TRN_OK) return 0;
     double best = 1e30;

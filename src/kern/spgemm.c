@@ -121,7 +121,7 @@ static scratch_t lay_out(const trn_spgemm_t *p, const trn_spgemm_work_t *work, v
         int64_t size = table_size(p, work->hashed_most);
         s.table = (slot_t *)at;
         s.key = (uint64_t *)(at += size * (int64_t)sizeof(slot_t));
-        s.spare = (uint64_t *)(at += lines(least(work->hashed_most, cols) * 8));
+        s.spare = (uint64_t *)(at + lines(least(work->hashed_most, cols) * 8));
         for (int64_t i = 0; i < size; i++)
             s.table[i].column = -1;
     }

@@ -29,14 +29,14 @@ END
 cd "$scratch/consumer" || exit 1
 expect 0 "find_package" cmake -B build -DCMAKE_PREFIX_PATH="$prefix"
 expect 0 "build with find_package" cmake --build build
-expect 0 "run, found by find_package" timeout -k 5 60 mpirun --oversubscribe -n 2 build/consumer
+expect 0 "run, found by find_package" job -n 2 build/consumer
 
 config=$(find "$prefix" -name trunnion.pc)
 export PKG_CONFIG_PATH=${config%/*}
 expect 0 "pkg-config" pkg-config --cflags --libs trunnion
 # shellcheck disable=SC2046 # words are wanted
 expect 0 "build with pkg-config" mpicc main.c -o with_pkg_config $(cat "$scratch/out")
-expect 0 "run, found by pkg-config" timeout -k 5 60 mpirun --oversubscribe -n 2 ./with_pkg_config
+expect 0 "run, found by pkg-config" job -n 2 ./with_pkg_config
 
 expect 0 "the installed program" "$prefix/bin/trunnion" --version
 for file in share/man/man1/trunnion.1 share/bash-completion/completions/trunnion; do

@@ -120,6 +120,27 @@ expect 3 "started from another size" train 2 "$work/m.h5" --start-from "$scratch
     --no-reciprocal
 expect_message "started from another size" "--reciprocal"
 
+# Presets: options that exist with values that may be, all of them; those given beside one win -------------
+expect 0 "presets" "$TRUNNION" kg-train --preset list --quiet
+presets=$(awk '{ print $1 }' "$scratch/out")
+expect_equal "the list has presets" wn18rr-rotate "$(grep -x wn18rr-rotate <<<"$presets")"
+for preset in $presets; do
+    expect 0 "$preset" "$TRUNNION" kg-train "$scratch/g.h5" -o "$work/m.h5" --preset "$preset" \
+        --dry-run --quiet
+done
+parameters() { # PRESET ARGUMENT...
+    expect 0 "$*" train 1 "$work/m.h5" --epochs 1 --batch-size 64 --negatives 8 --preset "$@" || return
+    /usr/bin/python3 -c 'import h5py, json, sys
+p = json.loads(h5py.File(sys.argv[1]).attrs["params"])
+print(p["model"], p["dim"], p["epochs"], p["final-rate"])' "$work/m.h5"
+    rm -f "$work"/*
+}
+expect_equal "a preset, and options beside it" "complex 32 1 0.05" "$(parameters wn18rr-complex)"
+expect_equal "a preset's model gives way" "distmult 32 1 0.05" "$(
+    parameters wn18rr-complex --model distmult)"
+expect 2 "an unknown preset" train 1 "$work/m.h5" --preset wn18
+expect_message "an unknown preset" "--preset: 'wn18' is none"
+
 # Bad arguments leave nothing behind ------------------------------------------------------
 expect 2 "an odd dimension" train 2 "$work/m.h5" --dim 33
 expect_message "an odd dimension" "even number"

@@ -53,9 +53,19 @@ need_python() {
     "$python" -c 'import h5py' 2>/dev/null || skip "$python has no h5py"
 }
 
-# Run the program on N ranks. A hung mpirun ignores TERM, hence -k.
+# What a command may take; more in builds that check or count themselves, as CTest says.
+seconds() {
+    echo $((${limit:-60} * ${TRUNNION_SLOWER:-1}))
+}
+
+# A hung mpirun ignores TERM, hence -k.
+job() { # ARGUMENT...
+    timeout -k 5 "$(seconds)" mpirun --oversubscribe --bind-to none "$@"
+}
+
+# Run the program on N ranks.
 ranks() { # N ARGUMENT...
-    timeout -k 5 "${limit:-60}" mpirun --oversubscribe --bind-to none -n "$1" "$TRUNNION" "${@:2}"
+    job -n "$1" "$TRUNNION" "${@:2}"
 }
 
 # Run a command, keep what it prints in $scratch/out and $scratch/err, and compare its exit code;

@@ -44,6 +44,8 @@ results = {
     "s_b": (np.load("work/s_b.npy"), s @ b), "st_bt": (h5py.File("work/st_bt.h5")["matrix"][:], s @ b),
     "a_r": (np.load("work/a_r.npy"), a @ r), "at_r": (np.load("work/at_r.npy"), a @ r + c),
     "s_r": (sio.mmread("work/s_r.mtx").toarray(), s @ r), "st_r": (st_r.toarray(), s @ r),
+    "s_r_or": (sio.mmread("work/s_r_or.mtx").toarray(), ((s != 0) @ (r != 0)).astype("f8")),
+    "s_b_or": (np.load("work/s_b_or.npy"), ((s != 0) @ (b != 0)).astype("f8")),
     "pieces": (np.load("work/pieces.npy"), large @ large.T)}
 bad = [n for n, (x, y) in results.items() if x.dtype != y.dtype or x.shape != y.shape or abs(x - y).max() > 1e-11]
 single = np.load("work/single.npy")
@@ -69,6 +71,8 @@ for n in 1 2 7; do
     product at_r.npy at.npy r.mtx --transpose-a --add c.npy
     product s_r.mtx s.mtx r.mtx
     product st_r.h5 st.mtx r.mtx --transpose-a
+    product s_r_or.mtx s.mtx r.mtx --boolean
+    product s_b_or.npy s.mtx b.npy --boolean
     product nan.npy a.npy nan.npy
     product pieces.npy large.npy large.npy --transpose-b
     expect_equal "products that NumPy sees otherwise, $n ranks" "" "$("$python" compare.py)"

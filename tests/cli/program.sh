@@ -9,7 +9,7 @@ ok() { # ok WHAT COMMAND...: the command must succeed
     "${@:2}" || fail "$1: $(head -n 3 err)"
 }
 gives() { # gives CODE ARGUMENT...: run the program, keep out and err, compare the exit code
-    expect "$1" "trunnion ${*:2}" timeout -k 5 60 "$TRUNNION" "${@:2}"
+    expect "$1" "trunnion ${*:2}" timeout -k 5 "$(seconds)" "$TRUNNION" "${@:2}"
 }
 ranks_give() { # ranks_give CODE RANKS ARGUMENT...
     expect "$1" "trunnion ${*:3} on $2 ranks" ranks "${@:2}"
@@ -128,10 +128,10 @@ differ=(mpirun --oversubscribe --bind-to none -n 3 bash -c
 mkdir rank0 rank1
 echo "max-bytes = 64" >rank0/own.conf
 echo "max-bytes = 65" >rank1/own.conf
-expect 2 "different config files" timeout -k 5 60 "${differ[@]}"
+expect 2 "different config files" timeout -k 5 "$(seconds)" "${differ[@]}"
 lines "rank 0: --config: the ranks read different values" 1
 rm rank1/own.conf
-expect 3 "a config file missing on one rank" timeout -k 5 60 "${differ[@]}"
+expect 3 "a config file missing on one rank" timeout -k 5 "$(seconds)" "${differ[@]}"
 lines "rank 1: own.conf: cannot open" 1
 
 # Logs --------------------------------------------------------------------------------------------

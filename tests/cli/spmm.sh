@@ -6,7 +6,7 @@
 cases() { # RANKS OPTIONS...: by, dtype, nnz, d, verdict of every case
     local ranks=$1
     shift
-    timeout -k 5 60 mpirun --oversubscribe --bind-to none -n "$ranks" "$TRUNNION" bench spmm --quiet \
+    job -n "$ranks" "$TRUNNION" bench spmm --quiet \
         --rows 500 --nonzeros 9000 --dim 3 40 --repeats 1 "$@" |
         awk '/^TRN/ { print $3, $4, $6, $7, $NF }'
 }
@@ -24,7 +24,7 @@ checks=$((checks + 1))
 refused() { # CODE WORDS RANKS OPTIONS...
     local code=$1 words=$2 ranks=$3 got=0
     shift 3
-    timeout -k 5 60 mpirun --oversubscribe --bind-to none -n "$ranks" "$TRUNNION" bench spmm --quiet \
+    job -n "$ranks" "$TRUNNION" bench spmm --quiet \
         --rows 500 --nonzeros 9000 --repeats 1 "$@" >"$scratch/out" 2>"$scratch/err" || got=$?
     checks=$((checks + 1))
     [ "$got" -eq "$code" ] || fail "$*: exit code $got, not $code"

@@ -95,9 +95,13 @@ else
     expect 0 "eig by ScaLAPACK: what numpy finds" "$python" "$scratch/check.py" eig \
         "$scratch/symmetric.npy" "$work/x.h5"
 fi
-expect 0 "a dry run" ranks 2 svd "$scratch/tall.npy" -o "$work/y.h5" --dry-run
-expect_equal "a dry run: bytes" "$(grep -c bytes "$scratch/out")" 1
-expect_only "a dry run" "$work" x.h5
+for verb in "svd tall.npy" "svd sparse.mtx --method krylov" "qr tall.npy" "eig symmetric.npy"; do
+    read -ra words <<<"$verb"
+    words[1]=$scratch/${words[1]}
+    expect 0 "a dry run of $verb" ranks 2 "${words[@]}" -o "$work/y.h5" --dry-run
+    expect_equal "a dry run of $verb: bytes" "$(grep -c bytes "$scratch/out")" 1
+    expect_only "a dry run of $verb" "$work" x.h5
+done
 
 # Bad input: one line, the right exit code, nothing left behind --------------------------------------
 rm "$work/x.h5"

@@ -88,6 +88,16 @@ rm "$scratch/e.npy.vocab"
 bad 3 'e.npy.vocab' "no names" convert "$scratch/e.npy" "$work/x.txt"
 bad 5 'nowhere' "no such directory" convert "$scratch/e.txt" "$work/nowhere/x.txt"
 
+# What info says of vectors, and of text that holds none ------------------------------------------------
+expect 0 "word2vec's format" ranks 1 convert "$scratch/e.txt" "$scratch/e.bin"
+make_corpus "$scratch/corpus.txt" 20
+expect 0 "info" ranks 2 info "$scratch"/e.txt.gz "$scratch"/e.bin "$scratch"/e.glove "$scratch"/corpus.txt
+expect_equal "info: formats" "word2vec text,word2vec binary,GloVe text,text," \
+    "$(sed -n 's/^ *format *//p' "$scratch/out" | tr '\n' ',')"
+expect_equal "info: three times 1500 x 4" 6 "$(grep -cE '(rows|cols|dim) +(1500|4)$' "$scratch/out")"
+bad 3 'short.txt:1200: 3 numbers' "info of damaged vectors" info "$scratch/short.txt"
+expect 0 "a look at the first vectors only" ranks 2 info --no-verify "$scratch/short.txt"
+
 # Sums of words: b - a + c is d exactly ----------------------------------------------------------------
 cat >"$scratch/small.txt" <<'END'
 8 3

@@ -44,7 +44,7 @@ rm "$scratch/long.txt"
 mkdir "$scratch/with" "$scratch/without"
 cp "$scratch/good.txt" "$scratch/with/here.txt"
 one_has() { # VERB ARGUMENT...
-    timeout -k 5 60 mpirun --oversubscribe --bind-to none -n 1 -wdir "$scratch/with" "$TRUNNION" \
+    job -n 1 -wdir "$scratch/with" "$TRUNNION" \
         "$@" : -n 1 -wdir "$scratch/without" "$TRUNNION" "$@"
 }
 expect 3 "corpus missing on one rank" one_has cooccur here.txt -o "$out" &&

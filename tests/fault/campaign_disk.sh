@@ -103,7 +103,7 @@ try_room() { # JOB STEP COMMAND...: `command` after it runs with $room
 }
 under_limit() { # one rank without shared memory, which is a file too
     prlimit --fsize="$room" env OMPI_MCA_btl=self OMPI_MCA_ess_singleton_isolated=1 \
-        timeout -k 5 60 "$TRUNNION" "${command[@]}"
+        timeout -k 5 "$(seconds)" "$TRUNNION" "${command[@]}"
 }
 on_disk() {
     head -c $((4096000 - 8192 - room)) /dev/zero >"$work/filler"

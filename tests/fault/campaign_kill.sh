@@ -42,7 +42,7 @@ kill_one() { # N MICROSECONDS
     launcher=$(identify $job)
     kill -KILL "$victim" 2>/dev/null
     for process in "${processes[@]}"; do
-        ends_within "${limit:-60}" "$process" && continue
+        ends_within "$(seconds)" "$process" && continue
         fail "${command[0]} on $1 ranks: a rank hangs after the kill of $what $victim"
         ps -o pid,ppid,stat,wchan,args -p "${process%:*}"
         kill -KILL "${process%:*}"

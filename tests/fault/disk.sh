@@ -10,7 +10,7 @@ work=$scratch/limited
 mkdir "$work"
 limited() {
     # shellcheck disable=SC2016 # for the inner shell
-    timeout -k 5 60 mpirun --oversubscribe --bind-to none -n "$1" bash -c 'ulimit -f 16384; exec "$@"' \
+    job -n "$1" bash -c 'ulimit -f 16384; exec "$@"' \
         bash "$TRUNNION" "${@:2}"
 }
 for p in 1 3; do

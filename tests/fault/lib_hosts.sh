@@ -68,7 +68,7 @@ hosts_down() {
 
 # Run the program on N ranks, dealt to the hosts in turn; mpirun is on h1.
 on_hosts() { # N ARGUMENT...
-    "$lab/ssh" h1 exec timeout -k 5 "${limit:-60}" mpirun --hostfile "$lab/hostfile" --map-by node \
+    "$lab/ssh" h1 exec timeout -k 5 "$(seconds)" mpirun --hostfile "$lab/hostfile" --map-by node \
         --bind-to none -n "$1" "$TRUNNION" "${*:2}"
 }
 

@@ -178,7 +178,7 @@ static void check_one(const job_t *job, int which, int64_t i, int64_t j, int64_t
     const sample_t *s = &job->sample;
     const trn_product_t *p = &s->product;
     const double *a = op_a + i * p->k, *b = op_b + j * p->k;
-    double sum = 0, a_norm = 0, b_norm = 0, before = s->beta ? number_of(s, C, i, j) : 0;
+    double sum = 0, a_norm = 0, b_norm = 0, before = s->beta != 0 ? number_of(s, C, i, j) : 0;
     for (int64_t l = 0; l < p->k; l++) {
         sum += a[l] * b[l];
         a_norm += a[l] * a[l];

@@ -1,4 +1,5 @@
 /* Every block must be in its place, with its number and all that was done to it, in every round. */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include "mpi/ring.h"
 
 #include "harness.h"

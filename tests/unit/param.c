@@ -281,7 +281,7 @@ static char *printed(void (*print)(const trn_param_t *, FILE *), const trn_param
 
 static void test_help(void **state) {
     (void)state;
-    static const trn_param_t table[] = {
+    const trn_param_t table[] = {
         own[0],
         {"shuffle", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
          "mix the order of the rounds in "

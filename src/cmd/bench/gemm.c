@@ -1,4 +1,5 @@
 /* bench gemm: distributed dense products beside ScaLAPACK's and beside BLAS alone. */
+#define _POSIX_C_SOURCE 200809L
 #include "algo/bench.h"
 #include "algo/gemm_arm.h"
 #include "base/mem.h"
@@ -157,7 +158,7 @@ static trn_status_t run_all(trn_run_t *run, int64_t (*shapes)[3], int count) {
 }
 
 static trn_status_t run(trn_run_t *run) {
-    int64_t shapes[MOST_SHAPES][3];
+    int64_t shapes[MOST_SHAPES][3] = {{0}};
     int count;
     char *text = NULL;
     const char *file = trn_params_text(run->params, "shapes");
