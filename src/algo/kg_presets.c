@@ -33,8 +33,11 @@ static const preset_t presets[] = {
                        "learning-rate .5 final-rate .05 epochs 10"},
     {"wn18rr-complex-fast", "model complex dim 200 regularizer n3 weight .2 negatives 192 "
                             "batch-size 256 learning-rate .1 final-rate .02 epochs 10"},
-    {"wn18rr-rotate", "model rotate norm 2 dim 400 scale .1 negatives 512 batch-size 512 "
-                      "learning-rate .1 epochs 12"},
+    {"wn18rr-rotate", "model rotate norm 1 reciprocal false dim 400 scale .02 negatives 256 "
+                      "batch-size 512 learning-rate .05 loss adversarial margin 6 temperature .5 "
+                      "epochs 20"},
+    {"wn18rr-transe", "model transe norm 1 dim 1000 scale .005 negatives 128 batch-size 512 "
+                      "learning-rate .003 epochs 20"},
 };
 
 enum { PRESETS = sizeof presets / sizeof *presets, MOST = 512 };
@@ -56,17 +59,24 @@ trn_status_t trn_kg_preset_apply(trn_params_t *params, const char *name) {
                     name);
 }
 
+/* As options of the command line. */
+static void spell(const char *settings, char *text) {
+    char copy[MOST], *rest = NULL, *start = text;
+    snprintf(copy, sizeof copy, "%s", settings);
+    for (char *option = strtok_r(copy, " ", &rest); option; option = strtok_r(NULL, " ", &rest)) {
+        const char *value = strtok_r(NULL, " ", &rest);
+        if (text != start) *text++ = ' ';
+        if (strcmp(value, "false") == 0)
+            text += sprintf(text, "--no-%s", option);
+        else
+            text += sprintf(text, "--%s %s", option, value);
+    }
+}
+
 void trn_kg_preset_list(json_t *to) {
     for (int i = 0; i < PRESETS; i++) {
-        char text[2 * MOST] = "", copy[MOST], *rest = NULL;
-        snprintf(copy, sizeof copy, "%s", presets[i].settings);
-        for (char *word = strtok_r(copy, " ", &rest), *before = NULL; word;
-             word = strtok_r(NULL, " ", &rest)) {
-            size_t at = strlen(text);
-            before = before ? NULL : word; /* options and values in turn */
-            snprintf(text + at, sizeof text - at, "%s%s%s", at ? " " : "", before ? "--" : "",
-                     word);
-        }
+        char text[2 * MOST];
+        spell(presets[i].settings, text);
         json_object_set_new(to, presets[i].name, json_string(text));
     }
 }

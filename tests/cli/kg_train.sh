@@ -122,12 +122,16 @@ expect_message "started from another size" "--reciprocal"
 
 # Presets: options that exist with values that may be, all of them; those given beside one win -------------
 expect 0 "presets" "$TRUNNION" kg-train --preset list --quiet
-presets=$(awk '{ print $1 }' "$scratch/out")
+cp "$scratch/out" "$scratch/presets"
+presets=$(awk '{ print $1 }' "$scratch/presets")
 expect_equal "the list has presets" wn18rr-rotate "$(grep -x wn18rr-rotate <<<"$presets")"
 for preset in $presets; do
     expect 0 "$preset" "$TRUNNION" kg-train "$scratch/g.h5" -o "$work/m.h5" --preset "$preset" \
         --dry-run --quiet
 done
+options=$(awk '$1 == "wn18rr-rotate" { $1 = ""; print }' "$scratch/presets") # as they are to be given
+# shellcheck disable=SC2086 # a list of words
+expect 0 "the list's options" "$TRUNNION" kg-train "$scratch/g.h5" -o "$work/m.h5" $options --dry-run --quiet
 parameters() { # PRESET ARGUMENT...
     expect 0 "$*" train 1 "$work/m.h5" --epochs 1 --batch-size 64 --negatives 8 --preset "$@" || return
     /usr/bin/python3 -c 'import h5py, json, sys
