@@ -17,8 +17,8 @@ static const preset_t presets[] = {
                               "batch-size 512 learning-rate .15 final-rate .05 epochs 7"},
     {"fb15k237-distmult", "model distmult dim 768 regularizer n3 weight .12 negatives 512 "
                           "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
-    {"fb15k237-rotate", "model rotate norm 2 dim 512 scale .1 negatives 512 batch-size 512 "
-                        "learning-rate .2 entity-dropout .4 epochs 9"},
+    {"fb15k237-rotate", "model rotate norm 2 dim 1024 scale .1 negatives 512 batch-size 512 "
+                        "learning-rate .2 entity-dropout .4 epochs 16"},
     {"fb15k237-toruse", "model toruse norm 2 dim 200 scale .01 negatives 512 batch-size 1024 "
                         "learning-rate .015 epochs 6"},
     {"fb15k237-transe", "model transe dim 200 scale .1 negatives 512 batch-size 1024 "
@@ -33,6 +33,9 @@ static const preset_t presets[] = {
                        "learning-rate .5 final-rate .05 epochs 10"},
     {"wn18rr-complex-fast", "model complex dim 200 regularizer n3 weight .2 negatives 192 "
                             "batch-size 256 learning-rate .1 final-rate .02 epochs 10"},
+    {"wn18rr-distmult",
+     "model distmult dim 256 regularizer n3 weight .1 negatives 0 batch-size 512 "
+     "learning-rate .5 final-rate .05 epochs 8"},
     {"wn18rr-rotate", "model rotate norm 1 reciprocal false dim 400 scale .02 negatives 256 "
                       "batch-size 512 learning-rate .05 loss adversarial margin 6 temperature .5 "
                       "epochs 20"},
