@@ -32,7 +32,7 @@ struct trn_shared {
 static trn_status_t no_room(int64_t bytes, int error) {
     return trn_fail(TRN_MEMORY,
                     "/dev/shm: no room for %lld bytes: %s; enlarge it, or do without "
-                    "--shared",
+                    "shared blocks",
                     (long long)bytes, strerror(error));
 }
 
