@@ -73,7 +73,7 @@ trn_status_t trn_kg_batch_create(trn_kg_batch_t *batch, trn_kg_state_t *state, c
                                  int64_t drawn, int64_t branches, int64_t tile);
 
 /* Make what others read. Collective, after all have created theirs. Fails (agreed) with
- * TRN_MEMORY. */
+ * TRN_MEMORY. Cost: of trn_kg_desk_create. */
 trn_status_t trn_kg_batch_open(trn_kg_batch_t *batch);
 
 /* Free what it holds; {0} is fine. Local. */
@@ -89,7 +89,8 @@ int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t
  * Collective; cannot fail. */
 void trn_kg_batch_pick(trn_kg_batch_t *batch, int64_t first);
 
-/* The second half of trn_kg_batch_pick. Collective; cannot fail. */
+/* The second half of trn_kg_batch_pick. Collective; cannot fail. Cost: on one node a barrier and a
+ * copy of each row that others own, else trn_kg_gather of all; second rows in a message each. */
 void trn_kg_batch_fetch(trn_kg_batch_t *batch);
 
 /* Make the queries of questions [low, high) of the batch, borders of pieces; their g_query and
@@ -102,7 +103,8 @@ void trn_kg_batch_query(trn_kg_batch_t *batch, int64_t low, int64_t high);
 void trn_kg_batch_back(trn_kg_batch_t *batch, int64_t low, int64_t high);
 
 /* Let every rank read the gradients of all questions, of which rank r has made those of tiles
- * [tiles r / P, tiles (r + 1) / P), and the branches. Collective; cannot fail. */
+ * [tiles r / P, tiles (r + 1) / P), and the branches. Collective; cannot fail. Cost: on one node a
+ * barrier, else all of them to all ranks; gradients of second rows in a message each. */
 void trn_kg_batch_share(trn_kg_batch_t *batch);
 
 /* One step of the optimiser: relations; and entities, with g_drawn[drawn] (rows; only those of own

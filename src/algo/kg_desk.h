@@ -16,7 +16,7 @@ typedef struct trn_kg_desk {
 } trn_kg_desk_t;
 
 /* Make `bytes` of memory (equal on all ranks), in /dev/shm if there are neighbours and it has room.
- * Collective. Fails (agreed) with TRN_MEMORY. */
+ * Collective. Fails (agreed) with TRN_MEMORY. Cost: of trn_shared_create. */
 trn_status_t trn_kg_desk_create(trn_kg_desk_t *desk, MPI_Comm comm, int64_t bytes);
 
 /* Free what it holds; {0} is fine. Local. */

@@ -7,6 +7,7 @@
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -137,6 +138,12 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     if (options->blocks < 1 || header->entities < 1)
         status = trn_fail(TRN_USAGE, "--entity-blocks: %lld blocks of %lld entities cannot be",
                           (long long)options->blocks, (long long)header->entities);
+    int64_t second = header->model->second_width(&header->shape);
+    if (second > INT_MAX)
+        status = trn_fail(TRN_USAGE,
+                          "--relation-dim: matrices of %lld numbers are too big for a "
+                          "message; make --dim or this smaller",
+                          (long long)second);
     if (status == TRN_OK) status = trn_alloc_zero(&state, 1, sizeof *state, "the training state");
     TRN_OR(failed, trn_agree(comm, status));
     state->comm = comm;
@@ -150,8 +157,7 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     state->first_block = trn_part_start(state->blocks, state->ranks, state->rank);
     state->own_blocks =
         trn_part_start(state->blocks, state->ranks, state->rank + 1) - state->first_block;
-    int64_t relations =
-        header->model->second_width(&header->shape) > 0 ? trn_kg_relation_rows(header) : 0;
+    int64_t relations = second > 0 ? trn_kg_relation_rows(header) : 0;
     state->first_second = trn_part_start(relations, state->ranks, state->rank);
     state->own_second =
         trn_part_start(relations, state->ranks, state->rank + 1) - state->first_second;

@@ -158,6 +158,10 @@ static void refuses(void) {
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
     options.blocks = 0;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
+    options = options_of(40, TRN_KG_ADAGRAD);
+    header = header_of("transr", true);
+    header.shape.dim = header.shape.relation_dim = 65536; /* matrices of 2^32 numbers */
+    CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE);
 }
 
 static trn_status_t one_epoch(void *negatives) {
