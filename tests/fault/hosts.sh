@@ -25,9 +25,10 @@ graph=(kg-train "$work/g.h5" --dim 16 --negatives 40 --batch-size 100 --epochs 2
 for model in complex transr; do
     expect 0 "$model on one host" ranks 1 "${graph[@]}" --model $model -o "$scratch/m.h5"
     expect 0 "$model on three" on_hosts 3 "${graph[@]}" --model $model -o "$work/m.h5"
-    for values in entity relation; do
-        expect_equal "$model: bits of $values" "$(digest "$scratch/m.h5" /$values/values)" \
-            "$(digest "$work/m.h5" /$values/values)"
+    for values in entity/values relation/values relation/values2; do
+        [ $model$values != complexrelation/values2 ] || continue # it has none
+        expect_equal "$model: bits of $values" "$(digest "$scratch/m.h5" /$values)" \
+            "$(digest "$work/m.h5" /$values)"
     done
 done
 
