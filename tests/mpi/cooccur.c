@@ -312,7 +312,7 @@ static void bad_corpora_fail_everywhere(void) {
 static trn_status_t count_once(void *options) {
     trn_cooccur_stats_t stats;
     trn_store_t *store = NULL;
-    TRN_TRY(count(options, FILES, &stats, &store));
+    TRN_TRY(count(options, 2, &stats, &store));
     trn_store_close(&store);
     return TRN_OK;
 }
@@ -320,7 +320,7 @@ static trn_status_t count_once(void *options) {
 static void allocations_may_fail(void) {
     begin();
     trn_cooccur_options_t o = defaults;
-    o.batch = 2000;
+    o.batch = 3000;
     o.part = 3000; /* with a run or two on few ranks */
     harness_inject(count_once, &o);
     finish();
