@@ -31,7 +31,7 @@ typedef enum trn_dtype {
     TRN_I64,
     TRN_U16,
     TRN_U64,
-    TRN_STRING, /* UTF-8 text: trn_store_strings and trn_store_read_strings only */
+    TRN_STRING, /* UTF-8 text: trn_store_strings, trn_store_read_strings and their like only */
     TRN_OTHER   /* in a file that others wrote: cannot be read */
 } trn_dtype_t;
 
@@ -66,6 +66,22 @@ trn_status_t trn_store_dataset(trn_store_t *store, const char *name, trn_dtype_t
  * trn_store_begin; ignored elsewhere). Collective. Fails with TRN_MEMORY. */
 trn_status_t trn_store_strings(trn_store_t *store, const char *name, int64_t count,
                                const char *const *strings);
+
+/* Where strings come from that no rank needs to hold at once: *strings = those of dataset `name`
+ * from `first` to first + count on rank 0, borrowed until the next call; nothing elsewhere.
+ * Collective. Fails (agreed). The last call has count 0: free what you hold; it cannot fail. */
+typedef trn_status_t (*trn_strings_t)(void *self, const char *name, int64_t first, int64_t count,
+                                      const char *const **strings);
+
+/* As trn_store_strings, but trn_store_begin gets them from `source`, in order, at most 4096 at a
+ * time; `self` is borrowed until then. bytes: of all of them with their NULs; rank 0's counts.
+ * Collective. Fails (agreed) with TRN_MEMORY. */
+trn_status_t trn_store_strings_from(trn_store_t *store, const char *name, int64_t count,
+                                    int64_t bytes, trn_strings_t source, void *self);
+
+/* Declare dataset `name` with the strings that `from`, open until trn_store_begin, has under this
+ * name. Collective. Fails (agreed) with TRN_MEMORY, TRN_INPUT, TRN_IO. Memory: 4096 strings. */
+trn_status_t trn_store_copy_strings(trn_store_t *store, const char *name, trn_store_t *from);
 
 /* Set an attribute of the root (object "/") or of a declared dataset: an int64, float64 or
  * string. Collective, equal arguments; before begin. Fails with TRN_MEMORY. */
@@ -144,6 +160,12 @@ trn_status_t trn_store_need(const trn_store_t *store, const char *name, trn_dtyp
  * Fails with TRN_INPUT (checksum, range), TRN_IO. Cost: rounds up to whole blocks. */
 trn_status_t trn_store_read(trn_store_t *store, const char *name, int64_t first, int64_t rows,
                             void *data);
+
+/* Read and verify strings [first, first + count) of `name` on rank 0 alone: *strings, as of
+ * trn_store_read_strings, NULL elsewhere. `first` is a multiple of 4096, and so is count unless the
+ * dataset ends there. Collective. Fails (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_store_read_some_strings(trn_store_t *store, const char *name, int64_t first,
+                                         int64_t count, char ***strings);
 
 /* Read and verify all strings of `name` on every rank: *strings is one allocation holding the
  * pointers and the text; free it with trn_free. Collective. Fails (agreed) with TRN_INPUT,

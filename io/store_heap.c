@@ -115,6 +115,22 @@ static trn_status_t read_all(heap_t *heap, int64_t offset, int64_t rows, char *e
     return TRN_OK;
 }
 
+trn_status_t trn_heap_bytes(int fd, const char *path, int64_t offset, int64_t rows,
+                            int64_t *bytes) {
+    char *elements;
+    trn_status_t status = TRN_OK;
+    *bytes = rows;
+    TRN_TRY(trn_alloc(&elements, ROWS, ELEMENT, "strings of a store"));
+    for (int64_t row = 0, some; row < rows && status == TRN_OK; row += some) {
+        some = rows - row < ROWS ? rows - row : ROWS;
+        status = trn_bytes_read(fd, path, offset + row * ELEMENT, elements, some * ELEMENT);
+        for (int64_t i = 0; i < some && status == TRN_OK; i++)
+            *bytes += (int64_t)number(elements + i * ELEMENT, 4);
+    }
+    trn_free(&elements);
+    return status;
+}
+
 trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t rows, char **text,
                               int64_t *bytes) {
     heap_t heap = {.fd = fd, .path = path, .bytes = (int64_t)lseek(fd, 0, SEEK_END)};

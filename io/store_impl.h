@@ -71,7 +71,9 @@ typedef struct trn_band {
     uint64_t *sums;             /* one a piece */
     int64_t capacity;           /* of sums */
     char *head;                 /* copy of the first piece if its block begins on another rank */
-    const char *const *strings; /* rank 0, until trn_store_begin */
+    trn_strings_t strings;      /* where strings come from in trn_store_begin ... */
+    void *self;                 /* ... and of how many bytes (rank 0) */
+    int64_t text_bytes;
 } trn_band_t;
 
 typedef struct trn_behind trn_behind_t;
@@ -88,10 +90,12 @@ struct trn_store {
     bool sync;
     trn_band_t *bands;
     int64_t band_capacity;
+    int64_t blocks_left; /* of strings, which the layout has yet to ask for */
     trn_behind_t *behind; /* or NULL: rows are written at once */
     /* reading */
     const char **names;
     int nnames;
+    char **some; /* strings that were copied last */
     char *block; /* the block read last when it was not wanted whole */
     const trn_entry_t *block_entry;
     int64_t block_number;
@@ -166,9 +170,15 @@ trn_status_t trn_trailer_check(int fd, const char *path);
 
 /* store.c, store_layout.c: rank 0 only, Local, one file at a time. ----------------------------- */
 
-/* Lay out the empty file `fd`, whose name is `path`: all datasets (space allocated, not written),
- * strings, their checksums and attributes; fills in the entries' offsets. Fails with TRN_IO. */
-trn_status_t trn_hdf_lay_out(int fd, const char *path, trn_table_t *table, const trn_band_t *bands);
+/* Lay out the store's empty temporary file: all datasets (space allocated, not written), strings,
+ * their checksums and attributes; fills in the entries' offsets. Fails with TRN_IO, TRN_MEMORY, and
+ * as trn_store_feed, which it calls for every block of strings in order. */
+trn_status_t trn_hdf_lay_out(trn_store_t *store);
+
+/* store_write.c: the strings of one block of a dataset of strings. Called on rank 0 while the
+ * others follow it (follow_layout). Fails as the source of the strings. */
+trn_status_t trn_store_feed(trn_store_t *store, const trn_entry_t *entry, int64_t block,
+                            const char *const **strings);
 
 /* Set the attribute `complete`. Fails with TRN_IO. */
 trn_status_t trn_hdf_seal(int fd, const char *path);
@@ -178,10 +188,13 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table);
 
 /* store_heap.c: rank 0 only, Local. ------------------------------------------------------------ */
 
-/* The `rows` strings of the dataset whose elements begin at `offset`, each with its NUL, one after
- * the other in *text (trn_free) of *bytes. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+/* The `rows` strings whose elements begin at `offset`, each with its NUL, one after the other in
+ * *text (trn_free) of *bytes. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
 trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t rows, char **text,
                               int64_t *bytes);
+
+/* *bytes of these strings with their NULs, by what their elements say. Cost: 16 bytes read each. */
+trn_status_t trn_heap_bytes(int fd, const char *path, int64_t offset, int64_t rows, int64_t *bytes);
 
 /* store_write.c, store_commit.c: what trn_store_write and the first part of commit do. Fail with
  * TRN_IO, TRN_MEMORY, the first with TRN_INTERNAL too. Local; any one thread. */

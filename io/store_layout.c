@@ -79,32 +79,55 @@ static bool put_attributes(hid_t file, const trn_table_t *table) {
     return fine;
 }
 
-/* Write all strings and one checksum a block, over the text with its NULs. */
-static trn_status_t put_strings(hid_t strings, hid_t sums, const char *path,
-                                const trn_entry_t *entry, const char *const *text) {
-    if (entry->rows == 0) return TRN_OK;
+/* Write rows [first, first + rows) of a dataset of strings. */
+static bool put_rows(hid_t dataset, hid_t type, int64_t first, int64_t rows,
+                     const char *const *text) {
+    hsize_t from = (hsize_t)first, count = (hsize_t)rows;
+    hid_t in_memory = H5Screate_simple(1, &count, NULL), in_file = H5Dget_space(dataset);
+    bool fine = H5Sselect_hyperslab(in_file, H5S_SELECT_SET, &from, NULL, &count, NULL) >= 0 &&
+                H5Dwrite(dataset, type, in_memory, in_file, H5P_DEFAULT, text) >= 0;
+    H5Sclose(in_file);
+    H5Sclose(in_memory);
+    return fine;
+}
+
+/* Checksum of strings with their NULs. */
+static uint64_t sum_of(int64_t rows, const char *const *text) {
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (int64_t row = 0; row < rows; row++)
+        XXH3_64bits_update(&state, text[row], strlen(text[row]) + 1);
+    return XXH3_64bits_digest(&state);
+}
+
+/* Write all strings and one checksum a block. */
+static trn_status_t put_strings(trn_store_t *store, hid_t strings, hid_t sums,
+                                const trn_entry_t *entry) {
+    trn_status_t status = TRN_OK;
     uint64_t *sum;
+    if (entry->rows == 0) return TRN_OK;
     TRN_TRY(trn_alloc(&sum, entry->blocks, sizeof *sum, "checksums"));
-    for (int64_t block = 0; block < entry->blocks; block++) {
-        XXH3_state_t state;
-        XXH3_64bits_reset(&state);
-        for (int64_t row = block * entry->block_rows;
-             row < (block + 1) * entry->block_rows && row < entry->rows; row++)
-            XXH3_64bits_update(&state, text[row], strlen(text[row]) + 1);
-        sum[block] = XXH3_64bits_digest(&state);
-    }
     hid_t type = trn_hdf_text_type(H5T_VARIABLE);
-    bool fine = H5Dwrite(strings, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0 &&
-                H5Dwrite(sums, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, sum) >= 0;
+    for (int64_t block = 0; block < entry->blocks && status == TRN_OK; block++) {
+        int64_t first = block * entry->block_rows, rows = entry->rows - first;
+        if (rows > entry->block_rows) rows = entry->block_rows;
+        const char *const *text;
+        status = trn_store_feed(store, entry, block, &text);
+        if (status == TRN_OK && !put_rows(strings, type, first, rows, text))
+            status = lay_out_fail(store->temporary);
+        if (status == TRN_OK) sum[block] = sum_of(rows, text);
+    }
+    if (status == TRN_OK &&
+        H5Dwrite(sums, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, sum) < 0)
+        status = lay_out_fail(store->temporary);
     H5Tclose(type);
     trn_free(&sum);
-    return fine ? TRN_OK : lay_out_fail(path);
+    return status;
 }
 
 /* One declared dataset and its checksums. */
-static trn_status_t put_entry(hid_t file, const char *path, const trn_table_t *table,
-                              trn_entry_t *entry, const char *const *strings) {
-    const char *name = trn_table_text(table, entry->name);
+static trn_status_t put_entry(trn_store_t *store, hid_t file, trn_entry_t *entry) {
+    const char *name = trn_table_text(&store->table, entry->name);
     char sums_name[TRN_HDF_NAME_BYTES];
     snprintf(sums_name, sizeof sums_name, TRN_CHECKSUM_GROUP "%s", name);
     bool is_text = entry->type == TRN_STRING;
@@ -116,24 +139,25 @@ static trn_status_t put_entry(hid_t file, const char *path, const trn_table_t *t
     entry->sums = trn_hdf_offset(sums, entry->blocks);
     trn_status_t status = TRN_OK;
     if (dataset < 0 || sums < 0 || entry->offset < 0 || entry->sums < 0)
-        status = lay_out_fail(path);
+        status = lay_out_fail(store->temporary);
     else if (is_text)
-        status = put_strings(dataset, sums, path, entry, strings);
+        status = put_strings(store, dataset, sums, entry);
     H5Dclose(sums);
     H5Dclose(dataset);
     H5Tclose(type);
     return status;
 }
 
-trn_status_t trn_hdf_lay_out(int fd, const char *path, trn_table_t *table,
-                             const trn_band_t *bands) {
-    hid_t access = trn_hdf_access(fd, path);
+trn_status_t trn_hdf_lay_out(trn_store_t *store) {
+    const char *path = store->temporary;
+    trn_table_t *table = &store->table;
+    hid_t access = trn_hdf_access(store->fd, path);
     hid_t plain = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(plain, 0);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, plain, access);
     trn_status_t status = file >= 0 ? TRN_OK : lay_out_fail(path);
     for (int64_t i = 0; i < table->nentries && status == TRN_OK; i++)
-        status = put_entry(file, path, table, &table->entries[i], bands[i].strings);
+        status = put_entry(store, file, &table->entries[i]);
     if (status == TRN_OK && !put_attributes(file, table)) status = lay_out_fail(path);
     if (H5Fclose(file) < 0 && status == TRN_OK) status = lay_out_fail(path);
     H5Pclose(plain);

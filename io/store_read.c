@@ -289,16 +289,18 @@ trn_status_t trn_store_read(trn_store_t *store, const char *name, int64_t first,
     return TRN_OK;
 }
 
-/* Rank 0: the text of all strings, checked block by block. */
-static trn_status_t load_text(const trn_store_t *store, const trn_entry_t *entry, char **text,
-                              int64_t *bytes) {
-    TRN_TRY(trn_heap_strings(store->fd, store->path, entry->offset, entry->rows, text, bytes));
+/* Rank 0: the text of strings [first, first + rows), which are whole blocks, checked. */
+static trn_status_t load_text(const trn_store_t *store, const trn_entry_t *entry, int64_t first,
+                              int64_t rows, char **text, int64_t *bytes) {
+    enum { ELEMENT = 16 };
+    TRN_TRY(trn_heap_strings(store->fd, store->path, entry->offset + ELEMENT * first, rows, text,
+                             bytes));
     trn_status_t status = TRN_OK;
     const char *at = *text;
-    for (int64_t block = 0; block < entry->blocks && status == TRN_OK; block++) {
+    for (int64_t row = first; row < first + rows && status == TRN_OK;) {
         const char *begin = at;
-        for (int64_t row = block * entry->block_rows;
-             row < (block + 1) * entry->block_rows && row < entry->rows; row++)
+        int64_t block = row / entry->block_rows;
+        for (; row < (block + 1) * entry->block_rows && row < first + rows; row++)
             at += strlen(at) + 1;
         status = check_sum(store, entry, block, XXH3_64bits(begin, (size_t)(at - begin)));
     }
@@ -306,32 +308,95 @@ static trn_status_t load_text(const trn_store_t *store, const trn_entry_t *entry
     return status;
 }
 
+/* Pointers to `rows` strings, followed by their text: from `text`, or if NULL to be filled in. */
+static trn_status_t list_text(int64_t rows, const char *text, int64_t bytes, char ***strings) {
+    int64_t pointers = rows * (int64_t)sizeof **strings;
+    TRN_TRY(trn_alloc(strings, pointers + bytes, 1, "strings"));
+    if (text && bytes) memcpy((char *)*strings + pointers, text, (size_t)bytes);
+    return TRN_OK;
+}
+
+static void point_to_text(int64_t rows, char **strings) {
+    char *at = (char *)(strings + rows);
+    for (int64_t row = 0; row < rows; row++, at += strlen(at) + 1)
+        strings[row] = at;
+}
+
+static trn_status_t strings_entry(const trn_store_t *store, const char *name,
+                                  const trn_entry_t **entry) {
+    TRN_TRY(readable(store, name, entry)); /* equal on all ranks */
+    if ((*entry)->type == TRN_STRING) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s:%s: holds no strings; give another file", store->path, name);
+}
+
 trn_status_t trn_store_read_strings(trn_store_t *store, const char *name, int64_t *count,
                                     char ***strings) {
     *strings = NULL;
     const trn_entry_t *entry;
-    TRN_TRY(readable(store, name, &entry)); /* equal on all ranks */
-    if (entry->type != TRN_STRING)
-        return trn_fail(TRN_INPUT, "%s:%s: holds no strings; give another file", store->path, name);
+    TRN_TRY(strings_entry(store, name, &entry));
     char *text = NULL;
     int64_t bytes = 0;
-    TRN_AGREE(store->comm, store->rank == 0 ? load_text(store, entry, &text, &bytes) : TRN_OK);
+    TRN_AGREE(store->comm,
+              store->rank == 0 ? load_text(store, entry, 0, entry->rows, &text, &bytes) : TRN_OK);
     MPI_Bcast(&bytes, 1, MPI_INT64_T, 0, store->comm);
-    int64_t pointers = entry->rows * (int64_t)sizeof **strings;
-    trn_status_t status =
-        trn_agree(store->comm, trn_alloc(strings, pointers + bytes, 1, "strings"));
+    trn_status_t status = trn_agree(store->comm, list_text(entry->rows, text, bytes, strings));
     if (status == TRN_OK) {
-        char *at = (char *)*strings + pointers;
-        if (store->rank == 0 && bytes) memcpy(at, text, (size_t)bytes);
-        trn_broadcast_bytes(at, bytes, store->comm);
-        for (int64_t row = 0; row < entry->rows; row++, at += strlen(at) + 1)
-            (*strings)[row] = at;
+        trn_broadcast_bytes(*strings + entry->rows, bytes, store->comm);
+        point_to_text(entry->rows, *strings);
         *count = entry->rows;
     } else {
         trn_free(strings);
     }
     trn_free(&text);
     return status;
+}
+
+trn_status_t trn_store_read_some_strings(trn_store_t *store, const char *name, int64_t first,
+                                         int64_t count, char ***strings) {
+    *strings = NULL;
+    const trn_entry_t *entry;
+    TRN_TRY(strings_entry(store, name, &entry));
+    int64_t end = first + count;
+    if (first < 0 || count < 0 || end > entry->rows || first % TRN_TEXT_BLOCK_ROWS ||
+        (end % TRN_TEXT_BLOCK_ROWS && end < entry->rows))
+        return trn_fail(TRN_INTERNAL, "%s:%s: strings %lld to %lld are no whole blocks",
+                        store->path, name, (long long)first, (long long)end);
+    char *text = NULL;
+    int64_t bytes = 0;
+    trn_status_t status = TRN_OK;
+    if (store->rank == 0) {
+        status = load_text(store, entry, first, count, &text, &bytes);
+        if (status == TRN_OK) status = list_text(count, text, bytes, strings);
+        if (status == TRN_OK) point_to_text(count, *strings);
+        trn_free(&text);
+    }
+    status = trn_agree(store->comm, status);
+    if (status != TRN_OK) trn_free(strings);
+    return status;
+}
+
+/* Copy ------------------------------------------------------------------------------------------
+ */
+
+/* Strings of an open store. */
+static trn_status_t of_store(void *self, const char *name, int64_t first, int64_t count,
+                             const char *const **strings) {
+    trn_store_t *from = self;
+    trn_free(&from->some);
+    if (count == 0) return TRN_OK;
+    TRN_TRY(trn_store_read_some_strings(from, name, first, count, &from->some));
+    *strings = (const char *const *)from->some;
+    return TRN_OK;
+}
+
+trn_status_t trn_store_copy_strings(trn_store_t *store, const char *name, trn_store_t *from) {
+    const trn_entry_t *entry;
+    int64_t bytes = 0;
+    TRN_TRY(strings_entry(from, name, &entry));
+    TRN_AGREE(from->comm, from->rank == 0 ? trn_heap_bytes(from->fd, from->path, entry->offset,
+                                                           entry->rows, &bytes)
+                                          : TRN_OK);
+    return trn_store_strings_from(store, name, entry->rows, bytes, of_store, from);
 }
 
 /* Verify --------------------------------------------------------------------------------------- */
@@ -342,7 +407,8 @@ static trn_status_t verify_entry(trn_store_t *store, const trn_entry_t *entry) {
     if (entry->type == TRN_STRING) {
         char *text = NULL;
         int64_t bytes;
-        trn_status_t status = store->rank == 0 ? load_text(store, entry, &text, &bytes) : TRN_OK;
+        trn_status_t status =
+            store->rank == 0 ? load_text(store, entry, 0, entry->rows, &text, &bytes) : TRN_OK;
         trn_free(&text);
         return status;
     }

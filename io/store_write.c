@@ -84,7 +84,7 @@ static trn_status_t check_same(const trn_store_t *store, const char *name, int64
 }
 
 static trn_status_t declare(trn_store_t *store, const char *name, trn_dtype_t type, int64_t rows,
-                            int64_t cols, const char *const *strings) {
+                            int64_t cols, const trn_band_t *strings) {
     trn_table_t *table = &store->table;
     if (store->created || name[0] != '/' || strlen(name) > LONGEST_NAME ||
         trn_table_entry(table, name))
@@ -94,7 +94,7 @@ static trn_status_t declare(trn_store_t *store, const char *name, trn_dtype_t ty
                         store->path, name);
     TRN_TRY(trn_grow(&store->bands, &store->band_capacity, table->nentries + 1,
                      sizeof *store->bands, "bands of a store"));
-    store->bands[table->nentries] = (trn_band_t){.strings = strings};
+    store->bands[table->nentries] = strings ? *strings : (trn_band_t){0};
     trn_entry_t *entry;
     TRN_TRY(trn_table_add_entry(table, name, &entry));
     return trn_entry_shape(entry, type, rows, cols);
@@ -106,11 +106,28 @@ trn_status_t trn_store_dataset(trn_store_t *store, const char *name, trn_dtype_t
     return trn_agree(store->comm, declare(store, name, type, rows, cols, NULL));
 }
 
+trn_status_t trn_store_strings_from(trn_store_t *store, const char *name, int64_t count,
+                                    int64_t bytes, trn_strings_t source, void *self) {
+    const trn_band_t band = {.strings = source, .self = self, .text_bytes = bytes};
+    MPI_Bcast(&count, 1, MPI_INT64_T, 0, store->comm);
+    return trn_agree(store->comm, declare(store, name, TRN_STRING, count, 0, &band));
+}
+
+/* Strings that rank 0 has as an array, `self`. */
+static trn_status_t of_array(void *self, const char *name, int64_t first, int64_t count,
+                             const char *const **strings) {
+    (void)name, (void)count;
+    *strings = self ? (const char *const *)self + first : NULL;
+    return TRN_OK;
+}
+
 trn_status_t trn_store_strings(trn_store_t *store, const char *name, int64_t count,
                                const char *const *strings) {
-    MPI_Bcast(&count, 1, MPI_INT64_T, 0, store->comm);
-    return trn_agree(store->comm,
-                     declare(store, name, TRN_STRING, count, 0, store->rank == 0 ? strings : NULL));
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < count && store->rank == 0; i++)
+        bytes += (int64_t)strlen(strings[i]) + 1;
+    return trn_store_strings_from(store, name, count, bytes, of_array,
+                                  store->rank == 0 ? (void *)(uintptr_t)strings : NULL);
 }
 
 trn_status_t trn_store_set_int(trn_store_t *store, const char *object, const char *name,
@@ -146,9 +163,8 @@ static int64_t size_bound(const trn_store_t *store) {
     for (int64_t i = 0; i < store->table.nentries; i++) {
         const trn_entry_t *entry = &store->table.entries[i];
         bytes += METADATA_BYTES_EACH + entry->rows * entry->row_bytes + 8 * entry->blocks;
-        if (entry->type != TRN_STRING) continue;
-        for (int64_t row = 0; row < entry->rows; row++)
-            bytes += STRING_BYTES_EACH + 2 * (int64_t)strlen(store->bands[i].strings[row]);
+        if (entry->type == TRN_STRING)
+            bytes += STRING_BYTES_EACH * entry->rows + 2 * store->bands[i].text_bytes;
     }
     return bytes;
 }
@@ -168,12 +184,59 @@ static trn_status_t make_file(trn_store_t *store, int64_t bound) {
         goto done;
     }
     store->created = true;
-    TRN_OR(done, trn_hdf_lay_out(store->fd, store->temporary, &store->table, store->bands));
+    TRN_OR(done, trn_hdf_lay_out(store));
     struct stat info = {0};
     fstat(store->fd, &info);
     status = trn_bytes_reserve(store->fd, store->path, directory, (int64_t)info.st_size);
 done:
     trn_free(&directory);
+    return status;
+}
+
+/* A block of strings on its way to rank 0; all ranks at the same. */
+static trn_status_t get_block(trn_store_t *store, const trn_entry_t *entry, int64_t block,
+                              const char *const **strings) {
+    const trn_band_t *band = &store->bands[entry - store->table.entries];
+    int64_t first = block * entry->block_rows, rows = entry->rows - first;
+    if (rows > entry->block_rows) rows = entry->block_rows;
+    store->blocks_left--;
+    const char *name = trn_table_text(&store->table, entry->name);
+    trn_status_t status = band->strings(band->self, name, first, rows, strings);
+    if (status != TRN_OK) store->blocks_left = 0;
+    return status;
+}
+
+trn_status_t trn_store_feed(trn_store_t *store, const trn_entry_t *entry, int64_t block,
+                            const char *const **strings) {
+    int go_on = true;
+    MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
+    return get_block(store, entry, block, strings);
+}
+
+/* The other ranks: help to bring the strings to rank 0, as long as it goes on. */
+static trn_status_t follow_layout(trn_store_t *store) {
+    for (int64_t i = 0; i < store->table.nentries; i++) {
+        const trn_entry_t *entry = &store->table.entries[i];
+        for (int64_t block = 0; entry->type == TRN_STRING && block < entry->blocks; block++) {
+            int go_on;
+            const char *const *nothing;
+            MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
+            if (!go_on) return TRN_OK;
+            TRN_TRY(get_block(store, entry, block, &nothing));
+        }
+    }
+    return TRN_OK;
+}
+
+/* Rank 0: make the file; if that fails before all strings were asked for, tell the others. */
+static trn_status_t lead_layout(trn_store_t *store, int64_t bound) {
+    int go_on = false;
+    store->blocks_left = 0;
+    for (int64_t i = 0; i < store->table.nentries; i++)
+        if (store->table.entries[i].type == TRN_STRING)
+            store->blocks_left += store->table.entries[i].blocks;
+    trn_status_t status = make_file(store, bound);
+    if (store->blocks_left > 0) MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
     return status;
 }
 
@@ -187,11 +250,20 @@ static trn_status_t open_file(trn_store_t *store) {
                     store->temporary, strerror(errno));
 }
 
+static void let_go_of_strings(trn_store_t *store) {
+    const char *const *nothing;
+    for (int64_t i = 0; i < store->table.nentries; i++)
+        if (store->bands[i].strings)
+            store->bands[i].strings(store->bands[i].self, "", 0, 0, &nothing);
+}
+
 trn_status_t trn_store_begin(trn_store_t *store) {
     int64_t bound = store->rank == 0 ? size_bound(store) : 0;
     MPI_Bcast(&bound, 1, MPI_INT64_T, 0, store->comm);
     TRN_AGREE(store->comm, trn_bytes_check_limit(store->path, bound));
-    TRN_AGREE(store->comm, store->rank == 0 ? make_file(store, bound) : TRN_OK);
+    trn_status_t status = store->rank == 0 ? lead_layout(store, bound) : follow_layout(store);
+    let_go_of_strings(store);
+    TRN_AGREE(store->comm, status);
     MPI_Bcast(store->table.entries,
               (int)(store->table.nentries * (int64_t)sizeof *store->table.entries), MPI_BYTE, 0,
               store->comm);

@@ -36,9 +36,9 @@ typedef struct trn_kg_import_report {
  * semantic ones, as in WN18 (Bordes et al. 2013, NIPS, section 4.1). Collective, equal arguments.
  * Fails (agreed) with TRN_INPUT as FILE:LINE (missing, empty, wrong columns, empty name, NUL, no
  * UTF-8), TRN_MEMORY, TRN_IO; no output is then left. Memory: a rank holds its facts and their
- * names, 40 bytes an entity, and rank 0 all names, for the store takes strings from there. Cost:
- * every distinct name of a rank travels once to the rank that its hash names, and so does every
- * fact. */
+ * names, an even part of all names and 40 bytes an entity. Cost: every distinct name of a rank
+ * travels once to the rank that its hash names, from there to that of its number, and at last to
+ * rank 0, which writes 4096 at a time; a fact travels once. */
 trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options,
                            const char *output, const char *created_by, const json_t *params,
                            trn_kg_import_report_t *report);

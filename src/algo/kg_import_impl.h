@@ -16,8 +16,10 @@ typedef struct trn_kg_names {
     int64_t room;    /* of place */
     int64_t *number; /* [words] in the whole graph */
     int64_t total;   /* in the whole graph */
-    char *text;      /* rank 0: all names, each ended by NUL */
-    char **list;     /* rank 0: [total] into text */
+    int64_t first;   /* of those that this rank brings to the file: an even part of all */
+    char **list;     /* [part] into text */
+    char *text;      /* each ended by NUL */
+    int64_t bytes;   /* of text, all ranks together */
 } trn_kg_names_t;
 
 /* Facts of this rank, in the order of places. */
@@ -54,8 +56,8 @@ trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import);
  * TRN_IO. */
 trn_status_t trn_kg_import_read(trn_kg_import_t *import);
 
-/* Number the names of all ranks together, and bring them to rank 0. Collective. Fails (agreed)
- * with TRN_INPUT (too many), TRN_MEMORY. */
+/* Number the names of all ranks together, and deal them to the ranks in this order. Collective.
+ * Fails (agreed) with TRN_INPUT (too many), TRN_MEMORY. */
 trn_status_t trn_kg_import_number(trn_kg_import_t *import, trn_kg_names_t *names);
 
 /* Write the store. Collective. Fails (agreed) with TRN_MEMORY, TRN_IO. */

@@ -1,6 +1,7 @@
 #include "algo/kg_import_impl.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "mpi/dist.h"
 #include "mpi/exchange.h"
 #include "text/vocab.h"
 
@@ -133,9 +134,13 @@ done:
     return status;
 }
 
-/* All names, in the order of their numbers, from records number, length, bytes. Local. */
-static trn_status_t list_names(trn_kg_names_t *names, const char *data, int64_t bytes) {
-    TRN_TRY(trn_alloc(&names->list, names->total, sizeof *names->list, "the list of names"));
+/* This rank's part of the names, in the order of their numbers, from records number, length,
+ * bytes. Local. */
+static trn_status_t list_names(trn_kg_names_t *names, const trn_kg_import_t *import,
+                               const char *data, int64_t bytes) {
+    names->first = trn_part_start(names->total, import->ranks, import->rank);
+    int64_t part = trn_part_start(names->total, import->ranks, import->rank + 1) - names->first;
+    TRN_TRY(trn_alloc(&names->list, part, sizeof *names->list, "the list of names"));
     TRN_TRY(trn_alloc(&names->text, bytes, 1, "the text of names"));
     char *to = names->text;
     for (int64_t at = 0; at < bytes;) {
@@ -143,37 +148,53 @@ static trn_status_t list_names(trn_kg_names_t *names, const char *data, int64_t 
         memcpy(head, data + at, sizeof head);
         memcpy(to, data + at + sizeof head, (size_t)head[1]);
         to[head[1]] = '\0';
-        names->list[head[0]] = to;
+        names->list[head[0] - names->first] = to;
         to += head[1] + 1; /* fits: a record has 16 bytes before the name */
         at += trn_vocab_record_bytes(head[1]);
     }
+    names->bytes = to - names->text;
     return TRN_OK;
 }
 
-/* Bring all names to rank 0, where the store takes strings from. Collective. */
-static trn_status_t collect(const trn_kg_import_t *import, trn_kg_names_t *names,
-                            const home_t *home) {
-    int64_t *bytes = NULL, size = trn_words_size(home->words), total = 0, length;
-    char *send = NULL;
-    trn_parcels_t come = {0};
-    for (int64_t id = 0; id < size; id++) {
-        trn_words_bytes(home->words, id, &length);
-        total += trn_vocab_record_bytes(length);
-    }
-    trn_status_t status = trn_alloc_zero(&bytes, import->ranks, sizeof *bytes, "message sizes");
-    if (status == TRN_OK) status = trn_alloc(&send, total, 1, "names for rank 0");
-    TRN_OR(done, trn_agree(import->comm, status));
-    char *to = send;
-    for (int64_t id = 0; id < size; id++) {
+/* Records for the rank whose part has their numbers, or their sizes if `to` is NULL. Local. */
+static void pack_numbered(const trn_kg_import_t *import, const trn_kg_names_t *names,
+                          const home_t *home, int64_t *bytes, char **to) {
+    int64_t length;
+    for (int64_t id = 0; id < trn_words_size(home->words); id++) {
         const char *word = trn_words_bytes(home->words, id, &length);
-        to = trn_vocab_pack(to, word, length, home->place[id]);
+        int64_t part = trn_part_of(names->total, import->ranks, home->place[id]);
+        if (to)
+            to[part] = trn_vocab_pack(to[part], word, length, home->place[id]);
+        else
+            bytes[part] += trn_vocab_record_bytes(length);
     }
-    bytes[0] = total;
+}
+
+/* Deal the names to the ranks in the order of their numbers. Collective. */
+static trn_status_t deal(const trn_kg_import_t *import, trn_kg_names_t *names, const home_t *home) {
+    int64_t *bytes = NULL, total = 0;
+    char *send = NULL, **to = NULL;
+    trn_parcels_t come = {0};
+    trn_status_t status = trn_alloc_zero(&bytes, import->ranks, sizeof *bytes, "message sizes");
+    if (status == TRN_OK) status = trn_alloc(&to, import->ranks, sizeof *to, "message places");
+    if (status == TRN_OK) {
+        pack_numbered(import, names, home, bytes, NULL);
+        for (int r = 0; r < import->ranks; r++)
+            total += bytes[r];
+        status = trn_alloc(&send, total, 1, "names for other ranks");
+    }
+    TRN_OR(done, trn_agree(import->comm, status));
+    to[0] = send;
+    for (int r = 1; r < import->ranks; r++)
+        to[r] = to[r - 1] + bytes[r - 1];
+    pack_numbered(import, names, home, NULL, to);
     TRN_OR(done, trn_exchange(import->comm, send, bytes, &come));
-    if (import->rank == 0) status = list_names(names, come.data, come.start[import->ranks]);
+    status = list_names(names, import, come.data, come.start[import->ranks]);
     status = trn_agree(import->comm, status);
+    MPI_Allreduce(MPI_IN_PLACE, &names->bytes, 1, MPI_INT64_T, MPI_SUM, import->comm);
 done:
     trn_free(&bytes);
+    trn_free(&to);
     trn_free(&send);
     trn_parcels_free(&come);
     return status;
@@ -185,7 +206,7 @@ trn_status_t trn_kg_import_number(trn_kg_import_t *import, trn_kg_names_t *names
     if (status == TRN_OK) status = trn_agree(import->comm, merge(import->ranks, &home));
     if (status == TRN_OK) status = rank_places(import, names, &home);
     if (status == TRN_OK) status = answer(import, names, &home);
-    if (status == TRN_OK) status = collect(import, names, &home);
+    if (status == TRN_OK) status = deal(import, names, &home);
     trn_words_destroy(&home.words);
     trn_free(&home.place);
     trn_free(&home.id);

@@ -5,6 +5,7 @@
 #include "mpi/exchange.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What is counted and indexed of train, beside the facts. */
 typedef struct tables {
@@ -116,12 +117,75 @@ done:
     return status;
 }
 
-static trn_status_t declare(const trn_kg_import_t *import, const tables_t *t, trn_store_t *store) {
+/* Names on their way to rank 0. */
+typedef struct passage {
+    const trn_kg_import_t *import;
+    const trn_kg_names_t *names;
+    int64_t *bytes;     /* [ranks] for trn_exchange */
+    char *send;         /* this rank's names, each ended by NUL */
+    trn_parcels_t come; /* rank 0: theirs */
+    const char **list;  /* rank 0: into it */
+} passage_t;
+
+static void passage_free(passage_t *p) {
+    trn_free(&p->bytes);
+    trn_free(&p->send);
+    trn_free(&p->list);
+    trn_parcels_free(&p->come);
+}
+
+/* Those of [first, end) that are of rank r: their number, and the first in *from. */
+static int64_t common(const passage_t *p, int r, int64_t first, int64_t end, int64_t *from) {
+    int64_t start = trn_part_start(p->names->total, p->import->ranks, r);
+    int64_t stop = trn_part_start(p->names->total, p->import->ranks, r + 1);
+    *from = start > first ? start : first;
+    int64_t to = stop < end ? stop : end;
+    return to > *from ? to - *from : 0;
+}
+
+/* This rank's names of [first, end), packed for rank 0. Local. */
+static trn_status_t pack_names(passage_t *p, int64_t first, int64_t end) {
+    int64_t from, count = common(p, p->import->rank, first, end, &from), bytes = 0;
+    char *const *name = p->names->list + (from - p->names->first), *to;
+    for (int64_t i = 0; i < count; i++)
+        bytes += (int64_t)strlen(name[i]) + 1;
+    bytes = (bytes + 7) / 8 * 8;
+    TRN_TRY(trn_alloc_zero(&p->bytes, p->import->ranks, sizeof *p->bytes, "message sizes"));
+    TRN_TRY(trn_alloc_zero(&p->send, bytes, 1, "names for rank 0"));
+    TRN_TRY(trn_alloc(&p->list, end - first, sizeof *p->list, "a list of names"));
+    p->bytes[0] = bytes;
+    to = p->send;
+    for (int64_t i = 0; i < count; i++, to += strlen(to) + 1)
+        memcpy(to, name[i], strlen(name[i]));
+    return TRN_OK;
+}
+
+/* Names for the store. */
+static trn_status_t pass_names(void *self, const char *dataset, int64_t first, int64_t count,
+                               const char *const **strings) {
+    passage_t *p = self;
+    int64_t end = first + count, listed = 0, from;
+    (void)dataset;
+    passage_free(p);
+    if (count == 0) return TRN_OK;
+    TRN_AGREE(p->import->comm, pack_names(p, first, end));
+    TRN_TRY(trn_exchange(p->import->comm, p->send, p->bytes, &p->come));
+    for (int r = 0; r < p->import->ranks && p->import->rank == 0; r++) {
+        const char *at = (const char *)p->come.data + p->come.start[r];
+        for (int64_t i = common(p, r, first, end, &from); i > 0; i--, at += strlen(at) + 1)
+            p->list[listed++] = at;
+    }
+    *strings = p->list;
+    return TRN_OK;
+}
+
+static trn_status_t declare(const trn_kg_import_t *import, const tables_t *t, passage_t passage[2],
+                            trn_store_t *store) {
     int64_t n = import->entities.total, relations = import->relations.total;
-    TRN_TRY(
-        trn_store_strings(store, "/entity/names", n, (const char *const *)import->entities.list));
-    TRN_TRY(trn_store_strings(store, "/relation/names", relations,
-                              (const char *const *)import->relations.list));
+    TRN_TRY(trn_store_strings_from(store, "/entity/names", n, import->entities.bytes, pass_names,
+                                   &passage[0]));
+    TRN_TRY(trn_store_strings_from(store, "/relation/names", relations, import->relations.bytes,
+                                   pass_names, &passage[1]));
     for (int split = 0; split < TRN_SPLITS; split++) {
         char name[16];
         snprintf(name, sizeof name, "/%s", trn_split_name((trn_split_t)split));
@@ -162,6 +226,8 @@ trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, con
                                 const json_t *params) {
     tables_t t = {0};
     trn_store_t *store = NULL;
+    passage_t passage[2] = {{.import = import, .names = &import->entities},
+                            {.import = import, .names = &import->relations}};
     int64_t from = trn_part_start(import->entities.total, import->ranks, import->rank);
     int64_t to = trn_part_start(import->entities.total, import->ranks, import->rank + 1);
     import->report->entities = import->entities.total;
@@ -172,7 +238,7 @@ trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, con
         status = trn_store_create(&store, import->comm, output, "kg", created_by, params,
                                   import->options->seed);
     if (status == TRN_OK) {
-        status = declare(import, &t, store);
+        status = declare(import, &t, passage, store);
         if (status == TRN_OK)
             status = trn_store_commit_replace(&store, write_all(import, &t, from, to, store));
         else

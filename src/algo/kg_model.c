@@ -85,7 +85,8 @@ trn_status_t trn_kg_header_read(const trn_store_t *store, trn_kg_header_t *heade
     return check_rows(store, "/relation/values2", rows, trn_kg_relation_rows(header));
 }
 
-static trn_status_t declare(trn_store_t *store, const trn_kg_header_t *header, char **strings[2]) {
+trn_status_t trn_kg_header_write(trn_store_t *store, const trn_kg_header_t *header,
+                                 const trn_kg_t *kg) {
     const trn_model_t *model = header->model;
     const trn_model_shape_t *shape = &header->shape;
     int64_t rows = trn_kg_relation_rows(header), second = model->second_width(shape);
@@ -94,10 +95,8 @@ static trn_status_t declare(trn_store_t *store, const trn_kg_header_t *header, c
     TRN_TRY(
         trn_store_dataset(store, "/relation/values", TRN_F32, rows, model->relation_width(shape)));
     if (second > 0) TRN_TRY(trn_store_dataset(store, "/relation/values2", TRN_F32, rows, second));
-    TRN_TRY(trn_store_strings(store, "/entity/names", header->entities,
-                              (const char *const *)strings[0]));
-    TRN_TRY(trn_store_strings(store, "/relation/names", header->relations,
-                              (const char *const *)strings[1]));
+    TRN_TRY(trn_store_copy_strings(store, "/entity/names", kg->store));
+    TRN_TRY(trn_store_copy_strings(store, "/relation/names", kg->store));
     TRN_TRY(trn_store_set_text(store, "/", "model", model->name));
     TRN_TRY(trn_store_set_int(store, "/", "dim", shape->dim));
     TRN_TRY(trn_store_set_int(store, "/", "relation_dim", shape->relation_dim));
@@ -106,47 +105,42 @@ static trn_status_t declare(trn_store_t *store, const trn_kg_header_t *header, c
     return trn_store_set_text(store, "/", "complex_layout", "half");
 }
 
-trn_status_t trn_kg_header_write(trn_store_t *store, const trn_kg_header_t *header,
-                                 const trn_kg_t *names, char **strings[2]) {
-    static const char *const lists[] = {"/entity/names", "/relation/names"};
-    int64_t want[] = {header->entities, header->relations}, count;
-    strings[0] = strings[1] = NULL;
-    for (int i = 0; i < 2; i++) {
-        TRN_TRY(trn_store_read_strings(names->store, lists[i], &count, &strings[i]));
-        TRN_TRY(check_rows(names->store, lists[i], count, want[i]));
-    }
-    return declare(store, header, strings);
-}
-
 /* Two lists of names must be the same: numbers of one graph mean nothing in another. */
 static trn_status_t same_names(const trn_store_t *model, const trn_store_t *graph, const char *list,
-                               int64_t count, char *const *mine, char *const *theirs) {
+                               int64_t first, int64_t count, char *const *mine,
+                               char *const *theirs) {
     for (int64_t i = 0; i < count; i++)
         if (strcmp(mine[i], theirs[i]) != 0)
             return trn_fail(TRN_INPUT,
                             "%s: %s: number %" PRId64 " is '%s', but '%s' in %s; the model is of "
                             "another graph",
-                            trn_store_path(model), list, i, mine[i], theirs[i],
+                            trn_store_path(model), list, first + i, mine[i], theirs[i],
                             trn_store_path(graph));
     return TRN_OK;
 }
 
-static trn_status_t check_names(const trn_kg_model_t *model, MPI_Comm comm, const trn_kg_t *kg,
-                                const char *list) {
+/* A part of both lists, on rank 0. */
+static trn_status_t check_part(const trn_kg_model_t *model, MPI_Comm comm, const trn_kg_t *kg,
+                               const char *list, int64_t first, int64_t count) {
     char **mine = NULL, **theirs = NULL;
-    int64_t count, other;
-    trn_status_t status;
-    TRN_OR(done, trn_store_read_strings(model->store, list, &count, &mine));
-    TRN_OR(done, trn_store_read_strings(kg->store, list, &other, &theirs));
-    if (count == other)
-        status = same_names(model->store, kg->store, list, count, mine, theirs);
-    else
-        status = check_rows(model->store, list, count, other);
-    status = trn_agree(comm, status);
-done:
+    trn_status_t status = trn_store_read_some_strings(model->store, list, first, count, &mine);
+    if (status == TRN_OK)
+        status = trn_store_read_some_strings(kg->store, list, first, count, &theirs);
+    if (status == TRN_OK && mine)
+        status = same_names(model->store, kg->store, list, first, count, mine, theirs);
     trn_free(&mine);
     trn_free(&theirs);
-    return status;
+    return trn_agree(comm, status);
+}
+
+/* Both lists have `count` names. */
+static trn_status_t check_names(const trn_kg_model_t *model, MPI_Comm comm, const trn_kg_t *kg,
+                                const char *list, int64_t count) {
+    enum { PART = 16 * 4096 };
+    for (int64_t first = 0; first < count; first += PART)
+        TRN_TRY(
+            check_part(model, comm, kg, list, first, count - first < PART ? count - first : PART));
+    return TRN_OK;
 }
 
 static trn_status_t check_graph(const trn_kg_model_t *model, const trn_kg_t *kg) {
@@ -192,8 +186,8 @@ static trn_status_t open_model(trn_kg_model_t *model, MPI_Comm comm, const char 
     TRN_AGREE(comm, trn_kg_header_read(model->store, &model->header));
     if (kg) {
         TRN_AGREE(comm, check_graph(model, kg));
-        TRN_TRY(check_names(model, comm, kg, "/entity/names"));
-        TRN_TRY(check_names(model, comm, kg, "/relation/names"));
+        TRN_TRY(check_names(model, comm, kg, "/entity/names", kg->entities));
+        TRN_TRY(check_names(model, comm, kg, "/relation/names", kg->relations));
     }
     model->first = trn_part_start(model->header.entities, ranks, rank);
     model->count = trn_part_start(model->header.entities, ranks, rank + 1) - model->first;

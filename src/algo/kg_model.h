@@ -37,10 +37,10 @@ int64_t trn_kg_query_row(const trn_kg_header_t *header, int64_t relation, trn_si
 trn_status_t trn_kg_header_read(const trn_store_t *store, trn_kg_header_t *header);
 
 /* Declare the datasets and attributes of a model in a store being written (before
- * trn_store_begin); names are read from `names`, the graph. Collective. Fails (agreed) with
- * TRN_MEMORY, TRN_INPUT. *strings are two lists to be freed with trn_free after trn_store_begin. */
+ * trn_store_begin, until which `kg`, whose names it takes, is open). Collective. Fails (agreed)
+ * with TRN_MEMORY, TRN_INPUT, TRN_IO. */
 trn_status_t trn_kg_header_write(trn_store_t *store, const trn_kg_header_t *header,
-                                 const trn_kg_t *names, char **strings[2]);
+                                 const trn_kg_t *kg);
 
 /* A model to be used: all relations, and a band of entities on each rank. */
 typedef struct trn_kg_model {

@@ -138,7 +138,6 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     int64_t batch = batch_rows(state);
     int32_t *ids = NULL;
     float *rows = NULL;
-    char **strings[2] = {NULL, NULL};
     trn_store_t *store = NULL;
     const trn_kg_extra_t *extra = state->extra;
     if (extra) TRN_TRY(extra->refresh(state->extra_self));
@@ -148,7 +147,7 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
     TRN_OR(done, trn_agree(state->comm, status));
     TRN_OR(done, trn_store_create(&store, state->comm, path, "kg-model", run->created_by,
                                   run->params, state->options.seed));
-    status = trn_kg_header_write(store, &state->header, kg, strings);
+    status = trn_kg_header_write(store, &state->header, kg);
     if (status == TRN_OK && training) status = declare_training(state, kg, store);
     if (status == TRN_OK && extra) status = extra->declare(state->extra_self, store, training);
     if (status == TRN_OK) status = trn_store_begin(store);
@@ -169,8 +168,6 @@ trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg
             training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
     }
 done:
-    trn_free(&strings[0]);
-    trn_free(&strings[1]);
     trn_free(&ids);
     trn_free(&rows);
     return status;

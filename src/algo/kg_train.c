@@ -212,7 +212,7 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
                             const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t ranks,
                             bool save_behind) {
-    enum { PROGRAM = 36 << 20, NAME = 32 /* bytes of a name: its pointer and text */ };
+    enum { PROGRAM = 36 << 20 };
     const trn_model_t *model = header->model;
     int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
     int64_t relations = trn_kg_relation_rows(header), own = (blocks + ranks - 1) / ranks * rows;
@@ -226,6 +226,6 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
     for (int i = 0; i < 3; i++)
         sum += many[i] * (width[i] + trn_kg_moment_width(options->optimiser, 0, width[i]) +
                           trn_kg_moment_width(options->optimiser, 1, width[i]));
-    return sum * (int64_t)sizeof(float) + PROGRAM + NAME * (header->entities + header->relations) +
-           (16 << 20) + regime->memory(header, options, kg->triples[TRN_TRAIN], ranks) + valid;
+    return sum * (int64_t)sizeof(float) + PROGRAM + (16 << 20) +
+           regime->memory(header, options, kg->triples[TRN_TRAIN], ranks) + valid;
 }

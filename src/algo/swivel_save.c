@@ -167,8 +167,8 @@ static trn_status_t write_training(const trn_swivel_state_t *s, trn_store_t *sto
 }
 
 static trn_status_t declare(const trn_swivel_state_t *state, trn_store_t *store,
-                            const char *const *vocabulary, bool training) {
-    TRN_TRY(trn_store_strings(store, "/vocab", state->words, vocabulary));
+                            trn_store_t *counts, bool training) {
+    TRN_TRY(trn_store_copy_strings(store, "/vocab", counts));
     TRN_TRY(trn_store_dataset(store, "/embedding", TRN_F32, state->words, state->dim));
     if (training) TRN_TRY(declare_training(state, store));
     return trn_store_begin(store);
@@ -179,14 +179,11 @@ trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *count
                              trn_store_t **behind) {
     exchange_t x = {0};
     trn_store_t *store = NULL;
-    char **vocabulary = NULL;
-    int64_t count;
     trn_status_t status;
     TRN_OR(done, trn_agree(state->comm, exchange_create(&x, state)));
-    TRN_OR(done, trn_store_read_strings(counts, "/vocab", &count, &vocabulary));
     TRN_OR(done, trn_store_create(&store, state->comm, path, "embedding", run->created_by,
                                   run->params, state->options.seed));
-    status = declare(state, store, (const char *const *)vocabulary, training);
+    status = declare(state, store, counts, training);
     if (status == TRN_OK && behind) status = trn_store_write_behind(store);
     if (status != TRN_OK) {
         trn_store_abandon(&store);
@@ -202,7 +199,6 @@ trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *count
             training ? trn_store_commit(&store, status) : trn_store_commit_replace(&store, status);
     }
 done:
-    trn_free(&vocabulary);
     trn_free(&x.out);
     trn_free(&x.in);
     trn_free(&x.sum);

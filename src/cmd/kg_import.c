@@ -84,7 +84,7 @@ static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *op
     return read_shares(run, options);
 }
 
-/* What there is to read: a rank holds its part of it, and rank 0 all names. */
+/* What there is to read: a rank holds its part of it and of the names. */
 static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options) {
     int64_t total = 0, bytes;
     bool compressed;
