@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "mpi/redist.h"
+#include "mpi/rotate.h"
 
 enum {
     BUFFERS = 12,          /* at most, each of which is aligned */
@@ -99,7 +100,8 @@ static void count_operand(const trn_frame_t *frame, const trn_role_t *role, int 
     if (!member || frame->kind == TRN_FRAME_CYCLIC) return;
     if (role->moves) load->words += (double)(whole - want);
     bool packs = role->spread || trn_frame_strided(frame, role) || scattered(frame);
-    int slots = (role->moves || scattered(frame) ? 2 : 0) + (role->moves && packs ? 2 : 0);
+    int slots = (role->moves || scattered(frame) ? TRN_ROTATION_SLOTS : 0) +
+                (role->moves && packs ? TRN_ROTATION_SLOTS : 0);
     load->rotation += size * frame->chunk * width * slots;
 }
 

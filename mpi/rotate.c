@@ -165,15 +165,15 @@ static int most_starts(const trn_rotation_t *r, int which) {
 /* The arrays of one operand; `blocks` [ranks of the ring] or NULL are read in place. */
 static trn_status_t alloc_operand(operand_t *o, const trn_view_t *blocks) {
     o->in_place = o->moves && blocks;
-    o->receive = MPI_REQUEST_NULL;
     TRN_TRY(trn_alloc_zero(&o->home, o->ranks, sizeof *o->home, "blocks of a ring"));
     TRN_TRY(trn_alloc_zero(&o->passed, o->ranks, sizeof *o->passed, "blocks of a ring"));
     for (int x = 0; o->in_place && x < o->ranks; x++)
         o->home[x] = blocks[x];
-    for (int odd = 0; odd < 2; odd++) {
-        TRN_TRY(trn_alloc(&o->sends[odd], o->ranks, sizeof(MPI_Request), "messages"));
+    for (int i = 0; i < TRN_ROTATION_SLOTS; i++) {
+        o->receive[i] = MPI_REQUEST_NULL;
+        TRN_TRY(trn_alloc(&o->sends[i], o->ranks, sizeof(MPI_Request), "messages"));
         for (int x = 0; x < o->ranks; x++)
-            o->sends[odd][x] = MPI_REQUEST_NULL;
+            o->sends[i][x] = MPI_REQUEST_NULL;
     }
     return TRN_OK;
 }
@@ -224,8 +224,8 @@ void trn_rotation_destroy(trn_rotation_t **rotation) {
         operand_t *o = &(*rotation)->operand[which];
         trn_free(&o->home);
         trn_free(&o->passed);
-        trn_free(&o->sends[0]);
-        trn_free(&o->sends[1]);
+        for (int i = 0; i < TRN_ROTATION_SLOTS; i++)
+            trn_free(&o->sends[i]);
     }
     trn_free(&(*rotation)->panels);
     trn_free(&(*rotation)->runs);

@@ -28,6 +28,8 @@ trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *f
 /* Free and set to NULL; NULL is fine. Local. */
 void trn_rotation_destroy(trn_rotation_t **rotation);
 
+enum { TRN_ROTATION_SLOTS = 3 /* chunks of an operand that a rank holds or expects at a time */ };
+
 /* Bytes of scratch memory that a run needs. Local. */
 int64_t trn_rotation_scratch(const trn_rotation_t *rotation);
 

@@ -30,10 +30,11 @@ typedef struct operand {
     bool in_place;    /* panels are read where they lie: nothing is sent */
     int64_t *passed;  /* [ranks]: terms of each rank's block that planning has passed */
     trn_view_t *home; /* [ranks]: the blocks that can be read here, its own at least */
-    char *slot[2];    /* the chunk of even and of odd steps, received or packed */
-    char *start[2];   /* chunks packed for ranks that begin with them */
-    int starts;       /* such chunks a step */
-    MPI_Request receive, *sends[2]; /* [ranks] each: of even and of odd steps */
+    /* Of this step and the two after it, by their number modulo TRN_ROTATION_SLOTS: */
+    char *slot[TRN_ROTATION_SLOTS];  /* the chunk, received or packed */
+    char *start[TRN_ROTATION_SLOTS]; /* chunks packed for ranks that begin with them */
+    int starts;                      /* such chunks a step */
+    MPI_Request receive[TRN_ROTATION_SLOTS], *sends[TRN_ROTATION_SLOTS]; /* [ranks] each */
 } operand_t;
 
 struct trn_rotation {

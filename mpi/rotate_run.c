@@ -7,10 +7,11 @@
 #include <string.h>
 
 enum {
-    BAND_ROWS = 2048, /* rows of C between two looks at the messages: fewer cost BLAS time */
-    TAGS = 1 << 14,   /* messages of one pair come in order, so tags may repeat */
+    SLOTS = TRN_ROTATION_SLOTS,
+    BAND_ROWS = 256, /* rows of C between two looks at messages, at least: fewer cost BLAS time */
+    TAGS = 1 << 14,  /* messages of one pair come in order, so tags may repeat */
 };
-static const double BAND_FLOPS = 2e9;  /* of a band, or fewer bands */
+static const double BAND_FLOPS = 5e8;  /* of a band, or fewer bands: some milliseconds */
 static const double CALL_FLOPS = 5e11; /* of one call at most: the watchdog must see us work */
 
 /* Terms [*from, *from + width) of its panel that make up the chunk of step t. */
@@ -20,7 +21,7 @@ static int64_t chunk_of(const trn_rotation_t *r, const panel_t *panel, int64_t t
     return trn_part_start(panel->width, r->pieces, piece + 1) - *from;
 }
 
-/* Scratch: two slots for the chunks of this step and the next; the same for chunks lent out of
+/* Scratch: slots for the chunks of this step and the two after it; the same for chunks lent out of
  * turn, where they must be packed. A stationary operand needs a slot only if its terms do not lie
  * together. */
 static int64_t slot_bytes(const trn_rotation_t *r, const operand_t *o) {
@@ -32,12 +33,12 @@ static int64_t slot_bytes(const trn_rotation_t *r, const operand_t *o) {
 static int64_t lay_out(const trn_rotation_t *r, operand_t *o, char *memory) {
     int64_t slot = slot_bytes(r, o), used = 0;
     if ((!o->moves || o->in_place) && !trn_rotation_scattered(r)) return 0;
-    for (int odd = 0; odd < 2; odd++) {
-        if (memory) o->slot[odd] = memory + used;
+    for (int i = 0; i < SLOTS; i++) {
+        if (memory) o->slot[i] = memory + used;
         used += slot;
     }
-    for (int odd = 0; odd < 2; odd++) {
-        if (memory) o->start[odd] = memory + used;
+    for (int i = 0; i < SLOTS; i++) {
+        if (memory) o->start[i] = memory + used;
         used += slot * (o->term_rows && !o->spread && !trn_rotation_scattered(r) ? 0 : o->starts);
     }
     return used;
@@ -120,9 +121,9 @@ static MPI_Datatype number(const trn_rotation_t *r) {
     return r->type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
 }
 
-/* Lend to everybody who gets its chunk of step t from here. `used` is the chunk that this rank
- * used at step t - 1 (data NULL before the first). */
-static void lend(trn_rotation_t *r, int which, int64_t t, chunk_t used) {
+/* Lend to everybody who gets its chunk of step t from here: those of this rank's own panels, or, if
+ * `used`, the chunk that it uses at step t - 1, the others. */
+static void lend(trn_rotation_t *r, int which, int64_t t, const chunk_t *used) {
     operand_t *o = &r->operand[which];
     const panel_t *packed = NULL; /* the last one, which several may want */
     int starts = 0;
@@ -131,31 +132,44 @@ static void lend(trn_rotation_t *r, int which, int64_t t, chunk_t used) {
         if (x == o->me || trn_rotation_source(r, which, x, t) != o->me) continue;
         const panel_t *panel = &r->panels[trn_rotation_panel(r, o, x, t)];
         int64_t from, width = chunk_of(r, panel, t, &from);
-        if (width == 0 || o->breadth == 0) continue;
-        chunk_t chunk = used;
-        if (panel->owner[which] == o->me) {
+        bool own = panel->owner[which] == o->me;
+        if (width == 0 || o->breadth == 0 || own == (used != NULL)) continue;
+        chunk_t chunk = used ? *used : (chunk_t){NULL, 0};
+        if (own) {
             chunk = in_place(r, which, panel, from, width);
             if (!chunk.data || chunk.stride != packed_stride(o, width)) {
                 if (panel != packed) starts++;
-                chunk.data = o->start[t % 2] + (starts - 1) * slot_bytes(r, o);
+                chunk.data = o->start[t % SLOTS] + (starts - 1) * slot_bytes(r, o);
                 if (panel != packed) pack(r, which, panel, from, width, chunk.data);
                 packed = panel;
             }
         }
         MPI_Isend(chunk.data, (int)(width * o->breadth), number(r), x, (int)(t % TAGS), o->ring,
-                  &o->sends[t % 2][x]);
+                  &o->sends[t % SLOTS][x]);
     }
 }
 
-/* Ask for the chunk of step t, if somebody else has it. */
-static void ask(trn_rotation_t *r, int which, int64_t t) {
+/* Ask for the chunk of step t, if another rank has it: its owner, or else, if `passed`, the
+ * neighbour that uses it at step t - 1. */
+static void ask(trn_rotation_t *r, int which, int64_t t, bool passed) {
     operand_t *o = &r->operand[which];
     if (!travels(r, o) || t >= trn_rotation_steps(r)) return;
     int from_rank = trn_rotation_source(r, which, o->me, t);
-    int64_t from, width = chunk_of(r, &r->panels[trn_rotation_panel(r, o, o->me, t)], t, &from);
+    const panel_t *panel = &r->panels[trn_rotation_panel(r, o, o->me, t)];
+    int64_t from, width = chunk_of(r, panel, t, &from);
     if (from_rank == o->me || width == 0 || o->breadth == 0) return;
-    MPI_Irecv(o->slot[t % 2], (int)(width * o->breadth), number(r), from_rank, (int)(t % TAGS),
-              o->ring, &o->receive);
+    if ((panel->owner[which] != from_rank) != passed) return;
+    MPI_Irecv(o->slot[t % SLOTS], (int)(width * o->breadth), number(r), from_rank, (int)(t % TAGS),
+              o->ring, &o->receive[t % SLOTS]);
+}
+
+/* At step t: what comes from owners may travel two steps ahead, so that a network has work while
+ * ranks use panels of their own; what is passed on goes when it is here. */
+static void move_on(trn_rotation_t *r, int which, int64_t t, const chunk_t *used) {
+    ask(r, which, t + 2, false);
+    lend(r, which, t + 2, NULL);
+    ask(r, which, t + 1, true);
+    lend(r, which, t + 1, used);
 }
 
 /* The chunk of step t, which is here by now or comes with a broadcast. */
@@ -166,7 +180,7 @@ static chunk_t obtain(trn_rotation_t *r, int which, int64_t t) {
     int owner = panel->owner[which];
     bool mine = !o->moves || o->in_place || owner == o->me;
     bool shout = r->broadcast && o->moves && !o->in_place;
-    chunk_t chunk = {o->slot[t % 2], packed_stride(o, width)};
+    chunk_t chunk = {o->slot[t % SLOTS], packed_stride(o, width)};
     if (width == 0 || o->breadth == 0) return chunk;
     if (mine) {
         chunk_t home = in_place(r, which, panel, from, width);
@@ -184,9 +198,9 @@ static void progress(trn_rotation_t *r) {
         operand_t *o = &r->operand[which];
         int done;
         if (!travels(r, o)) continue;
-        MPI_Test(&o->receive, &done, MPI_STATUS_IGNORE);
-        for (int odd = 0; odd < 2; odd++)
-            MPI_Testall(o->ranks, o->sends[odd], &done, MPI_STATUSES_IGNORE);
+        MPI_Testall(SLOTS, o->receive, &done, MPI_STATUSES_IGNORE);
+        for (int i = 0; i < SLOTS; i++)
+            MPI_Testall(o->ranks, o->sends[i], &done, MPI_STATUSES_IGNORE);
     }
     trn_watch_tick();
 }
@@ -195,7 +209,8 @@ static void progress(trn_rotation_t *r) {
 static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, chunk_t b,
                      double beta, trn_view_t c) {
     double flops = 2.0 * (double)r->rows * (double)r->cols * (double)width;
-    int64_t bands = (int64_t)(flops / BAND_FLOPS), most = r->rows / BAND_ROWS;
+    bool messages = travels(r, &r->operand[0]) || travels(r, &r->operand[1]);
+    int64_t bands = messages ? (int64_t)(flops / BAND_FLOPS) : 1, most = r->rows / BAND_ROWS;
     int64_t least = 1 + (int64_t)(flops / CALL_FLOPS);
     if (bands > most) bands = most;
     if (bands < least) bands = least;
@@ -214,7 +229,7 @@ static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, 
 static void settle(trn_rotation_t *r, int64_t t) {
     for (int which = 0; which < 2; which++)
         if (travels(r, &r->operand[which]))
-            MPI_Waitall(r->operand[which].ranks, r->operand[which].sends[t % 2],
+            MPI_Waitall(r->operand[which].ranks, r->operand[which].sends[t % SLOTS],
                         MPI_STATUSES_IGNORE);
 }
 
@@ -235,25 +250,25 @@ void trn_rotation_run(trn_rotation_t *rotation, double alpha, trn_view_t a, trn_
     r->operand[1].home[r->operand[1].me] = b;
     meet(r);
     if (trn_rotation_steps(r) == 0) multiply(r, 0, alpha, chunk[0], chunk[1], beta, c);
-    for (int which = 0; which < 2 && trn_rotation_steps(r) > 0; which++) {
-        ask(r, which, 0);
-        lend(r, which, 0, chunk[which]);
-    }
+    for (int which = 0; which < 2 && trn_rotation_steps(r) > 0; which++)
+        for (int64_t t = 0; t < 2; t++) {
+            ask(r, which, t, false);
+            lend(r, which, t, NULL);
+        }
     for (int64_t t = 0; t < trn_rotation_steps(r); t++) {
         int64_t from;
         int64_t width = chunk_of(
             r, &r->panels[trn_rotation_panel(r, &r->operand[0], r->operand[0].me, t)], t, &from);
         for (int which = 0; which < 2; which++)
-            MPI_Wait(&r->operand[which].receive, MPI_STATUS_IGNORE);
-        settle(r, t); /* the chunk of step t - 1 has left the slot that step t + 1 needs */
+            MPI_Wait(&r->operand[which].receive[t % SLOTS], MPI_STATUS_IGNORE);
+        settle(r, t); /* the chunk of step t - 1 has left the slot that step t + 2 needs */
         for (int which = 0; which < 2; which++) {
             chunk[which] = obtain(r, which, t);
-            ask(r, which, t + 1);
-            lend(r, which, t + 1, chunk[which]);
+            move_on(r, which, t, &chunk[which]);
         }
         multiply(r, width, alpha, chunk[0], chunk[1], t == 0 ? beta : 1, c);
     }
-    settle(r, 0);
-    settle(r, 1);
+    for (int64_t t = 0; t < SLOTS; t++)
+        settle(r, t);
     meet(r);
 }
