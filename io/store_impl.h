@@ -66,13 +66,13 @@ typedef struct trn_table {
 
 /* What this rank has written of one dataset. A piece is what its band has of one block. */
 typedef struct trn_band {
-    XXH3_state_t state;         /* of the piece being written */
-    int64_t first, next;        /* rows [first, next) are written */
-    uint64_t *sums;             /* one a piece */
-    int64_t capacity;           /* of sums */
-    char *head;                 /* copy of the first piece if its block begins on another rank */
-    trn_strings_t strings;      /* where strings come from in trn_store_begin ... */
-    void *self;                 /* ... and of how many bytes (rank 0) */
+    XXH3_state_t state;    /* of the piece being written */
+    int64_t first, next;   /* rows [first, next) are written */
+    uint64_t *sums;        /* one a piece */
+    int64_t capacity;      /* of sums */
+    char *head;            /* copy of the first piece if its block begins on another rank */
+    trn_strings_t strings; /* where strings come from in trn_store_begin ... */
+    void *self;            /* ... and of how many bytes (rank 0) */
     int64_t text_bytes;
 } trn_band_t;
 
@@ -90,7 +90,7 @@ struct trn_store {
     bool sync;
     trn_band_t *bands;
     int64_t band_capacity;
-    int64_t blocks_left; /* of strings, which the layout has yet to ask for */
+    int64_t blocks_left;  /* of strings, which the layout has yet to ask for */
     trn_behind_t *behind; /* or NULL: rows are written at once */
     /* reading */
     const char **names;

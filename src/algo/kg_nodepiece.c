@@ -50,17 +50,13 @@ static void sizes(const learner_t *l, int64_t size[BUFFERS]) {
     size[CHUNK_KNOWN] = size[CHUNK_ANSWER] = size[CHUNK_QUERY] = rows;
     size[CHUNK_RELATION] = size[G_RELATION] = relations;
     size[CHUNK_TRUE] = size[CHUNK_TRUE_BACK] = size[CHUNK_TOP] = size[CHUNK_SUM] = l->chunk;
-    size[SCORES] = size[WEIGHTS] = l->chunk * l->most_candidates;
+    size[SCORES] = size[WEIGHTS] = l->chunk * l->most_rows;
     size[G_KNOWN] = size[G_ANSWER] = size[G_QUERY] = rows;
-    size[G_CANDIDATE] = l->most_candidates * l->dim;
+    size[G_CANDIDATE] = l->most_rows * l->dim;
     size[G_ALL_RELATION] = l->relation_rows * l->relation_width;
 }
 
-/* Rows that a batch can need, and numbers of the sum over its chunks. */
-static int64_t most_rows(const learner_t *l, int64_t entities) {
-    return smaller(entities, 2 * l->batch + l->most_candidates);
-}
-
+/* Numbers of the sum over a batch's chunks. */
 static int64_t sum_size(const learner_t *l, int64_t rows) {
     return rows * l->dim + l->relation_rows * l->relation_width + 1;
 }
@@ -72,7 +68,8 @@ static void shape(learner_t *l, const trn_kg_header_t *h, const trn_kg_options_t
     l->metric = h->model->metric(&h->shape);
     l->batch = smaller(o->batch, 2 * l->count);
     l->chunk = (l->batch + CHUNKS - 1) / CHUNKS;
-    l->most_candidates = o->negatives > 0 ? smaller(o->negatives, h->entities) : h->entities;
+    l->most_rows =
+        o->negatives > 0 ? smaller(o->negatives + 2 * l->batch, h->entities) : h->entities;
     l->options = o->nodepiece;
 }
 
@@ -81,7 +78,7 @@ static trn_status_t allocate(learner_t *l, const trn_kg_t *kg) {
     sizes(l, size);
     for (int i = 0; i < BUFFERS; i++)
         TRN_TRY(trn_alloc(&l->buffer[i], size[i], sizeof(float), "a batch of training"));
-    int64_t rows = most_rows(l, entities);
+    int64_t rows = l->most_rows;
     TRN_TRY(trn_alloc(&l->questions, l->batch, sizeof *l->questions, "questions"));
     TRN_TRY(trn_alloc(&l->ids, rows, sizeof *l->ids, "entities of a batch"));
     TRN_TRY(trn_alloc(&l->row, entities, sizeof *l->row, "rows of entities"));
@@ -138,7 +135,7 @@ static trn_status_t create_encoder(learner_t *l, trn_kg_state_t *state) {
     const trn_kg_options_t *o = &state->options;
     trn_encoder_shape_t sizes = shape_of(&state->header, l->options);
     int64_t entities = state->header.entities;
-    TRN_TRY(trn_encoder_create(&l->encoder, state->comm, &sizes, entities, most_rows(l, entities),
+    TRN_TRY(trn_encoder_create(&l->encoder, state->comm, &sizes, entities, l->most_rows,
                                &o->optimiser));
     l->encoder->dropout = l->options->dropout;
     trn_encoder_start(l->encoder, o->seed, o->scale);
@@ -188,7 +185,7 @@ static int32_t row_of(learner_t *l, int32_t entity) {
     return l->row[entity];
 }
 
-static void draw_candidates(learner_t *l) {
+static void draw_negatives(learner_t *l) {
     const trn_kg_state_t *s = l->state;
     uint64_t entities = (uint64_t)s->header.entities;
     uint32_t words[4];
@@ -197,15 +194,15 @@ static void draw_candidates(learner_t *l) {
             trn_rng_words(s->options.seed, (uint64_t)s->step, (uint32_t)(j / 4), 0,
                           TRN_RNG_KG_NEGATIVE, words);
         row_of(l, (int32_t)((uint64_t)words[j % 4] * entities >> 32));
-        if (l->rows == l->most_candidates) break;
+        if (l->rows == s->header.entities) break;
     }
     for (int64_t e = 0; s->options.negatives == 0 && e < (int64_t)entities; e++)
         row_of(l, (int32_t)e);
-    l->candidates = l->rows;
 }
 
-/* Questions [first, first + now) of the epoch's order, and the entities to be encoded: candidates,
- * then what else the questions name. */
+/* Questions [first, first + now) of the epoch's order, and the entities to be encoded: those drawn
+ * and all that the questions name. All are candidates: an entity's hash is much like those of its
+ * neighbours, so that it and they would often beat the answer if they never had to lose. */
 static void draw(learner_t *l, int64_t first) {
     const trn_kg_state_t *s = l->state;
     uint32_t words[4];
@@ -222,7 +219,7 @@ static void draw(learner_t *l, int64_t first) {
     }
     qsort(l->questions, (size_t)l->now, sizeof *l->questions, by_side);
     l->rows = 0;
-    draw_candidates(l);
+    draw_negatives(l);
     for (int64_t i = 0; i < l->now; i++) {
         l->questions[i].known = row_of(l, l->questions[i].known);
         l->questions[i].answer = row_of(l, l->questions[i].answer);
@@ -253,7 +250,7 @@ static void by_sides(learner_t *l, int64_t first, int64_t m, bool back) {
 /* Scores of m questions from `first` on, and their softmax. */
 static void score(learner_t *l, int64_t first, int64_t m) {
     float **b = l->buffer;
-    int64_t d = l->dim, w = l->relation_width, n = l->candidates;
+    int64_t d = l->dim, w = l->relation_width, n = l->rows;
     for (int64_t i = 0; i < m; i++) {
         const question_t *q = &l->questions[first + i];
         memcpy(b[CHUNK_KNOWN] + i * d, l->encoder->out + q->known * d, (size_t)d * sizeof(float));
@@ -265,15 +262,14 @@ static void score(learner_t *l, int64_t first, int64_t m) {
     trn_compare_rows(l->metric, d, m, b[CHUNK_QUERY], b[CHUNK_ANSWER], b[CHUNK_TRUE]);
     trn_compare(l->metric, d, m, b[CHUNK_QUERY], n, l->encoder->out, NULL, b[SCORES], n);
     for (int64_t i = 0; i < m; i++) /* the answer does not compete with itself */
-        if (l->questions[first + i].answer < n)
-            b[SCORES][i * n + l->questions[first + i].answer] = -1e30f;
+        b[SCORES][i * n + l->questions[first + i].answer] = -1e30f;
     trn_softmax_part(m, n, b[SCORES], b[WEIGHTS], b[CHUNK_TOP], b[CHUNK_SUM]);
 }
 
 /* The loss; weights become the gradient of the mean over the batch by scores. */
 static double weigh(learner_t *l, int64_t first, int64_t m) {
     float **b = l->buffer;
-    int64_t n = l->candidates;
+    int64_t n = l->rows;
     double loss = 0, weight = (double)l->state->options.loss.weight;
     for (int64_t i = 0; i < m; i++) {
         double answer = (double)b[CHUNK_TRUE][i], most = (double)b[CHUNK_TOP][i];
@@ -285,8 +281,7 @@ static double weigh(learner_t *l, int64_t first, int64_t m) {
     }
     trn_scale_rows(m, n, b[CHUNK_TOP], b[WEIGHTS]);
     for (int64_t i = 0; i < m; i++)
-        if (l->questions[first + i].answer < n)
-            b[WEIGHTS][i * n + l->questions[first + i].answer] = 0;
+        b[WEIGHTS][i * n + l->questions[first + i].answer] = 0;
     return loss;
 }
 
@@ -300,7 +295,7 @@ static void chunk_back(void *user, int64_t chunk, double *values) {
     learner_t *l = user;
     float **b = l->buffer;
     int64_t first = trn_part_start(l->now, CHUNKS, chunk), d = l->dim, w = l->relation_width;
-    int64_t m = trn_part_start(l->now, CHUNKS, chunk + 1) - first, n = l->candidates;
+    int64_t m = trn_part_start(l->now, CHUNKS, chunk + 1) - first, n = l->rows;
     double *relations = values + l->rows * d;
     memset(values, 0, (size_t)sum_size(l, l->rows) * sizeof *values);
     if (m == 0) return;
@@ -374,7 +369,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     sizes(&l, size);
     for (int i = 0; i < BUFFERS; i++)
         floats += size[i];
-    int64_t rows = most_rows(&l, n);
+    int64_t rows = l.most_rows;
     trn_encoder_shape_t encoder = shape_of(header, options->nodepiece);
     return 4 * (floats + rows + n) + 8 * sum_size(&l, rows) * (1 + 2 * levels) +
            triples * (int64_t)sizeof(trn_triple_t) + l.batch * (int64_t)sizeof(question_t) +

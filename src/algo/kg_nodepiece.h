@@ -1,11 +1,12 @@
 /* kg_nodepiece.h: training of a model whose entities have no vectors of their own: an encoder makes
  * them of hashes (encoder.h, nodepiece_hash.h).
  *
- * As kg_full.c, a batch of questions has its answers win against candidates that the whole batch
- * shares; the loss is softmax cross-entropy. The result is a store of kind "kg-model" like any
- * other, with the encoded vectors of all entities, and under /nodepiece what the encoder learned
- * and the hashes: /nodepiece/pieces, /nodepiece/first, /nodepiece/second, /nodepiece/bias, and the
- * attributes nodepiece_piece, nodepiece_hidden, nodepiece_settings. */
+ * A batch of questions has its answers win against candidates that the whole batch shares: entities
+ * drawn for it and all that its questions name; the loss is softmax cross-entropy. The result is a
+ * store of kind "kg-model" like any other, with the encoded vectors of all entities, and under
+ * /nodepiece what the encoder learned and the hashes: /nodepiece/pieces, /nodepiece/first,
+ * /nodepiece/second, /nodepiece/bias, and the attributes nodepiece_piece, nodepiece_hidden,
+ * nodepiece_settings. */
 #ifndef TRN_ALGO_KG_NODEPIECE_H
 #define TRN_ALGO_KG_NODEPIECE_H
 

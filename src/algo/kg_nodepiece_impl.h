@@ -19,13 +19,13 @@ enum buffer {
     CHUNK_TRUE_BACK,
     CHUNK_TOP, /* [chunk]: greatest score, sum of exponentials */
     CHUNK_SUM,
-    SCORES,  /* [chunk x candidates] */
+    SCORES,  /* [chunk x rows] */
     WEIGHTS, /* the same */
     G_KNOWN,
     G_ANSWER,
     G_RELATION,
     G_QUERY,
-    G_CANDIDATE,    /* [candidates x dim] */
+    G_CANDIDATE,    /* [rows x dim] */
     G_ALL_RELATION, /* [relation rows x relation width] */
     BUFFERS
 };
@@ -38,11 +38,10 @@ typedef struct learner {
     trn_triple_t *triples;
     int64_t count; /* of triples */
     int64_t dim, relation_width, relation_rows, batch, chunk;
-    int64_t most_candidates, candidates; /* rows 0 .. candidates - 1 of what is encoded */
     trn_metric_t metric;
     question_t *questions;
-    int32_t *ids, *row; /* entities encoded; [entities]: their row, or -1 */
-    int64_t now, rows;  /* questions and rows of this batch */
+    int32_t *ids, *row;           /* entities encoded; [entities]: their row, or -1 */
+    int64_t now, rows, most_rows; /* questions of this batch, entities encoded for it; at most */
     float *buffer[BUFFERS];
     double *sum; /* [rows x dim + relation rows x relation width + 1] */
 } learner_t;

@@ -30,7 +30,8 @@ static const trn_param_t params[] = {
     {"batch-size", 0, TRN_PARAM_INT, "1024", 1, 1048576, NULL, NULL,
      "questions between two steps; every triple asks for its tail and for its head"},
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
-     "entities drawn for each batch that the answer has to win against; 0: against all"},
+     "entities drawn for each batch that the answer has to win against; 0: against all; with "
+     "--encoder it meets those of the batch's questions too"},
     {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
      "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
     {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
