@@ -45,7 +45,7 @@ int64_t trn_kg_nodepiece_parameters(const trn_kg_header_t *header,
            trn_kg_relation_rows(header) * header->model->relation_width(&header->shape);
 }
 
-static void sizes(const learner_t *l, int64_t size[BUFFERS]) {
+static void sizes(const learner_t *l, int64_t entities, int64_t size[BUFFERS]) {
     int64_t rows = l->chunk * l->dim, relations = l->chunk * l->relation_width;
     size[CHUNK_KNOWN] = size[CHUNK_ANSWER] = size[CHUNK_QUERY] = rows;
     size[CHUNK_RELATION] = size[G_RELATION] = relations;
@@ -53,6 +53,7 @@ static void sizes(const learner_t *l, int64_t size[BUFFERS]) {
     size[SCORES] = size[WEIGHTS] = l->chunk * l->most_rows;
     size[G_KNOWN] = size[G_ANSWER] = size[G_QUERY] = rows;
     size[G_CANDIDATE] = l->most_rows * l->dim;
+    size[RARITY] = entities;
     size[G_ALL_RELATION] = l->relation_rows * l->relation_width;
 }
 
@@ -73,9 +74,26 @@ static void shape(learner_t *l, const trn_kg_header_t *h, const trn_kg_options_t
     l->options = o->nodepiece;
 }
 
+/* The more often an entity is in batches, the less it counts when it is: as if every candidate were
+ * drawn evenly. Source of the correction: Bengio and Senecal, importance sampling of a softmax
+ * (IEEE TNN 19, 2008). Uses l->row for counts. */
+static void weigh_entities(learner_t *l, int64_t entities) {
+    int64_t drawn = l->state->options.negatives;
+    double missed = pow(1 - 1 / (double)entities, (double)drawn); /* by all that are drawn */
+    memset(l->row, 0, (size_t)entities * sizeof *l->row);
+    for (int64_t i = 0; i < l->count; i++) {
+        l->row[l->triples[i].head]++;
+        if (l->triples[i].tail != l->triples[i].head) l->row[l->triples[i].tail]++;
+    }
+    for (int64_t e = 0; e < entities; e++) {
+        double absent = pow(1 - l->row[e] / (double)l->count, (double)l->batch);
+        l->buffer[RARITY][e] = drawn ? (float)log((1 - missed) / (1 - missed * absent)) : 0;
+    }
+}
+
 static trn_status_t allocate(learner_t *l, const trn_kg_t *kg) {
     int64_t size[BUFFERS], entities = l->state->header.entities;
-    sizes(l, size);
+    sizes(l, entities, size);
     for (int i = 0; i < BUFFERS; i++)
         TRN_TRY(trn_alloc(&l->buffer[i], size[i], sizeof(float), "a batch of training"));
     int64_t rows = l->most_rows;
@@ -84,9 +102,11 @@ static trn_status_t allocate(learner_t *l, const trn_kg_t *kg) {
     TRN_TRY(trn_alloc(&l->row, entities, sizeof *l->row, "rows of entities"));
     TRN_TRY(trn_alloc(&l->sum, sum_size(l, rows), sizeof *l->sum, "gradients"));
     TRN_TRY(trn_alloc(&l->triples, l->count, sizeof *l->triples, "training triples"));
+    TRN_TRY(trn_kg_read(kg, TRN_TRAIN, 0, l->count, l->triples));
+    weigh_entities(l, entities);
     for (int64_t e = 0; e < entities; e++)
         l->row[e] = -1;
-    return trn_kg_read(kg, TRN_TRAIN, 0, l->count, l->triples);
+    return TRN_OK;
 }
 
 static void destroy(void **self) {
@@ -261,9 +281,13 @@ static void score(learner_t *l, int64_t first, int64_t m) {
     by_sides(l, first, m, false);
     trn_compare_rows(l->metric, d, m, b[CHUNK_QUERY], b[CHUNK_ANSWER], b[CHUNK_TRUE]);
     trn_compare(l->metric, d, m, b[CHUNK_QUERY], n, l->encoder->out, NULL, b[SCORES], n);
-    for (int64_t i = 0; i < m; i++) /* the answer does not compete with itself */
-        b[SCORES][i * n + l->questions[first + i].answer] = -1e30f;
-    trn_softmax_part(m, n, b[SCORES], b[WEIGHTS], b[CHUNK_TOP], b[CHUNK_SUM]);
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j < n; j++)
+            b[WEIGHTS][i * n + j] = b[SCORES][i * n + j] + b[RARITY][l->ids[j]];
+        /* the answer does not compete with itself */
+        b[WEIGHTS][i * n + l->questions[first + i].answer] = -1e30f;
+    }
+    trn_softmax_part(m, n, b[WEIGHTS], b[WEIGHTS], b[CHUNK_TOP], b[CHUNK_SUM]);
 }
 
 /* The loss; weights become the gradient of the mean over the batch by scores. */
@@ -366,7 +390,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     learner_t l = {.count = triples};
     int64_t size[BUFFERS], floats = 0, levels = 4, n = header->entities;
     shape(&l, header, options);
-    sizes(&l, size);
+    sizes(&l, n, size);
     for (int i = 0; i < BUFFERS; i++)
         floats += size[i];
     int64_t rows = l.most_rows;

@@ -21,6 +21,7 @@ enum buffer {
     CHUNK_SUM,
     SCORES,  /* [chunk x rows] */
     WEIGHTS, /* the same */
+    RARITY,  /* [entities]: logarithm of what one counts as a candidate */
     G_KNOWN,
     G_ANSWER,
     G_RELATION,
