@@ -206,6 +206,12 @@ static trn_status_t see_ring(const trn_plan_t *plan, const stage_t *stage, int w
     return TRN_OK;
 }
 
+static bool spans_nodes(const trn_plan_t *plan) {
+    int here;
+    MPI_Comm_size(trn_grid_node_comm(plan->grid), &here);
+    return here < plan->ranks;
+}
+
 static trn_status_t plan_rotation(trn_plan_t *plan, stage_t *stage, const trn_choice_t *choice,
                                   int threads, const trn_matrix_t *a, const trn_matrix_t *b) {
     trn_view_t *a_blocks = NULL, *b_blocks = NULL;
@@ -216,7 +222,7 @@ static trn_status_t plan_rotation(trn_plan_t *plan, stage_t *stage, const trn_ch
         status = trn_rotation_create(&stage->rotation, stage->frame, plan->rank,
                                      trn_grid_row_comm(plan->grid), trn_grid_col_comm(plan->grid),
                                      a_blocks, b_blocks, choice->algorithm == TRN_ALGORITHM_SUMMA,
-                                     threads);
+                                     spans_nodes(plan), threads);
     trn_free(&a_blocks);
     trn_free(&b_blocks);
     return status;

@@ -193,7 +193,8 @@ static operand_t see(const trn_role_t *role, bool term_rows, int64_t breadth, MP
 
 trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *frame, int rank,
                                  MPI_Comm row, MPI_Comm col, const trn_view_t *a_blocks,
-                                 const trn_view_t *b_blocks, bool broadcast, int threads) {
+                                 const trn_view_t *b_blocks, bool broadcast, bool abroad,
+                                 int threads) {
     const trn_product_t *p = &frame->product;
     trn_place_t place = trn_frame_place(frame, rank);
     *rotation = NULL;
@@ -203,6 +204,7 @@ trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *f
     r->transposed[0] = p->transpose_a;
     r->transposed[1] = p->transpose_b;
     r->broadcast = broadcast;
+    r->abroad = abroad;
     r->size = trn_matrix_type_size(p->type);
     r->threads = threads;
     r->rows = frame->rows[place.row];

@@ -39,7 +39,7 @@ typedef struct operand {
 
 struct trn_rotation {
     trn_matrix_type_t type;
-    bool transposed[2], broadcast;
+    bool transposed[2], broadcast, abroad;
     int64_t size; /* bytes of a number */
     int threads;
     int64_t rows, cols;

@@ -8,10 +8,13 @@
 
 enum {
     SLOTS = TRN_ROTATION_SLOTS,
-    BAND_ROWS = 256, /* rows of C between two looks at messages, at least: fewer cost BLAS time */
-    TAGS = 1 << 14,  /* messages of one pair come in order, so tags may repeat */
+    TAGS = 1 << 14, /* messages of one pair come in order, so tags may repeat */
 };
-static const double BAND_FLOPS = 5e8;  /* of a band, or fewer bands: some milliseconds */
+/* Between two looks at messages lie at least so many rows of C and so much work, on one node and
+ * abroad: bands of few rows cost BLAS time (3 % at 256), but a network without hardware of its own
+ * takes from a look only what is in its buffers. */
+static const int64_t BAND_ROWS[2] = {2048, 256};
+static const double BAND_FLOPS[2] = {2e9, 5e8};
 static const double CALL_FLOPS = 5e11; /* of one call at most: the watchdog must see us work */
 
 /* Terms [*from, *from + width) of its panel that make up the chunk of step t. */
@@ -209,8 +212,8 @@ static void progress(trn_rotation_t *r) {
 static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, chunk_t b,
                      double beta, trn_view_t c) {
     double flops = 2.0 * (double)r->rows * (double)r->cols * (double)width;
-    bool messages = travels(r, &r->operand[0]) || travels(r, &r->operand[1]);
-    int64_t bands = messages ? (int64_t)(flops / BAND_FLOPS) : 1, most = r->rows / BAND_ROWS;
+    int64_t bands = (int64_t)(flops / BAND_FLOPS[r->abroad]);
+    int64_t most = r->rows / BAND_ROWS[r->abroad];
     int64_t least = 1 + (int64_t)(flops / CALL_FLOPS);
     if (bands > most) bands = most;
     if (bands < least) bands = least;

@@ -21,9 +21,9 @@ train_fb15k237="--model complex --dim 100 --piece-dim 64 --hidden 256 --learning
     --final-rate 0.05 --epochs 14 --batch-size 1024 --negatives 512"
 bar_fb15k237="0.256 3200000"
 hash_wn18rr="--anchors 20000 --nearest 8 --relations 4"
-train_wn18rr="--model complex --no-reciprocal --dim 128 --piece-dim 64 --hidden 384
-    --learning-rate 0.003 --final-rate 0.02 --epochs 16 --batch-size 2048 --negatives 1024
-    --encoder-dropout 0"
+train_wn18rr="--model complex --no-reciprocal --dim 200 --piece-dim 96 --hidden 512
+    --learning-rate 0.003 --final-rate 0.02 --epochs 30 --batch-size 1024 --negatives 512
+    --encoder-dropout 0.1"
 bar_wn18rr="0.403 4500000"
 
 [ $# -gt 0 ] || set -- fb15k237 wn18rr
