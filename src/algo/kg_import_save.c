@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 #include "algo/kg_import_impl.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
@@ -146,21 +147,21 @@ static int64_t common(const passage_t *p, int r, int64_t first, int64_t end, int
 /* This rank's names of [first, end), packed for rank 0. Local. */
 static trn_status_t pack_names(passage_t *p, int64_t first, int64_t end) {
     int64_t from, count = common(p, p->import->rank, first, end, &from), bytes = 0;
-    char *const *name = p->names->list + (from - p->names->first), *to;
-    for (int64_t i = 0; i < count; i++)
-        bytes += (int64_t)strlen(name[i]) + 1;
+    int64_t at = from - p->names->first, stop = at + count;
+    for (int64_t i = at; i < stop; i++)
+        bytes += (int64_t)strlen(p->names->list[i]) + 1;
     bytes = (bytes + 7) / 8 * 8;
     TRN_TRY(trn_alloc_zero(&p->bytes, p->import->ranks, sizeof *p->bytes, "message sizes"));
     TRN_TRY(trn_alloc_zero(&p->send, bytes, 1, "names for rank 0"));
     TRN_TRY(trn_alloc(&p->list, end - first, sizeof *p->list, "a list of names"));
     p->bytes[0] = bytes;
-    to = p->send;
-    for (int64_t i = 0; i < count; i++, to += strlen(to) + 1)
-        memcpy(to, name[i], strlen(name[i]));
+    char *to = p->send;
+    for (int64_t i = at; i < stop; i++)
+        to = stpcpy(to, p->names->list[i]) + 1;
     return TRN_OK;
 }
 
-/* Names for the store. */
+/* Names for the store (trn_strings_t). */
 static trn_status_t pass_names(void *self, const char *dataset, int64_t first, int64_t count,
                                const char *const **strings) {
     passage_t *p = self;
