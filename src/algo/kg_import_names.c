@@ -156,7 +156,8 @@ static trn_status_t list_names(trn_kg_names_t *names, const trn_kg_import_t *imp
     return TRN_OK;
 }
 
-/* Records for the rank whose part has their numbers, or their sizes if `to` is NULL. Local. */
+/* Records for the rank whose part has their numbers; if `to` is NULL, their sizes into bytes[].
+ * Local. */
 static void pack_numbered(const trn_kg_import_t *import, const trn_kg_names_t *names,
                           const home_t *home, int64_t *bytes, char **to) {
     int64_t length;
@@ -187,7 +188,7 @@ static trn_status_t deal(const trn_kg_import_t *import, trn_kg_names_t *names, c
     to[0] = send;
     for (int r = 1; r < import->ranks; r++)
         to[r] = to[r - 1] + bytes[r - 1];
-    pack_numbered(import, names, home, NULL, to);
+    pack_numbered(import, names, home, bytes, to);
     TRN_OR(done, trn_exchange(import->comm, send, bytes, &come));
     status = list_names(names, import, come.data, come.start[import->ranks]);
     status = trn_agree(import->comm, status);
