@@ -48,6 +48,6 @@ for set in "$@"; do
             split(bar, b, " ")
             printf "%-9s parameters %8d  mrr %.4f  hits10 %.4f  cpu_seconds %7.1f  %s\n", set,
                 value["parameters"], value["mrr"], value["hits10"], value["cpu_seconds"],
-                value["mrr"] >= b[1] && value["parameters"] <= b[2] ? "PASSED" : "FAILED"
+                (value["mrr"] >= b[1] && value["parameters"] <= b[2] ? "PASSED" : "FAILED")
         }' "$scratch/training" "$scratch/scores"
 done
