@@ -51,7 +51,7 @@ static void describe(const learner_t *l, char *text) {
     const trn_nodepiece_hash_t *h = l->options->hash;
     snprintf(text, SETTINGS_BYTES,
              "anchors=%" PRId64 " nearest=%" PRId64 " context=%" PRId64 " piece=%" PRId64
-             " hidden=%" PRId64 " dropout=%.17g hashes=%016" PRIx64,
+             " hidden=%" PRId64 " dropout=%.17g candidates=batch hashes=%016" PRIx64,
              h->anchors, h->nearest, h->context, l->options->piece, l->options->hidden,
              l->options->dropout, l->hashes);
 }
