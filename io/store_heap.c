@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    ELEMENT = 16,      /* u32 length, u64 collection, u32 object */
+    ELEMENT = TRN_HEAP_ELEMENT,
     HEAD = 16,         /* of a collection, and of an object in it */
     OBJECTS = 1 << 16, /* an index has two bytes */
     COLLECTION = 4096, /* usual size of a collection */

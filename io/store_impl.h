@@ -25,8 +25,10 @@
 #endif
 
 enum {
-    TRN_BLOCK_BYTES = 1 << 20, /* a checksummed block holds at most so much, but at least a row */
-    TRN_TEXT_BLOCK_ROWS = 4096 /* strings in a checksummed block */
+    TRN_BLOCK_BYTES = 1 << 20,  /* a checksummed block holds at most so much, but at least a row */
+    TRN_TEXT_BLOCK_ROWS = 4096, /* strings in a checksummed block */
+    TRN_HEAP_ELEMENT =
+        16 /* bytes that stand for a string: u32 length, u64 collection, u32 object */
 };
 
 /* One dataset. Plain data, so that a table travels by MPI_Bcast; text lies in the table's heap. */

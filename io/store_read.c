@@ -292,9 +292,8 @@ trn_status_t trn_store_read(trn_store_t *store, const char *name, int64_t first,
 /* Rank 0: the text of strings [first, first + rows), which are whole blocks, checked. */
 static trn_status_t load_text(const trn_store_t *store, const trn_entry_t *entry, int64_t first,
                               int64_t rows, char **text, int64_t *bytes) {
-    enum { ELEMENT = 16 };
-    TRN_TRY(trn_heap_strings(store->fd, store->path, entry->offset + ELEMENT * first, rows, text,
-                             bytes));
+    int64_t offset = entry->offset + TRN_HEAP_ELEMENT * first;
+    TRN_TRY(trn_heap_strings(store->fd, store->path, offset, rows, text, bytes));
     trn_status_t status = TRN_OK;
     const char *at = *text;
     for (int64_t row = first; row < first + rows && status == TRN_OK;) {
@@ -375,8 +374,7 @@ trn_status_t trn_store_read_some_strings(trn_store_t *store, const char *name, i
     return status;
 }
 
-/* Copy ------------------------------------------------------------------------------------------
- */
+/* Copy ----------------------------------------------------------------------------------------- */
 
 /* Strings of an open store. */
 static trn_status_t of_store(void *self, const char *name, int64_t first, int64_t count,

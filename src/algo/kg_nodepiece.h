@@ -2,7 +2,8 @@
  * them of hashes (encoder.h, nodepiece_hash.h).
  *
  * A batch of questions has its answers win against candidates that the whole batch shares: entities
- * drawn for it and all that its questions name; the loss is softmax cross-entropy. The result is a
+ * drawn for it and all that its questions name, each counted by how often it is in a batch (Bengio
+ * and Senecal, IEEE TNN 19, 2008); the loss is softmax cross-entropy. The result is a
  * store of kind "kg-model" like any other, with the encoded vectors of all entities, and under
  * /nodepiece what the encoder learned and the hashes: /nodepiece/pieces, /nodepiece/first,
  * /nodepiece/second, /nodepiece/bias, and the attributes nodepiece_piece, nodepiece_hidden,
