@@ -1,6 +1,7 @@
 /* Stores: what is written comes back, the same bytes at any cut, and every failure is agreed on and
  * leaves the former files alone. */
 #define _DEFAULT_SOURCE
+#include "directory.h"
 #include "harness.h"
 #include "store_sample.h"
 
@@ -14,16 +15,6 @@
 #include <unistd.h>
 
 enum { PIECE = 777 };
-
-static char directory[256]; /* of this test run; rank 0 makes and removes it */
-
-static const char *in_directory(const char *name) {
-    static char path[8][512];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", directory, name);
-    return path[turn];
-}
 
 /* Store ---------------------------------------------------------------------------------------- */
 
@@ -420,24 +411,6 @@ static void bad_files(void) {
     MPI_Barrier(comm);
     CHECK_EQUAL(open_only(half, NULL), TRN_INPUT);
     CHECK_SAYS("not complete");
-}
-
-static void make_directory(void) {
-    const char *above = getenv("TMPDIR");
-    if (rank == 0) {
-        snprintf(directory, sizeof directory, "%.200s/trunnion-store-XXXXXX",
-                 above ? above : "/tmp");
-        CHECK(mkdtemp(directory) != NULL);
-    }
-    MPI_Bcast(directory, sizeof directory, MPI_CHAR, 0, comm);
-}
-
-static void remove_directory(void) {
-    MPI_Barrier(comm);
-    if (rank > 0) return;
-    char line[512];
-    snprintf(line, sizeof line, "rm -r '%s'", directory);
-    CHECK_EQUAL(system(line), 0);
 }
 
 HARNESS_MAIN({"make_directory", make_directory}, {"round_trip", round_trip},

@@ -1,26 +1,16 @@
 /* strings.c: strings that reach a store without any rank holding all of them. */
 #define _GNU_SOURCE
 
+#include "directory.h"
 #include "harness.h"
 
 #include "io/store.h"
 #include "mpi/agree.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { WORDS = 9000 /* two blocks and a part of one */ };
-
-static char directory[256];
-
-static const char *in_directory(const char *name) {
-    static char paths[2][400];
-    static int turn;
-    turn = 1 - turn;
-    snprintf(paths[turn], sizeof paths[turn], "%s/%s", directory, name);
-    return paths[turn];
-}
 
 static const char *const *words(void) {
     static char text[WORDS][16];
@@ -112,24 +102,6 @@ static void strings_pass_in_blocks(void) {
     }
     trn_store_close(&from);
     check_strings(passed);
-}
-
-static void make_directory(void) {
-    const char *above = getenv("TMPDIR");
-    if (rank == 0) {
-        snprintf(directory, sizeof directory, "%.200s/trunnion-store-XXXXXX",
-                 above ? above : "/tmp");
-        CHECK(mkdtemp(directory) != NULL);
-    }
-    MPI_Bcast(directory, sizeof directory, MPI_CHAR, 0, comm);
-}
-
-static void remove_directory(void) {
-    MPI_Barrier(comm);
-    if (rank > 0) return;
-    char line[512];
-    snprintf(line, sizeof line, "rm -r '%s'", directory);
-    CHECK_EQUAL(system(line), 0);
 }
 
 HARNESS_MAIN({"make_directory", make_directory}, {"strings_pass_in_blocks", strings_pass_in_blocks},
