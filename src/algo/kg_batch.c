@@ -29,7 +29,7 @@ typedef struct part {
     size_t size;
 } part_t;
 
-enum { PARTS = 25, OPEN = 20 /* the first one that others read */ };
+enum { PARTS = 24, OPEN = 20 /* the first one that others read */ };
 
 static int64_t own_rows(const trn_kg_batch_t *b) {
     return b->state->own_blocks * b->state->rows + trn_kg_relation_rows(&b->state->header);
@@ -37,7 +37,7 @@ static int64_t own_rows(const trn_kg_batch_t *b) {
 
 static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
     bool project = b->state->header.model->project != NULL;
-    int64_t n = b->size, ids = (b->single ? 2 : 1) * n + b->drawn, d = b->dim;
+    int64_t n = b->size, ids = b->each * n + b->drawn, d = b->dim;
     bool dropout = b->state->options.entity_dropout > 0 || b->state->options.relation_dropout > 0;
     const part_t all[PARTS] = {
         {&b->question, b->labels, sizeof *b->question},
@@ -47,10 +47,10 @@ static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
         {&b->id, ids, sizeof *b->id},
         {&b->rows, ids * d, sizeof(float)},
         {&b->relation, n * b->relation_width, sizeof(float)},
-        {&b->projected, project ? 2 * n * b->width : 0, sizeof(float)},
+        {&b->projected, project ? b->each * n * b->width : 0, sizeof(float)},
         {&b->query, n * b->width, sizeof(float)},
         {&b->g_query, n * b->width, sizeof(float)},
-        {&b->g_projected, project ? 2 * n * b->width : 0, sizeof(float)},
+        {&b->g_projected, project ? b->each * n * b->width : 0, sizeof(float)},
         {&b->kept, dropout ? n * (d + b->relation_width) : 0, 1},
         {&b->head, own_rows(b), sizeof *b->head},
         {&b->next, ids, sizeof *b->next},
@@ -61,8 +61,7 @@ static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
         {&b->grower, b->branches, sizeof *b->grower},
         {&b->sum, larger(larger(d, b->relation_width), b->second_width), sizeof(float)},
         {&b->needed, b->state->ranks > 1 ? ids * d : 0, sizeof(float)},
-        {&b->g_known, n * d, sizeof(float)},
-        {&b->g_answer, b->single ? n * d : 0, sizeof(float)},
+        {&b->g_row, b->each * n * d, sizeof(float)},
         {&b->g_relation, n * b->relation_width, sizeof(float)},
         {&b->branch, b->branches * b->drawn * d, sizeof(float)}};
     memcpy(part, all, sizeof all);
@@ -75,6 +74,7 @@ static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples, int
     *b = (trn_kg_batch_t){.state = state,
                           .labels = 2 * triples,
                           .single = !state->options.all_answers,
+                          .each = state->options.all_answers ? 1 : 2 + state->options.self_negative,
                           .size = smaller(state->options.batch, 2 * triples),
                           .drawn = drawn,
                           .branches = branches,
@@ -261,12 +261,15 @@ void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
         b->id[ids++] = b->question[b->pick[i]].known;
     for (int64_t i = 0; b->single && i < b->now; i++)
         b->id[ids++] = b->label[b->question[b->pick[i]].first];
+    for (int64_t i = 0; b->each == 3 && i < b->now; i++)
+        b->id[ids++] = b->id[i];
     draw(b, b->id + ids);
     trn_kg_batch_fetch(b);
     bool project = b->state->header.model->project != NULL;
     b->known = project ? b->projected : b->rows;
     b->answer = b->known + b->now * b->width;
-    b->g_compared = project ? b->g_projected + b->now * b->width : b->g_answer;
+    b->self = b->answer + b->now * b->width;
+    b->g_compared = (project ? b->g_projected : b->g_row) + b->now * b->width;
     b->candidates = b->rows + ids * b->dim;
 }
 
@@ -309,12 +312,13 @@ void trn_kg_batch_query(trn_kg_batch_t *b, int64_t low, int64_t high) {
         if (i < low || i >= high) continue;
         const trn_kg_asked_t *q = &b->question[b->pick[i]];
         if (model->project) {
-            model->project(at, b->second[p], n, b->rows + i * d, b->known + i * w);
-            model->project(at, b->second[p], n, b->rows + (b->now + i) * d, b->answer + i * w);
+            for (int64_t j = i; j < b->each * b->now; j += b->now)
+                model->project(at, b->second[p], n, b->rows + j * d, b->known + j * w);
         }
         model->query(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
                      b->query + i * w);
     }
     memset(b->g_query + low * w, 0, (size_t)((high - low) * w) * sizeof(float));
-    if (b->single) memset(b->g_compared + low * w, 0, (size_t)((high - low) * w) * sizeof(float));
+    for (int64_t j = low; j < (b->each - 1) * b->now; j += b->now)
+        memset(b->g_compared + j * w, 0, (size_t)((high - low) * w) * sizeof(float));
 }

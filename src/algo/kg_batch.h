@@ -31,7 +31,9 @@ typedef struct trn_kg_batch {
     int64_t questions, labels; /* of an epoch: by side, relation row and known entity */
     trn_kg_asked_t *question;
     int32_t *label;
-    bool single; /* every question has one answer, whose row is gathered too */
+    bool single;  /* every question has one answer, whose row is gathered too */
+    int64_t each; /* rows of a question: known entity; answer if single; with
+                   * self_negative the known entity again, as it is */
     int64_t size, drawn,
         tile;         /* questions of a batch, candidates drawn for it, tile of questions */
     int64_t branches; /* sums over tiles that ranks put together */
@@ -40,30 +42,31 @@ typedef struct trn_kg_batch {
     int64_t now, pieces; /* of the batch at work */
     int64_t *pick;       /* [now] its questions, ascending */
     trn_kg_piece_t *piece;
-    int32_t *id;                    /* [now known, now answers if single, drawn] */
+    int32_t *id;                    /* [each x now of the questions, drawn] */
     float *rows;                    /* their vectors [x dim]; known ones with dropout */
     float *relation;                /* [now x relation width], with dropout */
     float *known, *answer;          /* [now x width]: as the model projects them, or in `rows` */
+    float *self;                    /* [now x width]: the same of the known entity as it is */
     float *candidates;              /* [drawn x dim], in `rows` */
-    float *projected, *g_projected; /* [2 now x width], if the model projects */
+    float *projected, *g_projected; /* [each x now x width], if the model projects */
     float *query, *g_query;         /* [now x width] */
-    float *g_compared;              /* [now x width]: of `answer`, by the comparison with it */
-    uint8_t *kept;                  /* [now x (dim + relation width)]: not dropped */
-    int32_t *head, *next;           /* lists of the gradients of one entity or relation */
-    float *sum;                     /* [widest row] */
-    const float **second;           /* [pieces]: second rows of relations, of own tiles */
-    float *visitor;                 /* [pieces x second width]: others' ones */
-    float *g_second;                /* [pieces x second width]: of own tiles or own relations */
-    MPI_Request *requests;          /* [pieces] */
-    int64_t most_pieces, grown;     /* branches of this batch */
-    int *grower;                    /* [grown]: ranks that make them, ascending */
-    int *counts;                    /* [2 x ranks] */
+    float *g_compared;          /* [(each - 1) now x width]: of `answer` and `self`, by comparing */
+    uint8_t *kept;              /* [now x (dim + relation width)]: not dropped */
+    int32_t *head, *next;       /* lists of the gradients of one entity or relation */
+    float *sum;                 /* [widest row] */
+    const float **second;       /* [pieces]: second rows of relations, of own tiles */
+    float *visitor;             /* [pieces x second width]: others' ones */
+    float *g_second;            /* [pieces x second width]: of own tiles or own relations */
+    MPI_Request *requests;      /* [pieces] */
+    int64_t most_pieces, grown; /* branches of this batch */
+    int *grower;                /* [grown]: ranks that make them, ascending */
+    int *counts;                /* [2 x ranks] */
 
-    trn_kg_desk_t desk;        /* where these lie, for others to read: */
-    float *needed;             /* [ids x dim]: own rows that others need */
-    float *g_known, *g_answer; /* [now x dim] */
-    float *g_relation;         /* [now x relation width] */
-    float *branch;             /* [branches x drawn x dim]: gradients of candidates */
+    trn_kg_desk_t desk; /* where these lie, for others to read: */
+    float *needed;      /* [ids x dim]: own rows that others need */
+    float *g_row;       /* [each x now x dim] */
+    float *g_relation;  /* [now x relation width] */
+    float *branch;      /* [branches x drawn x dim]: gradients of candidates */
 } trn_kg_batch_t;
 
 /* Read the train split and allocate. `drawn` candidates go with each batch, their gradients come in
@@ -97,7 +100,7 @@ void trn_kg_batch_fetch(trn_kg_batch_t *batch);
  * g_compared become 0. Local. */
 void trn_kg_batch_query(trn_kg_batch_t *batch, int64_t low, int64_t high);
 
-/* From g_query and g_compared of [low, high) to the gradients of known entities, answers and
+/* From g_query and g_compared of [low, high) to the gradients of the questions' rows and
  * relations, with those of the regularisers. g_second is added to: the regime sets it to 0 first,
  * and may add what comes through projected candidates. Local. */
 void trn_kg_batch_back(trn_kg_batch_t *batch, int64_t low, int64_t high);

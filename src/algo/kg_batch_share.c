@@ -28,8 +28,8 @@ int64_t trn_kg_batch_place(const trn_kg_batch_t *b, int64_t i) {
 
 /* The one rank that needs row id[i], or -1: all do. */
 static int needs(const trn_kg_batch_t *b, int64_t i) {
-    if (i >= (b->single ? 2 : 1) * b->now || (i < b->now && b->drawn == 0)) return -1;
-    return trn_kg_batch_maker(b, i < b->now ? i : i - b->now);
+    if (i >= b->each * b->now || (i < b->now && b->drawn == 0)) return -1;
+    return trn_kg_batch_maker(b, i % b->now);
 }
 
 /* Own rows that others need, for them to read. */
@@ -85,7 +85,7 @@ static void carry(trn_kg_batch_t *b, way_t way) {
 }
 
 void trn_kg_batch_fetch(trn_kg_batch_t *b) {
-    int64_t ids = (b->single ? 2 : 1) * b->now + b->drawn;
+    int64_t ids = b->each * b->now + b->drawn;
     if (b->second_width > 0) carry(b, TO_MAKER);
     if (!b->desk.shared) {
         trn_kg_gather(b->state, ids, b->id, b->rows);
@@ -118,8 +118,8 @@ static void send_all(trn_kg_batch_t *b) {
         branch[r] = g;
     }
     if (b->grown > 0) send(b, branch, b->drawn * b->dim, b->branch);
-    send(b, question, b->dim, b->g_known);
-    if (b->single) send(b, question, b->dim, b->g_answer);
+    for (int64_t j = 0; j < b->each * b->now; j += b->now)
+        send(b, question, b->dim, b->g_row + j * b->dim);
     send(b, question, b->relation_width, b->g_relation);
 }
 

@@ -15,14 +15,14 @@ static void finish_rows(trn_kg_batch_t *b, int64_t low, int64_t high) {
     bool complex = b->state->header.model->complex;
     int64_t d = b->dim, rw = b->relation_width;
     for (int64_t i = low; i < high; i++) {
-        trn_kg_regularise(o, b->now, complex, d, b->rows + i * d, b->g_known + i * d);
+        trn_kg_regularise(o, b->now, complex, d, b->rows + i * d, b->g_row + i * d);
         if (b->single)
             trn_kg_regularise(o, b->now, complex, d, b->rows + (b->now + i) * d,
-                              b->g_answer + i * d);
+                              b->g_row + (b->now + i) * d);
         trn_kg_regularise(o, b->now, complex && rw == d, rw, b->relation + i * rw,
                           b->g_relation + i * rw);
         if (o->entity_dropout > 0 || o->relation_dropout > 0) {
-            keep(o->entity_dropout, d, b->kept + i * (d + rw), b->g_known + i * d);
+            keep(o->entity_dropout, d, b->kept + i * (d + rw), b->g_row + i * d);
             keep(o->relation_dropout, rw, b->kept + i * (d + rw) + d, b->g_relation + i * rw);
         }
     }
@@ -37,17 +37,17 @@ void trn_kg_batch_back(trn_kg_batch_t *b, int64_t low, int64_t high) {
         int64_t i = b->piece[p].start, n = b->piece[p].end - i;
         if (i < low || i >= high) continue;
         const trn_kg_asked_t *q = &b->question[b->pick[i]];
-        float *g_known = (model->project ? b->g_projected : b->g_known) + i * w;
+        float *g_known = (model->project ? b->g_projected : b->g_row) + i * w;
         model->query_back(at, (trn_side_t)q->side, n, b->known + i * w, b->relation + i * rw,
                           b->g_query + i * w, g_known, b->g_relation + i * rw);
         if (!model->project) continue;
         const float *second = b->second[p];
         float *g_second = b->g_second + p * b->second_width;
-        memset(b->g_known + i * d, 0, (size_t)(n * d) * sizeof(float));
-        memset(b->g_answer + i * d, 0, (size_t)(n * d) * sizeof(float));
-        model->project_back(at, second, n, b->rows + i * d, g_known, b->g_known + i * d, g_second);
-        model->project_back(at, second, n, b->rows + (b->now + i) * d, b->g_compared + i * w,
-                            b->g_answer + i * d, g_second);
+        for (int64_t j = i; j < b->each * b->now; j += b->now) {
+            memset(b->g_row + j * d, 0, (size_t)(n * d) * sizeof(float));
+            model->project_back(at, second, n, b->rows + j * d, b->g_projected + j * w,
+                                b->g_row + j * d, g_second);
+        }
     }
     finish_rows(b, low, high);
 }
@@ -134,10 +134,9 @@ static const float *second_row(const trn_kg_batch_t *b, const float *const *g_dr
 }
 
 static const float *entity_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
-    if (i < b->now) return made(b, i, b->g_known, i, b->dim);
-    i -= b->now;
-    if (b->single && i < b->now) return made(b, i, b->g_answer, i, b->dim);
-    return g_drawn[i - (b->single ? b->now : 0)];
+    int64_t count = b->each * b->now;
+    if (i >= count) return g_drawn[i - count];
+    return made(b, i % b->now, b->g_row, i, b->dim);
 }
 
 static void step_relations(trn_kg_batch_t *b) {
@@ -172,7 +171,7 @@ static void step_dense(trn_kg_batch_t *b, int64_t count, float *dense) {
 }
 
 void trn_kg_batch_step(trn_kg_batch_t *b, const float *const *g_drawn, float *dense) {
-    int64_t count = (b->single ? 2 : 1) * b->now;
+    int64_t count = b->each * b->now;
     const items_t entities = {0, count + b->drawn, b->dim, b->head, trn_kg_batch_place, entity_row};
     step_relations(b);
     if (dense)

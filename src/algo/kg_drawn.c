@@ -20,14 +20,16 @@ enum { TILES = 8, LEAST = 16 /* questions in a tile */, LEVELS = 4 /* of the tre
 typedef struct drawn {
     trn_kg_batch_t batch;
     trn_metric_t metric;
-    int64_t drawn, size;      /* candidates; numbers of their gradients */
-    float *scores, *weights;  /* [tile x drawn] */
-    float *true_score;        /* [tile] */
-    float *own, *scale;       /* [tile]: weight of the answer, factor of the others */
-    float *candidates, *back; /* [drawn x width], projected; their gradient */
-    float *level;             /* [LEVELS x size]: branches that are being added up */
-    const float **g_drawn;    /* [drawn]: gradients of candidates, where they are complete */
-    double loss[TILES];       /* of this batch, by tile */
+    int64_t drawn, size;     /* candidates; numbers of their gradients */
+    int64_t columns;         /* candidates of a question: drawn, and perhaps the known entity */
+    float *scores, *weights; /* [tile x columns] */
+    float *true_score;       /* [tile] */
+    float *self_score, *self_back; /* [tile]: of known entities, and how they give way */
+    float *own, *scale;            /* [tile]: weight of the answer, factor of the others */
+    float *candidates, *back;      /* [drawn x width], projected; their gradient */
+    float *level;                  /* [LEVELS x size]: branches that are being added up */
+    const float **g_drawn;         /* [drawn]: gradients of candidates, where they are complete */
+    double loss[TILES];            /* of this batch, by tile */
 } drawn_t;
 
 static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
@@ -66,8 +68,10 @@ static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *
     if (d->size > INT_MAX / TILES)
         return trn_fail(TRN_USAGE, "--negatives: %lld of %lld numbers are too many for a message",
                         (long long)d->drawn, (long long)b->dim);
-    TRN_TRY(trn_alloc(&d->scores, tile * d->drawn, sizeof(float), "scores"));
-    TRN_TRY(trn_alloc(&d->weights, tile * d->drawn, sizeof(float), "weights"));
+    TRN_TRY(trn_alloc(&d->scores, tile * d->columns, sizeof(float), "scores"));
+    TRN_TRY(trn_alloc(&d->weights, tile * d->columns, sizeof(float), "weights"));
+    TRN_TRY(trn_alloc(&d->self_score, tile, sizeof(float), "scores"));
+    TRN_TRY(trn_alloc(&d->self_back, tile, sizeof(float), "weights"));
     TRN_TRY(trn_alloc(&d->true_score, tile, sizeof(float), "scores"));
     TRN_TRY(trn_alloc(&d->own, tile, sizeof(float), "weights"));
     TRN_TRY(trn_alloc(&d->scale, tile, sizeof(float), "weights"));
@@ -84,6 +88,8 @@ static void destroy(void **self) {
     trn_free(&d->scores);
     trn_free(&d->weights);
     trn_free(&d->true_score);
+    trn_free(&d->self_score);
+    trn_free(&d->self_back);
     trn_free(&d->own);
     trn_free(&d->scale);
     trn_free(&d->candidates);
@@ -102,6 +108,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     if (status == TRN_OK) status = trn_alloc_zero(&d, 1, sizeof *d, "the trainer");
     if (status == TRN_OK) {
         d->drawn = state->options.negatives;
+        d->columns = d->drawn + state->options.self_negative;
         d->metric = state->header.model->metric(&state->header.shape);
         status = allocate(d, state, kg);
     }
@@ -110,6 +117,32 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     if (status == TRN_OK) status = trn_kg_batch_open(&d->batch);
     if (status != TRN_OK) destroy(self);
     return status;
+}
+
+/* Scores of the known entities of n questions from i on, beside those of the drawn candidates.
+ * Softmax may count a drawn one for many; this one stands for itself, or where it is the answer for
+ * nothing. */
+static void score_self(drawn_t *d, int64_t i, int64_t n) {
+    const trn_kg_batch_t *b = &d->batch;
+    const trn_loss_t *loss = &b->state->options.loss;
+    float alone = loss->kind == TRN_LOSS_SOFTMAX ? logf(loss->weight) : 0;
+    if (d->columns == d->drawn) return;
+    trn_compare_rows(d->metric, b->width, n, b->query + i * b->width, b->self + i * b->width,
+                     d->self_score);
+    for (int64_t j = 0; j < n; j++) {
+        bool is_answer = b->id[i + j] == b->id[b->now + i + j];
+        d->scores[j * d->columns + d->drawn] = is_answer ? -1e30f : d->self_score[j] - alone;
+    }
+}
+
+static void score_self_back(drawn_t *d, int64_t i, int64_t n) {
+    const trn_kg_batch_t *b = &d->batch;
+    if (d->columns == d->drawn) return;
+    for (int64_t j = 0; j < n; j++)
+        d->self_back[j] = d->weights[j * d->columns + d->drawn];
+    trn_compare_rows_back(d->metric, b->width, n, b->query + i * b->width, b->self + i * b->width,
+                          d->self_score, d->self_back, b->g_query + i * b->width,
+                          b->g_compared + (b->now + i) * b->width);
 }
 
 /* Score the questions of one piece and pass gradients back as far as to its queries, its answers
@@ -130,20 +163,23 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
         memset(back, 0, (size_t)(many * w) * sizeof(float));
     }
     trn_compare_rows(d->metric, w, n, query, b->answer + i * w, d->true_score);
-    trn_compare(d->metric, w, n, query, many, candidates, NULL, d->scores, many);
+    trn_compare(d->metric, w, n, query, many, candidates, NULL, d->scores, d->columns);
+    score_self(d, i, n);
     trn_loss_part_t part[n];
-    trn_loss_parts(&o->loss, n, many, d->scores, d->true_score, d->weights, part);
+    trn_loss_parts(&o->loss, n, d->columns, d->scores, d->true_score, d->weights, part);
     double loss = 0;
     for (int64_t j = 0; j < n; j++) {
         double scale, own;
-        loss += trn_loss_close(&o->loss, many, (double)d->true_score[j], &part[j], &scale, &own);
+        loss +=
+            trn_loss_close(&o->loss, d->columns, (double)d->true_score[j], &part[j], &scale, &own);
         d->scale[j] = (float)(scale / (double)b->now);
         d->own[j] = (float)(own / (double)b->now);
     }
-    trn_scale_rows(n, many, d->scale, d->weights);
+    trn_scale_rows(n, d->columns, d->scale, d->weights);
     trn_compare_rows_back(d->metric, w, n, query, b->answer + i * w, d->true_score, d->own,
                           b->g_query + i * w, b->g_compared + i * w);
-    trn_compare_back(d->metric, w, n, query, many, candidates, d->scores, d->weights, many,
+    score_self_back(d, i, n);
+    trn_compare_back(d->metric, w, n, query, many, candidates, d->scores, d->weights, d->columns,
                      b->g_query + i * w, back);
     if (model->project)
         model->project_back(&s->header.shape, second, many, b->candidates, back, g_drawn,
@@ -217,7 +253,7 @@ static void learn(drawn_t *d) {
     b->grown = 0;
     grow_own(d, 0, tiles, tiles);
     trn_kg_batch_share(b);
-    for (int64_t j = 0, before = (b->single ? 2 : 1) * b->now; j < d->drawn; j++) {
+    for (int64_t j = 0, before = b->each * b->now; j < d->drawn; j++) {
         int64_t place = 0;
         if (trn_kg_batch_place(b, before + j) >= 0)
             d->g_drawn[j] = row_of(d, j, 0, tiles, tiles, 0, &place);
@@ -248,7 +284,8 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     const trn_model_t *model = header->model;
     int64_t tile = tile_of(options, triples), drawn = options->negatives;
     int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
-    int64_t floats = tile * (2 * drawn + 3) + projected + LEVELS * drawn * header->shape.dim;
+    int64_t columns = drawn + options->self_negative;
+    int64_t floats = tile * (2 * columns + 5) + projected + LEVELS * drawn * header->shape.dim;
     return floats * (int64_t)sizeof(float) + drawn * (int64_t)sizeof(float *) +
            trn_kg_batch_bytes(header, options, triples, drawn, most_branches(ranks), tile, ranks);
 }

@@ -27,7 +27,8 @@ typedef enum trn_kg_optimiser {
 /* Everything that decides the result. */
 typedef struct trn_kg_options {
     int64_t epochs, batch, blocks;
-    int64_t negatives; /* drawn for each batch; 0: all entities */
+    int64_t negatives;  /* drawn for each batch; 0: all entities */
+    bool self_negative; /* beside them each question meets its known entity as a candidate */
     trn_loss_t loss;
     bool all_answers; /* a question is asked once, with all its answers (KvsAll); else once each */
     double smoothing; /* part of the answers' weight that is spread over all entities */

@@ -32,6 +32,8 @@ static const trn_param_t params[] = {
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
      "entities drawn for each batch that the answer has to win against; 0: against all; with "
      "--encoder it meets those of the batch's questions too"},
+    {"self-negative", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "the answer has to win against the known entity too, which distances tend to put first"},
     {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
      "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
     {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
@@ -120,6 +122,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .batch = trn_params_int(p, "batch-size"),
         .blocks = blocks < entities ? blocks : entities,
         .negatives = trn_params_int(p, "negatives"),
+        .self_negative = trn_params_bool(p, "self-negative"),
         .loss = loss_of(p, entities),
         .all_answers = trn_params_bool(p, "all-answers"),
         .smoothing = trn_params_real(p, "smoothing"),
@@ -258,6 +261,10 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
     TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
+    if (options.self_negative && regime_of(&options) != &trn_kg_drawn)
+        TRN_OR(done,
+               trn_fail(TRN_USAGE, "--self-negative: stands beside drawn candidates; leave it "
+                                   "out with --negatives 0, --regime blocks and --encoder"));
     int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks,
                                         trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {

@@ -21,10 +21,11 @@ numbers() { # FILE
     digest "$1" /entity/values /relation/values /entity/names /relation/names
 }
 
-for negatives in 0 150; do
+for negatives in 0 "150 --self-negative"; do
     wanted=
     for n in 1 2 3 4 7; do
         rm -f "$work"/m.h5*
+        # shellcheck disable=SC2086 # words
         expect 0 "$negatives negatives, $n ranks" train $n "$work/m.h5" --negatives $negatives \
             --epochs 3 --regularizer n3 || continue
         [ -n "$wanted" ] || wanted=$(numbers "$work/m.h5")
@@ -156,6 +157,11 @@ expect 2 "a projection of all entities" train 2 "$work/m.h5" --model transr --ne
 expect_message "a projection of all entities" "--negatives"
 expect 2 "a margin over all entities" train 2 "$work/m.h5" --loss margin --negatives 0
 expect_message "a margin over all entities" "--loss"
+for other in "--negatives 0" "--regime blocks" "--encoder nodepiece"; do
+    # shellcheck disable=SC2086 # words
+    expect 2 "its own entity with $other" train 2 "$work/m.h5" --self-negative $other
+    expect_message "its own entity with $other" "--self-negative"
+done
 expect 6 "a rate that blows up" train 3 "$work/m.h5" --learning-rate 1e20 --epochs 5
 expect_message "a rate that blows up" "not finite"
 expect 3 "no graph" ranks 2 kg-train "$scratch/train.tsv" -o "$work/m.h5"

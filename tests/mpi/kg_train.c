@@ -2,6 +2,8 @@
  * one rank that was never stopped, what is learned is the graph, and failures are agreed on. */
 #include "kg_sample.h"
 
+#include "algo/kg_score.h"
+
 #include "base/signal.h"
 
 #include <errno.h>
@@ -45,6 +47,26 @@ static void drawn_entities(void) {
     compare_with_one_rank("transr", false, 50, TRN_KG_ADAGRAD);
 }
 
+static trn_kg_options_t self_options(void) {
+    trn_kg_options_t options = options_of(40, TRN_KG_ADAGRAD);
+    options.self_negative = true;
+    return options;
+}
+
+/* The known entity as a candidate, as it is and projected, beside drawn ones that count for one or
+ * for more, and where a question goes without some of its numbers. */
+static void own_entities(void) {
+    trn_kg_options_t options = self_options();
+    compare_options("rotate", false, options);
+    compare_options("transr", false, options);
+    compare_options("transh", true, options);
+    options.loss.weight = 4;
+    options.entity_dropout = 0.2;
+    compare_options("complex", true, options);
+    options.loss = (trn_loss_t){TRN_LOSS_ADVERSARIAL, 2, 0.5f, 1};
+    compare_options("transe", false, options);
+}
+
 static bool apart, full;
 
 /* As if every rank were on a node of its own. */
@@ -66,6 +88,7 @@ static void messages(void) {
         compare_with_one_rank("complex", true, 300, TRN_KG_ADAGRAD);
         compare_with_one_rank("transr", false, 50, TRN_KG_ADAGRAD);
         compare_with_one_rank("distmult", true, 0, TRN_KG_ADAM);
+        compare_options("transh", true, self_options());
     }
     apart = full = false;
 }
@@ -138,6 +161,43 @@ static void learns_the_rule(void) {
     CHECK(loss < 0.5); /* log 61 = 4.1 at the start */
 }
 
+/* How many of a graph's triples (e, r0, .) have e itself before their tail. */
+static int losing_to_themselves(const char *name) {
+    char path[512];
+    trn_kg_model_t model = {0};
+    trn_kg_exact_t exact = {0};
+    int lost = 0;
+    snprintf(path, sizeof path, "%s.%d", in_directory(name), rank);
+    CHECK_OK(trn_kg_model_open(&model, MPI_COMM_SELF, path, &mine));
+    CHECK_OK(trn_kg_exact_create(&exact, &model));
+    for (int e = 0; e < ENTITIES; e++) {
+        const float *self = model.entity + e * DIM;
+        const float *tail = model.entity + (e + 1) % ENTITIES * DIM;
+        lost += trn_kg_exact(&exact, TRN_SIDE_TAIL, 0, self, self) >=
+                trn_kg_exact(&exact, TRN_SIDE_TAIL, 0, self, tail);
+    }
+    trn_kg_exact_free(&exact);
+    trn_kg_model_close(&model);
+    return lost;
+}
+
+/* With one drawn entity a batch, some entities never have to give way to their own tails. */
+static void gets_away_from_itself(void) {
+    trn_kg_header_t header = header_of("toruse", false);
+    trn_kg_options_t options = options_of(1, TRN_KG_ADAGRAD);
+    int lost[2];
+    double loss;
+    options.n3 = 0;
+    options.batch = 16;
+    options.epochs = 20;
+    for (int with = 0; with < 2; with++) {
+        options.self_negative = with;
+        CHECK_OK(train(MPI_COMM_SELF, &header, &options, "b", &loss));
+        lost[with] = losing_to_themselves("b");
+    }
+    CHECK(lost[0] > ENTITIES / 6 && lost[1] < lost[0] / 3);
+}
+
 static void refuses(void) {
     trn_kg_header_t header = header_of("transr", true);
     trn_kg_options_t options = options_of(0, TRN_KG_ADAGRAD);
@@ -170,6 +230,7 @@ static trn_status_t one_epoch(void *negatives) {
     double loss;
     options.epochs = 1;
     options.negatives = *(const int64_t *)negatives;
+    options.self_negative = options.negatives > 0;
     return train(comm, &header, &options, "m", &loss);
 }
 
@@ -180,7 +241,8 @@ static void memory_runs_out(void) {
 }
 
 HARNESS_MAIN({"opens", opens}, {"all_entities", all_entities}, {"drawn_entities", drawn_entities},
-             {"messages", messages}, {"losses", losses}, {"dropout", dropout},
-             {"all_answers", all_answers}, {"optimisers", optimisers}, {"stops", stops},
-             {"learns_the_rule", learns_the_rule}, {"refuses", refuses},
+             {"own_entities", own_entities}, {"messages", messages}, {"losses", losses},
+             {"dropout", dropout}, {"all_answers", all_answers}, {"optimisers", optimisers},
+             {"stops", stops}, {"learns_the_rule", learns_the_rule},
+             {"gets_away_from_itself", gets_away_from_itself}, {"refuses", refuses},
              {"memory_runs_out", memory_runs_out}, {"closes", closes})
