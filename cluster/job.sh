@@ -29,6 +29,10 @@ else
     # with 60, mpirun takes two minutes to end even a job whose ranks have all returned 85.)
     export OMPI_MCA_oob_tcp_keepalive_time=5 OMPI_MCA_oob_tcp_keepalive_intvl=2
     export OMPI_MCA_oob_tcp_keepalive_probes=3
+    # Preemption sends TERM to steps only, and mpirun's daemons, which are one, would end with their
+    # ranks. So they do not see it, and a step that sleeps tells this script (by the code of a TERM).
+    export OMPI_MCA_orte_launch_agent="env --block-signal=TERM orted"
+    { srun --overlap -N 1 -n 1 sleep infinity; [ $? -ne 143 ] || kill -USR1 $$; } 2>/dev/null &
     mpirun -n "${SLURM_NTASKS:-1}" --map-by "slot:PE=${SLURM_CPUS_PER_TASK:-1}" "$program" "$@" &
 fi
 step=$!

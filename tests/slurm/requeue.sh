@@ -40,12 +40,15 @@ begin limit --time=1 --signal=B:USR1@59
 release limit "told to stop"
 ends_right limit
 
-# Preemption sends TERM to the ranks and leaves them the grace time of their partition.
-begin preempted --time=5
-hold CONT preempted
-urgent=$(sbatch --parsable --output="$scratch/urgent.log" -p urgent -N 2 -n 8 --wrap "sleep 1")
-ends_right preempted
-expect_job 1 "the urgent job" "$urgent" JobState COMPLETED
+# Preemption sends TERM to the ranks and leaves them the grace time of their partition; mpirun's ranks
+# are no step of Slurm's, so they hear of it through the job file.
+for launcher in srun mpirun; do
+    TRUNNION_LAUNCHER=$launcher begin "preempted-$launcher" --time=5
+    hold CONT "preempted-$launcher"
+    urgent=$(sbatch --parsable --output="$scratch/urgent.log" -p urgent -N 2 -n 8 --wrap "sleep 1")
+    ends_right "preempted-$launcher"
+    expect_job 1 "the urgent job" "$urgent" JobState COMPLETED
+done
 
 begin cancelled --time=5
 hold CONT cancelled
