@@ -12,6 +12,8 @@ enum { FLAW_BYTES = 160 /* longest reason why a dataset cannot be read */ };
 
 /* What the walk through a file carries along. */
 typedef struct visit {
+    int fd;
+    const char *path;
     trn_table_t *table;
     trn_status_t status;
     char object[TRN_HDF_NAME_BYTES]; /* the one being visited */
@@ -169,11 +171,16 @@ static herr_t visit_object(hid_t file, const char *name, const H5O_info_t *info,
     hid_t object = H5Oopen(file, name, H5P_DEFAULT);
     if (!root && object >= 0) visit->status = get_entry(file, object, visit->object, visit->table);
     hsize_t position = 0;
+    bool plain = false;
+    if (visit->status == TRN_OK)
+        visit->status = trn_header_attributes(visit->fd, visit->path, info->addr, visit->object,
+                                              visit->table, &plain);
     /* H5Aiterate2 of HDF5 1.10 frees what it never made if an attribute cannot be decoded; looking
      * for a name decodes them all first. */
     bool fine =
-        visit->status == TRN_OK && H5Aexists(object, "no such attribute") >= 0 &&
-        H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, &position, visit_attribute, visit) >= 0;
+        visit->status == TRN_OK && (plain || (H5Aexists(object, "no such attribute") >= 0 &&
+                                              H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE,
+                                                          &position, visit_attribute, visit) >= 0));
     H5Oclose(object);
     return fine ? 0 : -1;
 }
@@ -225,7 +232,7 @@ static bool usual_numbers(hid_t file) {
 trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
     hid_t access = trn_hdf_access(fd, path);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    visit_t visit = {.table = table, .status = TRN_OK};
+    visit_t visit = {.fd = fd, .path = path, .table = table, .status = TRN_OK};
     trn_status_t status = TRN_OK;
     if (file < 0)
         status = trn_hdf_fail(TRN_INPUT, path, "is no HDF5 file, or cut short or damaged",

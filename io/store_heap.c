@@ -33,7 +33,7 @@ typedef struct heap {
     int64_t most;         /* greatest index of an object */
 } heap_t;
 
-static uint64_t number(const char *at, int bytes) {
+uint64_t trn_little(const char *at, int bytes) {
     uint64_t value = 0;
     for (int i = bytes - 1; i >= 0; i--)
         value = value << 8 | (unsigned char)at[i];
@@ -50,8 +50,8 @@ static trn_status_t list_objects(heap_t *heap) {
     memset(heap->object, 0, (size_t)(heap->most + 1) * sizeof *heap->object);
     heap->most = 0;
     for (int64_t at = HEAD; at <= heap->size - HEAD;) {
-        int64_t index = (int64_t)number(heap->data + at, 2);
-        uint64_t size = number(heap->data + at + 8, 8);
+        int64_t index = (int64_t)trn_little(heap->data + at, 2);
+        uint64_t size = trn_little(heap->data + at + 8, 8);
         if (index == 0) break; /* free space to the end */
         if (size > (uint64_t)(heap->size - at - HEAD))
             return damaged(heap, heap->at + at, "an object's size");
@@ -69,7 +69,7 @@ static trn_status_t load(heap_t *heap, uint64_t at) {
     if (at == 0 || at > (uint64_t)(heap->bytes - HEAD))
         return damaged(heap, (int64_t)(at & INT64_MAX), "beyond the end of the file");
     TRN_TRY(trn_bytes_read(heap->fd, heap->path, (int64_t)at, head, HEAD));
-    uint64_t size = number(head + 8, 8);
+    uint64_t size = trn_little(head + 8, 8);
     if (memcmp(head, "GCOL\1", 5) != 0 || size < HEAD || size > (uint64_t)heap->bytes - at)
         return damaged(heap, (int64_t)at, "no collection");
     heap->size = (int64_t)size;
@@ -83,8 +83,8 @@ static trn_status_t load(heap_t *heap, uint64_t at) {
 
 /* The string that an element names, *length bytes; borrowed until the next. */
 static trn_status_t find(heap_t *heap, const char *element, const char **string, int64_t *length) {
-    uint64_t at = number(element + 4, 8), index = number(element + 12, 4);
-    *length = (int64_t)number(element, 4);
+    uint64_t at = trn_little(element + 4, 8), index = trn_little(element + 12, 4);
+    *length = (int64_t)trn_little(element, 4);
     *string = "";
     if (*length == 0) return TRN_OK;
     if (heap->at == 0 || at != (uint64_t)heap->at) TRN_TRY(load(heap, at));
@@ -125,7 +125,7 @@ trn_status_t trn_heap_bytes(int fd, const char *path, int64_t offset, int64_t ro
         some = rows - row < ROWS ? rows - row : ROWS;
         status = trn_bytes_read(fd, path, offset + row * ELEMENT, elements, some * ELEMENT);
         for (int64_t i = 0; i < some && status == TRN_OK; i++)
-            *bytes += (int64_t)number(elements + i * ELEMENT, 4);
+            *bytes += (int64_t)trn_little(elements + i * ELEMENT, 4);
     }
     trn_free(&elements);
     return status;

@@ -5,6 +5,7 @@
  * store_hdf.c    what these two share
  * store_driver.c the file that HDF5 sees
  * store_heap.c   its strings
+ * store_header.c its attributes, where HDF5 would believe anything
  * store_table.c  the table of datasets and attributes, equal on all ranks
  * store_bytes.c  bytes at offsets, hashed
  * store_trailer.c the checksum of what is HDF5's own
@@ -197,6 +198,16 @@ trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t 
 
 /* *bytes of these strings with their NULs, by what their elements say. Cost: 16 bytes read each. */
 trn_status_t trn_heap_bytes(int fd, const char *path, int64_t offset, int64_t rows, int64_t *bytes);
+
+/* The number in `bytes` (<= 8) bytes, the lowest first. */
+uint64_t trn_little(const char *at, int bytes);
+
+/* store_header.c: rank 0 only, Local. ---------------------------------------------------------- */
+
+/* Add the attributes of the object whose header is at `address`, if it is *plain: of the version
+ * that carries no checksum. Else HDF5 is to be asked. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_header_attributes(int fd, const char *path, uint64_t address, const char *object,
+                                   trn_table_t *table, bool *plain);
 
 /* store_write.c, store_commit.c: what trn_store_write and the first part of commit do. Fail with
  * TRN_IO, TRN_MEMORY, the first with TRN_INTERNAL too. Local; any one thread. */
