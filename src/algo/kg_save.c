@@ -29,14 +29,15 @@ static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text
              " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64
              " loss=%d margin=%.9g temperature=%.9g all_answers=%d smoothing=%.17g"
              " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64
-             " sweeps=%" PRId64 " self=%d start=%.200s",
+             " sweeps=%" PRId64 "%s start=%.200s",
              h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
              h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
              o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
              o->n3, o->scale, o->unit_entities, o->seed, (int)o->loss.kind, (double)o->loss.margin,
              (double)o->loss.temperature, o->all_answers, o->smoothing, (double)o->loss.weight,
              o->entity_dropout, o->relation_dropout, o->valid_every, o->patience,
-             o->in_pairs ? o->sweeps : 0, o->self_negative, o->start ? o->start : "");
+             o->in_pairs ? o->sweeps : 0, o->self_negative ? " self_negative" : "",
+             o->start ? o->start : "");
 }
 
 /* One of the six arrays of the optimiser's state. */
