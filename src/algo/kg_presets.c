@@ -37,8 +37,8 @@ static const preset_t presets[] = {
      "model distmult dim 256 regularizer n3 weight .1 negatives 0 batch-size 512 "
      "learning-rate .5 final-rate .05 epochs 8"},
     {"wn18rr-rotate", "model rotate norm 1 reciprocal false dim 400 scale .02 negatives 256 "
-                      "batch-size 512 learning-rate .05 loss adversarial margin 6 temperature .5 "
-                      "epochs 20"},
+                      "self-negative true batch-size 512 optimizer adam learning-rate .001 "
+                      "loss adversarial margin 5 temperature .5 epochs 60"},
     {"wn18rr-transe", "model transe norm 1 dim 1000 scale .005 negatives 128 batch-size 512 "
                       "learning-rate .003 epochs 20"},
 };
@@ -71,6 +71,8 @@ static void spell(const char *settings, char *text) {
         if (text != start) *text++ = ' ';
         if (strcmp(value, "false") == 0)
             text += sprintf(text, "--no-%s", option);
+        else if (strcmp(value, "true") == 0)
+            text += sprintf(text, "--%s", option);
         else
             text += sprintf(text, "--%s %s", option, value);
     }
