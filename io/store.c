@@ -199,7 +199,11 @@ static herr_t inspect_link(hid_t group, const char *name, const H5L_info_t *info
 static herr_t inspect_object(hid_t file, const char *name, const H5O_info_t *info, void *user) {
     visit_t *visit = user;
     snprintf(visit->object, sizeof visit->object, "/%s", strcmp(name, ".") ? name : "");
+    bool plain;
     if (info->type != H5O_TYPE_GROUP) return 0;
+    visit->status =
+        trn_header_attributes(visit->fd, visit->path, info->addr, visit->object, NULL, &plain);
+    if (visit->status != TRN_OK) return -1;
     hid_t group = H5Gopen2(file, name, H5P_DEFAULT), how = H5Gget_create_plist(group);
     bool filtered = H5Pget_nfilters(how) > 0;
     if (filtered)
@@ -230,6 +234,7 @@ static bool usual_numbers(hid_t file) {
 }
 
 trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
+    TRN_TRY(trn_header_root(fd, path));
     hid_t access = trn_hdf_access(fd, path);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
     visit_t visit = {.fd = fd, .path = path, .table = table, .status = TRN_OK};
@@ -241,8 +246,10 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
         status = trn_fail(
             TRN_INPUT,
             "%s: has a user block or offsets of other than 8 bytes; copy it with h5repack", path);
-    else if (H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, inspect_object, &visit) < 0 ||
-             H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit_object, &visit) < 0)
+    else if (H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, inspect_object, &visit,
+                       H5O_INFO_BASIC) < 0 ||
+             H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit_object, &visit, H5O_INFO_BASIC) <
+                 0)
         status = visit.status != TRN_OK
                      ? trn_fail(visit.status, "%s:%s: %s", path, visit.object, trn_message())
                      : trn_hdf_fail(TRN_INPUT, path, "the list of datasets is damaged",

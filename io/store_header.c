@@ -1,10 +1,11 @@
-/* store_header.c: the attributes of an object out of its header, without HDF5.
+/* store_header.c: the attributes of an object out of its header, without HDF5, and the lists of a
+ * group that HDF5 would follow for ever.
  *
  * Object headers of version 1, as h5py writes them, carry no checksum, and HDF5 1.10 reads beyond a
  * damaged attribute while it decodes it. Here every size is checked against what it lies in. A
  * header is a run of messages, each a type, a size and its bytes, and goes on where one of them
- * says (HDF5 File Format Specification 3.0, sections IV.A.1.a and IV.A.2.b, d, m, q; all numbers of
- * the format are little-endian). */
+ * says (HDF5 File Format Specification 3.0, sections II.A, III.D, IV.A.1.a and IV.A.2.b, d, m, q,
+ * r; all numbers of the format are little-endian). */
 #include "base/mem.h"
 #include "io/store_impl.h"
 
@@ -16,7 +17,11 @@ enum {
     HEAD = 8,    /* of a message */
     ATTRIBUTE = 0x0c,
     CONTINUATION = 0x10,
-    SHARED = 2, /* flag: the message lies elsewhere */
+    SYMBOL_TABLE = 0x11, /* of a group: where its names lie */
+    LOCAL_HEAP = 32,     /* bytes of a head of names */
+    FREE = 16,           /* of a free piece among names: next one, size */
+    NO_MORE = 1,         /* after the last of them */
+    SHARED = 2,          /* flag: the message lies elsewhere */
     CLASS_INTEGER = 0,
     CLASS_REAL = 1,
     CLASS_TEXT = 3
@@ -148,6 +153,26 @@ static trn_status_t read_attribute(header_t *h, span_t message) {
                                   : add_text(h, name.at, message, size);
 }
 
+/* The free pieces of a group's names form a list, which must end. */
+static trn_status_t check_names(int fd, const char *path, int64_t file_bytes, uint64_t at) {
+    char head[LOCAL_HEAP], piece[FREE];
+    if (at > (uint64_t)file_bytes || file_bytes - (int64_t)at < LOCAL_HEAP) return TRN_OK;
+    TRN_TRY(trn_bytes_read(fd, path, (int64_t)at, head, LOCAL_HEAP));
+    uint64_t bytes = trn_little(head + 8, 8), next = trn_little(head + 16, 8);
+    uint64_t data = trn_little(head + 24, 8), most = (uint64_t)file_bytes / FREE;
+    for (uint64_t i = 0; next != NO_MORE; i++) { /* what is out of place HDF5 finds itself */
+        if (next > bytes || bytes - next < FREE || data > (uint64_t)file_bytes ||
+            next + FREE > (uint64_t)file_bytes - data)
+            return TRN_OK;
+        if (i > most)
+            return trn_fail(TRN_INPUT, "a group's names are damaged (a list without an end); use "
+                                       "another copy");
+        TRN_TRY(trn_bytes_read(fd, path, (int64_t)(data + next), piece, FREE));
+        next = trn_little(piece, 8);
+    }
+    return TRN_OK;
+}
+
 static trn_status_t add_piece(header_t *h, uint64_t at, uint64_t bytes) {
     if (at > (uint64_t)h->file_bytes || bytes > (uint64_t)h->file_bytes - at ||
         bytes > (uint64_t)h->budget)
@@ -170,7 +195,9 @@ static trn_status_t read_piece(header_t *h, place_t place) {
         if (type == CONTINUATION) {
             if (message.bytes < 16) return damaged("where its header goes on");
             TRN_TRY(add_piece(h, trn_little(message.at, 8), trn_little(message.at + 8, 8)));
-        } else if (type == ATTRIBUTE && !(head.at[4] & SHARED)) {
+        } else if (type == SYMBOL_TABLE && message.bytes >= 16) {
+            TRN_TRY(check_names(h->fd, h->path, h->file_bytes, trn_little(message.at + 8, 8)));
+        } else if (type == ATTRIBUTE && h->table && !(head.at[4] & SHARED)) {
             TRN_TRY(read_attribute(h, message));
         }
     }
@@ -196,4 +223,23 @@ trn_status_t trn_header_attributes(int fd, const char *path, uint64_t address, c
     trn_free(&h.piece);
     trn_free(&h.data);
     return status;
+}
+
+trn_status_t trn_header_root(int fd, const char *path) {
+    enum { SUPERBLOCK = 100, ENTRY = 56 /* of the root, in version 0 */ };
+    char block[SUPERBLOCK];
+    int64_t bytes = (int64_t)lseek(fd, 0, SEEK_END);
+    bool plain;
+    if (bytes < SUPERBLOCK) return TRN_OK;
+    TRN_TRY(trn_bytes_read(fd, path, 0, block, SUPERBLOCK));
+    if (memcmp(block, "\211HDF\r\n\032\n", 8) != 0 || (block[8] != 0 && block[8] != 1))
+        return TRN_OK;
+    const char *root = block + ENTRY + (block[8] == 1 ? 4 : 0);
+    uint64_t address = trn_little(root + 8, 8);
+    trn_status_t status = TRN_OK;
+    if (trn_little(root + 16, 4) == 1) /* it says again where the names lie */
+        status = check_names(fd, path, bytes, trn_little(root + 32, 8));
+    if (status == TRN_OK && address < (uint64_t)(bytes - PREFIX))
+        status = trn_header_attributes(fd, path, address, "/", NULL, &plain);
+    return status == TRN_OK ? status : trn_fail(status, "%s: %s", path, trn_message());
 }

@@ -204,10 +204,14 @@ uint64_t trn_little(const char *at, int bytes);
 
 /* store_header.c: rank 0 only, Local. ---------------------------------------------------------- */
 
-/* Add the attributes of the object whose header is at `address`, if it is *plain: of the version
- * that carries no checksum. Else HDF5 is to be asked. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+/* Add the attributes of the object whose header is at `address` to the table (NULL: to nothing), if
+ * it is *plain: of the version that carries no checksum. Else HDF5 is to be asked. Fails with
+ * TRN_INPUT, TRN_IO, TRN_MEMORY. */
 trn_status_t trn_header_attributes(int fd, const char *path, uint64_t address, const char *object,
                                    trn_table_t *table, bool *plain);
+
+/* Look at the root group of a file of old format before HDF5 does. Fails as above. */
+trn_status_t trn_header_root(int fd, const char *path);
 
 /* store_write.c, store_commit.c: what trn_store_write and the first part of commit do. Fail with
  * TRN_IO, TRN_MEMORY, the first with TRN_INTERNAL too. Local; any one thread. */

@@ -71,10 +71,10 @@ static void sum_up(MPI_Comm comm, int64_t repeats, double *seconds, double cpu,
 }
 
 trn_status_t trn_bench_race(MPI_Comm comm, int64_t repeats, int count, trn_bench_entry_t *entries) {
-    double *seconds, *cpu;
-    TRN_AGREE(comm, trn_alloc_zero(&seconds, (repeats + 1) * count, sizeof *seconds, "timings"));
-    cpu = seconds + repeats * count;
-    trn_status_t status = TRN_OK;
+    double *seconds, *cpu = NULL;
+    trn_status_t status = trn_agree(
+        comm, trn_alloc_zero(&seconds, (repeats + 1) * count, sizeof *seconds, "timings"));
+    if (status == TRN_OK) cpu = seconds + repeats * count;
     for (int e = 0; e < count && status == TRN_OK; e++)
         status = entries[e].body(entries[e].data);
     for (int64_t i = 0; i < repeats && status == TRN_OK; i++)

@@ -293,7 +293,12 @@ trn_status_t trn_gemm_arm_check(trn_gemm_arm_t *arm) {
     double *x, most = 0;
     if (arm->contestant == TRN_GEMM_CEILING) return TRN_OK;
     int64_t need = 2 * c->n + 2 * c->k + 4 * c->m;
-    TRN_AGREE(arm->comm, trn_alloc_zero(&x, need, sizeof *x, "vectors to check with"));
+    trn_status_t status =
+        trn_agree(arm->comm, trn_alloc_zero(&x, need, sizeof *x, "vectors to check with"));
+    if (status != TRN_OK) {
+        trn_free(&x);
+        return status;
+    }
     double *ones = x + c->n, *y = ones + c->n, *y_bound = y + c->k, *z = y_bound + c->k,
            *z_bound = z + c->m, *w = z_bound + c->m, *unused = w + c->m;
     for (int64_t j = 0; j < c->n; j++) {

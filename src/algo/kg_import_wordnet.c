@@ -128,8 +128,12 @@ static trn_status_t read_part(trn_kg_import_t *import, const wordnet_t *w, bool 
 
 trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import) {
     wordnet_t *w;
-    TRN_AGREE(import->comm, trn_alloc_zero(&w, 1, sizeof *w, "WordNet"));
-    trn_status_t status = open_files(import, w);
+    trn_status_t status = trn_agree(import->comm, trn_alloc_zero(&w, 1, sizeof *w, "WordNet"));
+    if (status != TRN_OK) {
+        trn_free(&w);
+        return status;
+    }
+    status = open_files(import, w);
     if (status == TRN_OK) status = read_part(import, w, true);
     if (status == TRN_OK) status = read_part(import, w, false);
     for (int f = 0; f < TRN_WORDNET_FILES; f++)

@@ -100,11 +100,10 @@ static trn_status_t race(trn_run_t *run, const trn_gemm_case_t *c, subject_t *su
                                    {.body = trn_gemm_arm_run, .data = *product}};
     TRN_TRY(trn_bench_race(run->comm, trn_params_int(run->params, "repeats"), 2, entries));
     TRN_TRY(trn_gemm_arm_check(*product));
-    TRN_AGREE(run->comm, trn_alloc(&want, c->n, sizeof *want, "a check"));
-    double residual = residual_of(subject, want);
+    trn_status_t status = trn_agree(run->comm, trn_alloc(&want, c->n, sizeof *want, "a check"));
+    double residual = status == TRN_OK ? residual_of(subject, want) : 0;
     trn_free(&want);
-    trn_status_t status = TRN_OK;
-    if (run->rank == 0) {
+    if (status == TRN_OK && run->rank == 0) {
         status =
             note(run, c, "gram", &entries[0], residual, entries[1].shortest / entries[0].shortest);
         if (status == TRN_OK)
