@@ -160,6 +160,9 @@ static trn_status_t check_names(int fd, const char *path, int64_t file_bytes, ui
     TRN_TRY(trn_bytes_read(fd, path, (int64_t)at, head, LOCAL_HEAP));
     uint64_t bytes = trn_little(head + 8, 8), next = trn_little(head + 16, 8);
     uint64_t data = trn_little(head + 24, 8), most = (uint64_t)file_bytes / FREE;
+    if (data > (uint64_t)file_bytes || bytes > (uint64_t)file_bytes - data)
+        return trn_fail(TRN_INPUT, "a group's names are beyond the end of the file; use another "
+                                   "copy");
     for (uint64_t i = 0; next != NO_MORE; i++) { /* what is out of place HDF5 finds itself */
         if (next > bytes || bytes - next < FREE || data > (uint64_t)file_bytes ||
             next + FREE > (uint64_t)file_bytes - data)
