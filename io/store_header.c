@@ -51,7 +51,7 @@ typedef struct header {
 } header_t;
 
 static trn_status_t damaged(const char *what) {
-    return trn_fail(TRN_INPUT, "an attribute is damaged (%s); use another copy", what);
+    return trn_fail(TRN_INPUT, "is cut short or damaged (%s); use another copy", what);
 }
 
 /* Take `bytes` off the front, and what fills them up to a multiple of `unit`. */
@@ -135,19 +135,19 @@ static trn_status_t read_attribute(header_t *h, span_t message) {
     int version = message.bytes > 0 ? message.at[0] : 0;
     int64_t unit = version == 1 ? 8 : 1;
     if (version < 1 || version > 3 || !take(&message, version == 3 ? 9 : 8, 1, &head))
-        return damaged("its version");
+        return damaged("an attribute's version");
     if (version > 1 && head.at[1] & 3) return TRN_OK; /* its type or space lies elsewhere */
     if (!take(&message, trn_little(head.at + 2, 2), unit, &name) ||
         !take(&message, trn_little(head.at + 4, 2), unit, &type) ||
         !take(&message, trn_little(head.at + 6, 2), unit, &space))
-        return damaged("a size");
-    if (!memchr(name.at, '\0', (size_t)name.bytes)) return damaged("its name");
-    if (type.bytes < 8) return damaged("its type");
+        return damaged("the size of an attribute or a part of it");
+    if (!memchr(name.at, '\0', (size_t)name.bytes)) return damaged("an attribute's name");
+    if (type.bytes < 8) return damaged("an attribute's type");
     int class = type.at[0] & 15;
     int64_t size = (int64_t)trn_little(type.at + 4, 4);
     if ((class != CLASS_INTEGER && class != CLASS_REAL && class != CLASS_TEXT) || !is_single(space))
         return TRN_OK;
-    if (size > message.bytes) return damaged("longer than its place");
+    if (size > message.bytes) return damaged("an attribute longer than its place");
     return class == CLASS_INTEGER ? add_integer(h, name.at, type, message, size)
            : class == CLASS_REAL  ? add_real(h, name.at, type, message, size)
                                   : add_text(h, name.at, message, size);
@@ -179,7 +179,7 @@ static trn_status_t check_names(int fd, const char *path, int64_t file_bytes, ui
 static trn_status_t add_piece(header_t *h, uint64_t at, uint64_t bytes) {
     if (at > (uint64_t)h->file_bytes || bytes > (uint64_t)h->file_bytes - at ||
         bytes > (uint64_t)h->budget)
-        return damaged("beyond the end of the file");
+        return damaged("a header beyond the end of the file");
     h->budget -= (int64_t)bytes;
     TRN_TRY(trn_grow(&h->piece, &h->piece_capacity, h->pieces + 1, sizeof *h->piece,
                      "a header of a store"));
@@ -193,7 +193,8 @@ static trn_status_t read_piece(header_t *h, place_t place) {
     span_t rest = {h->data, place.bytes}, head, message;
     while (h->messages > 0 && take(&rest, HEAD, 1, &head)) {
         uint64_t type = trn_little(head.at, 2);
-        if (!take(&rest, trn_little(head.at + 2, 2), 1, &message)) return damaged("a size");
+        if (!take(&rest, trn_little(head.at + 2, 2), 1, &message))
+            return damaged("the size of an attribute or a part of it");
         h->messages--;
         if (type == CONTINUATION) {
             if (message.bytes < 16) return damaged("where its header goes on");
@@ -215,7 +216,7 @@ trn_status_t trn_header_attributes(int fd, const char *path, uint64_t address, c
     h.file_bytes = h.budget = bytes;
     *plain = false;
     if (address > (uint64_t)bytes || bytes - (int64_t)address < PREFIX)
-        return damaged("beyond the end of the file");
+        return damaged("a header beyond the end of the file");
     TRN_TRY(trn_bytes_read(fd, path, (int64_t)address, prefix, PREFIX));
     *plain = prefix[0] == 1;
     if (!*plain) return TRN_OK;

@@ -3,7 +3,6 @@
 #include "kg_sample.h"
 
 #include "algo/kg_score.h"
-
 #include "base/signal.h"
 
 #include <errno.h>

@@ -182,7 +182,7 @@ static void says_what_is_wrong(void) {
     }
     MPI_Barrier(comm);
     CHECK_EQUAL(open_only(), TRN_INPUT);
-    CHECK(strstr(trn_message(), "an attribute is damaged") != NULL);
+    CHECK(strstr(trn_message(), "damaged (the size of an attribute") != NULL);
 }
 
 HARNESS_MAIN({"begins", begins}, {"reads_attributes", reads_attributes}, {"damage", damage},
