@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum {
-    RUN = 32, /* questions of one relation that stay together where the model projects */
+    RUN = 32,   /* questions of one relation that stay together where the model projects */
+    AHEAD = 16, /* batches whose questions are looked up at a time, shared out to ranks */
     COLUMN_OF_RELATION = 1 << 20 /* dropout draws an entity's numbers before it */
 };
 
@@ -29,7 +30,7 @@ typedef struct part {
     size_t size;
 } part_t;
 
-enum { PARTS = 24, OPEN = 20 /* the first one that others read */ };
+enum { PARTS = 27, OPEN = 23 /* the first one that others read */ };
 
 static int64_t own_rows(const trn_kg_batch_t *b) {
     return b->state->own_blocks * b->state->rows + trn_kg_relation_rows(&b->state->header);
@@ -42,9 +43,12 @@ static int parts_of(trn_kg_batch_t *b, part_t part[PARTS]) {
     const part_t all[PARTS] = {
         {&b->question, b->labels, sizeof *b->question},
         {&b->label, b->labels, sizeof *b->label},
-        {&b->pick, n, sizeof *b->pick},
+        {&b->ahead, b->ahead_most * n, sizeof *b->ahead},
         {&b->piece, b->most_pieces, sizeof *b->piece},
         {&b->id, ids, sizeof *b->id},
+        {&b->maker, (n + b->tile - 1) / b->tile, sizeof *b->maker},
+        {&b->owner, ids, sizeof *b->owner},
+        {&b->place, ids, sizeof *b->place},
         {&b->rows, ids * d, sizeof(float)},
         {&b->relation, n * b->relation_width, sizeof(float)},
         {&b->projected, project ? b->each * n * b->width : 0, sizeof(float)},
@@ -83,6 +87,7 @@ static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples, int
                           .width = h->model->query_width(&h->shape),
                           .relation_width = h->model->relation_width(&h->shape),
                           .second_width = h->model->second_width(&h->shape)};
+    b->ahead_most = state->ranks < AHEAD ? AHEAD / state->ranks * state->ranks : AHEAD;
     int64_t kinds = h->model->project ? 2 * trn_kg_relation_rows(h) : 2;
     b->most_pieces = smaller(b->size, kinds) + (b->size + tile - 1) / tile;
 }
@@ -249,12 +254,39 @@ static void draw(trn_kg_batch_t *b, int32_t *to) {
     }
 }
 
-void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
+/* Look up the questions of the batches from place `first` on, each rank those of some batches. */
+static void look_ahead(trn_kg_batch_t *b, int64_t first) {
+    const trn_kg_state_t *s = b->state;
     uint64_t order = order_of(b);
+    int64_t left = b->questions - first;
+    int64_t batches = smaller((left + b->size - 1) / b->size, b->ahead_most);
+    for (int r = 0; r < s->ranks; r++) {
+        int64_t low = trn_part_start(batches, s->ranks, r) * b->size;
+        int64_t high = smaller(left, trn_part_start(batches, s->ranks, r + 1) * b->size);
+        b->counts[r] = (int)larger(high - low, 0);
+        b->counts[s->ranks + r] = (int)low;
+    }
+    int64_t *own = b->ahead + b->counts[s->ranks + s->rank], count = b->counts[s->rank];
+    for (int64_t i = 0; i < count; i++)
+        own[i] = question_at(b, order, first + (own - b->ahead) + i);
+    for (int64_t i = 0; i < count; i += b->size)
+        qsort(own + i, (size_t)smaller(b->size, count - i), sizeof *own, ascending);
+    if (s->ranks > 1)
+        MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, b->ahead, b->counts,
+                       b->counts + s->ranks, MPI_INT64_T, s->comm);
+    b->ahead_epoch = s->epoch;
+    b->ahead_first = first;
+    b->ahead_end = smaller(b->questions, first + batches * b->size);
+}
+
+void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
+    if (b->ahead_epoch != b->state->epoch || first < b->ahead_first || first >= b->ahead_end)
+        look_ahead(b, first);
+    b->pick = b->ahead + (first - b->ahead_first);
     b->now = smaller(b->size, b->questions - first);
-    for (int64_t i = 0; i < b->now; i++)
-        b->pick[i] = question_at(b, order, first + i);
-    qsort(b->pick, (size_t)b->now, sizeof *b->pick, ascending);
+    int64_t tiles = (b->now + b->tile - 1) / b->tile;
+    for (int64_t i = 0; i < tiles; i++)
+        b->maker[i] = (int)trn_part_of(tiles, b->state->ranks, i);
     cut_pieces(b);
     int64_t ids = 0;
     for (int64_t i = 0; i < b->now; i++)

@@ -40,9 +40,14 @@ typedef struct trn_kg_batch {
     int64_t dim, width, relation_width, second_width;
 
     int64_t now, pieces; /* of the batch at work */
+    int *maker;          /* [tiles]: the rank that makes the gradients of each */
     int64_t *pick;       /* [now] its questions, ascending */
+    int64_t *ahead;      /* [ahead_most x size]: those of batches to come, and of this one ... */
+    int64_t ahead_most, ahead_epoch, ahead_first, ahead_end; /* ... in places [first, end) */
     trn_kg_piece_t *piece;
-    int32_t *id;                    /* [each x now of the questions, drawn] */
+    int32_t *id;                    /* [ids = each x now of the questions, drawn] */
+    int *owner;                     /* [ids]: rank that holds the entity ... */
+    int64_t *place;                 /* [ids]: ... and its row in the state of this rank, or -1 */
     float *rows;                    /* their vectors [x dim]; known ones with dropout */
     float *relation;                /* [now x relation width], with dropout */
     float *known, *answer;          /* [now x width]: as the model projects them, or in `rows` */
@@ -117,9 +122,8 @@ void trn_kg_batch_share(trn_kg_batch_t *batch);
 void trn_kg_batch_step(trn_kg_batch_t *batch, const float *const *g_drawn, float *dense);
 
 /* The first tile of a rank among those of the batch at work; the rank that makes a question's
- * gradients; the row of the state that entity id[i] has here, or -1. Local. */
+ * gradients. Local. */
 int64_t trn_kg_batch_tile(const trn_kg_batch_t *batch, int64_t rank);
 int trn_kg_batch_maker(const trn_kg_batch_t *batch, int64_t question);
-int64_t trn_kg_batch_place(const trn_kg_batch_t *batch, int64_t i);
 
 #endif

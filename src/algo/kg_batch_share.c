@@ -16,14 +16,20 @@ int64_t trn_kg_batch_tile(const trn_kg_batch_t *b, int64_t rank) {
 }
 
 int trn_kg_batch_maker(const trn_kg_batch_t *b, int64_t question) {
-    return (int)trn_part_of(tiles(b), b->state->ranks, question / b->tile);
+    return b->maker[question / b->tile];
 }
 
-int64_t trn_kg_batch_place(const trn_kg_batch_t *b, int64_t i) {
+/* Where the rows of the batch lie: in whose hands, and where if in this rank's. */
+static void find_places(trn_kg_batch_t *b, int64_t ids) {
     const trn_kg_state_t *s = b->state;
-    int64_t block = b->id[i] % s->blocks - s->first_block;
-    if (block < 0 || block >= s->own_blocks) return -1;
-    return block * s->rows + b->id[i] / s->blocks;
+    uint32_t blocks = (uint32_t)s->blocks;
+    for (int64_t i = 0; i < ids; i++) {
+        uint32_t id = (uint32_t)b->id[i], block = id % blocks;
+        b->owner[i] = s->owner[block];
+        b->place[i] = b->owner[i] == s->rank
+                          ? ((int64_t)block - s->first_block) * s->rows + (int64_t)(id / blocks)
+                          : -1;
+    }
 }
 
 /* The one rank that needs row id[i], or -1: all do. */
@@ -37,8 +43,8 @@ static void lay_out(trn_kg_batch_t *b, int64_t ids) {
     const trn_kg_state_t *s = b->state;
     float *to = b->needed;
     for (int64_t i = 0; i < ids; i++) {
-        if (s->owner[b->id[i] % s->blocks] != s->rank || needs(b, i) == s->rank) continue;
-        memcpy(to, s->entity + trn_kg_batch_place(b, i) * b->dim, (size_t)b->dim * sizeof *to);
+        if (b->place[i] < 0 || needs(b, i) == s->rank) continue;
+        memcpy(to, s->entity + b->place[i] * b->dim, (size_t)b->dim * sizeof *to);
         to += b->dim;
     }
 }
@@ -49,10 +55,10 @@ static void pick_up(trn_kg_batch_t *b, int64_t ids) {
     for (int r = 0; r < s->ranks; r++)
         from[r] = trn_kg_desk_of(&b->desk, r, b->needed);
     for (int64_t i = 0; i < ids; i++) {
-        int owner = s->owner[b->id[i] % s->blocks], by = needs(b, i);
+        int owner = b->owner[i], by = needs(b, i);
         const float *row = from[owner];
         if (owner == s->rank)
-            row = s->entity + trn_kg_batch_place(b, i) * b->dim;
+            row = s->entity + b->place[i] * b->dim;
         else if (by != owner)
             from[owner] += b->dim;
         if (by < 0 || by == s->rank)
@@ -86,6 +92,7 @@ static void carry(trn_kg_batch_t *b, way_t way) {
 
 void trn_kg_batch_fetch(trn_kg_batch_t *b) {
     int64_t ids = b->each * b->now + b->drawn;
+    find_places(b, ids);
     if (b->second_width > 0) carry(b, TO_MAKER);
     if (!b->desk.shared) {
         trn_kg_gather(b->state, ids, b->id, b->rows);

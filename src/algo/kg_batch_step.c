@@ -133,6 +133,10 @@ static const float *second_row(const trn_kg_batch_t *b, const float *const *g_dr
     return b->g_second + i * b->second_width;
 }
 
+static int64_t entity_place(const trn_kg_batch_t *b, int64_t i) {
+    return b->place[i];
+}
+
 static const float *entity_row(const trn_kg_batch_t *b, const float *const *g_drawn, int64_t i) {
     int64_t count = b->each * b->now;
     if (i >= count) return g_drawn[i - count];
@@ -160,7 +164,7 @@ static void step_relations(trn_kg_batch_t *b) {
 static void step_dense(trn_kg_batch_t *b, int64_t count, float *dense) {
     const trn_kg_state_t *s = b->state;
     for (int64_t i = 0; i < count; i++) {
-        int64_t place = trn_kg_batch_place(b, i);
+        int64_t place = b->place[i];
         if (place >= 0) add(b->dim, entity_row(b, NULL, i), dense + place * b->dim);
     }
     for (int64_t block = 0; block < s->own_blocks; block++) { /* without its padding */
@@ -172,7 +176,7 @@ static void step_dense(trn_kg_batch_t *b, int64_t count, float *dense) {
 
 void trn_kg_batch_step(trn_kg_batch_t *b, const float *const *g_drawn, float *dense) {
     int64_t count = b->each * b->now;
-    const items_t entities = {0, count + b->drawn, b->dim, b->head, trn_kg_batch_place, entity_row};
+    const items_t entities = {0, count + b->drawn, b->dim, b->head, entity_place, entity_row};
     step_relations(b);
     if (dense)
         step_dense(b, count, dense);

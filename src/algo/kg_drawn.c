@@ -202,17 +202,18 @@ static void learn_tile(drawn_t *d, int64_t tile, float *g_drawn) {
     trn_kg_batch_back(b, low, high);
 }
 
-/* Sum of `count` tiles from `first` on, halves first. */
+/* Sum of `count` tiles from `first` on, halves first. What others read, at level 0, is written but
+ * once: it was in their caches. */
 static void grow(drawn_t *d, int64_t first, int64_t count, int level, float *sum) {
     if (count == 1) {
         learn_tile(d, first, sum);
         return;
     }
-    float *other = d->level + level * d->size;
-    grow(d, first, count / 2, level + 1, sum);
-    grow(d, first + count / 2, count - count / 2, level + 1, other);
+    float *low = level == 0 ? d->level : sum, *high = d->level + (level + 1) * d->size;
+    grow(d, first, count / 2, level + 1, low);
+    grow(d, first + count / 2, count - count / 2, level + 1, high);
     for (int64_t i = 0; i < d->size; i++)
-        sum[i] += other[i];
+        sum[i] = low[i] + high[i];
 }
 
 /* Go down the tree to branches that lie within one rank, and grow this rank's into their places
@@ -255,8 +256,7 @@ static void learn(drawn_t *d) {
     trn_kg_batch_share(b);
     for (int64_t j = 0, before = b->each * b->now; j < d->drawn; j++) {
         int64_t place = 0;
-        if (trn_kg_batch_place(b, before + j) >= 0)
-            d->g_drawn[j] = row_of(d, j, 0, tiles, tiles, 0, &place);
+        if (b->place[before + j] >= 0) d->g_drawn[j] = row_of(d, j, 0, tiles, tiles, 0, &place);
     }
     trn_kg_batch_step(b, d->g_drawn, NULL);
 }

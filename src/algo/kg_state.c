@@ -93,14 +93,14 @@ static int64_t piece_rows(int64_t width) {
     return width < FLOATS ? FLOATS / width : 1;
 }
 
-/* What trn_kg_gather works with. */
+/* Who owns what, and what trn_kg_gather works with. */
 static trn_status_t allocate_gather(trn_kg_state_t *state) {
     int64_t d = state->header.shape.dim;
-    if (state->ranks == 1) return TRN_OK;
     TRN_TRY(trn_alloc(&state->owner, state->blocks, sizeof *state->owner, "owners of blocks"));
-    TRN_TRY(trn_alloc(&state->floats, 2 * (int64_t)state->ranks, sizeof *state->floats, "counts"));
     for (int64_t b = 0; b < state->blocks; b++)
         state->owner[b] = (int)trn_part_of(state->blocks, state->ranks, b);
+    if (state->ranks == 1) return TRN_OK;
+    TRN_TRY(trn_alloc(&state->floats, 2 * (int64_t)state->ranks, sizeof *state->floats, "counts"));
     return trn_alloc(&state->packed, piece_rows(d) * d, sizeof *state->packed, "rows to gather");
 }
 
