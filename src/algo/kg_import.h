@@ -28,6 +28,12 @@ typedef struct trn_kg_import_report {
     int64_t unseen;     /* entities of no train fact: kept */
 } trn_kg_import_report_t;
 
+typedef struct trn_kg_import_forecast {
+    int64_t entities, relations; /* 1 % more or less */
+    int64_t triples[TRN_SPLITS]; /* as they stand in the files */
+    int64_t bytes_per_rank;      /* of the rank that takes most */
+} trn_kg_import_forecast_t;
+
 /* Read the files and write the store `output`. Names are numbered by their first appearance in the
  * files in the order train, valid, test; facts keep the order of the files; of equal facts in a
  * split the first stays. Plain files are read by byte ranges on all ranks, a compressed one by a
@@ -42,5 +48,10 @@ typedef struct trn_kg_import_report {
 trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options,
                            const char *output, const char *created_by, const json_t *params,
                            trn_kg_import_report_t *report);
+
+/* What that would take. Reads all files, as an import does, but keeps nothing of them. Collective,
+ * equal arguments. Fails (agreed) as an import does while it reads. Memory: 32 KB. */
+trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t *options,
+                                   trn_kg_import_forecast_t *forecast);
 
 #endif

@@ -29,12 +29,20 @@ typedef struct trn_kg_facts {
     int64_t count, room;
 } trn_kg_facts_t;
 
+/* What is left of names that are counted and not kept; [0] of entities, [1] of relations. */
+enum { TRN_KG_SKETCH_BITS = 14, TRN_KG_SKETCH = 1 << TRN_KG_SKETCH_BITS };
+typedef struct trn_kg_sketch {
+    uint8_t most[2][TRN_KG_SKETCH];
+    int64_t names[2], bytes[2]; /* of names as often as they come */
+} trn_kg_sketch_t;
+
 typedef struct trn_kg_import {
     MPI_Comm comm;
     int rank, ranks;
     const trn_kg_import_options_t *options;
     trn_kg_names_t entities, relations;
     trn_kg_facts_t facts[TRN_SPLITS];
+    trn_kg_sketch_t *sketch; /* or NULL: where nothing is to be kept */
     trn_kg_import_report_t *report;
 } trn_kg_import_t;
 
@@ -43,6 +51,10 @@ typedef struct trn_kg_import {
 trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
                                 const char *order, const char *const column[3],
                                 const int64_t bytes[3]);
+
+/* Count a name in a sketch. Local. Fails with TRN_INPUT (no UTF-8). */
+trn_status_t trn_kg_import_sketch(trn_kg_sketch_t *sketch, bool relation, const char *name,
+                                  int64_t bytes);
 
 /* Put file and line before the message about the line that begins at byte `offset`, if `status` is
  * TRN_INPUT. Local. */

@@ -44,6 +44,12 @@ trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t plac
                                 const char *order, const char *const column[3],
                                 const int64_t bytes[3]) {
     trn_triple_t triple = {0};
+    for (int i = 0; i < TRN_TRIPLE_COLUMNS && import->sketch; i++)
+        TRN_TRY(trn_kg_import_sketch(import->sketch, order[i] == 'r', column[i], bytes[i]));
+    if (import->sketch) {
+        import->facts[split].count++;
+        return TRN_OK;
+    }
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
         trn_kg_names_t *names = order[i] == 'r' ? &import->relations : &import->entities;
         int32_t *id = order[i] == 'r'   ? &triple.relation

@@ -13,7 +13,8 @@ typedef struct tables {
     int64_t *degree;           /* [N x 2] */
     int64_t *count;            /* [R] */
     int64_t *start;            /* [N + 1] of the inverse index */
-    int64_t *index;            /* of this rank's band of entities */
+    int64_t *band;             /* [ranks + 1]: entities whose entries a rank brings together */
+    int64_t *index;            /* of this rank's band */
     int64_t first[TRN_SPLITS]; /* number of this rank's first fact of each split */
 } tables_t;
 
@@ -37,6 +38,8 @@ static trn_status_t count_all(trn_kg_import_t *import, tables_t *t) {
     if (status == TRN_OK)
         status = trn_alloc_zero(&t->count, relations, sizeof *t->count, "relations' counts");
     if (status == TRN_OK) status = trn_alloc_zero(&t->start, n + 1, sizeof *t->start, "the index");
+    if (status == TRN_OK)
+        status = trn_alloc(&t->band, import->ranks + 1, sizeof *t->band, "bands of the index");
     TRN_AGREE(import->comm, status);
     const trn_kg_facts_t *train = &import->facts[TRN_TRAIN];
     for (int64_t i = 0; i < train->count; i++) {
@@ -64,6 +67,29 @@ static trn_status_t count_all(trn_kg_import_t *import, tables_t *t) {
     return TRN_OK;
 }
 
+/* Bands of about as many entries: a few entities, often the first, have most of them. */
+static void cut_bands(const trn_kg_import_t *import, tables_t *t) {
+    int64_t n = import->entities.total, entity = 0;
+    for (int r = 0; r < import->ranks; r++) {
+        while (entity < n && t->start[entity] < trn_part_start(t->start[n], import->ranks, r))
+            entity++;
+        t->band[r] = entity;
+    }
+    t->band[import->ranks] = n;
+}
+
+static int band_of(const trn_kg_import_t *import, const tables_t *t, int64_t entity) {
+    int low = 0, high = import->ranks;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (t->band[middle] <= entity)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* Count or, if `send` is given, pack the entries of this rank's facts by the rank of their
  * entity's band; next[rank] goes on. Local. */
 static void pack(const trn_kg_import_t *import, const tables_t *t, entry_t *send, int64_t *next) {
@@ -71,18 +97,18 @@ static void pack(const trn_kg_import_t *import, const tables_t *t, entry_t *send
     for (int64_t i = 0; i < train->count; i++) {
         int32_t ends[2] = {train->triples[i].head, train->triples[i].tail};
         for (int side = 0; side < 2 - (ends[0] == ends[1]); side++) {
-            int64_t home = trn_part_of(import->entities.total, import->ranks, ends[side]);
+            int home = band_of(import, t, ends[side]);
             if (send) send[next[home]] = (entry_t){ends[side], t->first[TRN_TRAIN] + i};
             next[home]++;
         }
     }
 }
 
-/* The inverse index of this rank's band of entities [from, to). Entries come by rank, hence by
- * number of the fact. Collective. */
-static trn_status_t make_index(const trn_kg_import_t *import, tables_t *t, int64_t from,
-                               int64_t to) {
+/* The inverse index of this rank's band. Entries come by rank, hence by number of the fact.
+ * Collective. */
+static trn_status_t make_index(const trn_kg_import_t *import, tables_t *t) {
     int ranks = import->ranks;
+    int64_t from = t->band[import->rank], to = t->band[import->rank + 1];
     int64_t *next = NULL, *bytes = NULL, *cursor = NULL, total = 0;
     entry_t *send = NULL;
     trn_parcels_t in = {0};
@@ -207,9 +233,9 @@ static trn_status_t write_band(const trn_kg_import_t *import, trn_store_t *store
     return trn_store_write(store, name, first, end - first, data + first * width);
 }
 
-static trn_status_t write_all(const trn_kg_import_t *import, const tables_t *t, int64_t from,
-                              int64_t to, trn_store_t *store) {
-    int64_t n = import->entities.total;
+static trn_status_t write_all(const trn_kg_import_t *import, const tables_t *t,
+                              trn_store_t *store) {
+    int64_t n = import->entities.total, first = t->start[t->band[import->rank]];
     for (int split = 0; split < TRN_SPLITS; split++) {
         char name[16];
         snprintf(name, sizeof name, "/%s", trn_split_name((trn_split_t)split));
@@ -219,8 +245,8 @@ static trn_status_t write_all(const trn_kg_import_t *import, const tables_t *t, 
     TRN_TRY(write_band(import, store, "/entity/degree", n, 2, t->degree));
     TRN_TRY(write_band(import, store, "/relation/count", import->relations.total, 1, t->count));
     TRN_TRY(write_band(import, store, "/index/start", n + 1, 1, t->start));
-    return trn_store_write(store, "/index/triple", t->start[from], t->start[to] - t->start[from],
-                           t->index);
+    return trn_store_write(store, "/index/triple", first,
+                           t->start[t->band[import->rank + 1]] - first, t->index);
 }
 
 trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, const char *created_by,
@@ -229,25 +255,27 @@ trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, con
     trn_store_t *store = NULL;
     passage_t passage[2] = {{.import = import, .names = &import->entities},
                             {.import = import, .names = &import->relations}};
-    int64_t from = trn_part_start(import->entities.total, import->ranks, import->rank);
-    int64_t to = trn_part_start(import->entities.total, import->ranks, import->rank + 1);
     import->report->entities = import->entities.total;
     import->report->relations = import->relations.total;
     trn_status_t status = count_all(import, &t);
-    if (status == TRN_OK) status = make_index(import, &t, from, to);
+    if (status == TRN_OK) {
+        cut_bands(import, &t);
+        status = make_index(import, &t);
+    }
     if (status == TRN_OK)
         status = trn_store_create(&store, import->comm, output, "kg", created_by, params,
                                   import->options->seed);
     if (status == TRN_OK) {
         status = declare(import, &t, passage, store);
         if (status == TRN_OK)
-            status = trn_store_commit_replace(&store, write_all(import, &t, from, to, store));
+            status = trn_store_commit_replace(&store, write_all(import, &t, store));
         else
             trn_store_abandon(&store);
     }
     trn_free(&t.degree);
     trn_free(&t.count);
     trn_free(&t.start);
+    trn_free(&t.band);
     trn_free(&t.index);
     return status;
 }

@@ -2,8 +2,6 @@
 #include "algo/kg_import.h"
 
 #include "cmd/command.h"
-#include "io/text.h"
-#include "mpi/agree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,16 +82,16 @@ static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *op
     return read_shares(run, options);
 }
 
-/* What there is to read: a rank holds its part of it and of the names. */
 static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options) {
-    int64_t total = 0, bytes;
-    bool compressed;
-    for (int split = 0; split < TRN_SPLITS; split++) {
-        if (!options->files[split]) continue;
-        TRN_TRY(trn_text_probe(options->files[split], &bytes, &compressed));
-        total += bytes;
-    }
-    json_object_set_new(run->result, "file_bytes", json_integer(total));
+    trn_kg_import_forecast_t f;
+    TRN_TRY(trn_kg_import_predict(run->comm, options, &f));
+    json_t *figures =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)f.entities, "relations",
+                  (json_int_t)f.relations, "train", (json_int_t)f.triples[TRN_TRAIN], "valid",
+                  (json_int_t)f.triples[TRN_VALID], "test", (json_int_t)f.triples[TRN_TEST],
+                  "bytes_per_rank", (json_int_t)f.bytes_per_rank);
+    json_object_update(run->result, figures);
+    json_decref(figures);
     return TRN_OK;
 }
 
@@ -102,8 +100,7 @@ static trn_status_t run(trn_run_t *run) {
     trn_kg_import_report_t report;
     const char *output = trn_params_text(run->params, "output");
     TRN_TRY(options_of(run, &options));
-    if (trn_params_bool(run->params, "dry-run"))
-        return trn_agree(run->comm, predict(run, &options));
+    if (trn_params_bool(run->params, "dry-run")) return predict(run, &options);
     json_t *params_json = trn_params_json(run->params);
     trn_status_t status =
         trn_kg_import(run->comm, &options, output, run->command, params_json, &report);

@@ -134,6 +134,9 @@ bad 2 '--separator: is empty' "an empty separator" --train train.txt --separator
 expect 5 "no such folder" ranks 2 kg-import --train train.txt -o absent/g.h5
 expect 0 "--dry-run" ranks 2 kg-import --train train.txt -o "$work/g.h5" --dry-run
 expect_only "--dry-run" "$work"
+expect_equal "--dry-run: entities, relations, triples" "3 2 4" \
+    "$(value entities) $(value relations) $(value train)"
+expect 3 "--dry-run: four columns" ranks 2 kg-import --train four.txt -o "$work/g.h5" --dry-run
 
 # Made-up graphs ---------------------------------------------------------------------------------------
 for n in 1 3; do
@@ -144,6 +147,24 @@ expect 0 "bench kg-graph: the same on 1 and 3 ranks" cmp 1.tsv 3.tsv
 expect 0 "a made-up graph" ranks 2 kg-import --train 1.tsv -o 1.h5
 expect_equal "a made-up graph: entities, triples" "500 5000" \
     "$(value entities) $(($(value train) + $(value duplicates)))"
+expect 0 "a bigger one" ranks 2 bench kg-graph -o 2.tsv --entities 30000 --triples 400000
+for n in 1 3; do
+    expect 0 "its forecast, $n ranks" ranks $n kg-import --train 2.tsv -o 2.h5 --dry-run
+    read -r entities triples bytes < <(echo "$(value entities) $(value train) $(value bytes_per_rank)")
+    expect 0 "its import, $n ranks" ranks $n kg-import --train 2.tsv -o 2.h5 --log-json 2.log
+    expect 0 "a forecast, $n ranks: $entities entities, $triples triples, $bytes bytes a rank" \
+        "$python" - "$entities" "$triples" "$bytes" <<'END'
+import json
+import sys
+
+entities, triples, forecast = map(int, sys.argv[1:])
+with open("2.log") as file:
+    summary = json.loads(file.readlines()[-1])
+allocated = summary["peak_allocated"]
+assert abs(entities - 30000) < 900 and triples == 400000
+assert allocated < forecast < 1.4 * allocated + 36e6, allocated  # the program itself takes 36 MB
+END
+done
 expect 2 "bench kg-graph: fewer triples than entities" ranks 2 bench kg-graph -o 2.tsv --triples 9
 
 # Published graphs ---------------------------------------------------------------------------------------
