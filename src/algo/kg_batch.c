@@ -136,7 +136,7 @@ trn_status_t trn_kg_batch_create(trn_kg_batch_t *b, trn_kg_state_t *state, const
     parts_of(b, part);
     for (int i = 0; i < OPEN; i++)
         TRN_TRY(trn_alloc(part[i].pointer, part[i].count, part[i].size, "a batch of training"));
-    TRN_TRY(trn_alloc(&b->counts, 2 * (int64_t)state->ranks, sizeof *b->counts, "counts"));
+    TRN_TRY(trn_alloc(&b->counts, 4 * (int64_t)state->ranks, sizeof *b->counts, "counts"));
     for (int64_t i = 0; i < own_rows(b); i++)
         b->head[i] = -1;
     TRN_TRY(trn_alloc(&triples, count, sizeof *triples, "training triples"));
@@ -162,6 +162,8 @@ trn_status_t trn_kg_batch_open(trn_kg_batch_t *b) {
     char *at = b->desk.own;
     for (int i = OPEN; i < PARTS; at += aligned(&part[i++]))
         *(void **)part[i].pointer = at;
+    MPI_Type_contiguous((int)b->dim, MPI_FLOAT, &b->row);
+    MPI_Type_commit(&b->row);
     return TRN_OK;
 }
 
@@ -173,6 +175,7 @@ void trn_kg_batch_free(trn_kg_batch_t *b) {
         trn_free(part[i].pointer);
     trn_kg_desk_free(&b->desk);
     trn_free(&b->counts);
+    if (b->row) MPI_Type_free(&b->row);
 }
 
 int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,

@@ -65,7 +65,8 @@ typedef struct trn_kg_batch {
     MPI_Request *requests;      /* [pieces] */
     int64_t most_pieces, grown; /* branches of this batch */
     int *grower;                /* [grown]: ranks that make them, ascending */
-    int *counts;                /* [2 x ranks] */
+    int *counts;                /* [4 x ranks] */
+    MPI_Datatype row;           /* dim floats */
 
     trn_kg_desk_t desk; /* where these lie, for others to read: */
     float *needed;      /* [ids x dim]: own rows that others need */
@@ -98,7 +99,7 @@ int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t
 void trn_kg_batch_pick(trn_kg_batch_t *batch, int64_t first);
 
 /* The second half of trn_kg_batch_pick. Collective; cannot fail. Cost: on one node a barrier and a
- * copy of each row that others own, else trn_kg_gather of all; second rows in a message each. */
+ * copy of each row that others own, else trn_kg_batch_pass_rows; second rows in a message each. */
 void trn_kg_batch_fetch(trn_kg_batch_t *batch);
 
 /* Make the queries of questions [low, high) of the batch, borders of pieces; their g_query and
@@ -111,9 +112,16 @@ void trn_kg_batch_query(trn_kg_batch_t *batch, int64_t low, int64_t high);
 void trn_kg_batch_back(trn_kg_batch_t *batch, int64_t low, int64_t high);
 
 /* Let every rank read the gradients of all questions, of which rank r has made those of tiles
- * [tiles r / P, tiles (r + 1) / P), and the branches. Collective; cannot fail. Cost: on one node a
- * barrier, else all of them to all ranks; gradients of second rows in a message each. */
+ * [tiles r / P, tiles (r + 1) / P), and the branches, as far as it steps what they are of.
+ * Collective; cannot fail. Cost: on one node a barrier, else trn_kg_batch_pass_gradients; gradients
+ * of second rows in a message each. */
 void trn_kg_batch_share(trn_kg_batch_t *batch);
+
+/* Both by messages, where ranks are on several nodes. A question's rows go to the rank that makes
+ * its gradients, and these go back; candidates to all, and of their gradients each owner's part to
+ * it; gradients of relations to all. Collective; cannot fail. */
+void trn_kg_batch_pass_rows(trn_kg_batch_t *batch);
+void trn_kg_batch_pass_gradients(trn_kg_batch_t *batch);
 
 /* One step of the optimiser: relations; and entities, with g_drawn[drawn] (rows; only those of own
  * entities are looked at) added for the candidates. `dense` (may be NULL) is [own entity rows x

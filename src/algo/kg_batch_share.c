@@ -94,40 +94,15 @@ void trn_kg_batch_fetch(trn_kg_batch_t *b) {
     int64_t ids = b->each * b->now + b->drawn;
     find_places(b, ids);
     if (b->second_width > 0) carry(b, TO_MAKER);
-    if (!b->desk.shared) {
-        trn_kg_gather(b->state, ids, b->id, b->rows);
+    if (b->state->ranks > 1 && !b->desk.shared) {
+        trn_kg_batch_pass_rows(b);
         return;
     }
-    lay_out(b, ids);
-    MPI_Barrier(b->state->comm);
+    if (b->state->ranks > 1) {
+        lay_out(b, ids);
+        MPI_Barrier(b->state->comm);
+    }
     pick_up(b, ids);
-}
-
-/* values[n x width] of all ranks on every rank, rank r's from bound[r] on. */
-static void send(const trn_kg_batch_t *b, const int64_t *bound, int64_t width, float *values) {
-    int ranks = b->state->ranks;
-    for (int r = 0; r < ranks; r++) {
-        b->counts[r] = (int)((bound[r + 1] - bound[r]) * width);
-        b->counts[ranks + r] = (int)(bound[r] * width);
-    }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, values, b->counts, b->counts + ranks,
-                   MPI_FLOAT, b->state->comm);
-}
-
-static void send_all(trn_kg_batch_t *b) {
-    int ranks = b->state->ranks;
-    int64_t question[ranks + 1], branch[ranks + 1], g = 0;
-    for (int r = 0; r <= ranks; r++) {
-        int64_t end = trn_kg_batch_tile(b, r) * b->tile;
-        question[r] = end < b->now ? end : b->now;
-        while (g < b->grown && b->grower[g] < r)
-            g++;
-        branch[r] = g;
-    }
-    if (b->grown > 0) send(b, branch, b->drawn * b->dim, b->branch);
-    for (int64_t j = 0; j < b->each * b->now; j += b->now)
-        send(b, question, b->dim, b->g_row + j * b->dim);
-    send(b, question, b->relation_width, b->g_relation);
 }
 
 void trn_kg_batch_share(trn_kg_batch_t *b) {
@@ -135,5 +110,5 @@ void trn_kg_batch_share(trn_kg_batch_t *b) {
     if (b->desk.shared)
         MPI_Barrier(b->state->comm);
     else if (b->state->ranks > 1)
-        send_all(b);
+        trn_kg_batch_pass_gradients(b);
 }
