@@ -6,7 +6,7 @@
 # switch.py moves frames with one thread, which takes a part of a processor too: frames are made long.
 TRUNNION=$(realpath "${TRUNNION:-build/release/trunnion}")
 export TRUNNION TRUNNION_SOURCE=${TRUNNION_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
-. "$TRUNNION_SOURCE/tests/fault/lib_hosts.sh"
+. "$TRUNNION_SOURCE/tests/fault/lib_hosts.sh" || exit 1
 ms=${1:-1} mbit=${2:-1000} limit=600
 gemm=(bench gemm 4000x4000x4000 --repeat 5 --json --quiet)
 swivel=(bench swivel --words 8192 --dim 128 --shard-size 512 --repeats 5 --json --quiet --dir "$scratch")

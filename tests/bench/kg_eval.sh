@@ -13,7 +13,7 @@ export OMP_NUM_THREADS=1
 if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-model=$(mktemp -d)
+model=$(mktemp -d) || exit 1
 trap 'rm -rf "$model"' EXIT
 run() { mpirun --bind-to core -n "$ranks" "$trunnion" "$@" 2>/dev/null; }
 median() { sort -g | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }

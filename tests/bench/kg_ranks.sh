@@ -5,7 +5,7 @@
 set -eu
 TRUNNION=$(realpath "${TRUNNION:-build/release/trunnion}")
 export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-scratch=$(mktemp -d)
+scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
 for setting in "4096 1024" "1024 1024" "256 512"; do

@@ -12,7 +12,7 @@ export OMP_NUM_THREADS=1
 if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-scratch=$(mktemp -d "${TMPDIR:-.}/nodepiece.XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-.}/nodepiece.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT
 run() { mpirun --bind-to none -n "${RANKS:-2}" "$trunnion" "$@" --quiet; }
 

@@ -10,7 +10,7 @@ export OMP_NUM_THREADS=1 OMPI_MCA_mpi_yield_when_idle=1
 if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-scratch=$(mktemp -d "${TMPDIR:-.}/same.XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-.}/same.XXXXXX") || exit 1
 trap 'rm -rf "$scratch"' EXIT
 run() { # RANKS ARGUMENTS...
     local ranks=$1

@@ -14,7 +14,7 @@ export OMP_NUM_THREADS=1
 if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
-work=$(mktemp -d -p "$dir")
+work=$(mktemp -d -p "$dir") || exit 1
 trap 'rm -rf "$work"' EXIT
 rate() { # ARGUMENT...
     mpirun --bind-to core -n "${RANKS:-2}" "$trunnion" kg-train "$graph" -o "$work/m.h5" --json \

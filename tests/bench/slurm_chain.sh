@@ -4,7 +4,7 @@
 #   TRUNNION=build/release/trunnion bash tests/bench/slurm_chain.sh [EPOCHS]     (as root)
 TRUNNION=$(realpath "${TRUNNION:-build/release/trunnion}")
 export TRUNNION TRUNNION_SOURCE=${TRUNNION_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
-. "$TRUNNION_SOURCE/tests/slurm/lib_cluster.sh"
+. "$TRUNNION_SOURCE/tests/slurm/lib_cluster.sh" || exit 1
 limit=1800
 need_python
 make_corpus "$scratch/corpus.txt" 20000

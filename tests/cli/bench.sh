@@ -1,6 +1,6 @@
 # Every benchmark, small: each case that it should try is there and PASSED, on one rank and on three;
 # what must not depend on the ranks does not; nothing is left behind; wrong arguments are told.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need_python
 work=$scratch/work
 mkdir "$work"

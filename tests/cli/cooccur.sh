@@ -1,5 +1,5 @@
 # The verb cooccur from outside: options, forms of text, bad input, golden counts, memory.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need cooccur
 need_python
 out=$scratch/out.h5

@@ -1,5 +1,5 @@
 # --dry-run says how many bytes a rank needs, writes nothing, and its sum does not grow with ranks.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need cooccur swivel
 make_corpus "$scratch/corpus.txt" 500
 mkdir "$scratch/out.d"

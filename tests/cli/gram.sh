@@ -1,6 +1,6 @@
 # `gram`: Gram matrices of files in every format as NumPy makes them, the same bytes at any number of
 # ranks; what cannot be done is refused with one line and leaves nothing behind.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need gram
 python=/usr/bin/python3
 "$python" -c 'import h5py, numpy, scipy.io' 2>/dev/null || skip "$python lacks h5py, numpy or scipy"

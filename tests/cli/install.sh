@@ -1,6 +1,6 @@
 # An installed Trunnion serves: two tiny projects build against it, one through CMake's find_package
 # and one through pkg-config; manual, completion and modulefile are there.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 command -v mpicc >/dev/null || skip "mpicc is not installed"
 ! grep -q TRUNNION_SANITIZE:BOOL=ON "$(dirname "$TRUNNION")/CMakeCache.txt" ||
     skip "a sanitizer build is not for installing"

@@ -1,6 +1,6 @@
 # kg-train --regime blocks from outside: the same numbers on any number of ranks, also stopped after
 # epoch 2 on 2 ranks and resumed on 3; more ranks than blocks; what it refuses.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-import kg-train
 need_python
 limit=100

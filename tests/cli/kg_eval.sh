@@ -1,6 +1,6 @@
 # kg-eval against brute force in numpy for every model and norm, with and without reciprocal
 # relations; one answer at any number of ranks and threads; a constant scorer; bad input.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-eval
 need_python
 "$python" -c 'import numpy' 2>/dev/null || skip "$python has no numpy"

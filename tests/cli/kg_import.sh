@@ -1,6 +1,6 @@
 # kg-import from outside: small graphs checked number by number, every class of bad input, the same
 # file on any number of ranks, and the published sizes of FB15k-237 and WN18RR where they are at hand.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-import
 need_python
 work=$scratch/work

@@ -1,5 +1,5 @@
 # kg-predict and kg-neighbors against brute force in numpy, at any number of ranks; bad input.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-predict kg-neighbors
 need_python
 "$python" -c 'import numpy' 2>/dev/null || skip "$python has no numpy"

@@ -1,6 +1,6 @@
 # kg-rules on a graph with planted rules: distances, support and confidences against brute force in
 # Python for every model that composes, one answer at any number of ranks, thresholds, bad input.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-rules
 need_python
 "$python" -c 'import numpy' 2>/dev/null || skip "$python has no numpy"

@@ -1,6 +1,6 @@
 # kg-train from outside: the same file on any number of ranks, stopped by USR1 and resumed on others,
 # and every class of bad argument.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-import kg-train
 need_python
 limit=100

@@ -1,6 +1,6 @@
 # kg-import --wordnet: a hand-made WordNet fact by fact, the same file on any number of ranks, damaged
 # files, and Debian's wordnet-base against a reader of its own in Python where it is installed.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-import
 need_python
 work=$scratch/work

@@ -10,7 +10,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yi
 export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader OMPI_MCA_odls_base_sigkill_timeout=0
 
 : "${TRUNNION:?names the program; CTest sets it}" "${TRUNNION_SOURCE:?names the repository}"
-scratch=$(mktemp -d)
+scratch=$(mktemp -d) || exit 1
 failures=0
 checks=0
 trap 'rm -rf "$scratch"' EXIT

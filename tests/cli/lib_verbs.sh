@@ -1,6 +1,6 @@
 # lib_verbs.sh: a small job of every verb and benchmark, for tests that hold something against them all.
 # shellcheck shell=bash
-. "$(dirname "${BASH_SOURCE[0]}")/lib_program.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib_program.sh" || exit 1
 work=$scratch/work
 mkdir "$work"
 

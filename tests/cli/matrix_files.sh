@@ -1,7 +1,7 @@
 # Matrices in files from outside: what SciPy, NumPy and h5py write is read, what we write they read,
 # at any number of ranks the same bytes; and every class of bad .mtx and .npy file is refused with
 # one line, exit code 3 and nothing left behind.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need convert info
 python=/usr/bin/python3
 "$python" -c 'import h5py, numpy, scipy.io' 2>/dev/null || skip "$python lacks h5py, numpy or scipy"

@@ -1,6 +1,6 @@
 # The verb multiply from outside: every kind of pair against NumPy, at several numbers of ranks; the
 # memory limit; bad input and bad shapes with one line, the right exit code and nothing left behind.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need multiply
 python=/usr/bin/python3
 "$python" -c 'import h5py, numpy, scipy.io' 2>/dev/null || skip "$python lacks h5py, numpy or scipy"

@@ -1,6 +1,6 @@
 # nodepiece and kg-train --encoder nodepiece from outside: hashes against scipy, the same files on any
 # number of ranks, stopped and resumed, unseen entities, and every class of bad argument.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-import kg-train kg-predict nodepiece
 need_python
 limit=100

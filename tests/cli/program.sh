@@ -1,5 +1,5 @@
 # The program itself: help, lists, usage errors, exit codes, config files, logs, completion, manual.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK SLURM_PROCID
 cd "$scratch" || exit 1
 [ -x "$TRUNNION" ] || { fail "$TRUNNION is no program"; finish; }

@@ -1,5 +1,5 @@
 # report: a page out of event logs: curves, scaling, phases, benchmarks; cut-off and wrong logs.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need report kg-import kg-train
 work=$scratch/work
 mkdir "$work"

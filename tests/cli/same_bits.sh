@@ -1,5 +1,5 @@
 # Promise 1: counts and embeddings have the same bits on every number of ranks and threads.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need cooccur swivel
 need_python
 make_corpus "$scratch/corpus.txt" 3000

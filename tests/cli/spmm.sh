@@ -1,7 +1,7 @@
 # bench spmm: every case passes on any number of ranks, the same matrix is made on all of them, less
 # memory changes nothing, and what cannot be done is said before anything is done.
 # shellcheck disable=SC2154 # scratch and others are lib_program.sh's
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 
 cases() { # RANKS OPTIONS...: by, dtype, nnz, d, verdict of every case
     local ranks=$1

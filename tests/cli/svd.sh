@@ -1,6 +1,6 @@
 # svd, qr and eig from outside: what numpy and scipy find, the same bits at any number of ranks, and
 # every class of bad input.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need svd qr eig
 python=/usr/bin/python3
 "$python" -c 'import h5py, numpy, scipy.io, scipy.sparse' 2>/dev/null ||

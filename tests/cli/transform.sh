@@ -1,7 +1,7 @@
 # `transform`: every transform of dense and sparse files as NumPy makes it, the same bytes at any
 # number of ranks; from a corpus to PPMI; what has no transform is refused with one line that names
 # the place, and leaves nothing behind.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need transform cooccur
 python=/usr/bin/python3
 "$python" -c 'import h5py, numpy, scipy.io' 2>/dev/null || skip "$python lacks h5py, numpy or scipy"

@@ -1,6 +1,6 @@
 # convert, neighbors and words-eval from outside: round trips between all formats on 1 and 3 ranks,
 # arithmetic on words, scores worked out by hand, and every class of bad input.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need convert neighbors words-eval
 work=$scratch/work
 mkdir "$work"

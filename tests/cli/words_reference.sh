@@ -1,5 +1,5 @@
 # words-eval against the independent evaluation that lies beside the repository, where it does.
-. "$(dirname "$0")/lib_program.sh"
+. "$(dirname "$0")/lib_program.sh" || exit 1
 need words-eval
 reference=$TRUNNION_SOURCE/../shared/reference/words_eval_ref.py
 sets=$TRUNNION_SOURCE/../shared/data/words/eval

@@ -1,6 +1,6 @@
 # Bad input: one clear line, exit code 3 (2 where the command line itself is wrong), nothing left
 # behind, on 1 and on 4 ranks.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel neighbors
 make_corpus "$scratch/good.txt" 300
 expect 0 cooccur ranks 1 cooccur "$scratch/good.txt" -o "$scratch/c.h5" --min-count 1 || finish

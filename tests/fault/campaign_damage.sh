@@ -2,7 +2,7 @@
 # is noticed, or does no harm. Checkpoints fall back to the one before; inputs are refused; nothing
 # crashes, hangs or gives a wrong result.
 set -- 10
-. "$(dirname "$0")/lib_campaign.sh"
+. "$(dirname "$0")/lib_campaign.sh" || exit 1
 
 # Two generations of checkpoints of each trainer: stopped after some epochs, and kept.
 for job in swivel kg-train; do

@@ -3,7 +3,7 @@
 # what was there before is as it was, nothing half written has a final name, no hang, no crash.
 # A few run as a test; TRUNNION_FAULTS=100 by hand tries every call and page of every job.
 set -- 2
-. "$(dirname "$0")/lib_campaign.sh"
+. "$(dirname "$0")/lib_campaign.sh" || exit 1
 cc=$(command -v cc) || skip "needs a C compiler"
 "$cc" -shared -fPIC -o "$scratch/failing.so" "$TRUNNION_SOURCE/tests/fault/failing_calls.c" -ldl ||
     skip "the compiler cannot make a library"

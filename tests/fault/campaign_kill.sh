@@ -2,7 +2,7 @@
 # with another number of ranks: in the end there are the bits of a run that nobody disturbed, nothing
 # hangs, and no half file ever has a final name.
 set -- 8
-. "$(dirname "$0")/lib_campaign.sh"
+. "$(dirname "$0")/lib_campaign.sh" || exit 1
 
 # A process that is no zombie, as PID:START, for numbers are soon given to others; and whether it is
 # yet alive.

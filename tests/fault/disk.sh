@@ -1,6 +1,6 @@
 # A disk that is full, read-only or limited by ulimit: exit code 5, one line, no temporary file, and
 # what was there before is as it was.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel
 make_corpus "$scratch/corpus.txt" 2000
 expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish

@@ -1,6 +1,6 @@
 # Three hosts: a bad network changes no bit; one without the shared directory is named at the start; one
 # that is cut off ends the job, with a message that names it, and the rerun goes on.
-. "$(dirname "$0")/lib_hosts.sh"
+. "$(dirname "$0")/lib_hosts.sh" || exit 1
 need cooccur swivel kg-import kg-train
 need_python
 hosts_up

@@ -1,6 +1,6 @@
 # Ctrl-C: one INT ends the job within seconds, with no half output, and where a verb can be gone on
 # with, with a checkpoint.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel
 need_python
 make_corpus "$scratch/corpus.txt" 1000

@@ -1,7 +1,7 @@
 # Bad input to the verbs for knowledge graphs: one clear line, the same exit code on any number of
 # ranks, nothing left behind; and what is odd but not bad: one relation, names with spaces, more
 # ranks than there are blocks.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need kg-import kg-train kg-eval kg-predict kg-neighbors kg-rules
 need_python
 work=$scratch/work

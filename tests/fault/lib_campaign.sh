@@ -2,7 +2,7 @@
 # or two each, whose results are known to the bit. A few faults run as a test; a campaign of hundreds
 # is the same script by hand, with TRUNNION_FAULTS=200 and perhaps TRUNNION_SEED=N.
 # shellcheck shell=bash
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel kg-import kg-train multiply info
 need_python
 faults=${TRUNNION_FAULTS:-$1} # $1: how many as a test

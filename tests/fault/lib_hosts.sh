@@ -2,7 +2,7 @@
 # their own, joined by a switch in user space (switch.py), which can be late, lossy and slow; nothing
 # outside changes. Their ranks talk over TCP alone. A script sources it and calls hosts_up.
 # shellcheck shell=bash
-. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib_program.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib_program.sh" || exit 1
 lab=$scratch/lab
 spaces=trn$$ # what their names start with
 trap hosts_down EXIT

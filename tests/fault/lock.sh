@@ -1,6 +1,6 @@
 # Two jobs cannot write one output or checkpoint: the second is told who holds it. What a killed job
 # left behind hinders nobody.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel
 make_corpus "$scratch/corpus.txt" 300
 expect 0 cooccur ranks 1 cooccur "$scratch/corpus.txt" -o "$scratch/c.h5" --min-count 1 || finish

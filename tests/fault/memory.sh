@@ -2,7 +2,7 @@
 # every n, and no file is left. TRUNNION_FAIL_ALLOC=n lets the n-th and all later ones fail. Here it
 # is the program's face that counts, of every verb and benchmark; tests/mpi lets every single
 # allocation fail. With TRUNNION_FAULTS=100, by hand, so do the first hundred here, about.
-. "$(dirname "$0")/../cli/lib_verbs.sh"
+. "$(dirname "$0")/../cli/lib_verbs.sh" || exit 1
 # Each rank's own code: a wrapper writes it down and returns 0, so that mpirun ends no rank early.
 cat >"$scratch/each" <<'END'
 #!/bin/sh

@@ -1,6 +1,6 @@
 # A job that USR1 stops (exit code 85) and that goes on with another number of ranks ends with the
 # bits of one that was never stopped.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel
 need_python
 limit=300

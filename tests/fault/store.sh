@@ -1,6 +1,6 @@
 # Stores from outside: other programs read them, damage is found and named, a killed or starved job
 # leaves the file of before as it was.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need info convert
 need_python
 

@@ -1,6 +1,6 @@
 # --time-limit: a job saves and ends with 85 ahead of its limit, which Slurm may tell; the runs that go
 # on come to the bits of one that had all the time.
-. "$(dirname "$0")/../cli/lib_program.sh"
+. "$(dirname "$0")/../cli/lib_program.sh" || exit 1
 need cooccur swivel
 need_python
 work=$scratch/work

@@ -1,6 +1,6 @@
 # cppcheck finds no error, nor what it warns of, in the library and the program. (clang-tidy takes a
 # quarter of an hour: tests/sanitize/tidy.sh.)
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 command -v cppcheck >/dev/null || skip "cppcheck is not installed"
 

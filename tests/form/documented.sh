@@ -1,7 +1,7 @@
 # Every function of a public header has a comment directly above its group of declarations, and that
 # comment (or the one at the head of the file: "All functions Local") says Local or Collective. A
 # header named x_impl.h is private to its module and left out.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 # A group is what no blank line divides.
 check() {

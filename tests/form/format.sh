@@ -1,5 +1,5 @@
 # C files are as clang-format 14 leaves them with the repository's .clang-format.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 command -v clang-format-14 >/dev/null || skip "clang-format-14 is not installed"
 

@@ -1,6 +1,6 @@
 # Headers stand alone: each compiles by itself, as C11 and without a warning, so that the umbrella
 # header may include them in any order. (store_hdf_impl.h, private to the store, needs HDF5's flags.)
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 command -v mpicc >/dev/null || skip "mpicc is not installed"
 

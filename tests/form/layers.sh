@@ -1,6 +1,6 @@
 # The floors: a file includes only headers of its own floor and of those below it (DESIGN: base <
 # {kern, text, graph} < {model, mpi} < io < algo < cmd < main), and MPI and HDF5 stay in their rooms.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 check() {
     cd "$1" || exit

@@ -43,7 +43,7 @@ form_test() {
         echo "FAILED: the tree breaks the rule"
         exit 1
     fi
-    scratch=$(mktemp -d)
+    scratch=$(mktemp -d) || exit 1
     # shellcheck disable=SC2064 # the name is wanted as it is now
     trap "rm -rf '$scratch'" EXIT
     for plant in $(compgen -A function | grep '^plant_'); do

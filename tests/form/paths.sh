@@ -1,5 +1,5 @@
 # No path of one particular machine: no home directories, no work areas, no temporary file by name.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 check() {
     cd "$1" || exit

@@ -1,5 +1,5 @@
 # ShellCheck finds nothing in any of our shell scripts.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 command -v shellcheck >/dev/null || skip "shellcheck is not installed"
 

@@ -1,6 +1,6 @@
 # Files of at most 500 lines, functions of at most 120: what a reader can hold. clang-format puts the
 # brace that ends a function, and no other, into the first column.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib.sh" || exit 1
 
 max_file=500
 max_function=120

@@ -22,7 +22,7 @@ mkdir -p "$corpus" "$found" "$fuzz/seeds/$reader"
 options=()
 [ ! -d "$kept" ] || options+=("$kept")
 [ ! -f "tests/fuzz/dict/$reader" ] || options+=("-dict=tests/fuzz/dict/$reader")
-scratch=$(mktemp -d -p /dev/shm)
+scratch=$(mktemp -d -p /dev/shm) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 export TMPDIR=$scratch FUZZ_READER=$reader
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_ess_singleton_isolated=1

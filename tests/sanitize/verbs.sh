@@ -1,6 +1,6 @@
 # A small job of every verb and benchmark on one rank, under the checker that $CHECKER names; a test
 # of the preset valgrind.
-. "$(dirname "$0")/../cli/lib_verbs.sh"
+. "$(dirname "$0")/../cli/lib_verbs.sh" || exit 1
 : "${CHECKER:?is a command, such as valgrind --quiet --error-exitcode=1}"
 export OMPI_MCA_btl=self OMPI_MCA_ess_singleton_isolated=1
 

@@ -2,7 +2,7 @@
 # daemons n1 and n2, as root, on ports of their own, with all files below $scratch. A script sources
 # it and calls cluster_up; what was started is ended by its process number when the script ends.
 # shellcheck shell=bash
-. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib_program.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib_program.sh" || exit 1
 lab=$scratch/lab
 cluster_dir=$TRUNNION_SOURCE/cluster
 export SLURM_CONF=$lab/slurm.conf TRUNNION

@@ -1,6 +1,6 @@
 # A node whose daemon and ranks are killed ends the job, which else would be "running" for ever, and
 # the same job submitted again goes on from the last checkpoint.
-. "$(dirname "$0")/lib_cluster.sh"
+. "$(dirname "$0")/lib_cluster.sh" || exit 1
 need cooccur swivel
 need_python
 cluster_up

@@ -1,6 +1,6 @@
 # A training that Slurm stops goes on by itself to the bits of one that nobody disturbed: ahead of its
 # time limit, and when a more urgent job takes its nodes. A cancelled one stops, and can be gone on with.
-. "$(dirname "$0")/lib_cluster.sh"
+. "$(dirname "$0")/lib_cluster.sh" || exit 1
 need cooccur swivel
 need_python
 cluster_up

@@ -1,6 +1,6 @@
 # An array over three seeds gives the results of three runs by hand, and a job that submit.sh wrote
 # has what its dry run asks for.
-. "$(dirname "$0")/lib_cluster.sh"
+. "$(dirname "$0")/lib_cluster.sh" || exit 1
 need cooccur swivel
 need_python
 cluster_up
