@@ -77,7 +77,7 @@ typedef struct trn_kg_state {
     trn_store_t *saving;     /* a checkpoint that is being written behind, or NULL */
     int64_t best_epoch;      /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
-    int *owner;                  /* [blocks] */
+    int *owner;                  /* [blocks]: its rank */
     int *floats;                 /* of trn_kg_gather: [2 x ranks] */
     float *packed;               /* rows under way */
     const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
