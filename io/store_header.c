@@ -164,9 +164,7 @@ static trn_status_t check_names(int fd, const char *path, int64_t file_bytes, ui
         return trn_fail(TRN_INPUT, "a group's names are beyond the end of the file; use another "
                                    "copy");
     for (uint64_t i = 0; next != NO_MORE; i++) { /* what is out of place HDF5 finds itself */
-        if (next > bytes || bytes - next < FREE || data > (uint64_t)file_bytes ||
-            next + FREE > (uint64_t)file_bytes - data)
-            return TRN_OK;
+        if (next > bytes || bytes - next < FREE) return TRN_OK;
         if (i > most)
             return trn_fail(TRN_INPUT, "a group's names are damaged (a list without an end); use "
                                        "another copy");
