@@ -17,16 +17,25 @@ typedef struct names {
 } names_t;
 
 /* HyperLogLog (Flajolet et al. 2007): each register holds the longest run of leading zeros, plus
- * one, of the hashes that fall to it. Where many are empty their number tells more. */
+ * one, of the hashes that fall to it. The estimate of Ertl (2017, arXiv:1702.01284, algorithm 6)
+ * has no bias at any number; registers never get full here. */
 static double estimate(const uint8_t sketch[TRN_KG_SKETCH]) {
     const double m = TRN_KG_SKETCH;
     double sum = 0, empty = 0;
     for (int i = 0; i < TRN_KG_SKETCH; i++) {
-        sum += ldexp(1, -sketch[i]);
-        empty += sketch[i] == 0;
+        if (sketch[i] > 0)
+            sum += ldexp(1, -sketch[i]);
+        else
+            empty++;
     }
-    double raw = 0.7213 / (1 + 1.079 / m) * m * m / sum;
-    return empty > 0 && raw < 2.5 * m ? m * log(m / empty) : raw;
+    if (empty == m) return 0;
+    double before = -1, more = empty / m, power = empty / m; /* x + x^2 + 2 x^4 + 4 x^8 + ... */
+    for (double times = 1; more > before; times *= 2) {
+        before = more;
+        power *= power;
+        more += times * power;
+    }
+    return m * m / (2 * log(2) * (sum + m * more));
 }
 
 trn_status_t trn_kg_import_sketch(trn_kg_sketch_t *sketch, bool relation, const char *name,
@@ -79,7 +88,8 @@ static double numbering(names_t n) {
 }
 
 /* Bytes of this rank at the stage that takes most. */
-static double peak(names_t entities, names_t relations, double train, double facts, double even) {
+static double peak(names_t entities, names_t relations, double train, double facts, double even,
+                   bool dealt) {
     double kept = FACT * grown(1 << 12, facts), stay = entities.home * (entities.bytes + 9);
     double tables = table(entities.here, entities.bytes) + table(relations.here, relations.bytes) +
                     8 * grown(1 << 12, entities.here) + 8 * grown(1 << 12, relations.here);
@@ -87,6 +97,7 @@ static double peak(names_t entities, names_t relations, double train, double fac
     double sorting = facts * PARCEL + even * (2.25 * PARCEL + VERDICT); /* qsort takes a copy */
     double telling = facts * (PARCEL + 1.25 * VERDICT) + even * (1.25 * PARCEL + VERDICT);
     double indexing = 24 * entities.all + 8 * entities.home + 2 * train * (2.25 * ENTRY + INDEXED);
+    if (dealt) indexing += 2 * train * (double)sizeof(trn_triple_t); /* to valid and to test */
     return PROGRAM + kept + fmax(naming, stay + fmax(fmax(sorting, telling), indexing));
 }
 
@@ -111,9 +122,9 @@ trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t 
     }
     forecast->entities = llround(entities.all);
     forecast->relations = llround(relations.all);
-    forecast->bytes_per_rank =
-        llround(peak(entities, relations, (double)import.facts[TRN_TRAIN].count, (double)facts,
-                     (double)all / import.ranks));
+    forecast->bytes_per_rank = llround(
+        peak(entities, relations, (double)import.facts[TRN_TRAIN].count, (double)facts,
+             (double)all / import.ranks, options->share[TRN_VALID] + options->share[TRN_TEST] > 0));
     MPI_Allreduce(MPI_IN_PLACE, &forecast->bytes_per_rank, 1, MPI_INT64_T, MPI_MAX, comm);
 done:
     trn_words_destroy(&import.entities.words);

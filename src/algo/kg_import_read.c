@@ -40,16 +40,19 @@ static trn_status_t add_fact(trn_kg_facts_t *facts, trn_triple_t triple, int64_t
     return TRN_OK;
 }
 
+static trn_status_t count_fact(trn_kg_import_t *import, int split, const char *order,
+                               const char *const column[3], const int64_t bytes[3]) {
+    for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++)
+        TRN_TRY(trn_kg_import_sketch(import->sketch, order[i] == 'r', column[i], bytes[i]));
+    import->facts[split].count++;
+    return TRN_OK;
+}
+
 trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
                                 const char *order, const char *const column[3],
                                 const int64_t bytes[3]) {
     trn_triple_t triple = {0};
-    for (int i = 0; i < TRN_TRIPLE_COLUMNS && import->sketch; i++)
-        TRN_TRY(trn_kg_import_sketch(import->sketch, order[i] == 'r', column[i], bytes[i]));
-    if (import->sketch) {
-        import->facts[split].count++;
-        return TRN_OK;
-    }
+    if (import->sketch) return count_fact(import, split, order, column, bytes);
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
         trn_kg_names_t *names = order[i] == 'r' ? &import->relations : &import->entities;
         int32_t *id = order[i] == 'r'   ? &triple.relation
