@@ -201,19 +201,30 @@ static uint64_t order_of(const trn_kg_batch_t *b) {
     return (uint64_t)words[0] << 32 | words[1];
 }
 
-/* Where the questions of one side and relation begin, or end. */
-static int64_t border(const trn_kg_batch_t *b, const trn_kg_asked_t *like, bool end) {
+/* Where the questions of one side and relation, and with `known` of one known entity, begin or
+ * end. */
+static int64_t border(const trn_kg_batch_t *b, const trn_kg_asked_t *like, bool known, bool end) {
     int64_t low = 0, high = b->questions;
     while (low < high) {
         int64_t middle = (low + high) / 2;
         const trn_kg_asked_t *q = &b->question[middle];
         int order = q->side != like->side ? q->side - like->side : q->relation - like->relation;
+        if (order == 0 && known) order = q->known - like->known;
         if (order < 0 || (end && order == 0))
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+int64_t trn_kg_batch_answers(const trn_kg_batch_t *b, int64_t i, const int32_t **answer) {
+    const trn_kg_asked_t *q = &b->question[b->pick[i]];
+    *answer = b->label + q->first;
+    if (!b->single) return q->labels;
+    int64_t first = border(b, q, true, false); /* a question a label */
+    *answer = b->label + first;
+    return border(b, q, true, true) - first;
 }
 
 /* The question that comes in place `at` of the epoch. A projection of the candidates is made for
@@ -224,7 +235,7 @@ static int64_t question_at(const trn_kg_batch_t *b, uint64_t order, int64_t at) 
     int64_t runs = b->questions / RUN;
     if (at < runs * RUN) at = trn_rng_permuted(order, runs, at / RUN) * RUN + at % RUN;
     const trn_kg_asked_t *q = &b->question[at];
-    int64_t first = border(b, q, false), count = border(b, q, true) - first;
+    int64_t first = border(b, q, false, false), count = border(b, q, false, true) - first;
     return first + trn_rng_permuted(order ^ (uint64_t)first, count, at - first);
 }
 

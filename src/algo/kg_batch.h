@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The score of a candidate that is not to count. */
+#define TRN_KG_BANNED (-1e30f)
+
 /* "Which entities go with `known`?"; the answers are label[first .. first + labels). */
 typedef struct trn_kg_asked {
     int32_t side, relation, known, labels;
@@ -97,6 +100,10 @@ int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t
  * those of candidates, of this rank's questions and, where nothing is drawn, of all known entities.
  * Collective; cannot fail. */
 void trn_kg_batch_pick(trn_kg_batch_t *batch, int64_t first);
+
+/* All known answers of question i of the batch, ascending; returns how many. Local. Cost: two
+ * binary searches where every question has one answer of its own. */
+int64_t trn_kg_batch_answers(const trn_kg_batch_t *batch, int64_t i, const int32_t **answer);
 
 /* The second half of trn_kg_batch_pick. Collective; cannot fail. Cost: on one node a barrier and a
  * copy of each row that others own, else trn_kg_batch_pass_rows; second rows in a message each. */

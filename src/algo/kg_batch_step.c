@@ -12,15 +12,14 @@ static void keep(double probability, int64_t width, const uint8_t *kept, float *
 
 static void finish_rows(trn_kg_batch_t *b, int64_t low, int64_t high) {
     const trn_kg_options_t *o = &b->state->options;
-    bool complex = b->state->header.model->complex;
     int64_t d = b->dim, rw = b->relation_width;
     for (int64_t i = low; i < high; i++) {
-        trn_kg_regularise(o, b->now, complex, d, b->rows + i * d, b->g_row + i * d);
-        if (b->single)
-            trn_kg_regularise(o, b->now, complex, d, b->rows + (b->now + i) * d,
-                              b->g_row + (b->now + i) * d);
-        trn_kg_regularise(o, b->now, complex && rw == d, rw, b->relation + i * rw,
-                          b->g_relation + i * rw);
+        int64_t answer = (b->now + i) * d;
+        const trn_kg_rows_t v = {b->rows + i * d, b->relation + i * rw,
+                                 b->single ? b->rows + answer : NULL};
+        const trn_kg_rows_t g = {b->g_row + i * d, b->g_relation + i * rw,
+                                 b->single ? b->g_row + answer : NULL};
+        trn_kg_regularise(b->state, b->now, &v, &g);
         if (o->entity_dropout > 0 || o->relation_dropout > 0) {
             keep(o->entity_dropout, d, b->kept + i * (d + rw), b->g_row + i * d);
             keep(o->relation_dropout, rw, b->kept + i * (d + rw) + d, b->g_relation + i * rw);

@@ -28,8 +28,10 @@ typedef struct drawn {
     float *own, *scale;            /* [tile]: weight of the answer, factor of the others */
     float *candidates, *back;      /* [drawn x width], projected; their gradient */
     float *level;                  /* [LEVELS x size]: branches that are being added up */
-    const float **g_drawn;         /* [drawn]: gradients of candidates, where they are complete */
-    double loss[TILES];            /* of this batch, by tile */
+    int32_t *place, *next; /* with `filtered` [entities]: an entity's place among the candidates, or
+                            * -1; [drawn]: its next one */
+    const float **g_drawn; /* [drawn]: gradients of candidates, where they are complete */
+    double loss[TILES];    /* of this batch, by tile */
 } drawn_t;
 
 static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
@@ -77,6 +79,11 @@ static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *
     TRN_TRY(trn_alloc(&d->scale, tile, sizeof(float), "weights"));
     TRN_TRY(trn_alloc(&d->candidates, projected, sizeof(float), "projected candidates"));
     TRN_TRY(trn_alloc(&d->back, projected, sizeof(float), "their gradients"));
+    if (state->options.filtered) {
+        TRN_TRY(trn_alloc(&d->place, state->header.entities, sizeof *d->place, "candidates"));
+        TRN_TRY(trn_alloc(&d->next, d->drawn, sizeof *d->next, "candidates"));
+        memset(d->place, -1, (size_t)state->header.entities * sizeof *d->place);
+    }
     TRN_TRY(trn_alloc(&d->g_drawn, d->drawn, sizeof *d->g_drawn, "gradients of candidates"));
     return trn_alloc(&d->level, LEVELS * d->size, sizeof(float), "gradients of candidates");
 }
@@ -95,6 +102,8 @@ static void destroy(void **self) {
     trn_free(&d->candidates);
     trn_free(&d->back);
     trn_free(&d->level);
+    trn_free(&d->place);
+    trn_free(&d->next);
     trn_free(&d->g_drawn);
     trn_free(self);
 }
@@ -131,7 +140,32 @@ static void score_self(drawn_t *d, int64_t i, int64_t n) {
                      d->self_score);
     for (int64_t j = 0; j < n; j++) {
         bool is_answer = b->id[i + j] == b->id[b->now + i + j];
-        d->scores[j * d->columns + d->drawn] = is_answer ? -1e30f : d->self_score[j] - alone;
+        d->scores[j * d->columns + d->drawn] = is_answer ? TRN_KG_BANNED : d->self_score[j] - alone;
+    }
+}
+
+/* List the places of each candidate in the batch at work, or forget them. */
+static void list_candidates(drawn_t *d, bool forget) {
+    const trn_kg_batch_t *b = &d->batch;
+    const int32_t *id = b->id + b->each * b->now;
+    for (int64_t c = 0; d->place && c < d->drawn; c++) {
+        if (!forget) d->next[c] = d->place[id[c]];
+        d->place[id[c]] = forget ? -1 : (int32_t)c;
+    }
+}
+
+/* Candidates that are known answers too of n questions from i on are none of their rivals. */
+static void ban_answers(drawn_t *d, int64_t i, int64_t n) {
+    const trn_kg_batch_t *b = &d->batch;
+    for (int64_t j = 0; d->place && j < n; j++) {
+        const int32_t *answer;
+        float *scores = d->scores + j * d->columns;
+        for (int64_t k = trn_kg_batch_answers(b, i + j, &answer) - 1; k >= 0; k--) {
+            for (int32_t c = d->place[answer[k]]; c >= 0; c = d->next[c])
+                scores[c] = TRN_KG_BANNED;
+            if (d->columns > d->drawn && answer[k] == b->id[i + j])
+                scores[d->drawn] = TRN_KG_BANNED;
+        }
     }
 }
 
@@ -165,6 +199,7 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
     trn_compare_rows(d->metric, w, n, query, b->answer + i * w, d->true_score);
     trn_compare(d->metric, w, n, query, many, candidates, NULL, d->scores, d->columns);
     score_self(d, i, n);
+    ban_answers(d, i, n);
     trn_loss_part_t part[n];
     trn_loss_parts(&o->loss, n, d->columns, d->scores, d->true_score, d->weights, part);
     double loss = 0;
@@ -252,7 +287,9 @@ static void learn(drawn_t *d) {
     trn_kg_batch_t *b = &d->batch;
     int64_t tiles = (b->now + b->tile - 1) / b->tile;
     b->grown = 0;
+    list_candidates(d, false);
     grow_own(d, 0, tiles, tiles);
+    list_candidates(d, true);
     trn_kg_batch_share(b);
     for (int64_t j = 0, before = b->each * b->now; j < d->drawn; j++) {
         int64_t place = 0;
@@ -286,6 +323,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
     int64_t columns = drawn + options->self_negative;
     int64_t floats = tile * (2 * columns + 5) + projected + LEVELS * drawn * header->shape.dim;
+    if (options->filtered) floats += header->entities + drawn;
     return floats * (int64_t)sizeof(float) + drawn * (int64_t)sizeof(float *) +
            trn_kg_batch_bytes(header, options, triples, drawn, most_branches(ranks), tile, ranks);
 }

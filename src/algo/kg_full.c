@@ -129,6 +129,16 @@ static float answers(const full_t *f, int64_t i, int64_t block, const float *fro
     return sum;
 }
 
+/* Other known answers of question i that are in this block are none of its rivals. */
+static void ban_answers(const full_t *f, int64_t i, int64_t block, float *scores) {
+    const trn_kg_batch_t *b = &f->batch;
+    const int32_t *answer;
+    int32_t own = b->label[b->question[b->pick[f->first + i]].first];
+    for (int64_t k = trn_kg_batch_answers(b, f->first + i, &answer) - 1; k >= 0; k--)
+        if (answer[k] % b->state->blocks == block && answer[k] != own)
+            scores[answer[k] / b->state->blocks] = TRN_KG_BANNED;
+}
+
 /* Scores of a block, and its part of every question's loss. */
 static void score_block(full_t *f, int64_t block) {
     const trn_kg_batch_t *b = &f->batch;
@@ -145,6 +155,7 @@ static void score_block(full_t *f, int64_t block) {
         target[i] = answers(f, i, block, scores + i * n, shift, NULL);
         for (int64_t j = 0; even > 0 && j < n; j++)
             target[i] += even * (scores[i * n + j] + shift);
+        if (s->options.filtered) ban_answers(f, i, block, scores + i * n);
     }
     trn_loss_parts(loss, f->chunk, n, scores, NULL, weights, part);
     for (int64_t i = 0; i < f->chunk; i++)

@@ -140,7 +140,7 @@ static trn_status_t check(const trn_kg_state_t *s, const trn_kg_t *kg) {
         return trn_fail(TRN_USAGE, "--all-answers, --smoothing, --entity-dropout and "
                                    "--relation-dropout are not for an encoder; give "
                                    "--encoder-dropout");
-    if (o->l2 > 0 || o->n3 > 0)
+    if (o->l2 > 0 || o->n3 > 0 || o->dura > 0)
         return trn_fail(TRN_USAGE, "--regularizer: an encoder is regularised by "
                                    "--encoder-dropout; leave it at none");
     if (o->start)

@@ -306,16 +306,12 @@ static void back(trn_kg_pairing_t *p) {
     h->model->query_back(&h->shape, TRN_SIDE_HEAD, r->now - n, b[KNOWN] + n * d,
                          b[RELATION] + n * rw, b[G_QUERY] + n * w, b[G_KNOWN] + n * d,
                          b[G_REL] + n * rw);
-    bool complex = h->model->complex;
     r->relations_now = 0;
     for (int64_t i = 0; i < r->now; i++) {
         const question_t *q = &r->questions[i];
-        trn_kg_regularise(&r->state->options, r->now, complex, d, b[KNOWN] + i * d,
-                          b[G_KNOWN] + i * d);
-        trn_kg_regularise(&r->state->options, r->now, complex, d, b[ANSWER] + i * d,
-                          b[G_ANSWER] + i * d);
-        trn_kg_regularise(&r->state->options, r->now, complex && rw == d, rw, b[RELATION] + i * rw,
-                          b[G_REL] + i * rw);
+        const trn_kg_rows_t v = {b[KNOWN] + i * d, b[RELATION] + i * rw, b[ANSWER] + i * d};
+        const trn_kg_rows_t g = {b[G_KNOWN] + i * d, b[G_REL] + i * rw, b[G_ANSWER] + i * d};
+        trn_kg_regularise(r->state, r->now, &v, &g);
         add(d, b[G_KNOWN] + i * d, b[G_ENTITY] + q->known * d);
         add(d, b[G_ANSWER] + i * d, b[G_ENTITY] + q->answer * d);
         add(rw, b[G_REL] + i * rw, b[G_ALL_REL] + q->relation * rw);

@@ -22,6 +22,9 @@ static const char *const part_names[3] = {"entity", "relation", "second"};
 static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text) {
     const trn_kg_options_t *o = &state->options;
     const trn_kg_header_t *h = &state->header;
+    char later[64] = ""; /* settings that checkpoints of before do not know */
+    if (o->dura > 0 || o->filtered)
+        snprintf(later, sizeof later, " dura=%.17g filtered=%d", o->dura, o->filtered);
     snprintf(text, SETTINGS_BYTES,
              "model=%s dim=%" PRId64 " relation_dim=%" PRId64 " norm=%c reciprocal=%d"
              " entities=%" PRId64 " relations=%" PRId64 " triples=%" PRId64 " epochs=%" PRId64
@@ -29,14 +32,14 @@ static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text
              " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64
              " loss=%d margin=%.9g temperature=%.9g all_answers=%d smoothing=%.17g"
              " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64
-             " sweeps=%" PRId64 "%s start=%.200s",
+             " sweeps=%" PRId64 "%s%s start=%.200s",
              h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
              h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
              o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
              o->n3, o->scale, o->unit_entities, o->seed, (int)o->loss.kind, (double)o->loss.margin,
              (double)o->loss.temperature, o->all_answers, o->smoothing, (double)o->loss.weight,
              o->entity_dropout, o->relation_dropout, o->valid_every, o->patience,
-             o->in_pairs ? o->sweeps : 0, o->self_negative ? " self_negative" : "",
+             o->in_pairs ? o->sweeps : 0, o->self_negative ? " self_negative" : "", later,
              o->start ? o->start : "");
 }
 

@@ -188,10 +188,9 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(out);
 }
 
-void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool complex,
-                       int64_t width, const float *restrict v, float *restrict g) {
-    double each = (double)questions;
-    float n3 = (float)(options->n3 / each), l2 = (float)(options->l2 / each);
+/* Of one row, whose numbers are moduli where it is complex. */
+static void regularise_row(float n3, float l2, bool complex, int64_t width, const float *restrict v,
+                           float *restrict g) {
     int64_t half = width / 2;
     if (n3 > 0 && complex) {
         for (int64_t j = 0; j < half; j++) {
@@ -205,6 +204,44 @@ void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool 
     }
     for (int64_t j = 0; l2 > 0 && j < width; j++)
         g[j] += l2 * v[j];
+}
+
+/* Of an entity e and its product with the relation r: |e|^2 / 2 + 3 |e r|^2 / 2, times weight. */
+static void regularise_product(float weight, bool complex, int64_t width, const float *restrict e,
+                               const float *restrict r, float *restrict ge, float *restrict gr) {
+    int64_t parts = complex ? 2 : 1, n = width / parts;
+    for (int64_t j = 0; j < n; j++) {
+        float ee = 0, rr = 0;
+        for (int64_t k = j; k < width; k += n) {
+            ee += e[k] * e[k];
+            rr += r[k] * r[k];
+        }
+        for (int64_t k = j; k < width; k += n) {
+            ge[k] += weight * (1 + 3 * rr) * e[k];
+            gr[k] += weight * 3 * ee * r[k];
+        }
+    }
+}
+
+void trn_kg_regularise(const trn_kg_state_t *state, int64_t questions, const trn_kg_rows_t *v,
+                       const trn_kg_rows_t *g) {
+    const trn_kg_options_t *o = &state->options;
+    const trn_kg_header_t *h = &state->header;
+    bool complex = h->model->complex;
+    int64_t d = h->shape.dim, rw = h->model->relation_width(&h->shape);
+    double each = (double)questions;
+    float n3 = (float)(o->n3 / each), l2 = (float)(o->l2 / each), dura = (float)(o->dura / each);
+    if (n3 > 0 || l2 > 0) {
+        regularise_row(n3, l2, complex, d, v->known, g->known);
+        if (v->answer) regularise_row(n3, l2, complex, d, v->answer, g->answer);
+        if (!complex || rw == d) /* numbers of modulus 1, as phases, have nothing to lose */
+            regularise_row(n3, l2, complex, rw, v->relation, g->relation);
+    }
+    if (dura > 0) {
+        regularise_product(dura, complex, d, v->known, v->relation, g->known, g->relation);
+        if (v->answer)
+            regularise_product(dura, complex, d, v->answer, v->relation, g->answer, g->relation);
+    }
 }
 
 bool trn_kg_save_due(const trn_kg_state_t *state) {

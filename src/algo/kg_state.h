@@ -29,13 +29,14 @@ typedef struct trn_kg_options {
     int64_t epochs, batch, blocks;
     int64_t negatives;  /* drawn for each batch; 0: all entities */
     bool self_negative; /* beside them each question meets its known entity as a candidate */
+    bool filtered;      /* other known answers of a question are none of its rivals */
     trn_loss_t loss;
     bool all_answers; /* a question is asked once, with all its answers (KvsAll); else once each */
     double smoothing; /* part of the answers' weight that is spread over all entities */
     double entity_dropout, relation_dropout; /* of the numbers that queries are made of */
     trn_kg_optimiser_t optimiser;
     double rate, final_rate; /* at the start; at the end as a fraction, linearly */
-    double l2, n3;           /* weights of the regularisers, on the rows of each batch's triples */
+    double l2, n3, dura;     /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
     const char *start; /* file of a model whose vectors training starts from, borrowed; or NULL */
     bool unit_entities;
@@ -101,11 +102,18 @@ int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t wid
 void trn_kg_step(const trn_kg_options_t *options, double rate, int64_t step, int64_t count,
                  int64_t width, float *values, float *moment0, float *moment1, const float *g);
 
-/* g[width] += the gradient, a question's share of a batch of `questions`, of n3 / 3 sum |v|^3 (of
- * moduli where v is complex) and l2 / 2 sum v^2. Local. Source of the first: Lacroix, Usunier,
- * Obozinski: Canonical tensor decomposition (ICML 2018). */
-void trn_kg_regularise(const trn_kg_options_t *options, int64_t questions, bool complex,
-                       int64_t width, const float *v, float *g);
+/* Rows of a question, or their gradients. */
+typedef struct trn_kg_rows {
+    float *known, *relation, *answer; /* answer may be NULL */
+} trn_kg_rows_t;
+
+/* g += the gradient, a question's share of a batch of `questions`, of n3 / 3 sum |v|^3 (of moduli
+ * where v is complex), l2 / 2 sum v^2, and dura times the sum over both entities e of |e|^2 / 2 +
+ * 3 |e r|^2 / 2 (elementwise product with the relation). Local. Sources: Lacroix, Usunier,
+ * Obozinski: Canonical tensor decomposition (ICML 2018); Zhang, Cai, Wang: Duality-induced
+ * regularizer (NeurIPS 2020), with the weights of its authors' program. */
+void trn_kg_regularise(const trn_kg_state_t *state, int64_t questions, const trn_kg_rows_t *v,
+                       const trn_kg_rows_t *g);
 
 /* The learning rate of an epoch. Local. */
 double trn_kg_rate(const trn_kg_options_t *options, int64_t epoch);

@@ -34,6 +34,8 @@ static const trn_param_t params[] = {
      "--encoder it meets those of the batch's questions too"},
     {"self-negative", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
      "the answer has to win against the known entity too, which distances tend to put first"},
+    {"filtered", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "entities that are known answers of a question are none of its rivals, which helps distances"},
     {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
      "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
     {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
@@ -65,8 +67,9 @@ static const trn_param_t params[] = {
      "fraction of the learning rate reached in the last epoch, linearly"},
     {"reciprocal", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
      "ask for heads as the tails of a relation of its own"},
-    {"regularizer", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|l2|n3", NULL,
-     "penalty on the vectors of each triple: squares, or cubes of moduli"},
+    {"regularizer", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|l2|n3|dura", NULL,
+     "penalty on the vectors of each triple: squares; cubes of moduli; squares of entities and of "
+     "their products with the relation (distmult, complex)"},
     {"weight", 0, TRN_PARAM_REAL, "0.1", 0, 1e9, NULL, NULL, "of the regularizer"},
     {"scale", 0, TRN_PARAM_REAL, "0.05", 1e-9, 1e9, NULL, NULL,
      "standard deviation of the starting values"},
@@ -123,6 +126,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .blocks = blocks < entities ? blocks : entities,
         .negatives = trn_params_int(p, "negatives"),
         .self_negative = trn_params_bool(p, "self-negative"),
+        .filtered = trn_params_bool(p, "filtered"),
         .loss = loss_of(p, entities),
         .all_answers = trn_params_bool(p, "all-answers"),
         .smoothing = trn_params_real(p, "smoothing"),
@@ -135,6 +139,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
         .final_rate = trn_params_real(p, "final-rate"),
         .l2 = strcmp(regulariser, "l2") == 0 ? weight : 0,
         .n3 = strcmp(regulariser, "n3") == 0 ? weight : 0,
+        .dura = strcmp(regulariser, "dura") == 0 ? weight : 0,
         .scale = trn_params_real(p, "scale"),
         .start = trn_params_text(p, "start-from"),
         .valid_every = trn_params_int(p, "valid-every"),
@@ -265,6 +270,12 @@ static trn_status_t run(trn_run_t *run) {
         TRN_OR(done,
                trn_fail(TRN_USAGE, "--self-negative: stands beside drawn candidates; leave it "
                                    "out with --negatives 0, --regime blocks and --encoder"));
+    if (options.filtered && (options.in_pairs || options.nodepiece || options.all_answers))
+        TRN_OR(done, trn_fail(TRN_USAGE, "--filtered: leave it out with --regime blocks, --encoder "
+                                         "and --all-answers, which asks for all anyway"));
+    if (options.dura > 0 && header.model->metric(&header.shape) != TRN_METRIC_DOT)
+        TRN_OR(done, trn_fail(TRN_USAGE, "--regularizer: dura is for distmult and complex, whose "
+                                         "scores are products"));
     int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks,
                                         trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {

@@ -21,7 +21,7 @@ numbers() { # FILE
     digest "$1" /entity/values /relation/values /entity/names /relation/names
 }
 
-for negatives in 0 "150 --self-negative"; do
+for negatives in "0 --filtered" "150 --self-negative --filtered"; do
     wanted=
     for n in 1 2 3 4 7; do
         rm -f "$work"/m.h5*
@@ -146,6 +146,25 @@ expect_equal "a preset's model gives way" "distmult 32 1 0.05" "$(
 expect 2 "an unknown preset" train 1 "$work/m.h5" --preset wn18
 expect_message "an unknown preset" "--preset: 'wn18' is none"
 
+# Where everything is an answer, nothing is a rival ---------------------------------------------------
+awk 'BEGIN {for (i = 0; i < 12; i++) for (j = 0; j < 12; j++) print "e" i "\tr\te" j}' >"$scratch/all.tsv"
+expect 0 kg-import ranks 1 kg-import --train "$scratch/all.tsv" -o "$scratch/all.h5" || finish
+without=() with=()
+one_loss() { # ARGUMENT...
+    expect 0 "$*" ranks 2 kg-train "$scratch/all.h5" -o "$work/m.h5" --model distmult --dim 8 \
+        --scale 1 --epochs 1 "$@"
+    awk '$1 == "loss" { print $2 }' "$scratch/out"
+    rm -f "$work"/*
+}
+for how in "softmax --negatives 0" "softmax --negatives 6 --self-negative" \
+    "margin --margin 0 --negatives 6 --self-negative" "adversarial --negatives 6" "bce --negatives 6"; do
+    # shellcheck disable=SC2086 # words
+    with+=("$(one_loss --loss $how)") without+=("$(one_loss --loss $how --filtered)")
+done
+expect_equal "losses without a rival" "0 0 0" "${without[*]:0:3}"
+expect_equal "losses with rivals" 5 "$(paste <(printf '%s\n' "${without[@]}") \
+    <(printf '%s\n' "${with[@]}") | awk '$1 < $2' | wc -l)"
+
 # Bad arguments leave nothing behind ------------------------------------------------------
 expect 2 "an odd dimension" train 2 "$work/m.h5" --dim 33
 expect_message "an odd dimension" "even number"
@@ -157,11 +176,20 @@ expect 2 "a projection of all entities" train 2 "$work/m.h5" --model transr --ne
 expect_message "a projection of all entities" "--negatives"
 expect 2 "a margin over all entities" train 2 "$work/m.h5" --loss margin --negatives 0
 expect_message "a margin over all entities" "--loss"
-for other in "--negatives 0" "--regime blocks" "--encoder nodepiece"; do
+while read -r option other; do
     # shellcheck disable=SC2086 # words
-    expect 2 "its own entity with $other" train 2 "$work/m.h5" --self-negative $other
-    expect_message "its own entity with $other" "--self-negative"
-done
+    expect 2 "$option with $other" train 2 "$work/m.h5" $option $other
+    expect_message "$option with $other" "$option"
+done <<END
+--self-negative --negatives 0
+--self-negative --regime blocks
+--self-negative --encoder nodepiece
+--filtered --all-answers --negatives 0
+--filtered --regime blocks
+--filtered --encoder nodepiece
+END
+expect 2 "products of distances" train 2 "$work/m.h5" --model rotate --regularizer dura
+expect_message "products of distances" "dura"
 expect 6 "a rate that blows up" train 3 "$work/m.h5" --learning-rate 1e20 --epochs 5
 expect_message "a rate that blows up" "not finite"
 expect 3 "no graph" ranks 2 kg-train "$scratch/train.tsv" -o "$work/m.h5"
