@@ -12,35 +12,36 @@ typedef struct preset {
 
 static const preset_t presets[] = {
     {"fb15k237-complex",
-     "model complex dim 512 regularizer dura weight .04 negatives 512 batch-size "
-     "512 learning-rate .12 final-rate .02 epochs 18"},
+     "model complex dim 512 regularizer dura weight .04 negatives 512 batch-size 512 "
+     "learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-complex-fast",
-     "model complex dim 200 regularizer dura weight .04 negatives 256 batch-size "
-     "512 learning-rate .15 final-rate .05 epochs 7"},
+     "model complex dim 200 regularizer dura weight .04 negatives 256 batch-size 512 "
+     "learning-rate .15 final-rate .05 epochs 7"},
     {"fb15k237-distmult", "model distmult dim 768 regularizer n3 weight .12 negatives 512 "
                           "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-rotate",
-     "model rotate norm 1 dim 800 scale .01 negatives 512 filtered true "
-     "batch-size 512 optimizer adam learning-rate .0008 final-rate .1 loss adversarial margin 9 "
-     "temperature 1 entity-dropout .25 epochs 30"},
+     "model rotate norm 1 dim 800 scale .01 negatives 512 filtered true batch-size 512 "
+     "optimizer adam learning-rate .0008 final-rate .1 loss adversarial margin 9 temperature 1 "
+     "entity-dropout .25 epochs 30"},
     {"fb15k237-toruse",
      "model toruse norm 2 dim 200 scale .01 negatives 512 filtered true batch-size 1024 "
      "learning-rate .015 epochs 6"},
     {"fb15k237-transe", "model transe dim 200 scale .1 negatives 512 filtered true batch-size 1024 "
                         "learning-rate .1 epochs 8"},
-    {"fb15k237-transh", "start-from transe.h5 model transh dim 200 negatives 512 filtered true "
-                        "batch-size 1024 learning-rate .02 "
-                        "epochs 2"},
-    {"fb15k237-transr", "start-from transe.h5 model transr dim 200 negatives 512 filtered true "
-                        "batch-size 4096 learning-rate .002 "
-                        "epochs 2"},
+    {"fb15k237-transh",
+     "start-from transe.h5 model transh dim 200 negatives 512 filtered true batch-size 1024 "
+     "learning-rate .02 epochs 2"},
+    {"fb15k237-transr",
+     "start-from transe.h5 model transr dim 200 negatives 512 filtered true batch-size 4096 "
+     "learning-rate .002 epochs 2"},
     {"wn18rr-complex", "model complex dim 256 regularizer n3 weight .2 negatives 0 batch-size 512 "
                        "learning-rate .5 final-rate .05 epochs 10"},
     {"wn18rr-complex-fast",
-     "model complex dim 200 regularizer dura weight .05 negatives 192 batch-size "
-     "256 learning-rate .1 final-rate .02 epochs 10"},
-    {"wn18rr-distmult", "model distmult dim 512 regularizer dura weight .06 negatives 0 batch-size "
-                        "512 learning-rate .5 final-rate .05 epochs 8"},
+     "model complex dim 200 regularizer dura weight .05 negatives 192 batch-size 256 "
+     "learning-rate .1 final-rate .02 epochs 10"},
+    {"wn18rr-distmult",
+     "model distmult dim 512 regularizer dura weight .06 negatives 0 batch-size 512 "
+     "learning-rate .5 final-rate .05 epochs 8"},
     {"wn18rr-rotate", "model rotate norm 1 reciprocal false dim 400 scale .02 negatives 256 "
                       "filtered true self-negative true batch-size 512 optimizer adam "
                       "learning-rate .001 loss adversarial margin 5 temperature .5 epochs 60"},

@@ -178,13 +178,14 @@ expect 2 "a margin over all entities" train 2 "$work/m.h5" --loss margin --negat
 expect_message "a margin over all entities" "--loss"
 while read -r option other; do
     # shellcheck disable=SC2086 # words
-    expect 2 "$option with $other" train 2 "$work/m.h5" $option $other
-    expect_message "$option with $other" "$option"
+    expect 2 "$option $other" train 2 "$work/m.h5" $option $other
+    expect_message "$option $other" "$option"
 done <<END
 --self-negative --negatives 0
 --self-negative --regime blocks
 --self-negative --encoder nodepiece
 --filtered --all-answers --negatives 0
+--smoothing 0.1 --filtered --negatives 0
 --filtered --regime blocks
 --filtered --encoder nodepiece
 END

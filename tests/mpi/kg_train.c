@@ -73,9 +73,7 @@ static void known_answers(void) {
     options.filtered = true;
     compare_options("complex", true, options);
     options.negatives = 0;
-    options.smoothing = 0.1;
     compare_options("rotate", true, options);
-    options.smoothing = 0;
     options.negatives = 40;
     compare_options("transr", false, options);
     options.self_negative = true;
