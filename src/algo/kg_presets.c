@@ -12,13 +12,14 @@ typedef struct preset {
 
 static const preset_t presets[] = {
     {"fb15k237-complex",
-     "model complex dim 512 regularizer dura weight .04 negatives 512 batch-size 512 "
+     "model complex dim 768 regularizer dura weight .035 negatives 512 batch-size 512 "
      "learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-complex-fast",
      "model complex dim 200 regularizer dura weight .04 negatives 256 batch-size 512 "
      "learning-rate .15 final-rate .05 epochs 7"},
-    {"fb15k237-distmult", "model distmult dim 768 regularizer n3 weight .12 negatives 512 "
-                          "batch-size 512 learning-rate .12 final-rate .02 epochs 18"},
+    {"fb15k237-distmult",
+     "model distmult dim 768 regularizer dura weight .035 negatives 512 batch-size 512 "
+     "learning-rate .12 final-rate .02 epochs 18"},
     {"fb15k237-rotate",
      "model rotate norm 1 dim 800 scale .01 negatives 512 filtered true batch-size 512 "
      "optimizer adam learning-rate .0008 final-rate .1 loss adversarial margin 9 temperature 1 "
