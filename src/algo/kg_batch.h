@@ -14,9 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The score of a candidate that is not to count. */
-#define TRN_KG_BANNED (-1e30f)
-
 /* "Which entities go with `known`?"; the answers are label[first .. first + labels). */
 typedef struct trn_kg_asked {
     int32_t side, relation, known, labels;

@@ -82,9 +82,9 @@ static trn_status_t check(const trn_kg_state_t *state) {
                         "--negatives: %s projects every candidate for every relation, so it trains "
                         "against some only; give a number above 0",
                         state->header.model->name);
-    if (state->options.filtered && state->options.smoothing > 0)
-        return trn_fail(TRN_USAGE, "--smoothing: gives weight to known answers, which --filtered "
-                                   "takes out; leave one of them out");
+    if (state->options.filtered && (state->options.all_answers || state->options.smoothing > 0))
+        return trn_fail(TRN_USAGE, "--filtered: leaves out known answers, which --all-answers asks "
+                                   "for and --smoothing gives weight to; drop one");
     if (loss != TRN_LOSS_SOFTMAX && loss != TRN_LOSS_BCE)
         return trn_fail(TRN_USAGE, "--loss: margin and adversarial need --negatives above 0");
     return TRN_OK;

@@ -285,7 +285,7 @@ static void score(learner_t *l, int64_t first, int64_t m) {
         for (int64_t j = 0; j < n; j++)
             b[WEIGHTS][i * n + j] = b[SCORES][i * n + j] + b[RARITY][l->ids[j]];
         /* the answer does not compete with itself */
-        b[WEIGHTS][i * n + l->questions[first + i].answer] = -1e30f;
+        b[WEIGHTS][i * n + l->questions[first + i].answer] = TRN_KG_BANNED;
     }
     trn_softmax_part(m, n, b[WEIGHTS], b[WEIGHTS], b[CHUNK_TOP], b[CHUNK_SUM]);
 }

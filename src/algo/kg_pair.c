@@ -13,10 +13,6 @@ enum {
     GUESTS = 8   /* for each negative of a batch */
 };
 
-/* A drawn entity that is the very answer must not count as a rival: its score becomes this, which
- * no loss minds. */
-static const float BANNED = -1e30f;
-
 /* One question; entities by number among the batch's (`entity` below). */
 typedef struct question {
     int32_t known, relation, answer;
@@ -264,7 +260,7 @@ static double learn_chunk(room_t *r, int64_t first, int64_t m) {
     trn_compare(r->metric, r->width, m, query, n, b[DRAWN], NULL, b[SCORES], n);
     for (int64_t i = 0; i < m; i++) {
         int32_t answer = r->questions[first + i].answer;
-        if (answer < own) b[SCORES][i * n + answer] = BANNED;
+        if (answer < own) b[SCORES][i * n + answer] = TRN_KG_BANNED;
     }
     trn_loss_parts(&loss, m, n, b[SCORES], b[TRUE] + first, powers, r->part);
     for (int64_t i = 0; i < m; i++) {

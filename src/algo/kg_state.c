@@ -138,6 +138,9 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     if (options->blocks < 1 || header->entities < 1)
         status = trn_fail(TRN_USAGE, "--entity-blocks: %lld blocks of %lld entities cannot be",
                           (long long)options->blocks, (long long)header->entities);
+    if (options->dura > 0 && header->model->metric(&header->shape) != TRN_METRIC_DOT)
+        status = trn_fail(TRN_USAGE, "--regularizer: dura is for distmult and complex, whose "
+                                     "scores are products");
     int64_t second = header->model->second_width(&header->shape);
     if (second > INT_MAX)
         status = trn_fail(TRN_USAGE,

@@ -151,6 +151,9 @@ void trn_kg_close_epoch(trn_kg_state_t *state, int64_t questions, double *loss);
 /* The failure of an epoch whose loss is not finite. Local. */
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);
 
+/* The score given to a candidate that must not count, as it is an answer: no loss minds it. */
+#define TRN_KG_BANNED (-1e30f)
+
 /* One way of going through the training triples. */
 typedef struct trn_kg_regime {
     const char *name;

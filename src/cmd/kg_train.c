@@ -270,12 +270,9 @@ static trn_status_t run(trn_run_t *run) {
         TRN_OR(done,
                trn_fail(TRN_USAGE, "--self-negative: stands beside drawn candidates; leave it "
                                    "out with --negatives 0, --regime blocks and --encoder"));
-    if (options.filtered && (options.in_pairs || options.nodepiece || options.all_answers))
-        TRN_OR(done, trn_fail(TRN_USAGE, "--filtered: leave it out with --regime blocks, --encoder "
-                                         "and --all-answers, which asks for all anyway"));
-    if (options.dura > 0 && header.model->metric(&header.shape) != TRN_METRIC_DOT)
-        TRN_OR(done, trn_fail(TRN_USAGE, "--regularizer: dura is for distmult and complex, whose "
-                                         "scores are products"));
+    if (options.filtered && (options.in_pairs || options.nodepiece))
+        TRN_OR(done,
+               trn_fail(TRN_USAGE, "--filtered: leave it out with --regime blocks and --encoder"));
     int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks,
                                         trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {
