@@ -1,12 +1,14 @@
-/* kg_predict.h: the best answers to single questions, and the entities nearest to one.
+/* kg_predict.h: the best answers to questions, and the entities nearest to some.
  *
  * All scores are float64 by the model's definition, and equal ones go to the lower number: the
- * lists are the same on any number of ranks. */
+ * lists are the same on any number of ranks and threads. */
 #ifndef TRN_ALGO_KG_PREDICT_H
 #define TRN_ALGO_KG_PREDICT_H
 
+#include "algo/kg.h"
 #include "algo/kg_model.h"
 #include "base/status.h"
+#include "graph/known.h"
 #include "kern/topk.h"
 
 #include <mpi.h>
@@ -18,28 +20,43 @@ typedef struct trn_kg_question {
     int32_t head, relation, tail;
 } trn_kg_question_t;
 
-/* Whether a candidate may be an answer. `user` is the caller's. Local. */
-typedef bool (*trn_kg_allow_t)(void *user, int64_t candidate);
+/* Which answers are wanted. */
+typedef struct trn_kg_wish {
+    int64_t k;                    /* the best so many */
+    int64_t entities;             /* of entities, those before this number */
+    const trn_known_t *leave_out; /* none of these facts, NULL: these too */
+} trn_kg_wish_t;
 
-/* best[k] = the k best entities or relations for the open place, on every rank (entries of index -1
- * fill up). `allow` NULL: all. A relation of a model with reciprocal ones is judged by the tail it
- * gives. Collective, equal arguments but for the band. Fails (agreed) with TRN_MEMORY. Cost: a
- * score by the definition for each candidate, shared out over the ranks; a sort. */
-trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm,
-                           const trn_kg_question_t *question, trn_kg_allow_t allow, void *user,
-                           int64_t k, trn_best_t *best);
+/* The facts of all splits, and extra[more], that have two places in common with a question: what
+ * there is to know about answers. Collective, equal arguments. Fails (agreed) with TRN_INPUT,
+ * TRN_IO, TRN_MEMORY. Cost: each rank reads a part of the triples; 24 bytes for each that is
+ * known. */
+trn_status_t trn_kg_known_about(const trn_kg_t *kg, MPI_Comm comm, int64_t count,
+                                const trn_kg_question_t *questions, int64_t more,
+                                const trn_triple_t *extra, trn_known_t **known);
 
-/* best[k] = the entities of greatest cosine with `entity`, itself left out, on every rank; complex
- * numbers count as two real ones. Collective, equal arguments but for the band. Fails (agreed) with
- * TRN_MEMORY. Cost a rank: 4 N dim / ranks flops in float64. */
-trn_status_t trn_kg_nearest(const trn_kg_model_t *model, MPI_Comm comm, int32_t entity, int64_t k,
-                            trn_best_t *best);
+/* Whether the candidate in the open place makes a known fact. Local. Cost: two binary searches. */
+bool trn_kg_is_known(const trn_known_t *known, const trn_kg_question_t *question,
+                     int64_t candidate);
 
-/* Bytes a rank of `ranks` needs for the model and lists of k. Local, no data needed. */
-int64_t trn_kg_predict_bytes(const trn_kg_header_t *header, int ranks, int64_t k);
+/* best[count x k] on rank 0 (NULL elsewhere) = for each question the k best entities or relations
+ * for the open place; entries of index -1 fill up. A relation of a model with reciprocal ones is
+ * judged by the tail it gives. Collective, equal arguments but for the band. Fails (agreed) with
+ * TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost a rank: for entities that of trn_kg_match_tiles
+ * (kg_match.h), and a score by the definition for those within rounding of the k best so far. */
+trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                           const trn_kg_question_t *questions, const trn_kg_wish_t *wish,
+                           int threads, trn_best_t *best);
 
-/* The same of a model file, as "bytes_per_rank" for a dry run. Collective, equal arguments. Fails
- * (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
-trn_status_t trn_kg_predict_cost(MPI_Comm comm, const char *path, int64_t k, int64_t *bytes);
+/* best[count x k] on rank 0 (NULL elsewhere) = the entities of greatest cosine with each entity,
+ * itself left out; complex numbers count as two real ones. Collective, equal arguments but for the
+ * band. Fails (agreed) with TRN_MEMORY. Cost a rank: 4 N dim / ranks flops in float64 for each. */
+trn_status_t trn_kg_nearest(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                            const int32_t *entities, int64_t k, int threads, trn_best_t *best);
+
+/* Bytes that a rank of a communicator needs for a model file and lists of k: for a dry run.
+ * Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_kg_predict_cost(MPI_Comm comm, const char *path, int64_t k, int threads,
+                                 int64_t *bytes);
 
 #endif

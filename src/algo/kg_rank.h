@@ -1,25 +1,19 @@
 /* kg_rank.h: the exact place of true answers among all entities.
  *
- * Candidates are scored in float32 by tiles; whatever comes so near to the target that rounding
- * could decide is scored again, as the target itself is, in float64 by the model's definition. So
- * better, equal and worse are those of float64 whatever the tile, the BLAS, the number of ranks
- * and of threads, and entities with equal rows tie exactly. Distances that are square roots are
- * compared as q e - |e|^2 / 2, which orders alike. */
+ * Candidates are scored in float32 by tiles (kg_match.h); whatever comes so near to the target that
+ * rounding could decide is scored again, as the target itself is, in float64 by the model's
+ * definition. So better, equal and worse are those of float64 whatever the tile, the BLAS, the
+ * number of ranks and of threads, and entities with equal rows tie exactly. */
 #ifndef TRN_ALGO_KG_RANK_H
 #define TRN_ALGO_KG_RANK_H
 
+#include "algo/kg_match.h"
 #include "algo/kg_model.h"
 #include "base/status.h"
 #include "graph/known.h"
 
 #include <mpi.h>
 #include <stdint.h>
-
-/* "(entity, relation, ?)", or "(?, relation, entity)" for TRN_SIDE_HEAD, and the true answer. */
-typedef struct trn_kg_query {
-    int32_t entity, relation, target;
-    trn_side_t side;
-} trn_kg_query_t;
 
 /* Candidates better than the target and equal to it, the target left out: other known answers left
  * out too, and (raw) with them. */
@@ -30,7 +24,7 @@ typedef struct trn_kg_count {
 /* counts[count], equal on all ranks, for queries[count]. Collective, equal arguments but for the
  * model's band. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost a rank:
  * 2 N width / ranks flops a query (models that project: also N / ranks projections for each
- * relation and side), an Allreduce of 2 dim floats a query. Protocol: filtered ranking of Bordes
+ * relation and side), two Allreduces of dim floats a query. Protocol: filtered ranking of Bordes
  * et al. 2013 with both sides; ties as the caller counts them. */
 trn_status_t trn_kg_rank(const trn_kg_model_t *model, MPI_Comm comm, const trn_known_t *known,
                          int64_t count, const trn_kg_query_t *queries, int threads,

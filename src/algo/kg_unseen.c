@@ -2,138 +2,147 @@
 
 #include "algo/encoder.h"
 #include "algo/kg_nodepiece.h"
+#include "algo/names.h"
 #include "algo/nodepiece_hash.h"
 #include "base/mem.h"
-#include "base/nearest.h"
 #include "graph/anchors.h"
 #include "graph/links.h"
 #include "graph/triple_line.h"
 #include "io/share.h"
 #include "mpi/agree.h"
+#include "text/lookup.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What reading needs to know. */
+/* A fact as the file has it. */
+typedef struct line {
+    int64_t number;
+    char *name[TRN_TRIPLE_COLUMNS]; /* in the text */
+} line_t;
+
 typedef struct reader {
     trn_unseen_t *unseen;
     const char *path;
-    int64_t relations;
-    char *const *relation_names;
-    const trn_lookup_t *entity, *relation;
-    char **strange; /* [2 x lines]: names of entities that are not in the graph, as they come */
-    int64_t strangers;
+    MPI_Comm comm;
+    trn_store_t *store;
+    int64_t count;
+    line_t *line;      /* [count] */
+    char **entity;     /* [2 count]: heads and tails in turn */
+    char **relation;   /* [count] */
+    int32_t *entities; /* their numbers in the graph, or -1 */
+    int32_t *relations;
 } reader_t;
 
-/* Names cut out of a line, each ended. */
-static trn_status_t cut(const reader_t *r, int64_t number, char *line, int64_t length,
-                        char *name[TRN_TRIPLE_COLUMNS]) {
+static trn_status_t cut_line(reader_t *r, int64_t number, char *text, int64_t length) {
     const char *column[TRN_TRIPLE_COLUMNS];
     int64_t bytes[TRN_TRIPLE_COLUMNS];
-    if (trn_triple_line(line, length, "\t", column, bytes) != TRN_OK) {
+    if (trn_triple_line(text, length, "\t", column, bytes) != TRN_OK) {
         char why[512];
         snprintf(why, sizeof why, "%s", trn_message());
         return trn_fail(TRN_INPUT, "%s:%" PRId64 ": %s", r->path, number, why);
     }
+    line_t *line = &r->line[r->count++];
+    line->number = number;
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
-        name[i] = line + (column[i] - line);
-        name[i][bytes[i]] = '\0';
+        line->name[i] = text + (column[i] - text);
+        line->name[i][bytes[i]] = '\0';
     }
     return TRN_OK;
 }
 
-/* The number of an entity; of a stranger minus one less its place among the strangers. */
-static int32_t entity_of(reader_t *r, char *name) {
-    int64_t found = trn_lookup_find(r->entity, name);
-    if (found >= 0 && found < r->unseen->entities) return (int32_t)found;
-    r->strange[r->strangers++] = name;
-    return (int32_t)-r->strangers;
-}
-
-static trn_status_t read_line(reader_t *r, int64_t number, char *line, int64_t length) {
-    char *name[TRN_TRIPLE_COLUMNS] = {NULL};
-    TRN_TRY(cut(r, number, line, length, name));
-    int64_t relation = trn_lookup_find(r->relation, name[1]);
-    if (relation < 0) {
-        trn_nearest_t near = {0};
-        for (int64_t i = 0; i < r->relations; i++)
-            trn_nearest_try(&near, name[1], r->relation_names[i]);
-        return trn_fail(TRN_INPUT, "%s:%" PRId64 ": %s: no such relation in the graph%s%s%s",
-                        r->path, number, name[1], near.name ? "; did you mean '" : "",
-                        near.name ? near.name : "", near.name ? "'?" : "");
-    }
-    trn_triple_t *fact = &r->unseen->fact[r->unseen->facts++];
-    *fact = (trn_triple_t){entity_of(r, name[0]), (int32_t)relation, entity_of(r, name[2])};
-    if (fact->head >= 0 && fact->tail >= 0)
-        return trn_fail(TRN_INPUT,
-                        "%s:%" PRId64 ": both entities are in the graph; give facts of entities "
-                        "that are not",
-                        r->path, number);
-    return TRN_OK;
-}
-
-static trn_status_t read_lines(reader_t *r) {
-    int64_t number = 0;
+static trn_status_t cut_lines(reader_t *r) {
+    int64_t lines = 1, number = 0;
+    for (const char *c = r->unseen->text; *c; c++)
+        lines += *c == '\n';
+    TRN_TRY(trn_alloc(&r->line, lines, sizeof *r->line, "facts"));
     for (char *line = r->unseen->text, *next; *line; line = next) {
         size_t length = strcspn(line, "\n");
         next = line + length + (line[length] == '\n');
         number++;
         if (length == 0 || (length == 1 && line[0] == '\r')) continue;
-        TRN_TRY(read_line(r, number, line, (int64_t)length));
+        TRN_TRY(cut_line(r, number, line, (int64_t)length));
     }
-    if (r->unseen->facts == 0) return trn_fail(TRN_INPUT, "%s: holds no fact", r->path);
+    if (r->count == 0) return trn_fail(TRN_INPUT, "%s: holds no fact", r->path);
     return TRN_OK;
 }
 
-/* Strangers of one name become one unseen entity, in the order of their first coming. */
-static trn_status_t number_strangers(reader_t *r) {
+static trn_status_t list_names(reader_t *r) {
+    TRN_TRY(trn_alloc(&r->entity, 2 * r->count, sizeof *r->entity, "names"));
+    TRN_TRY(trn_alloc(&r->relation, r->count, sizeof *r->relation, "names"));
+    TRN_TRY(trn_alloc(&r->entities, 2 * r->count, sizeof *r->entities, "names"));
+    TRN_TRY(trn_alloc(&r->relations, r->count, sizeof *r->relations, "names"));
+    for (int64_t i = 0; i < r->count; i++) {
+        r->entity[2 * i] = r->line[i].name[0];
+        r->relation[i] = r->line[i].name[1];
+        r->entity[2 * i + 1] = r->line[i].name[2];
+    }
+    return TRN_OK;
+}
+
+/* What the graph knows of the names; the first line that is no fact about unseen entities fails.
+ * Collective. */
+static trn_status_t find_names(const reader_t *r) {
+    TRN_TRY(
+        trn_names_find(r->store, r->comm, "/relation/names", r->count, r->relation, r->relations));
+    TRN_TRY(
+        trn_names_find(r->store, r->comm, "/entity/names", 2 * r->count, r->entity, r->entities));
+    for (int64_t i = 0; i < r->count; i++) {
+        char where[4096];
+        snprintf(where, sizeof where, "%s:%" PRId64, r->path, r->line[i].number);
+        if (r->relations[i] < 0)
+            return trn_names_unknown(r->store, r->comm, "/relation/names", where, r->relation[i],
+                                     "relation", 0, NULL);
+        if (r->entities[2 * i] >= 0 && r->entities[2 * i + 1] >= 0)
+            return trn_fail(TRN_INPUT,
+                            "%s: both entities are in the graph; give facts of entities that are "
+                            "not",
+                            where);
+    }
+    return TRN_OK;
+}
+
+/* Facts by numbers: strangers of one name are one unseen entity, in the order of their first
+ * coming. */
+static trn_status_t number_facts(reader_t *r, trn_lookup_t **table) {
     trn_unseen_t *u = r->unseen;
-    trn_lookup_t *table = NULL;
-    int64_t *number = NULL;
-    TRN_TRY(trn_alloc(&u->names, r->strangers, sizeof *u->names, "unseen entities"));
-    trn_status_t status = trn_alloc(&number, r->strangers, sizeof *number, "unseen entities");
-    if (status == TRN_OK) status = trn_lookup_create(&table, r->strangers, r->strange, false, NULL);
-    for (int64_t i = 0; i < r->strangers && status == TRN_OK; i++) {
-        int64_t first = trn_lookup_find(table, r->strange[i]);
-        if (first == i) {
-            number[i] = u->entities + u->count;
-            u->names[u->count++] = r->strange[i];
-        } else
-            number[i] = number[first];
+    TRN_TRY(trn_alloc(&u->fact, r->count, sizeof *u->fact, "facts"));
+    TRN_TRY(trn_alloc(&u->names, 2 * r->count, sizeof *u->names, "unseen entities"));
+    TRN_TRY(trn_lookup_create(table, 2 * r->count, r->entity, false, NULL));
+    for (int64_t i = 0; i < 2 * r->count; i++) {
+        if (r->entities[i] >= 0) continue;
+        int64_t first = trn_lookup_find(*table, r->entity[i]);
+        if (first == i) u->names[u->count++] = r->entity[i];
+        if (u->entities + u->count > INT32_MAX)
+            return trn_fail(TRN_INPUT, "%s: too many entities", r->path);
+        r->entities[i] = first == i ? (int32_t)(u->entities + u->count - 1) : r->entities[first];
     }
-    for (int64_t i = 0; i < u->facts && status == TRN_OK; i++) {
-        trn_triple_t *f = &u->fact[i];
-        if (f->head < 0) f->head = (int32_t)number[-f->head - 1];
-        if (f->tail < 0) f->tail = (int32_t)number[-f->tail - 1];
-    }
-    if (status == TRN_OK && u->entities + u->count > INT32_MAX)
-        status = trn_fail(TRN_INPUT, "%s: too many entities", r->path);
-    trn_lookup_destroy(&table);
-    trn_free(&number);
-    return status;
+    u->facts = r->count;
+    for (int64_t i = 0; i < r->count; i++)
+        u->fact[i] = (trn_triple_t){r->entities[2 * i], r->relations[i], r->entities[2 * i + 1]};
+    return TRN_OK;
 }
 
 trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
-                             int64_t entities, const trn_lookup_t *entity, int64_t relations,
-                             char *const *relation_names, const trn_lookup_t *relation) {
-    reader_t r = {.unseen = unseen,
-                  .path = path,
-                  .relations = relations,
-                  .relation_names = relation_names,
-                  .entity = entity,
-                  .relation = relation};
-    *unseen = (trn_unseen_t){.entities = entities};
+                             const trn_kg_t *kg) {
+    reader_t r = {.unseen = unseen, .path = path, .comm = comm, .store = kg->store};
+    trn_lookup_t *table = NULL;
+    *unseen = (trn_unseen_t){.entities = kg->entities};
     TRN_TRY(trn_share_file(comm, path, &unseen->text));
-    int64_t lines = 1;
-    for (const char *c = unseen->text; *c; c++)
-        lines += *c == '\n';
-    trn_status_t status = trn_alloc(&unseen->fact, lines, sizeof *unseen->fact, "facts");
-    if (status == TRN_OK) status = trn_alloc(&r.strange, 2 * lines, sizeof *r.strange, "names");
-    if (status == TRN_OK) status = read_lines(&r);
-    if (status == TRN_OK) status = number_strangers(&r);
-    trn_free(&r.strange);
-    return trn_agree(comm, status);
+    trn_status_t status = cut_lines(&r);
+    if (status == TRN_OK) status = list_names(&r);
+    TRN_OR(done, trn_agree(comm, status));
+    TRN_OR(done, find_names(&r));
+    status = trn_agree(comm, number_facts(&r, &table));
+done:
+    trn_lookup_destroy(&table);
+    trn_free(&r.line);
+    trn_free(&r.entity);
+    trn_free(&r.relation);
+    trn_free(&r.entities);
+    trn_free(&r.relations);
+    return status;
 }
 
 void trn_unseen_free(trn_unseen_t *unseen) {

@@ -6,7 +6,6 @@
 #include "algo/kg_model.h"
 #include "base/status.h"
 #include "graph/triple.h"
-#include "text/lookup.h"
 
 #include <mpi.h>
 #include <stdint.h>
@@ -21,13 +20,12 @@ typedef struct trn_unseen {
     char *text;
 } trn_unseen_t;
 
-/* Read facts from `path`, lines of head, relation and tail between tabs; names that `entity` (a
- * table of the graph's `entities` names) does not know are unseen entities. Collective, equal
- * arguments. Fails (agreed) with TRN_INPUT naming FILE:LINE: not three names, an unknown relation
- * (the nearest of `relations` is suggested), no unseen entity; TRN_MEMORY, TRN_IO. */
+/* Read facts from `path`, lines of head, relation and tail between tabs; entities that the graph
+ * does not know are the unseen ones. Collective, equal arguments. Fails (agreed) with TRN_INPUT
+ * naming FILE:LINE: not three names, an unknown relation (the nearest is suggested), no unseen
+ * entity; TRN_MEMORY, TRN_IO. Cost: that of trn_names_find (names.h). */
 trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
-                             int64_t entities, const trn_lookup_t *entity, int64_t relations,
-                             char *const *relation_names, const trn_lookup_t *relation);
+                             const trn_kg_t *kg);
 
 /* Free what it holds; {0} is fine. Local. */
 void trn_unseen_free(trn_unseen_t *unseen);

@@ -2,15 +2,13 @@
 
 #include <string.h>
 
-enum { LONGEST = 63 }; /* letters; names beyond that are nobody's typing mistake */
-
 static int min(int a, int b) {
     return a < b ? a : b;
 }
 
 /* Optimal string alignment distance, three rows of the table at a time. */
 static int edits(const char *a, int na, const char *b, int nb) {
-    int table[3][LONGEST + 1];
+    int table[3][TRN_NEAREST_LONGEST + 1];
     int *before = table[0], *above = table[1], *row = table[2];
     for (int j = 0; j <= nb; j++)
         above[j] = j;
@@ -32,7 +30,7 @@ static int edits(const char *a, int na, const char *b, int nb) {
 
 void trn_nearest_try(trn_nearest_t *best, const char *typed, const char *candidate) {
     size_t na = strlen(typed), nb = strlen(candidate);
-    if (na == 0 || na > LONGEST || nb > LONGEST) return;
+    if (na == 0 || na > TRN_NEAREST_LONGEST || nb > TRN_NEAREST_LONGEST) return;
     int distance = edits(typed, (int)na, candidate, (int)nb);
     int allowed = (int)(na > nb ? na : nb) / 3;
     /* "--epo" for "--epochs" is many edits away but plainly meant. */

@@ -2,6 +2,8 @@
 #ifndef TRN_BASE_NEAREST_H
 #define TRN_BASE_NEAREST_H
 
+enum { TRN_NEAREST_LONGEST = 63 }; /* letters; longer names are nobody's typing mistake */
+
 /* The best candidate so far; start with {0}. */
 typedef struct trn_nearest {
     const char *name; /* borrowed from the caller; NULL: nothing is near */

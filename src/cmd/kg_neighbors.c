@@ -1,83 +1,86 @@
 /* kg_neighbors.c: the verb `kg-neighbors`: the entities nearest to entities. */
 #include "algo/kg_predict.h"
+#include "algo/names.h"
 #include "base/emit.h"
 #include "base/mem.h"
-#include "base/nearest.h"
 #include "cmd/command.h"
 #include "mpi/agree.h"
-#include "text/lookup.h"
 
 static const trn_param_t params[] = {
     {"top", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, "K", "how many neighbours of each"}, {0}};
 
-static trn_status_t find(const trn_run_t *run, int64_t count, char **names, int32_t *entities) {
-    trn_lookup_t *lookup;
-    TRN_TRY(trn_lookup_create(&lookup, count, names, false, NULL));
-    trn_status_t status = TRN_OK;
-    for (int i = 1; i < run->nfiles && status == TRN_OK; i++) {
-        int64_t entity = trn_lookup_find(lookup, run->files[i]);
-        entities[i - 1] = (int32_t)entity;
-        if (entity >= 0) continue;
-        trn_nearest_t near = {0};
-        for (int64_t j = 0; j < count; j++)
-            trn_nearest_try(&near, run->files[i], names[j]);
-        status = trn_fail(TRN_INPUT, "%s: no entity of %s%s%s%s", run->files[i], run->files[0],
-                          near.name ? "; did you mean '" : "", near.name ? near.name : "",
-                          near.name ? "'?" : "");
-    }
-    trn_lookup_destroy(&lookup);
-    return status;
+typedef struct neighborhood {
+    trn_kg_model_t model;
+    int64_t count;
+    int32_t *entities; /* [count] */
+    trn_best_t *best;  /* [count x k] on rank 0 */
+    int64_t *numbers;  /* the same */
+    trn_labels_t names;
+} neighborhood_t;
+
+static trn_status_t allocate(const trn_run_t *run, neighborhood_t *n, int64_t k) {
+    n->count = run->nfiles - 1;
+    TRN_TRY(trn_alloc(&n->entities, n->count, sizeof *n->entities, "entities"));
+    if (run->rank > 0) return TRN_OK;
+    TRN_TRY(trn_alloc(&n->best, n->count * k, sizeof *n->best, "neighbours"));
+    return trn_alloc(&n->numbers, n->count * k, sizeof *n->numbers, "neighbours");
 }
 
-static trn_status_t search(trn_run_t *run, const trn_kg_model_t *model, char **names,
-                           const int32_t *entities, trn_best_t *best) {
-    int64_t k = trn_params_int(run->params, "top");
+static trn_status_t find(const trn_run_t *run, neighborhood_t *n) {
+    static const char list[] = "/entity/names";
+    char *const *names = run->files + 1;
+    TRN_TRY(trn_names_find(n->model.store, run->comm, list, n->count, names, n->entities));
+    for (int64_t i = 0; i < n->count; i++)
+        if (n->entities[i] < 0)
+            return trn_names_unknown(n->model.store, run->comm, list, run->files[0], names[i],
+                                     "entity", 0, NULL);
+    return TRN_OK;
+}
+
+static void report(const trn_run_t *run, const neighborhood_t *n, int64_t k) {
     json_t *table = json_array();
-    trn_status_t status = TRN_OK;
-    for (int i = 1; i < run->nfiles && status == TRN_OK; i++) {
-        status = trn_kg_nearest(model, run->comm, entities[i - 1], k, best);
-        for (int64_t j = 0; status == TRN_OK && j < k && best[j].index >= 0; j++)
+    for (int64_t i = 0; i < n->count; i++)
+        for (int64_t j = 0; j < k && n->best[i * k + j].index >= 0; j++) {
+            const trn_best_t *best = &n->best[i * k + j];
             json_array_append_new(
-                table, json_pack("{s:o, s:I, s:o, s:f}", "query", trn_json_text(run->files[i]),
+                table, json_pack("{s:o, s:I, s:o, s:f}", "query", trn_json_text(run->files[i + 1]),
                                  "rank", (json_int_t)(j + 1), "entity",
-                                 trn_json_text(names[best[j].index]), "cosine", best[j].score));
-    }
-    if (status == TRN_OK && run->rank == 0) json_object_set(run->result, "neighbors", table);
-    json_decref(table);
-    return status;
+                                 trn_json_text(trn_labels_name(&n->names, best->index)), "cosine",
+                                 best->score));
+        }
+    json_object_set_new(run->result, "neighbors", table);
 }
 
-static trn_status_t work(trn_run_t *run, trn_kg_model_t *model) {
-    char **names = NULL;
-    int32_t *entities = NULL;
-    trn_best_t *best = NULL;
-    int64_t count, k = trn_params_int(run->params, "top");
-    trn_status_t status;
-    TRN_TRY(trn_store_read_strings(model->store, "/entity/names", &count, &names));
-    status = trn_alloc(&entities, run->nfiles, sizeof *entities, "entities");
-    if (status == TRN_OK) status = trn_alloc(&best, k, sizeof *best, "neighbours");
-    if (status == TRN_OK) status = find(run, count, names, entities);
-    status = trn_agree(run->comm, status);
-    if (status == TRN_OK) status = search(run, model, names, entities, best);
-    trn_free(&names);
-    trn_free(&entities);
-    trn_free(&best);
-    return status;
+static trn_status_t search(trn_run_t *run, neighborhood_t *n) {
+    int64_t k = trn_params_int(run->params, "top");
+    TRN_TRY(trn_kg_model_open(&n->model, run->comm, run->files[0], NULL));
+    TRN_AGREE(run->comm, allocate(run, n, k));
+    TRN_TRY(find(run, n));
+    TRN_TRY(trn_kg_nearest(&n->model, run->comm, n->count, n->entities, k, run->threads, n->best));
+    for (int64_t i = 0; run->rank == 0 && i < n->count * k; i++)
+        n->numbers[i] = n->best[i].index;
+    TRN_TRY(trn_names_read(n->model.store, run->comm, "/entity/names", n->count * k, n->numbers,
+                           &n->names));
+    if (run->rank == 0) report(run, n, k);
+    return TRN_OK;
 }
 
 static trn_status_t run_kg_neighbors(trn_run_t *run) {
-    trn_kg_model_t model;
     int64_t bytes;
-    TRN_TRY(
-        trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"), &bytes));
+    TRN_TRY(trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"),
+                                run->threads, &bytes));
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         return TRN_OK;
     }
     TRN_TRY(trn_mem_expect(bytes, run->ranks));
-    TRN_TRY(trn_kg_model_open(&model, run->comm, run->files[0], NULL));
-    trn_status_t status = work(run, &model);
-    trn_kg_model_close(&model);
+    neighborhood_t n = {0};
+    trn_status_t status = search(run, &n);
+    trn_kg_model_close(&n.model);
+    trn_free(&n.entities);
+    trn_free(&n.best);
+    trn_free(&n.numbers);
+    trn_labels_free(&n.names);
     return status;
 }
 

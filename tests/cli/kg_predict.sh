@@ -31,6 +31,14 @@ expect 0 "brute force" model predict "$scratch" $cases
 case=transr_2_1
 expect 0 "1 rank" predict 1 "$case" && cp "$scratch/out" "$scratch/one"
 expect 0 "neighbors, 1 rank" neighbors 1 "$case" && cp "$scratch/out" "$scratch/near"
+expect 0 "2 threads" predict 1 "$case" --threads 2
+cp "$scratch/out" "$scratch/now"
+expect 0 "2 threads: the answers" cmp "$scratch/one" "$scratch/now"
+expect 0 "a list longer than all answers" predict 1 "$case" --top 1500
+cp "$scratch/out" "$scratch/all"
+expect 0 "that on 2 ranks" predict 2 "$case" --top 1500
+cp "$scratch/out" "$scratch/now"
+expect 0 "a list longer than all answers, 2 ranks" cmp "$scratch/all" "$scratch/now"
 for n in 2 3 4 7; do
     expect 0 "$n ranks" predict "$n" "$case"
     cp "$scratch/out" "$scratch/now"
@@ -54,5 +62,5 @@ bad "too few fields" "between tabs" 'entity 5\t?'
 bad "too many fields" "between tabs" 'entity 5\trelation/1\t?\t1'
 bad "no question" "no question" ''
 expect 3 "unknown neighbour" ranks 2 kg-neighbors "$scratch/$case.h5" "entity 1100" &&
-    expect_message "unknown neighbour" "entity 1100: no entity"
+    expect_message "unknown neighbour" "entity 1100: no such entity"
 finish

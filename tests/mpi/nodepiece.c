@@ -117,29 +117,10 @@ static int32_t twin_of(void) {
 /* The model, with the entities of "more" at its end. */
 static trn_status_t encode(trn_kg_model_t *model) {
     trn_unseen_t unseen = {0};
-    trn_lookup_t *entity = NULL, *relation = NULL;
-    char **names[2] = {NULL, NULL};
-    int64_t count[2];
     trn_status_t status = trn_kg_model_open(model, comm, "m.h5", &kg);
-    if (status == TRN_OK)
-        status = trn_store_read_strings(kg.store, "/entity/names", &count[0], &names[0]);
-    if (status == TRN_OK)
-        status = trn_store_read_strings(kg.store, "/relation/names", &count[1], &names[1]);
-    if (status == TRN_OK) {
-        status = trn_lookup_create(&entity, count[0], names[0], false, NULL);
-        if (status == TRN_OK)
-            status = trn_lookup_create(&relation, count[1], names[1], false, NULL);
-        status = trn_agree(comm, status);
-    }
-    if (status == TRN_OK)
-        status =
-            trn_unseen_read(&unseen, comm, "more", count[0], entity, count[1], names[1], relation);
+    if (status == TRN_OK) status = trn_unseen_read(&unseen, comm, "more", &kg);
     if (status == TRN_OK) status = trn_unseen_encode(&unseen, model, comm, "more");
     trn_unseen_free(&unseen);
-    trn_lookup_destroy(&entity);
-    trn_lookup_destroy(&relation);
-    trn_free(&names[0]);
-    trn_free(&names[1]);
     return status;
 }
 
