@@ -41,8 +41,8 @@ static const preset_t presets[] = {
      "model complex dim 200 regularizer dura weight .05 negatives 192 batch-size 256 "
      "learning-rate .1 final-rate .02 epochs 10"},
     {"wn18rr-distmult",
-     "model distmult dim 512 regularizer dura weight .06 negatives 0 batch-size 512 "
-     "learning-rate .5 final-rate .05 epochs 8"},
+     "model distmult dim 768 regularizer dura weight .065 negatives 0 batch-size 512 "
+     "learning-rate .5 final-rate .05 epochs 9"},
     {"wn18rr-rotate", "model rotate norm 1 reciprocal false dim 400 scale .02 negatives 256 "
                       "filtered true self-negative true batch-size 512 optimizer adam "
                       "learning-rate .001 loss adversarial margin 5 temperature .5 epochs 60"},
