@@ -1,6 +1,5 @@
 #include "algo/kg.h"
 
-#include "base/mem.h"
 #include "mpi/agree.h"
 
 #include <inttypes.h>
@@ -75,24 +74,6 @@ trn_status_t trn_kg_read(const trn_kg_t *kg, trn_split_t split, int64_t first, i
                             "%s:%s: row %" PRId64 " (%d, %d, %d) names no entity or relation of "
                             "the graph; make it again with kg-import",
                             trn_store_path(kg->store), name, first + i, t.head, t.relation, t.tail);
-    }
-    return TRN_OK;
-}
-
-trn_status_t trn_kg_read_all(const trn_kg_t *kg, trn_triple_t **triples, int64_t *count) {
-    *count = 0;
-    for (int split = 0; split < TRN_SPLITS; split++)
-        *count += kg->triples[split];
-    TRN_TRY(trn_alloc(triples, *count, sizeof **triples, "triples of the graph"));
-    trn_triple_t *to = *triples;
-    for (int split = 0; split < TRN_SPLITS; split++) {
-        trn_status_t status = trn_kg_read(kg, split, 0, kg->triples[split], to);
-        if (status != TRN_OK) {
-            trn_free(triples);
-            *count = 0;
-            return status;
-        }
-        to += kg->triples[split];
     }
     return TRN_OK;
 }

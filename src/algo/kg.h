@@ -39,8 +39,4 @@ void trn_kg_close(trn_kg_t *kg);
 trn_status_t trn_kg_read(const trn_kg_t *kg, trn_split_t split, int64_t first, int64_t count,
                          trn_triple_t *triples);
 
-/* All triples of all splits, in the order of splits, into *triples, the caller's to trn_free.
- * Local. Fails with TRN_INPUT, TRN_IO, TRN_MEMORY. */
-trn_status_t trn_kg_read_all(const trn_kg_t *kg, trn_triple_t **triples, int64_t *count);
-
 #endif

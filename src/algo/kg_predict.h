@@ -5,20 +5,13 @@
 #ifndef TRN_ALGO_KG_PREDICT_H
 #define TRN_ALGO_KG_PREDICT_H
 
-#include "algo/kg.h"
+#include "algo/kg_known.h"
 #include "algo/kg_model.h"
 #include "base/status.h"
-#include "graph/known.h"
 #include "kern/topk.h"
 
 #include <mpi.h>
-#include <stdbool.h>
 #include <stdint.h>
-
-/* A fact with one place open, of which the number is -1. */
-typedef struct trn_kg_question {
-    int32_t head, relation, tail;
-} trn_kg_question_t;
 
 /* Which answers are wanted. */
 typedef struct trn_kg_wish {
@@ -26,18 +19,6 @@ typedef struct trn_kg_wish {
     int64_t entities;             /* of entities, those before this number */
     const trn_known_t *leave_out; /* none of these facts, NULL: these too */
 } trn_kg_wish_t;
-
-/* The facts of all splits, and extra[more], that have two places in common with a question: what
- * there is to know about answers. Collective, equal arguments. Fails (agreed) with TRN_INPUT,
- * TRN_IO, TRN_MEMORY. Cost: each rank reads a part of the triples; 24 bytes for each that is
- * known. */
-trn_status_t trn_kg_known_about(const trn_kg_t *kg, MPI_Comm comm, int64_t count,
-                                const trn_kg_question_t *questions, int64_t more,
-                                const trn_triple_t *extra, trn_known_t **known);
-
-/* Whether the candidate in the open place makes a known fact. Local. Cost: two binary searches. */
-bool trn_kg_is_known(const trn_known_t *known, const trn_kg_question_t *question,
-                     int64_t candidate);
 
 /* best[count x k] on rank 0 (NULL elsewhere) = for each question the k best entities or relations
  * for the open place; entries of index -1 fill up. A relation of a model with reciprocal ones is

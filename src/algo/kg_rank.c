@@ -43,6 +43,14 @@ static void release(ranker_t *k) {
     trn_free(&k->targets);
 }
 
+void trn_kg_queries(int64_t count, const trn_triple_t *triples, trn_kg_query_t *queries) {
+    for (int64_t i = 0; i < count; i++) {
+        const trn_triple_t *t = &triples[i];
+        queries[2 * i] = (trn_kg_query_t){t->head, t->relation, t->tail, TRN_SIDE_TAIL};
+        queries[2 * i + 1] = (trn_kg_query_t){t->tail, t->relation, t->head, TRN_SIDE_HEAD};
+    }
+}
+
 static const trn_kg_query_t *query_of(const trn_kg_match_t *match, int64_t i) {
     return &match->queries[match->order[match->first + i]];
 }

@@ -11,6 +11,7 @@
 #include "algo/kg_model.h"
 #include "base/status.h"
 #include "graph/known.h"
+#include "graph/triple.h"
 
 #include <mpi.h>
 #include <stdint.h>
@@ -20,6 +21,9 @@
 typedef struct trn_kg_count {
     int64_t better, equal, raw_better, raw_equal;
 } trn_kg_count_t;
+
+/* queries[2 count]: for the tail of each triple, then for its head. Local. */
+void trn_kg_queries(int64_t count, const trn_triple_t *triples, trn_kg_query_t *queries);
 
 /* counts[count], equal on all ranks, for queries[count]. Collective, equal arguments but for the
  * model's band. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost a rank:

@@ -1,5 +1,6 @@
 #include "algo/kg_valid.h"
 
+#include "algo/kg_known.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -8,17 +9,16 @@
 
 enum { BATCH = 4096 /* entities that are gathered together */ };
 
-static trn_status_t read_facts(trn_kg_valid_t *v, const trn_kg_t *kg) {
-    int64_t train = kg->triples[TRN_TRAIN], valid = kg->triples[TRN_VALID];
+/* Collective. */
+static trn_status_t read_facts(trn_kg_valid_t *v, MPI_Comm comm, const trn_kg_t *kg) {
+    int64_t valid = kg->triples[TRN_VALID];
     trn_triple_t *triples = NULL;
-    TRN_TRY(trn_alloc(&triples, train + valid, sizeof *triples, "known triples"));
-    trn_status_t status = trn_kg_read(kg, TRN_TRAIN, 0, train, triples);
-    if (status == TRN_OK) status = trn_kg_read(kg, TRN_VALID, 0, valid, triples + train);
-    if (status == TRN_OK) status = trn_known_create(&v->known, train + valid, triples);
-    for (int64_t i = 0; status == TRN_OK && i < valid; i++) {
-        const trn_triple_t *t = &triples[train + i];
-        v->queries[2 * i] = (trn_kg_query_t){t->head, t->relation, t->tail, TRN_SIDE_TAIL};
-        v->queries[2 * i + 1] = (trn_kg_query_t){t->tail, t->relation, t->head, TRN_SIDE_HEAD};
+    trn_status_t status = trn_alloc(&triples, valid, sizeof *triples, "the valid split");
+    if (status == TRN_OK) status = trn_kg_read(kg, TRN_VALID, 0, valid, triples);
+    status = trn_agree(comm, status);
+    if (status == TRN_OK) {
+        trn_kg_queries(valid, triples, v->queries);
+        status = trn_kg_known_rivals(kg, comm, TRN_VALID + 1, valid, triples, &v->known);
     }
     trn_free(&triples);
     return status;
@@ -28,7 +28,7 @@ static int64_t second_width(const trn_kg_header_t *header) {
     return header->model->second_width(&header->shape);
 }
 
-static trn_status_t create(trn_kg_valid_t *v, const trn_kg_state_t *s, const trn_kg_t *kg) {
+static trn_status_t allocate(trn_kg_valid_t *v, const trn_kg_state_t *s, const trn_kg_t *kg) {
     int64_t n = s->header.entities, d = s->header.shape.dim;
     if (kg->triples[TRN_VALID] == 0)
         return trn_fail(TRN_INPUT,
@@ -45,13 +45,13 @@ static trn_status_t create(trn_kg_valid_t *v, const trn_kg_state_t *s, const trn
     TRN_TRY(trn_alloc(&v->model.second, trn_kg_relation_rows(&s->header) * second_width(&s->header),
                       sizeof(float), "second rows of relations"));
     TRN_TRY(trn_alloc(&v->id, BATCH, sizeof *v->id, "entities on their way"));
-    TRN_TRY(trn_alloc(&v->rows, BATCH * d, sizeof *v->rows, "entities on their way"));
-    return read_facts(v, kg);
+    return trn_alloc(&v->rows, BATCH * d, sizeof *v->rows, "entities on their way");
 }
 
 trn_status_t trn_kg_valid_create(trn_kg_valid_t *valid, const trn_kg_state_t *state,
                                  const trn_kg_t *kg) {
-    return trn_agree(state->comm, create(valid, state, kg));
+    TRN_AGREE(state->comm, allocate(valid, state, kg));
+    return read_facts(valid, state->comm, kg);
 }
 
 void trn_kg_valid_free(trn_kg_valid_t *v) {
@@ -110,7 +110,7 @@ trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *v, const trn_kg_state_t *s, double
 
 int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t triples, int64_t valid,
                            int64_t ranks) {
-    enum { KNOWN = 24 + 12 /* bytes a fact, and while they are read */ };
+    enum { KNOWN = 48 /* bytes a fact while they are indexed, if all are known of */ };
     int64_t band = (header->entities + ranks - 1) / ranks;
     return ((band + BATCH) * header->shape.dim +
             trn_kg_relation_rows(header) * second_width(header)) *

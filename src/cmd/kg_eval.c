@@ -1,11 +1,11 @@
 /* kg_eval.c: the verb `kg-eval`: link prediction, ranked among all entities. */
+#include "algo/kg_known.h"
 #include "algo/kg_rank.h"
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/mem.h"
 #include "cmd/command.h"
 #include "mpi/agree.h"
-#include "mpi/dist.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -29,7 +29,8 @@ typedef struct evaluation {
     int64_t count; /* queries: two a triple, tail first */
     trn_kg_query_t *queries;
     trn_kg_count_t *counts;
-    char **names; /* of relations, or NULL */
+    char **names;             /* of relations, or NULL */
+    trn_category_t *category; /* theirs, or NULL */
 } evaluation_t;
 
 /* Sums over queries. */
@@ -60,14 +61,14 @@ static void add_rank(score_t *s, int64_t better, int64_t equal) {
         s->hits[i] += rank <= at[i];
 }
 
-static score_t sum_up(const evaluation_t *e, const trn_category_t *category, choice_t choice) {
+static score_t sum_up(const evaluation_t *e, choice_t choice) {
     score_t s = {0};
     for (int64_t i = 0; i < e->count; i++) {
         const trn_kg_query_t *q = &e->queries[i];
         const trn_kg_count_t *c = &e->counts[i];
         if (choice.side >= 0 && (int)q->side != choice.side) continue;
         if (choice.relation >= 0 && q->relation != choice.relation) continue;
-        if (choice.category >= 0 && (int)category[q->relation] != choice.category) continue;
+        if (choice.category >= 0 && (int)e->category[q->relation] != choice.category) continue;
         if (choice.raw)
             add_rank(&s, c->raw_better, c->raw_equal);
         else
@@ -97,17 +98,16 @@ static void put(json_t *to, const char *prefix, const score_t *s) {
     }
 }
 
-static void report_relations(const evaluation_t *e, const trn_category_t *category,
-                             json_t *result) {
+static void report_relations(const evaluation_t *e, json_t *result) {
     json_t *table = json_array();
     for (int64_t r = 0; r < e->kg.relations; r++) {
         choice_t choice = all;
         choice.relation = r;
-        score_t s = sum_up(e, category, choice);
+        score_t s = sum_up(e, choice);
         if (s.queries == 0) continue;
         json_t *line = json_object();
         json_object_set_new(line, "relation", trn_json_text(e->names[r]));
-        json_object_set_new(line, "category", json_string(categories[category[r]]));
+        json_object_set_new(line, "category", json_string(categories[e->category[r]]));
         json_object_set_new(line, "queries", json_integer(s.queries));
         put(line, "", &s);
         json_array_append_new(table, line);
@@ -115,14 +115,14 @@ static void report_relations(const evaluation_t *e, const trn_category_t *catego
     json_object_set_new(result, "relations", table);
 }
 
-static void report_sides(const evaluation_t *e, const trn_category_t *category, json_t *result) {
+static void report_sides(const evaluation_t *e, json_t *result) {
     json_t *table = json_array();
     for (int c = 0; c < 4; c++)
         for (int side = 0; side < 2; side++) {
             choice_t choice = all;
             choice.category = c;
             choice.side = side;
-            score_t s = sum_up(e, category, choice);
+            score_t s = sum_up(e, choice);
             json_t *line = json_object();
             json_object_set_new(line, "category", json_string(categories[c]));
             json_object_set_new(line, "asked",
@@ -134,10 +134,10 @@ static void report_sides(const evaluation_t *e, const trn_category_t *category, 
     json_object_set_new(result, "sides", table);
 }
 
-static void report(const trn_run_t *run, const evaluation_t *e, const trn_category_t *category) {
+static void report(const trn_run_t *run, const evaluation_t *e) {
     json_t *result = run->result;
     choice_t choice = all;
-    score_t s = sum_up(e, category, choice);
+    score_t s = sum_up(e, choice);
     json_object_set_new(result, "model", json_string(e->model.header.model->name));
     json_object_set_new(result, "split", json_string(trn_params_text(run->params, "split")));
     put(result, "", &s);
@@ -147,20 +147,20 @@ static void report(const trn_run_t *run, const evaluation_t *e, const trn_catego
     json_object_set_new(result, "queries_with_ties", json_integer(s.ties));
     for (int side = 0; side < 2; side++) {
         choice.side = side;
-        s = sum_up(e, category, choice);
+        s = sum_up(e, choice);
         json_object_set_new(result, side == TRN_SIDE_TAIL ? "mrr_tail" : "mrr_head",
                             json_real(mean(&s, s.reciprocal)));
     }
     if (trn_params_bool(run->params, "raw")) {
         choice = all;
         choice.raw = true;
-        s = sum_up(e, category, choice);
+        s = sum_up(e, choice);
         put(result, "raw_", &s);
         json_object_set_new(result, "raw_mrr_optimistic", json_real(mean(&s, s.optimistic)));
         json_object_set_new(result, "raw_mrr_pessimistic", json_real(mean(&s, s.pessimistic)));
     }
-    if (trn_params_bool(run->params, "per-relation")) report_relations(e, category, result);
-    if (trn_params_bool(run->params, "per-side")) report_sides(e, category, result);
+    if (trn_params_bool(run->params, "per-relation")) report_relations(e, result);
+    if (trn_params_bool(run->params, "per-side")) report_sides(e, result);
 }
 
 static trn_split_t chosen_split(const trn_run_t *run) {
@@ -169,73 +169,73 @@ static trn_split_t chosen_split(const trn_run_t *run) {
     return TRN_TEST;
 }
 
-/* Read the triples and make queries and filter of them. */
-static trn_status_t read_queries(evaluation_t *e, trn_split_t split) {
+/* Queries of a split, and what else is known to answer them. Collective. */
+static trn_status_t read_queries(const trn_run_t *run, evaluation_t *e, trn_split_t split) {
+    int64_t count = e->kg.triples[split];
     trn_triple_t *triples = NULL;
-    int64_t count, first = 0;
-    TRN_TRY(trn_kg_read_all(&e->kg, &triples, &count));
-    trn_status_t status = trn_known_create(&e->known, count, triples);
-    for (int s = 0; s < (int)split; s++)
-        first += e->kg.triples[s];
-    e->count = 2 * e->kg.triples[split];
+    e->count = 2 * count;
+    trn_status_t status = trn_alloc(&triples, count, sizeof *triples, "triples to ask for");
+    if (status == TRN_OK) status = trn_kg_read(&e->kg, split, 0, count, triples);
     if (status == TRN_OK) status = trn_alloc(&e->queries, e->count, sizeof *e->queries, "queries");
     if (status == TRN_OK) status = trn_alloc(&e->counts, e->count, sizeof *e->counts, "ranks");
-    for (int64_t i = 0; status == TRN_OK && i < e->count; i += 2) {
-        const trn_triple_t *t = &triples[first + i / 2];
-        e->queries[i] = (trn_kg_query_t){t->head, t->relation, t->tail, TRN_SIDE_TAIL};
-        e->queries[i + 1] = (trn_kg_query_t){t->tail, t->relation, t->head, TRN_SIDE_HEAD};
+    status = trn_agree(run->comm, status);
+    if (status == TRN_OK) {
+        trn_kg_queries(count, triples, e->queries);
+        status = trn_kg_known_rivals(&e->kg, run->comm, TRN_SPLITS, count, triples, &e->known);
     }
     trn_free(&triples);
     return status;
 }
 
-/* What one rank needs, from the sizes alone. */
-static trn_status_t foretell(const trn_run_t *run, const evaluation_t *e, trn_split_t split) {
+static int64_t greater(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* What one rank needs, once it is known what is known. */
+static trn_status_t foretell(const trn_run_t *run, const evaluation_t *e) {
+    enum { FACT = 24 /* bytes it takes, and as many more while it is indexed */ };
     trn_store_t *store = NULL;
     trn_kg_header_t header;
     TRN_TRY(trn_store_open(&store, run->comm, run->files[0], "kg-model"));
     trn_status_t status = trn_agree(run->comm, trn_kg_header_read(store, &header));
     trn_store_close(&store);
     TRN_TRY(status);
-    int64_t entities = (header.entities + run->ranks - 1) / run->ranks, triples = 0;
-    int64_t queries = 2 * e->kg.triples[split];
-    for (int s = 0; s < TRN_SPLITS; s++)
-        triples += e->kg.triples[s];
+    int64_t entities = (header.entities + run->ranks - 1) / run->ranks;
     int64_t floats = entities * header.shape.dim +
                      trn_kg_relation_rows(&header) * (header.model->relation_width(&header.shape) +
                                                       header.model->second_width(&header.shape));
-    int64_t bytes = 4 * floats + 48 * triples +
-                    queries * (int64_t)(sizeof *e->queries + sizeof *e->counts) +
-                    trn_kg_rank_bytes(&header, entities, queries, run->threads);
+    int64_t known = FACT * trn_known_count(e->known);
+    int64_t ranking = 4 * floats + trn_kg_rank_bytes(&header, entities, e->count, run->threads);
+    int64_t bytes = known + greater(known, ranking) +
+                    e->count * (int64_t)(sizeof *e->queries + sizeof *e->counts);
     if (!trn_params_bool(run->params, "dry-run")) return trn_mem_expect(bytes, run->ranks);
-    json_object_set_new(run->result, "queries", json_integer(queries));
-    json_object_set_new(run->result, "comparisons", json_integer(queries * header.entities));
+    json_object_set_new(run->result, "queries", json_integer(e->count));
+    json_object_set_new(run->result, "comparisons", json_integer(e->count * header.entities));
     json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
     return TRN_OK;
 }
 
-static trn_status_t evaluate(trn_run_t *run, evaluation_t *e, trn_split_t split) {
-    trn_category_t *category = NULL;
+/* What the lines for relations and categories need. Collective. */
+static trn_status_t read_relations(const trn_run_t *run, evaluation_t *e) {
     int64_t count;
-    TRN_TRY(trn_kg_model_open(&e->model, run->comm, run->files[0], &e->kg));
-    TRN_AGREE(run->comm, read_queries(e, split));
     TRN_TRY(trn_store_read_strings(e->kg.store, "/relation/names", &count, &e->names));
-    trn_status_t status =
-        trn_alloc(&category, e->kg.relations, sizeof *category, "categories of relations");
-    status = trn_agree(run->comm, status);
+    TRN_AGREE(run->comm, trn_alloc(&e->category, e->kg.relations, sizeof *e->category,
+                                   "categories of relations"));
+    return trn_kg_categories(&e->kg, run->comm, e->category);
+}
+
+static trn_status_t evaluate(trn_run_t *run, evaluation_t *e) {
+    TRN_TRY(trn_kg_model_open(&e->model, run->comm, run->files[0], &e->kg));
+    if (trn_params_bool(run->params, "per-relation") || trn_params_bool(run->params, "per-side"))
+        TRN_TRY(read_relations(run, e));
     double start = trn_seconds();
-    if (status == TRN_OK)
-        status = trn_kg_rank(&e->model, run->comm, e->known, e->count, e->queries, run->threads,
-                             e->counts);
+    TRN_TRY(
+        trn_kg_rank(&e->model, run->comm, e->known, e->count, e->queries, run->threads, e->counts));
     double seconds = trn_seconds() - start;
-    if (status == TRN_OK && run->rank == 0) {
-        for (int64_t r = 0; r < e->kg.relations; r++)
-            category[r] = trn_known_category(e->known, (int32_t)r);
-        report(run, e, category);
-        json_object_set_new(run->result, "seconds", json_real(seconds));
-    }
-    trn_free(&category);
-    return status;
+    if (run->rank > 0) return TRN_OK;
+    report(run, e);
+    json_object_set_new(run->result, "seconds", json_real(seconds));
+    return TRN_OK;
 }
 
 static trn_status_t run_kg_eval(trn_run_t *run) {
@@ -246,16 +246,16 @@ static trn_status_t run_kg_eval(trn_run_t *run) {
     if (e.kg.triples[split] == 0)
         status = trn_fail(TRN_INPUT, "%s: /%s: has no triples; choose another --split",
                           run->files[1], trn_split_name(split));
-    else
-        status = foretell(run, &e, split);
-    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
-        status = evaluate(run, &e, split);
+    if (status == TRN_OK) status = read_queries(run, &e, split);
+    if (status == TRN_OK) status = foretell(run, &e);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run")) status = evaluate(run, &e);
     trn_kg_model_close(&e.model);
     trn_kg_close(&e.kg);
     trn_known_destroy(&e.known);
     trn_free(&e.queries);
     trn_free(&e.counts);
     trn_free(&e.names);
+    trn_free(&e.category);
     return status;
 }
 

@@ -191,8 +191,8 @@ static trn_status_t predict(trn_run_t *run, prediction_t *p) {
     TRN_TRY(trn_share_file(run->comm, run->files[2], &p->text));
     TRN_AGREE(run->comm, cut_lines(p, run->files[2]));
     TRN_TRY(find_names(run, p));
-    TRN_TRY(trn_kg_known_about(&p->kg, run->comm, p->count, p->questions, p->unseen.facts,
-                               p->unseen.fact, &p->known));
+    TRN_TRY(trn_kg_known_about(&p->kg, run->comm, TRN_SPLITS, p->count, p->questions,
+                               p->unseen.facts, p->unseen.fact, &p->known));
     return answer(run, p);
 }
 

@@ -74,6 +74,10 @@ void trn_known_destroy(trn_known_t **known) {
     trn_free(known);
 }
 
+int64_t trn_known_count(const trn_known_t *known) {
+    return known->side[0].count;
+}
+
 /* The first place whose key is not below `key`. */
 static int64_t lower_bound(const side_t *side, uint64_t key) {
     int64_t low = 0, high = side->count;
@@ -94,19 +98,4 @@ int64_t trn_known_answers(const trn_known_t *known, bool heads, int32_t entity, 
     int64_t first = lower_bound(side, key);
     *answers = side->answer + first;
     return lower_bound(side, key + 1) - first;
-}
-
-/* Whether an entity of the relation has several answers on average. */
-static bool several(const side_t *side, int32_t relation) {
-    int64_t first = lower_bound(side, key_of(relation, 0));
-    int64_t last = lower_bound(side, key_of(relation + 1, 0)), entities = 0;
-    for (int64_t i = first; i < last; i++)
-        entities += i == first || side->key[i] != side->key[i - 1];
-    return 2 * (last - first) >= 3 * entities && entities > 0;
-}
-
-trn_category_t trn_known_category(const trn_known_t *known, int32_t relation) {
-    bool tails = several(&known->side[0], relation), heads = several(&known->side[1], relation);
-    if (heads) return tails ? TRN_N_TO_N : TRN_N_TO_1;
-    return tails ? TRN_1_TO_N : TRN_1_TO_1;
 }

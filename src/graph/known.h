@@ -11,10 +11,6 @@
 /* Facts sorted both ways round. Opaque, immutable. */
 typedef struct trn_known trn_known_t;
 
-/* How many tails a head of the relation has, and how many heads a tail: one or several, on average
- * 1.5 or more being several (Bordes et al. 2013, NIPS, section 4.3). */
-typedef enum trn_category { TRN_1_TO_1, TRN_1_TO_N, TRN_N_TO_1, TRN_N_TO_N } trn_category_t;
-
 /* Index triples[count] (copied; doublets count once). Fails with TRN_MEMORY. Local. Cost: two
  * sorts; 24 bytes a triple stay. */
 trn_status_t trn_known_create(trn_known_t **known, int64_t count, const trn_triple_t *triples);
@@ -22,12 +18,12 @@ trn_status_t trn_known_create(trn_known_t **known, int64_t count, const trn_trip
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_known_destroy(trn_known_t **known);
 
+/* How many facts there are, doublets counted once. Local. */
+int64_t trn_known_count(const trn_known_t *known);
+
 /* The known heads (or, not `heads`, tails) that go with an entity and a relation, ascending:
  * (*answers)[returned], borrowed. Local. Cost: a binary search. */
 int64_t trn_known_answers(const trn_known_t *known, bool heads, int32_t entity, int32_t relation,
                           const int32_t **answers);
-
-/* Category of a relation; one without facts is 1-1. Local. Cost: a pass over its facts. */
-trn_category_t trn_known_category(const trn_known_t *known, int32_t relation);
 
 #endif

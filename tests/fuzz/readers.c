@@ -73,10 +73,13 @@ static trn_status_t read_store(const char *path) {
 static trn_status_t read_graph(const char *path) {
     trn_kg_t kg;
     trn_triple_t *triples = NULL;
-    int64_t count;
     TRN_TRY(trn_kg_open(&kg, MPI_COMM_SELF, path));
-    trn_status_t status = trn_kg_read_all(&kg, &triples, &count);
-    trn_free(&triples);
+    trn_status_t status = TRN_OK;
+    for (int s = 0; s < TRN_SPLITS && status == TRN_OK; s++) {
+        status = trn_alloc(&triples, kg.triples[s], sizeof *triples, "triples");
+        if (status == TRN_OK) status = trn_kg_read(&kg, s, 0, kg.triples[s], triples);
+        trn_free(&triples);
+    }
     trn_kg_close(&kg);
     return status;
 }
