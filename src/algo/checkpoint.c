@@ -135,7 +135,7 @@ void trn_checkpoint_remove(MPI_Comm comm, const char *path) {
     if (rank > 0) return;
     char former[PATH_BYTES];
     snprintf(former, sizeof former, "%s.prev", path);
+    (void)unlink(former); /* first: whoever is killed in between leaves the newer one */
     (void)unlink(path);
-    (void)unlink(former);
     clean(comm, path);
 }

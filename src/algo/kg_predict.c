@@ -173,7 +173,10 @@ static void compete(search_t *s, const trn_kg_match_t *match, const trn_kg_tile_
             continue;
         double exact = trn_kg_match_exact(match, tile->thread, i,
                                           match->model->entity + (tile->first + j) * match->dim);
-        if (!isfinite(exact)) room->overflow = true;
+        if (!isfinite(exact)) {
+#pragma omp atomic write
+            room->overflow = true;
+        }
         offer(room, list, candidate, exact);
     }
 }

@@ -54,7 +54,8 @@ trn_status_t trn_names_find(trn_store_t *store, MPI_Comm comm, const char *list,
     MPI_Comm_rank(comm, &rank);
     trn_status_t status =
         rank == 0 ? trn_lookup_create(&f.wanted, count, names, false, NULL) : TRN_OK;
-    memset(numbers, -1, (size_t)count * sizeof *numbers);
+    for (int64_t i = 0; i < count; i++)
+        numbers[i] = -1;
     TRN_OR(done, trn_agree(comm, status));
     TRN_OR(done, see_all(store, comm, list, find, &f));
     /* The table knows only the first of equal names. */
