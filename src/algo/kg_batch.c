@@ -92,37 +92,50 @@ static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples, int
     b->most_pieces = smaller(b->size, kinds) + (b->size + tile - 1) / tile;
 }
 
-static int by_place(const void *a, const void *b) {
-    const trn_kg_asked_t *p = a, *q = b;
-    if (p->side != q->side) return p->side < q->side ? -1 : 1;
-    if (p->relation != q->relation) return p->relation < q->relation ? -1 : 1;
-    if (p->known != q->known) return p->known < q->known ? -1 : 1;
-    return (p->first > q->first) - (p->first < q->first);
+static int compare3(const int32_t a[3], const int32_t b[3]) {
+    for (int i = 0; i < 3; i++)
+        if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
+    return 0;
 }
 
-/* Both questions of every triple, sorted; `first` holds the answer until the labels are laid. */
-static void sort_questions(trn_kg_batch_t *b, const trn_triple_t *triples) {
-    for (int64_t i = 0; i < b->labels; i++) {
-        const trn_triple_t *t = &triples[i / 2];
-        bool head = i % 2;
-        trn_side_t side = head ? TRN_SIDE_HEAD : TRN_SIDE_TAIL;
-        int64_t row = trn_kg_query_row(&b->state->header, t->relation, &side);
-        b->question[i] = (trn_kg_asked_t){(int32_t)side, (int32_t)row, head ? t->tail : t->head, 1,
-                                          head ? t->head : t->tail};
-    }
-    qsort(b->question, (size_t)b->labels, sizeof *b->question, by_place);
-    for (int64_t i = 0; i < b->labels; i++) {
-        const trn_kg_asked_t *q = &b->question[i];
-        trn_kg_asked_t *last = &b->question[larger(b->questions - 1, 0)];
-        b->label[i] = (int32_t)q->first;
-        if (!b->single && b->questions > 0 && last->side == q->side &&
-            last->relation == q->relation && last->known == q->known) {
-            last->labels++;
-            continue;
-        }
-        trn_kg_asked_t *to = &b->question[b->questions++];
-        *to = *q;
-        to->first = i;
+static int by_head(const void *a, const void *b) {
+    const trn_triple_t *p = a, *q = b;
+    return compare3((int32_t[3]){p->relation, p->head, p->tail},
+                    (int32_t[3]){q->relation, q->head, q->tail});
+}
+
+static int by_tail(const void *a, const void *b) {
+    const trn_triple_t *p = a, *q = b;
+    return compare3((int32_t[3]){p->relation, p->tail, p->head},
+                    (int32_t[3]){q->relation, q->tail, q->head});
+}
+
+static bool same_question(const trn_kg_asked_t *a, const trn_kg_asked_t *b) {
+    return a->side == b->side && a->relation == b->relation && a->known == b->known;
+}
+
+/* The question of one triple, whose answer is label `at`; with all answers together it may be the
+ * last question again. */
+static void ask(trn_kg_batch_t *b, const trn_triple_t *t, bool head, int64_t at) {
+    trn_side_t side = head ? TRN_SIDE_HEAD : TRN_SIDE_TAIL;
+    int64_t row = trn_kg_query_row(&b->state->header, t->relation, &side);
+    trn_kg_asked_t q = {(int32_t)side, (int32_t)row, head ? t->tail : t->head, 1, at};
+    b->label[at] = head ? t->head : t->tail;
+    if (!b->single && b->questions > 0 && same_question(&q, &b->question[b->questions - 1]))
+        b->question[b->questions - 1].labels++;
+    else
+        b->question[b->questions++] = q;
+}
+
+/* Both questions of every triple, by side, relation row, known entity and answer: those for heads
+ * come last, reciprocal relations too having the higher rows. Triples are sorted, as they are
+ * smaller. */
+static void sort_questions(trn_kg_batch_t *b, trn_triple_t *triples) {
+    int64_t count = b->labels / 2;
+    for (int head = 0; head < 2; head++) {
+        qsort(triples, (size_t)count, sizeof *triples, head ? by_tail : by_head);
+        for (int64_t i = 0; i < count; i++)
+            ask(b, &triples[i], head, head * count + i);
     }
 }
 
@@ -185,13 +198,13 @@ int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t
         .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
     trn_kg_batch_t b;
     part_t part[PARTS];
-    int64_t sum = 0;
+    int64_t early = 0, late = 0;
     state.rows = (header->entities + state.blocks - 1) / state.blocks;
     state.own_blocks = (state.blocks + ranks - 1) / ranks;
     shape(&b, &state, triples, drawn, branches, tile);
     for (int i = 0, n = parts_of(&b, part); i < n; i++)
-        sum += part[i].count * (int64_t)part[i].size;
-    return sum + triples * (int64_t)sizeof(trn_triple_t);
+        *(i < OPEN ? &early : &late) += part[i].count * (int64_t)part[i].size;
+    return early + larger(late, 2 * triples * (int64_t)sizeof(trn_triple_t)); /* qsort copies */
 }
 
 /* A number that decides the order of questions in this epoch. */

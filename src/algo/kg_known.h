@@ -22,7 +22,7 @@ typedef enum trn_category { TRN_1_TO_1, TRN_1_TO_N, TRN_N_TO_1, TRN_N_TO_N } trn
 
 /* The facts of the first `splits` splits, and extra[more], that have two places in common with a
  * question. Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. Cost:
- * each rank reads a part of the triples; 48 bytes for each fact found, of which 24 stay. */
+ * each rank reads a part of the triples; 60 bytes for each fact found, of which 24 stay. */
 trn_status_t trn_kg_known_about(const trn_kg_t *kg, MPI_Comm comm, int splits, int64_t count,
                                 const trn_kg_question_t *questions, int64_t more,
                                 const trn_triple_t *extra, trn_known_t **known);

@@ -108,13 +108,23 @@ trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *v, const trn_kg_state_t *s, double
     return TRN_OK;
 }
 
-int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t triples, int64_t valid,
+trn_status_t trn_kg_valid_facts(const trn_kg_t *kg, MPI_Comm comm, int64_t *facts) {
+    trn_kg_valid_t v = {.count = 2 * kg->triples[TRN_VALID]};
+    trn_status_t status = trn_alloc(&v.queries, v.count, sizeof *v.queries, "queries");
+    status = trn_agree(comm, status);
+    if (status == TRN_OK) status = read_facts(&v, comm, kg);
+    *facts = status == TRN_OK ? trn_known_count(v.known) : 0;
+    trn_kg_valid_free(&v);
+    return status;
+}
+
+int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t valid, int64_t facts,
                            int64_t ranks) {
-    enum { KNOWN = 48 /* bytes a fact while they are indexed, if all are known of */ };
+    enum { FACT = 24 /* bytes; as many more before the batches' memory is taken */ };
     int64_t band = (header->entities + ranks - 1) / ranks;
     return ((band + BATCH) * header->shape.dim +
             trn_kg_relation_rows(header) * second_width(header)) *
                (int64_t)sizeof(float) +
            BATCH * 4 + 2 * valid * (int64_t)(sizeof(trn_kg_query_t) + sizeof(trn_kg_count_t)) +
-           KNOWN * (triples + valid) + trn_kg_rank_bytes(header, band, 2 * valid, 1);
+           FACT * facts + trn_kg_rank_bytes(header, band, 2 * valid, 1);
 }

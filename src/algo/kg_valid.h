@@ -28,8 +28,12 @@ void trn_kg_valid_free(trn_kg_valid_t *valid);
  * Collective. Fails (agreed) as trn_kg_rank. */
 trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *valid, const trn_kg_state_t *state, double *mrr);
 
-/* Bytes that it takes on one of `ranks` ranks, for so many train and valid triples. Local. */
-int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t triples, int64_t valid,
+/* How many facts it would keep. Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO,
+ * TRN_MEMORY. Cost: of reading train and valid once, by all ranks together. */
+trn_status_t trn_kg_valid_facts(const trn_kg_t *kg, MPI_Comm comm, int64_t *facts);
+
+/* Bytes that it takes on one of `ranks` ranks, with so many valid triples and facts. Local. */
+int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t valid, int64_t facts,
                            int64_t ranks);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "algo/kg_nodepiece.h"
 #include "algo/kg_presets.h"
+#include "algo/kg_valid.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/schedule.h"
@@ -273,8 +274,10 @@ static trn_status_t run(trn_run_t *run) {
     if (options.filtered && (options.in_pairs || options.nodepiece))
         TRN_OR(done,
                trn_fail(TRN_USAGE, "--filtered: leave it out with --regime blocks and --encoder"));
-    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, run->ranks,
-                                        trn_params_bool(run->params, "save-behind"));
+    int64_t facts = 0;
+    if (options.valid_every > 0) TRN_OR(done, trn_kg_valid_facts(&kg, run->comm, &facts));
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, facts,
+                                        run->ranks, trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "parameters",
                             json_integer(parameters_of(&header, &options)));

@@ -12,7 +12,7 @@
 typedef struct trn_known trn_known_t;
 
 /* Index triples[count] (copied; doublets count once). Fails with TRN_MEMORY. Local. Cost: two
- * sorts; 24 bytes a triple stay. */
+ * sorts; 48 bytes a triple, of which 24 stay. */
 trn_status_t trn_known_create(trn_known_t **known, int64_t count, const trn_triple_t *triples);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */
