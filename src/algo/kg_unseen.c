@@ -16,85 +16,58 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A fact as the file has it. */
-typedef struct line {
-    int64_t number;
-    char *name[TRN_TRIPLE_COLUMNS]; /* in the text */
-} line_t;
-
+/* Facts as the file has them. */
 typedef struct reader {
     trn_unseen_t *unseen;
     const char *path;
-    MPI_Comm comm;
-    trn_store_t *store;
-    int64_t count;
-    line_t *line;      /* [count] */
-    char **entity;     /* [2 count]: heads and tails in turn */
-    char **relation;   /* [count] */
-    int32_t *entities; /* their numbers in the graph, or -1 */
-    int32_t *relations;
+    int64_t *line;                     /* [facts] their lines */
+    char *(*name)[TRN_TRIPLE_COLUMNS]; /* [facts] in the text */
 } reader_t;
 
 static trn_status_t cut_line(reader_t *r, int64_t number, char *text, int64_t length) {
     const char *column[TRN_TRIPLE_COLUMNS];
-    int64_t bytes[TRN_TRIPLE_COLUMNS];
+    int64_t bytes[TRN_TRIPLE_COLUMNS], fact = r->unseen->facts++;
     if (trn_triple_line(text, length, "\t", column, bytes) != TRN_OK) {
         char why[512];
         snprintf(why, sizeof why, "%s", trn_message());
         return trn_fail(TRN_INPUT, "%s:%" PRId64 ": %s", r->path, number, why);
     }
-    line_t *line = &r->line[r->count++];
-    line->number = number;
+    r->line[fact] = number;
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
-        line->name[i] = text + (column[i] - text);
-        line->name[i][bytes[i]] = '\0';
+        r->name[fact][i] = text + (column[i] - text);
+        r->name[fact][i][bytes[i]] = '\0';
     }
     return TRN_OK;
 }
 
 static trn_status_t cut_lines(reader_t *r) {
+    trn_unseen_t *u = r->unseen;
     int64_t lines = 1, number = 0;
-    for (const char *c = r->unseen->text; *c; c++)
+    for (const char *c = u->text; *c; c++)
         lines += *c == '\n';
     TRN_TRY(trn_alloc(&r->line, lines, sizeof *r->line, "facts"));
-    for (char *line = r->unseen->text, *next; *line; line = next) {
+    TRN_TRY(trn_alloc(&r->name, lines, sizeof *r->name, "facts"));
+    for (char *line = u->text, *next; *line; line = next) {
         size_t length = strcspn(line, "\n");
         next = line + length + (line[length] == '\n');
         number++;
         if (length == 0 || (length == 1 && line[0] == '\r')) continue;
         TRN_TRY(cut_line(r, number, line, (int64_t)length));
     }
-    if (r->count == 0) return trn_fail(TRN_INPUT, "%s: holds no fact", r->path);
-    return TRN_OK;
+    if (u->facts == 0) return trn_fail(TRN_INPUT, "%s: holds no fact", r->path);
+    return trn_alloc(&u->fact, u->facts, sizeof *u->fact, "facts");
 }
 
-static trn_status_t list_names(reader_t *r) {
-    TRN_TRY(trn_alloc(&r->entity, 2 * r->count, sizeof *r->entity, "names"));
-    TRN_TRY(trn_alloc(&r->relation, r->count, sizeof *r->relation, "names"));
-    TRN_TRY(trn_alloc(&r->entities, 2 * r->count, sizeof *r->entities, "names"));
-    TRN_TRY(trn_alloc(&r->relations, r->count, sizeof *r->relations, "names"));
-    for (int64_t i = 0; i < r->count; i++) {
-        r->entity[2 * i] = r->line[i].name[0];
-        r->relation[i] = r->line[i].name[1];
-        r->entity[2 * i + 1] = r->line[i].name[2];
-    }
-    return TRN_OK;
-}
-
-/* What the graph knows of the names; the first line that is no fact about unseen entities fails.
- * Collective. */
-static trn_status_t find_names(const reader_t *r) {
-    TRN_TRY(
-        trn_names_find(r->store, r->comm, "/relation/names", r->count, r->relation, r->relations));
-    TRN_TRY(
-        trn_names_find(r->store, r->comm, "/entity/names", 2 * r->count, r->entity, r->entities));
-    for (int64_t i = 0; i < r->count; i++) {
+/* The first line that is no fact about an unseen entity fails. Collective. */
+static trn_status_t check_facts(const reader_t *r, MPI_Comm comm, const trn_kg_t *kg) {
+    for (int64_t i = 0; i < r->unseen->facts; i++) {
+        const trn_triple_t *fact = &r->unseen->fact[i];
         char where[4096];
-        snprintf(where, sizeof where, "%s:%" PRId64, r->path, r->line[i].number);
-        if (r->relations[i] < 0)
-            return trn_names_unknown(r->store, r->comm, "/relation/names", where, r->relation[i],
+        snprintf(where, sizeof where, "%s:%" PRId64, r->path, r->line[i]);
+        if (fact->relation < 0)
+            return trn_names_unknown(kg->store, comm, "/relation/names", where, r->name[i][1],
                                      "relation", 0, NULL);
-        if (r->entities[2 * i] >= 0 && r->entities[2 * i + 1] >= 0)
+        if (fact->head >= 0 && fact->tail >= 0)
             return trn_fail(TRN_INPUT,
                             "%s: both entities are in the graph; give facts of entities that are "
                             "not",
@@ -103,45 +76,49 @@ static trn_status_t find_names(const reader_t *r) {
     return TRN_OK;
 }
 
-/* Facts by numbers: strangers of one name are one unseen entity, in the order of their first
- * coming. */
-static trn_status_t number_facts(reader_t *r, trn_lookup_t **table) {
+static int32_t *number_of(trn_unseen_t *u, int64_t place) {
+    trn_triple_t *fact = &u->fact[place / 2];
+    return place % 2 ? &fact->tail : &fact->head;
+}
+
+/* Number the unseen entities in the order of their first coming. `all` and its table hold the
+ * entities' names, heads and tails in turn. */
+static trn_status_t number_unseen(reader_t *r, char ***all, trn_lookup_t **table) {
     trn_unseen_t *u = r->unseen;
-    TRN_TRY(trn_alloc(&u->fact, r->count, sizeof *u->fact, "facts"));
-    TRN_TRY(trn_alloc(&u->names, 2 * r->count, sizeof *u->names, "unseen entities"));
-    TRN_TRY(trn_lookup_create(table, 2 * r->count, r->entity, false, NULL));
-    for (int64_t i = 0; i < 2 * r->count; i++) {
-        if (r->entities[i] >= 0) continue;
-        int64_t first = trn_lookup_find(*table, r->entity[i]);
-        if (first == i) u->names[u->count++] = r->entity[i];
+    TRN_TRY(trn_alloc(all, 2 * u->facts, sizeof **all, "unseen entities"));
+    TRN_TRY(trn_alloc(&u->names, 2 * u->facts, sizeof *u->names, "unseen entities"));
+    for (int64_t i = 0; i < 2 * u->facts; i++)
+        (*all)[i] = r->name[i / 2][i % 2 ? 2 : 0];
+    TRN_TRY(trn_lookup_create(table, 2 * u->facts, *all, false, NULL));
+    for (int64_t i = 0; i < 2 * u->facts; i++) {
+        int32_t *number = number_of(u, i);
+        if (*number >= 0) continue;
+        int64_t first = trn_lookup_find(*table, (*all)[i]);
+        if (first == i) u->names[u->count++] = (*all)[i];
         if (u->entities + u->count > INT32_MAX)
             return trn_fail(TRN_INPUT, "%s: too many entities", r->path);
-        r->entities[i] = first == i ? (int32_t)(u->entities + u->count - 1) : r->entities[first];
+        *number = first == i ? (int32_t)(u->entities + u->count - 1) : *number_of(u, first);
     }
-    u->facts = r->count;
-    for (int64_t i = 0; i < r->count; i++)
-        u->fact[i] = (trn_triple_t){r->entities[2 * i], r->relations[i], r->entities[2 * i + 1]};
     return TRN_OK;
 }
 
 trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
                              const trn_kg_t *kg) {
-    reader_t r = {.unseen = unseen, .path = path, .comm = comm, .store = kg->store};
+    reader_t r = {.unseen = unseen, .path = path};
     trn_lookup_t *table = NULL;
+    char **all = NULL;
     *unseen = (trn_unseen_t){.entities = kg->entities};
     TRN_TRY(trn_share_file(comm, path, &unseen->text));
-    trn_status_t status = cut_lines(&r);
-    if (status == TRN_OK) status = list_names(&r);
-    TRN_OR(done, trn_agree(comm, status));
-    TRN_OR(done, find_names(&r));
-    status = trn_agree(comm, number_facts(&r, &table));
+    trn_status_t status;
+    TRN_OR(done, trn_agree(comm, cut_lines(&r)));
+    TRN_OR(done, trn_kg_find(kg, comm, unseen->facts, r.name, unseen->fact));
+    TRN_OR(done, check_facts(&r, comm, kg));
+    status = trn_agree(comm, number_unseen(&r, &all, &table));
 done:
     trn_lookup_destroy(&table);
+    trn_free(&all);
     trn_free(&r.line);
-    trn_free(&r.entity);
-    trn_free(&r.relation);
-    trn_free(&r.entities);
-    trn_free(&r.relations);
+    trn_free(&r.name);
     return status;
 }
 

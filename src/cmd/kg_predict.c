@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ABSENT = -2 };
+
 static const trn_param_t params[] = {
     {"top", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, "K", "how many answers to each"},
     {"known", 0, TRN_PARAM_CHOICE, "mark", 0, 0, "exclude|mark", NULL,
@@ -22,39 +24,36 @@ static const trn_param_t params[] = {
      "the graph: they can then be asked about. The model must have been trained with --encoder"},
     {0}};
 
-typedef struct question {
-    int64_t line;
-    char *text[3]; /* head, relation, tail */
-} question_t;
-
 typedef struct prediction {
     trn_kg_t kg;
     trn_kg_model_t model;
     trn_unseen_t unseen; /* of --inductive */
     char *text;          /* of the questions, cut up */
     int64_t count;
-    question_t *asked;            /* [count] */
-    trn_kg_question_t *questions; /* [count] the same by numbers */
+    int64_t *line;                     /* [count] of the file */
+    char *(*name)[TRN_TRIPLE_COLUMNS]; /* [count] in the text */
+    trn_triple_t *numbers;             /* [count] */
+    trn_kg_question_t *questions;      /* [count] */
     trn_known_t *known;
     trn_best_t *best;                 /* [count x k] on rank 0 */
     trn_labels_t entities, relations; /* names of the answers, there */
 } prediction_t;
 
-static bool is_open(const char *text) {
-    return strcmp(text, "?") == 0;
+static bool is_open(const char *name) {
+    return strcmp(name, "?") == 0;
 }
 
 /* Cut a line at its two tabs. */
-static trn_status_t cut_line(const char *where, int64_t line, char *text, question_t *q) {
+static trn_status_t cut_line(const char *where, int64_t line, char *text,
+                             char *name[TRN_TRIPLE_COLUMNS]) {
     int open = 0;
-    q->line = line;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
         char *tab = text ? strchr(text, '\t') : NULL;
         if (!text || (i < 2) != (tab != NULL))
             return trn_fail(TRN_INPUT, "%s:%" PRId64 ": must be head, relation, tail between tabs",
                             where, line);
         if (tab) *tab = '\0';
-        q->text[i] = text;
+        name[i] = text;
         open += is_open(text);
         text = tab ? tab + 1 : NULL;
     }
@@ -68,7 +67,8 @@ static trn_status_t cut_lines(prediction_t *p, const char *where) {
     int64_t lines = 1, number = 0;
     for (const char *c = p->text; *c; c++)
         lines += *c == '\n';
-    TRN_TRY(trn_alloc(&p->asked, lines, sizeof *p->asked, "questions"));
+    TRN_TRY(trn_alloc(&p->line, lines, sizeof *p->line, "questions"));
+    TRN_TRY(trn_alloc(&p->name, lines, sizeof *p->name, "questions"));
     for (char *line = p->text, *next; *line; line = next) {
         size_t length = strcspn(line, "\n");
         next = line + length + (line[length] == '\n');
@@ -76,57 +76,54 @@ static trn_status_t cut_lines(prediction_t *p, const char *where) {
         if (length > 0 && line[length - 1] == '\r') line[length - 1] = '\0';
         number++;
         if (*line == '\0') continue;
-        TRN_TRY(cut_line(where, number, line, &p->asked[p->count++]));
+        p->line[p->count] = number;
+        TRN_TRY(cut_line(where, number, line, p->name[p->count++]));
     }
     if (p->count == 0) return trn_fail(TRN_INPUT, "%s: holds no question", where);
+    TRN_TRY(trn_alloc(&p->numbers, p->count, sizeof *p->numbers, "questions"));
     return trn_alloc(&p->questions, p->count, sizeof *p->questions, "questions");
 }
 
-/* Numbers of the names in one place of all questions; -1 where it is open. Collective. */
-static trn_status_t find_place(const trn_run_t *run, const prediction_t *p, int place,
-                               trn_lookup_t *unseen, char **names, int32_t *numbers) {
-    const char *list = place == 1 ? "/relation/names" : "/entity/names";
-    for (int64_t i = 0; i < p->count; i++)
-        names[i] = p->asked[i].text[place];
-    TRN_TRY(trn_names_find(p->kg.store, run->comm, list, p->count, names, numbers));
+/* The number in one place of question i: -1 if it is open, ABSENT if nothing has that name. */
+static int32_t number_at(const prediction_t *p, const trn_lookup_t *unseen, int64_t i, int place) {
+    const trn_triple_t *t = &p->numbers[i];
+    int32_t number = place == 0 ? t->head : place == 1 ? t->relation : t->tail;
+    if (is_open(p->name[i][place])) return -1;
+    if (number >= 0) return number;
+    int64_t found = unseen && place != 1 ? trn_lookup_find(unseen, p->name[i][place]) : -1;
+    return found < 0 ? ABSENT : (int32_t)(p->kg.entities + found);
+}
+
+/* Questions by numbers. Collective. */
+static trn_status_t number_questions(const trn_run_t *run, prediction_t *p,
+                                     const trn_lookup_t *unseen) {
+    TRN_TRY(trn_kg_find(&p->kg, run->comm, p->count, p->name, p->numbers));
     for (int64_t i = 0; i < p->count; i++) {
-        if (is_open(names[i])) {
-            numbers[i] = -1;
-            continue;
+        int32_t number[TRN_TRIPLE_COLUMNS];
+        for (int place = 0; place < TRN_TRIPLE_COLUMNS; place++) {
+            number[place] = number_at(p, unseen, i, place);
+            if (number[place] != ABSENT) continue;
+            bool relation = place == 1;
+            char where[4096];
+            snprintf(where, sizeof where, "%s:%" PRId64, run->files[2], p->line[i]);
+            return trn_names_unknown(p->kg.store, run->comm,
+                                     relation ? "/relation/names" : "/entity/names", where,
+                                     p->name[i][place], relation ? "relation" : "entity",
+                                     relation ? 0 : p->unseen.count, p->unseen.names);
         }
-        int64_t found =
-            unseen && place != 1 && numbers[i] < 0 ? trn_lookup_find(unseen, names[i]) : -1;
-        if (found >= 0) numbers[i] = (int32_t)(p->kg.entities + found);
-        if (numbers[i] >= 0) continue;
-        char where[4096];
-        snprintf(where, sizeof where, "%s:%" PRId64, run->files[2], p->asked[i].line);
-        return trn_names_unknown(p->kg.store, run->comm, list, where, names[i],
-                                 place == 1 ? "relation" : "entity",
-                                 place == 1 ? 0 : p->unseen.count, p->unseen.names);
+        p->questions[i] = (trn_kg_question_t){number[0], number[1], number[2]};
     }
     return TRN_OK;
 }
 
-/* Questions by numbers. Collective. */
 static trn_status_t find_names(const trn_run_t *run, prediction_t *p) {
     trn_lookup_t *unseen = NULL;
-    char **names = NULL;
-    int32_t *numbers = NULL;
-    trn_status_t status = trn_alloc(&names, p->count, sizeof *names, "names");
-    if (status == TRN_OK) status = trn_alloc(&numbers, p->count, sizeof *numbers, "names");
-    if (status == TRN_OK && p->unseen.count > 0)
+    trn_status_t status = TRN_OK;
+    if (p->unseen.count > 0)
         status = trn_lookup_create(&unseen, p->unseen.count, p->unseen.names, false, NULL);
     status = trn_agree(run->comm, status);
-    for (int place = 0; place < 3 && status == TRN_OK; place++) {
-        status = find_place(run, p, place, unseen, names, numbers);
-        for (int64_t i = 0; status == TRN_OK && i < p->count; i++) {
-            trn_kg_question_t *q = &p->questions[i];
-            *(place == 0 ? &q->head : place == 1 ? &q->relation : &q->tail) = numbers[i];
-        }
-    }
+    if (status == TRN_OK) status = number_questions(run, p, unseen);
     trn_lookup_destroy(&unseen);
-    trn_free(&names);
-    trn_free(&numbers);
     return status;
 }
 
@@ -149,13 +146,13 @@ static trn_status_t read_names(const trn_run_t *run, const prediction_t *p, bool
 static void report_question(const prediction_t *p, int64_t i, int64_t k, json_t *table) {
     const trn_kg_question_t *question = &p->questions[i];
     const trn_labels_t *names = question->relation < 0 ? &p->relations : &p->entities;
-    char *const *text = p->asked[i].text;
+    char *const *name = p->name[i];
     const trn_best_t *best = p->best + i * k;
     for (int64_t j = 0; j < k && best[j].index >= 0; j++)
         json_array_append_new(
             table,
-            json_pack("{s:o, s:o, s:o, s:I, s:o, s:f, s:b}", "head", trn_json_text(text[0]),
-                      "relation", trn_json_text(text[1]), "tail", trn_json_text(text[2]), "rank",
+            json_pack("{s:o, s:o, s:o, s:I, s:o, s:f, s:b}", "head", trn_json_text(name[0]),
+                      "relation", trn_json_text(name[1]), "tail", trn_json_text(name[2]), "rank",
                       (json_int_t)(j + 1), "answer",
                       trn_json_text(trn_labels_name(names, best[j].index)), "score", best[j].score,
                       "known", (int)trn_kg_is_known(p->known, question, best[j].index)));
@@ -214,7 +211,9 @@ static trn_status_t run_kg_predict(trn_run_t *run) {
     trn_labels_free(&p.entities);
     trn_labels_free(&p.relations);
     trn_free(&p.text);
-    trn_free(&p.asked);
+    trn_free(&p.line);
+    trn_free(&p.name);
+    trn_free(&p.numbers);
     trn_free(&p.questions);
     trn_free(&p.best);
     return status;
