@@ -1,7 +1,5 @@
 #include "algo/kg.h"
 
-#include "algo/names.h"
-#include "base/mem.h"
 #include "mpi/agree.h"
 
 #include <inttypes.h>
@@ -78,40 +76,4 @@ trn_status_t trn_kg_read(const trn_kg_t *kg, trn_split_t split, int64_t first, i
                             trn_store_path(kg->store), name, first + i, t.head, t.relation, t.tail);
     }
     return TRN_OK;
-}
-
-/* Names of both kinds in lists of their own, and room for their numbers. */
-typedef struct lists {
-    char **entity, **relation; /* [2 count]: heads and tails in turn; [count] */
-    int32_t *entities, *relations;
-} lists_t;
-
-static trn_status_t list_names(lists_t *l, int64_t count, char *const names[][TRN_TRIPLE_COLUMNS]) {
-    TRN_TRY(trn_alloc(&l->entity, 2 * count, sizeof *l->entity, "names"));
-    TRN_TRY(trn_alloc(&l->relation, count, sizeof *l->relation, "names"));
-    TRN_TRY(trn_alloc(&l->entities, 2 * count, sizeof *l->entities, "names"));
-    TRN_TRY(trn_alloc(&l->relations, count, sizeof *l->relations, "names"));
-    for (int64_t i = 0; i < count; i++) {
-        l->entity[2 * i] = names[i][0];
-        l->relation[i] = names[i][1];
-        l->entity[2 * i + 1] = names[i][2];
-    }
-    return TRN_OK;
-}
-
-trn_status_t trn_kg_find(const trn_kg_t *kg, MPI_Comm comm, int64_t count,
-                         char *const names[][TRN_TRIPLE_COLUMNS], trn_triple_t *numbers) {
-    lists_t l = {0};
-    trn_status_t status = trn_agree(comm, list_names(&l, count, names));
-    if (status == TRN_OK)
-        status = trn_names_find(kg->store, comm, "/relation/names", count, l.relation, l.relations);
-    if (status == TRN_OK)
-        status = trn_names_find(kg->store, comm, "/entity/names", 2 * count, l.entity, l.entities);
-    for (int64_t i = 0; i < count && status == TRN_OK; i++)
-        numbers[i] = (trn_triple_t){l.entities[2 * i], l.relations[i], l.entities[2 * i + 1]};
-    trn_free(&l.entity);
-    trn_free(&l.relation);
-    trn_free(&l.entities);
-    trn_free(&l.relations);
-    return status;
 }

@@ -10,7 +10,6 @@
 
 #include "base/status.h"
 #include "graph/triple.h"
-#include "graph/triple_line.h"
 #include "io/store.h"
 
 #include <mpi.h>
@@ -39,11 +38,5 @@ void trn_kg_close(trn_kg_t *kg);
  * any rank, any part. Fails with TRN_INPUT, TRN_IO. */
 trn_status_t trn_kg_read(const trn_kg_t *kg, trn_split_t split, int64_t first, int64_t count,
                          trn_triple_t *triples);
-
-/* numbers[count] = those of the names in rows of head, relation and tail, -1 for a name that the
- * graph has not. Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY.
- * Cost: rank 0 reads all names once (names.h). */
-trn_status_t trn_kg_find(const trn_kg_t *kg, MPI_Comm comm, int64_t count,
-                         char *const names[][TRN_TRIPLE_COLUMNS], trn_triple_t *numbers);
 
 #endif

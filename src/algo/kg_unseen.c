@@ -2,130 +2,75 @@
 
 #include "algo/encoder.h"
 #include "algo/kg_nodepiece.h"
-#include "algo/names.h"
 #include "algo/nodepiece_hash.h"
 #include "base/mem.h"
 #include "graph/anchors.h"
 #include "graph/links.h"
-#include "graph/triple_line.h"
-#include "io/share.h"
 #include "mpi/agree.h"
 #include "text/lookup.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-/* Facts as the file has them. */
-typedef struct reader {
-    trn_unseen_t *unseen;
-    const char *path;
-    int64_t *line;                     /* [facts] their lines */
-    char *(*name)[TRN_TRIPLE_COLUMNS]; /* [facts] in the text */
-} reader_t;
-
-static trn_status_t cut_line(reader_t *r, int64_t number, char *text, int64_t length) {
-    const char *column[TRN_TRIPLE_COLUMNS];
-    int64_t bytes[TRN_TRIPLE_COLUMNS], fact = r->unseen->facts++;
-    if (trn_triple_line(text, length, "\t", column, bytes) != TRN_OK) {
-        char why[512];
-        snprintf(why, sizeof why, "%s", trn_message());
-        return trn_fail(TRN_INPUT, "%s:%" PRId64 ": %s", r->path, number, why);
-    }
-    r->line[fact] = number;
-    for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
-        r->name[fact][i] = text + (column[i] - text);
-        r->name[fact][i][bytes[i]] = '\0';
-    }
-    return TRN_OK;
-}
-
-static trn_status_t cut_lines(reader_t *r) {
-    trn_unseen_t *u = r->unseen;
-    int64_t lines = 1, number = 0;
-    for (const char *c = u->text; *c; c++)
-        lines += *c == '\n';
-    TRN_TRY(trn_alloc(&r->line, lines, sizeof *r->line, "facts"));
-    TRN_TRY(trn_alloc(&r->name, lines, sizeof *r->name, "facts"));
-    for (char *line = u->text, *next; *line; line = next) {
-        size_t length = strcspn(line, "\n");
-        next = line + length + (line[length] == '\n');
-        number++;
-        if (length == 0 || (length == 1 && line[0] == '\r')) continue;
-        TRN_TRY(cut_line(r, number, line, (int64_t)length));
-    }
-    if (u->facts == 0) return trn_fail(TRN_INPUT, "%s: holds no fact", r->path);
-    return trn_alloc(&u->fact, u->facts, sizeof *u->fact, "facts");
-}
-
 /* The first line that is no fact about an unseen entity fails. Collective. */
-static trn_status_t check_facts(const reader_t *r, MPI_Comm comm, const trn_kg_t *kg) {
-    for (int64_t i = 0; i < r->unseen->facts; i++) {
-        const trn_triple_t *fact = &r->unseen->fact[i];
-        char where[4096];
-        snprintf(where, sizeof where, "%s:%" PRId64, r->path, r->line[i]);
-        if (fact->relation < 0)
-            return trn_names_unknown(kg->store, comm, "/relation/names", where, r->name[i][1],
-                                     "relation", 0, NULL);
+static trn_status_t check_facts(const trn_kg_lines_t *lines, MPI_Comm comm, const trn_kg_t *kg) {
+    for (int64_t i = 0; i < lines->count; i++) {
+        const trn_triple_t *fact = &lines->number[i];
+        if (fact->relation < 0) return trn_kg_lines_unknown(lines, comm, kg, i, 1, 0, NULL);
         if (fact->head >= 0 && fact->tail >= 0)
             return trn_fail(TRN_INPUT,
-                            "%s: both entities are in the graph; give facts of entities that are "
-                            "not",
-                            where);
+                            "%s:%" PRId64 ": both entities are in the graph; give facts of "
+                            "entities that are not",
+                            lines->path, lines->line[i]);
     }
     return TRN_OK;
 }
 
-static int32_t *number_of(trn_unseen_t *u, int64_t place) {
-    trn_triple_t *fact = &u->fact[place / 2];
+static int32_t *number_of(const trn_kg_lines_t *lines, int64_t place) {
+    trn_triple_t *fact = &lines->number[place / 2];
     return place % 2 ? &fact->tail : &fact->head;
 }
 
 /* Number the unseen entities in the order of their first coming. `all` and its table hold the
  * entities' names, heads and tails in turn. */
-static trn_status_t number_unseen(reader_t *r, char ***all, trn_lookup_t **table) {
-    trn_unseen_t *u = r->unseen;
-    TRN_TRY(trn_alloc(all, 2 * u->facts, sizeof **all, "unseen entities"));
-    TRN_TRY(trn_alloc(&u->names, 2 * u->facts, sizeof *u->names, "unseen entities"));
-    for (int64_t i = 0; i < 2 * u->facts; i++)
-        (*all)[i] = r->name[i / 2][i % 2 ? 2 : 0];
-    TRN_TRY(trn_lookup_create(table, 2 * u->facts, *all, false, NULL));
-    for (int64_t i = 0; i < 2 * u->facts; i++) {
-        int32_t *number = number_of(u, i);
+static trn_status_t number_unseen(trn_unseen_t *u, char ***all, trn_lookup_t **table) {
+    const trn_kg_lines_t *lines = &u->lines;
+    int64_t count = 2 * lines->count;
+    TRN_TRY(trn_alloc(all, count, sizeof **all, "unseen entities"));
+    TRN_TRY(trn_alloc(&u->names, count, sizeof *u->names, "unseen entities"));
+    for (int64_t i = 0; i < count; i++)
+        (*all)[i] = lines->name[i / 2][i % 2 ? 2 : 0];
+    TRN_TRY(trn_lookup_create(table, count, *all, false, NULL));
+    for (int64_t i = 0; i < count; i++) {
+        int32_t *number = number_of(lines, i);
         if (*number >= 0) continue;
         int64_t first = trn_lookup_find(*table, (*all)[i]);
         if (first == i) u->names[u->count++] = (*all)[i];
         if (u->entities + u->count > INT32_MAX)
-            return trn_fail(TRN_INPUT, "%s: too many entities", r->path);
-        *number = first == i ? (int32_t)(u->entities + u->count - 1) : *number_of(u, first);
+            return trn_fail(TRN_INPUT, "%s: too many entities", lines->path);
+        *number = first == i ? (int32_t)(u->entities + u->count - 1) : *number_of(lines, first);
     }
+    u->facts = lines->count;
+    u->fact = lines->number;
     return TRN_OK;
 }
 
 trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
                              const trn_kg_t *kg) {
-    reader_t r = {.unseen = unseen, .path = path};
     trn_lookup_t *table = NULL;
     char **all = NULL;
     *unseen = (trn_unseen_t){.entities = kg->entities};
-    TRN_TRY(trn_share_file(comm, path, &unseen->text));
-    trn_status_t status;
-    TRN_OR(done, trn_agree(comm, cut_lines(&r)));
-    TRN_OR(done, trn_kg_find(kg, comm, unseen->facts, r.name, unseen->fact));
-    TRN_OR(done, check_facts(&r, comm, kg));
-    status = trn_agree(comm, number_unseen(&r, &all, &table));
-done:
+    TRN_TRY(trn_kg_lines_read(&unseen->lines, comm, path, "fact", kg));
+    TRN_TRY(check_facts(&unseen->lines, comm, kg));
+    trn_status_t status = trn_agree(comm, number_unseen(unseen, &all, &table));
     trn_lookup_destroy(&table);
     trn_free(&all);
-    trn_free(&r.line);
-    trn_free(&r.name);
     return status;
 }
 
 void trn_unseen_free(trn_unseen_t *unseen) {
     trn_free(&unseen->names);
-    trn_free(&unseen->fact);
-    trn_free(&unseen->text);
+    trn_kg_lines_free(&unseen->lines);
     *unseen = (trn_unseen_t){0};
 }
 

@@ -3,6 +3,7 @@
 #ifndef TRN_ALGO_KG_UNSEEN_H
 #define TRN_ALGO_KG_UNSEEN_H
 
+#include "algo/kg_lines.h"
 #include "algo/kg_model.h"
 #include "base/status.h"
 #include "graph/triple.h"
@@ -14,10 +15,10 @@
 typedef struct trn_unseen {
     int64_t entities; /* of the graph: number `entities` is the first unseen one */
     int64_t count;    /* unseen ones, in the order of the file */
-    char **names;     /* [count], borrowed from text */
+    char **names;     /* [count], borrowed from the lines */
     int64_t facts;
-    trn_triple_t *fact; /* [facts] */
-    char *text;
+    const trn_triple_t *fact; /* [facts] the lines' numbers */
+    trn_kg_lines_t lines;
 } trn_unseen_t;
 
 /* Read facts from `path`, lines of head, relation and tail between tabs; entities that the graph

@@ -5,7 +5,6 @@
 #include "harness.h"
 
 #include "algo/names.h"
-#include "mpi/agree.h"
 
 #include <string.h>
 
