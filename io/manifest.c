@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/mem.h"
-#include "kern/blas.h"
+#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 #include "version.h"
 

@@ -12,7 +12,7 @@
 
 #include "base/status.h"
 #include "mpi/matrix.h"
-#include "mpi/sparse.h"
+#include "mpi/sparse/sparse.h"
 
 #include <mpi.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
  *
  * Rank r of the communicator stands at row i, column j, layer l with r = (l rows + i) cols + j;
  * ranks from rows x cols x layers on stand aside. All communicators are made by MPI_Comm_split
- * with plain keys, never as cartesian ones (those corrupt MPI-IO, see io/store.h). */
+ * with plain keys, never as cartesian ones (those corrupt MPI-IO, see io/store/store.h). */
 #ifndef TRN_MPI_GRID_H
 #define TRN_MPI_GRID_H
 

@@ -1,7 +1,7 @@
 /* trunnion VERB [options] FILES: the program. The work is in cmd/, one file a verb. */
-#include "help.h"
-#include "launch.h"
-#include "verbs.h"
+#include "cli/help.h"
+#include "cli/launch.h"
+#include "cli/verbs.h"
 
 int main(int argc, char **argv) {
     const trn_command_t *verb;

@@ -1,8 +1,8 @@
 /* convert.c: the verb `convert`: an embedding or a matrix from one file format into another. */
-#include "algo/embedding.h"
-#include "algo/matrix_file.h"
-#include "cmd/command.h"
-#include "io/store.h"
+#include "algo/matrix/matrix_file.h"
+#include "algo/vectors/embedding.h"
+#include "cli/command.h"
+#include "io/store/store.h"
 #include "mpi/agree.h"
 
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* info.c: the verb `info`: what a file holds, and whether it is sound. */
-#include "algo/matrix_file.h"
+#include "algo/matrix/matrix_file.h"
 #include "base/emit.h"
 #include "base/mem.h"
-#include "cmd/command.h"
+#include "cli/command.h"
 #include "io/npy.h"
-#include "io/store.h"
+#include "io/store/store.h"
 #include "io/text.h"
 #include "io/vectors.h"
 #include "mpi/agree.h"

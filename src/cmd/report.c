@@ -1,8 +1,8 @@
 /* report.c: the verb `report`: a page about runs, from their event logs. */
 #define _POSIX_C_SOURCE 200809L
-#include "algo/report.h"
+#include "report/report.h"
 
-#include "cmd/command.h"
+#include "cli/command.h"
 #include "io/output.h"
 #include "mpi/agree.h"
 

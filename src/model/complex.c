@@ -1,5 +1,5 @@
 /* complex.c: ComplEx, score = Re sum h r conj(t), vectors as [re | im]. */
-#include "kern/turn.h"
+#include "kern/train/turn.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* distmult.c: DistMult, score = sum h r t. */
-#include "kern/turn.h"
+#include "kern/train/turn.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>

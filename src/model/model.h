@@ -11,8 +11,8 @@
 #ifndef TRN_MODEL_MODEL_H
 #define TRN_MODEL_MODEL_H
 
-#include "kern/compare.h"
-#include "kern/triple.h"
+#include "kern/search/compare.h"
+#include "kern/train/triple.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* rotate.c: RotatE, score = -|h e^(i r) - t|; a relation's row holds phases in radians [d / 2]. */
-#include "kern/turn.h"
+#include "kern/train/turn.h"
 #include "model/model_shared.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* transh.c: TransH, TransE between projections onto a relation's hyperplane, whose normal w is the
  * relation's second row. w need not be of unit length: only its direction w / |w| is used, and
  * gradients go through that. A zero w projects nothing away. */
-#include "kern/compare_simd.h"
-#include "kern/turn.h"
+#include "kern/search/compare_simd.h"
+#include "kern/train/turn.h"
 #include "model/model_shared.h"
 
 #include <math.h>

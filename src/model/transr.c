@@ -1,6 +1,6 @@
 /* transr.c: TransR, TransE in a space of the relation's own, to which its matrix M [k x d], the
  * second row, takes entities. The rows of one relation are projected together by a GEMM. */
-#include "kern/gemm.h"
+#include "kern/dense/gemm.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>

@@ -9,7 +9,7 @@ check() {
     cd "$1" || exit
     cppcheck --enable=warning,performance,portability --std=c11 -Isrc -I. -j2 --quiet \
         --suppress=missingIncludeSystem --suppress=invalidPointerCast \
-        --template='{file}:{line}: {message} [{id}]' src/*/ src/*.c mpi io 2>&1 | grep -E '^[a-z_/.0-9]+:[0-9]+: ' || true
+        --template='{file}:{line}: {message} [{id}]' src mpi io 2>&1 | grep -E '^[a-z_/.0-9]+:[0-9]+: ' || true
 }
 
 plant_overflow() {

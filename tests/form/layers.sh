@@ -1,53 +1,115 @@
-# The floors: a file includes only headers of its own floor and of those below it (DESIGN: base <
-# {kern, text, graph} < {model, mpi} < io < algo < cmd < main), and MPI and HDF5 stay in their rooms.
+# The rooms: a file includes only headers of its own room and of those that its room may look into, the
+# rooms form no circle, MPI and HDF5 stay where they belong, and no room has more than 16 sources.
 . "$(dirname "$0")/lib.sh" || exit 1
+
+# ROOM: rooms it may look into, beside itself; `x/*` is every room below x. A floor rests on those above
+# it in this list, so a new room is a line here. ARCHITECTURE.md says what lives where.
+rooms='
+base:
+text graph kern: base
+kern/dense: base
+kern/sparse: base kern
+kern/search: base kern kern/dense kern/sparse
+kern/train: base kern kern/search
+model: base kern kern/* text graph
+mpi: base kern kern/* text graph
+mpi/dense mpi/sparse: base kern kern/* text graph mpi
+io: base kern kern/* text graph mpi mpi/*
+io/store: base kern kern/* text graph mpi mpi/* io
+algo/common: base kern kern/* text graph model mpi mpi/* io io/*
+algo/matrix algo/vectors algo/words algo/graph algo/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/common
+algo/words: algo/vectors
+algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg
+algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer
+algo/kg/buckets algo/kg/nodepiece: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/train
+report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
+cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report
+cmd cmd/words cmd/vectors cmd/matrix cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli
+cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli
+cmd/bench: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cmd/bench/contest
+main: cli
+'
+# algo/words reads vectors of any file to judge them; training looks at valid facts as kg-eval does.
 
 check() {
     cd "$1" || exit
     grep -rnoE '^ *# *include *(<[^>]*>|"[^"]*")' src mpi io | sed -E 's/ *# *include *//' |
-        awk -F : -v main="$(cd src && echo *.h)" '
-            BEGIN { # rooms that a room may look into
-                may["base"] = " base "
-                split("kern text graph", side, " ")
-                for (i in side) may[side[i]] = " base " side[i] " "
-                may["model"] = " base kern text graph model "
-                may["mpi"] = " base kern text graph mpi "
-                may["io"] = " base kern text graph model mpi io "
-                may["algo"] = may["io"] "algo "
-                may["cmd"] = may["algo"] "cmd "
-                may["main"] = may["cmd"] "main "
+        awk -F : -v rooms="$rooms" '
+            BEGIN {
+                count = split(rooms, lines, "\n")
+                for (i = 1; i <= count; i++) {
+                    split(lines[i], side, ":")
+                    names = split(side[1], name, " ")
+                    for (j = 1; j <= names; j++) may[name[j]] = may[name[j]] " " side[2] " "
+                }
             }
             function breach(what) { print $1 ":" $2 ": " what }
+            # Room of a path: src/base/x.c -> base, io/x.c -> io, src/x.c -> main.
+            function room(path) {
+                sub(/^src\//, "", path)
+                return sub(/\/[^\/]*$/, "", path) ? path : "main"
+            }
+            function allowed(here, there,   list, n, i) {
+                if (here == there || index(may[here], " " there " ")) return 1
+                n = split(may[here], list, " ")
+                for (i = 1; i <= n; i++)
+                    if (list[i] ~ /\*$/ && index(there "/", substr(list[i], 1, length(list[i]) - 1)) == 1)
+                        return 1
+                return 0
+            }
+            # Whether `goal` can be reached from `from`, by what is included today.
+            function reaches(from, goal,   list, n, i) {
+                if (from == goal) return 1
+                if (been[from]++) return 0
+                n = split(looks[from], list, " ")
+                for (i = 1; i <= n; i++)
+                    if (reaches(list[i], goal)) return 1
+                return 0
+            }
             {
-                # src/base/x.c -> base, io/x.c -> io, src/x.c -> main
-                depth = split($1, path, "/")
-                here = path[1] != "src" ? path[1] : depth > 2 ? path[2] : "main"
+                here = room($1)
                 header = substr($3, 2, length($3) - 2)
                 if ($3 ~ /^</) {
-                    if (header == "mpi.h" && here !~ /^(mpi|io|algo|cmd|main)$/)
+                    if (header == "mpi.h" && here !~ /^(mpi|io|algo|report|cli|cmd)/)
                         breach("<mpi.h> is for mpi and the floors above it, not for " here)
-                    if (header ~ /^hdf5/ && $1 != "io/store_hdf_impl.h")
-                        breach("only io/store_hdf_impl.h includes HDF5")
+                    if (header ~ /^hdf5/ && $1 != "io/store/store_hdf_impl.h")
+                        breach("only io/store/store_hdf_impl.h includes HDF5")
                     next
                 }
                 if (header == "version.h" || header == "simd_sets.inc") next # made by CMake
-                there = header ~ /\// ? substr(header, 1, index(header, "/") - 1) : "main"
-                if (there == ".." || (there == "main" && !index(" " main " ", " " header " ")))
-                    breach($3 " is named neither by floor nor as a file of src/")
-                else if (!index(may[here], " " there " "))
+                there = room(header)
+                if (there ~ /^\.\./ || there == "main")
+                    breach($3 " is not named by its room")
+                else if (!(here in may))
+                    breach("the room " here " is not in the list of rooms")
+                else if (!allowed(here, there))
                     breach(here " must not include " $3 " of " there)
+                if (here != there && !index(looks[here], " " there " ")) {
+                    looks[here] = looks[here] " " there " "
+                    example[here, there] = $1 ":" $2
+                }
+            }
+            END {
+                for (pair in example) {
+                    split(pair, ends, SUBSEP)
+                    split("", been)
+                    if (reaches(ends[2], ends[1]))
+                        print example[pair] ": " ends[1] " and " ends[2] " form a circle"
+                }
             }'
+    find src mpi io -name '*.c' | sed -E 's|/[^/]*$||' | sort | uniq -c |
+        awk '$1 > 16 { print $2 ":1: " $1 " sources in one room, at most 16; cut it by subject" }'
 }
 
 plant_mpi_in_base() { echo '#include <mpi.h>' >>"$1/src/base/clock.c"; }
-plant_upward() { echo '#include "io/store.h"' >>"$1/mpi/dist.c"; }
-plant_sideways() {
-    mkdir -p "$1/src/text" && echo '#include "kern/gemm.h"' >"$1/src/text/planted.c"
-}
-plant_model_knows_mpi() {
-    mkdir -p "$1/src/model" && echo '#include "mpi/agree.h"' >"$1/src/model/planted.h"
-}
+plant_upward() { echo '#include "io/store/store.h"' >>"$1/mpi/dist.c"; }
+plant_sideways() { echo '#include "kern/dense/gemm.h"' >"$1/src/text/planted.c"; }
+plant_sideways_in_algo() { echo '#include "algo/words/swivel.h"' >"$1/src/algo/matrix/planted.c"; }
+plant_model_knows_mpi() { echo '#include "mpi/agree.h"' >"$1/src/model/planted.h"; }
 plant_hdf5() { echo '#include <hdf5.h>' >>"$1/io/planted.c"; }
 plant_relative() { echo '#include "../base/mem.h"' >>"$1/mpi/dist.c"; }
+plant_circle() { echo '#include "algo/kg/train/kg_train.h"' >>"$1/src/algo/kg/answer/kg_rank.h"; }
+plant_unknown_room() { mkdir "$1/src/attic" && echo '#include "base/mem.h"' >"$1/src/attic/x.c"; }
+plant_crowd() { for i in $(seq 17); do echo >"$1/src/algo/common/planted$i.c"; done; }
 
 form_test

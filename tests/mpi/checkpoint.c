@@ -2,7 +2,7 @@
 #define _DEFAULT_SOURCE
 #include "harness.h"
 
-#include "algo/checkpoint.h"
+#include "algo/common/checkpoint.h"
 #include "base/log.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"

@@ -1,7 +1,7 @@
 /* Counts of small corpora made here: equal to the slow count, cell for cell and bit for bit, on any
  * number of ranks, out of any mixture of files, held in memory or counted part by part. */
 #define _GNU_SOURCE
-#include "algo/cooccur.h"
+#include "algo/words/cooccur.h"
 
 #include "harness.h"
 

@@ -1,8 +1,8 @@
 /* Eigenvectors of symmetric matrices: known spectra, residuals, and what is refused. */
-#include "algo/eig.h"
+#include "algo/matrix/eig.h"
 
 #include "mpi/agree.h"
-#include "mpi/scalapack.h"
+#include "mpi/dense/scalapack.h"
 #include "tall_sample.h"
 
 /* Q diag(values) Q^T with a random orthogonal Q. */

@@ -2,7 +2,7 @@
  * same bits on any number of ranks, and memory that runs out. */
 #include "harness.h"
 
-#include "algo/encoder.h"
+#include "algo/kg/nodepiece/encoder.h"
 #include "base/rng.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"

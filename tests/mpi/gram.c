@@ -1,5 +1,5 @@
 /* algo/gram: against the definition, the same bits on any communicator, in bands and in whole. */
-#include "algo/gram.h"
+#include "algo/matrix/gram.h"
 
 #include "harness.h"
 

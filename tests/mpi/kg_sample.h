@@ -5,8 +5,8 @@
 #define _DEFAULT_SOURCE
 #include "harness.h"
 
-#include "algo/kg_import.h"
-#include "algo/kg_train.h"
+#include "algo/kg/import/kg_import.h"
+#include "algo/kg/train/kg_train.h"
 #include "mpi/agree.h"
 
 #include <math.h>

@@ -3,8 +3,8 @@
  * rank that was never stopped. */
 #include "kg_sample.h"
 
-#include "algo/kg_buckets.h"
-#include "algo/kg_places.h"
+#include "algo/kg/buckets/kg_buckets.h"
+#include "algo/kg/buckets/kg_placement.h"
 #include "base/rng.h"
 #include "base/signal.h"
 #include "mpi/dist.h"

@@ -2,7 +2,7 @@
  * one rank that was never stopped, what is learned is the graph, and failures are agreed on. */
 #include "kg_sample.h"
 
-#include "algo/kg_score.h"
+#include "algo/kg/kg_score.h"
 #include "base/signal.h"
 
 #include <errno.h>

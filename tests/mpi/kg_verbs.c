@@ -3,9 +3,9 @@
 #define _DEFAULT_SOURCE
 #include "harness.h"
 
-#include "base/param.h"
 #include "base/signal.h"
-#include "cmd/command.h"
+#include "cli/command.h"
+#include "cli/param.h"
 #include "mpi/agree.h"
 
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* Matrices must come back from every format as they were saved, into any bands of rows, and files
  * must not show how many ranks wrote them. tests/mpi/matrix_file_bad.c has the bad files. */
 #define _GNU_SOURCE
-#include "algo/matrix_file.h"
+#include "algo/matrix/matrix_file.h"
 #include "matrix_sample.h"
 #include "mpi/agree.h"
 

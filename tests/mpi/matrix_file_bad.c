@@ -1,7 +1,7 @@
 /* Bad matrix files must be refused on all ranks alike, with the right line, whoever reads it. */
 #define _GNU_SOURCE
-#include "algo/matrix_file.h"
-#include "io/store.h"
+#include "algo/matrix/matrix_file.h"
+#include "io/store/store.h"
 #include "matrix_sample.h"
 
 #include <string.h>

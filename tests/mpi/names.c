@@ -4,7 +4,7 @@
 #include "directory.h"
 #include "harness.h"
 
-#include "algo/names.h"
+#include "algo/common/names.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* Distributed products against float64 sums: any size, transposition, type, layout and algorithm.
  */
-#include "mpi/cannon.h"
+#include "mpi/dense/cannon.h"
 
 #include "harness.h"
 #include "mpi/agree.h"
-#include "mpi/scalapack.h"
+#include "mpi/dense/scalapack.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Every number arrives, bit for bit, and those that move travel just once. */
-#include "mpi/redist.h"
+#include "mpi/dense/redist.h"
 
 #include "harness.h"
 #include "mpi/trace.h"

@@ -4,7 +4,7 @@
 #define _DEFAULT_SOURCE
 #include "harness.h"
 
-#include "io/store.h"
+#include "io/store/store.h"
 
 #include <stdlib.h>
 #include <string.h>

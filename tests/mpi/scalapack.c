@@ -1,5 +1,5 @@
 /* PDGEMM on row-major blocks against sums written out, on every grid; eigenvectors on some. */
-#include "mpi/scalapack.h"
+#include "mpi/dense/scalapack.h"
 
 #include "harness.h"
 

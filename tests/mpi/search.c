@@ -1,8 +1,8 @@
 /* algo/embedding, search and words: the same bits at any number of ranks and threads, and right by
  * slow, obvious computations. */
 #define _GNU_SOURCE
-#include "algo/search.h"
-#include "algo/words.h"
+#include "algo/vectors/search.h"
+#include "algo/words/words_eval.h"
 #include "base/rng.h"
 #include "harness.h"
 

@@ -2,7 +2,7 @@
 #include "mpi/shared.h"
 
 #include "harness.h"
-#include "mpi/cannon.h"
+#include "mpi/dense/cannon.h"
 #include "mpi/trace.h"
 
 static void everybody_reads(void) {

@@ -1,5 +1,5 @@
 /* Every entry must reach its owner, and sums must not show who had the parts. */
-#include "mpi/sparse.h"
+#include "mpi/sparse/sparse.h"
 
 #include "harness.h"
 #include "mpi/agree.h"

@@ -1,6 +1,6 @@
 /* Whole sparse matrices moved about: every entry arrives where it should, with its bits, and cuts
  * are even. */
-#include "mpi/sparse_ops.h"
+#include "mpi/sparse/sparse_ops.h"
 
 #include "base/rng.h"
 #include "harness.h"

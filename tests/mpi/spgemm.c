@@ -1,6 +1,6 @@
 /* Distributed sparse products: the bits of a product on one rank, whatever the bands, slabs,
  * messages and threads; words counted; memory bounded or refused; failures shared. */
-#include "mpi/spgemm.h"
+#include "mpi/sparse/spgemm.h"
 
 #include "harness.h"
 #include "mpi/agree.h"

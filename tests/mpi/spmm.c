@@ -1,10 +1,10 @@
 /* Sparse times dense: right, with the same bits on any number of ranks, and moving just the words
  * that the header names. */
-#include "mpi/spmm.h"
+#include "mpi/sparse/spmm.h"
 
 #include "base/rng.h"
 #include "harness.h"
-#include "kern/spmm.h"
+#include "kern/sparse/spmm.h"
 #include "mpi/agree.h"
 #include "mpi/trace.h"
 

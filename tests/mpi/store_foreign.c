@@ -5,7 +5,7 @@
 #define H5_USE_110_API
 #include "directory.h"
 
-#include "io/store.h"
+#include "io/store/store.h"
 
 #include <hdf5.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef TESTS_MPI_STORE_SAMPLE_H
 #define TESTS_MPI_STORE_SAMPLE_H
 
-#include "io/store.h"
+#include "io/store/store.h"
 #include "mpi/dist.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "directory.h"
 #include "harness.h"
 
-#include "io/store.h"
+#include "io/store/store.h"
 #include "mpi/agree.h"
 
 #include <string.h>

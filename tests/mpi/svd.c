@@ -1,5 +1,5 @@
 /* Singular triplets of matrices whose spectrum is known, by both methods. */
-#include "algo/svd.h"
+#include "algo/matrix/svd.h"
 
 #include "mpi/agree.h"
 #include "tall_sample.h"

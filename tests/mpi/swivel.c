@@ -1,5 +1,5 @@
 /* Swivel's promise: the same bits on any number of ranks and threads, and after any stop. */
-#include "algo/swivel.h"
+#include "algo/words/swivel.h"
 
 #include "base/rng.h"
 #include "base/signal.h"

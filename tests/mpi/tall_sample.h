@@ -3,7 +3,7 @@
 #ifndef TESTS_MPI_TALL_SAMPLE_H
 #define TESTS_MPI_TALL_SAMPLE_H
 
-#include "algo/tall.h"
+#include "algo/matrix/tall.h"
 
 #include "harness.h"
 

@@ -1,6 +1,6 @@
 /* algo/transform: dense and sparse matrices against the definition, the same bits as on one rank.
  */
-#include "algo/transform.h"
+#include "algo/matrix/transform.h"
 
 #include "harness.h"
 

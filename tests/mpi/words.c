@@ -1,5 +1,5 @@
 /* What a product receives, counted on the wire: never more than the best grid of ranks needs. */
-#include "mpi/cannon.h"
+#include "mpi/dense/cannon.h"
 
 #include "harness.h"
 #include "mpi/agree.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "algo/kg_circle.h"
+#include "algo/kg/buckets/kg_schedule.h"
 #include "base/mem.h"
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* kern/compare: fast tiles and rows against the definition, odd sizes, strides, zero distances,
  * gradients against central differences. */
 #include "base/rng.h"
-#include "kern/compare_simd.h"
+#include "kern/search/compare_simd.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* A ScaLAPACK descriptor tells who holds what: compared number by number with its own rule. */
-#include "mpi/scalapack.h"
+#include "mpi/dense/scalapack.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,10 @@
 /* kern/gemm and kern/syrk against the definition: on small whole numbers, where every sum is exact
  * in any order, so that results must be equal. */
-#include "kern/gemm.h"
+#include "kern/dense/gemm.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kern/blas.h"
-#include "kern/syrk.h"
+#include "kern/dense/blas.h"
+#include "kern/dense/syrk.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Steps with margin loss: gradients, as Adagrad's sums of squares show them, against central
  * differences of the loss by definition in float64; fused kernels against the models' own
  * functions; the order of a batch; rows that no triple has; NaN. */
-#include "algo/kg_margin.h"
+#include "cmd/bench/contest/kg_margin.h"
 #include "base/mem.h"
 #include "base/rng.h"
 

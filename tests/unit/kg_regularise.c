@@ -1,6 +1,6 @@
 /* Penalties on a question's rows: their gradients against central differences of the definitions in
  * float64, added to what is there, divided by the questions of a batch. */
-#include "algo/kg_state.h"
+#include "algo/kg/train/kg_state.h"
 #include "base/rng.h"
 #include "model/model.h"
 

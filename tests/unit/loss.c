@@ -1,6 +1,6 @@
 /* kern/loss: costs and weights against the definitions in float64, and weights against differences
  * of costs. */
-#include "kern/loss.h"
+#include "kern/train/loss.h"
 #include "base/rng.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* The planner alone, for more ranks than a test can start: never more words than the best grid. */
-#include "mpi/plan.h"
+#include "mpi/dense/plan.h"
 
 #include "base/mem.h"
 

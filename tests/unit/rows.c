@@ -1,6 +1,6 @@
 /* kern/rows: sums of rows against sums one by one, in every instruction set's order the same bits.
  */
-#include "kern/rows.h"
+#include "kern/train/rows.h"
 #include "base/rng.h"
 
 #include <math.h>

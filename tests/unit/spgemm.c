@@ -1,6 +1,6 @@
 /* Products of sparse blocks: every way of gathering a row, every type, against the obvious twin,
  * bit for bit. */
-#include "kern/spgemm.h"
+#include "kern/sparse/spgemm.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The fast sparse x dense kernel against the slow one. */
-#include "kern/spmm.h"
+#include "kern/sparse/spmm.h"
 
 #include "base/rng.h"
 

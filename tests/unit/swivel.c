@@ -1,5 +1,5 @@
 /* The step of Swivel: float64 against the golden problem, float32 against float64. */
-#include "kern/swivel.h"
+#include "kern/train/swivel.h"
 #include "base/rng.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
 /* kern/topk: the fast lists against the slow ones, ties, merging in any order. */
-#include "kern/topk.h"
+#include "kern/search/topk.h"
 #include "base/rng.h"
 
 #include <math.h>

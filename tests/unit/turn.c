@@ -1,5 +1,5 @@
 /* Angles by our own series against the mathematical library, over many turns; NaN. */
-#include "kern/turn.h"
+#include "kern/train/turn.h"
 
 #include <math.h>
 #include <setjmp.h>

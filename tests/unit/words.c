@@ -1,5 +1,5 @@
 /* text/lookup and Spearman's rank correlation against values worked out by hand. */
-#include "algo/words.h"
+#include "algo/words/words_eval.h"
 #include "base/mem.h"
 #include "text/lookup.h"
 

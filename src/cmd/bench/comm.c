@@ -1,7 +1,7 @@
 /* bench comm: what the message layer does at the sizes the engine uses. */
-#include "algo/bench.h"
 #include "base/mem.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
 #include "mpi/agree.h"
 
 enum { SMALLEST = 8, STEP = 16, BATCH_BYTES = 1 << 20, LONGEST_BATCH = 100 };

@@ -1,8 +1,8 @@
 /* bench cooccur: counting a corpus, from text to rows, without writing them. */
-#include "algo/cooccur.h"
-#include "algo/bench.h"
+#include "algo/words/cooccur.h"
 #include "base/clock.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
 #include "mpi/agree.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 /* bench gemm: distributed dense products beside ScaLAPACK's and beside BLAS alone. */
 #define _POSIX_C_SOURCE 200809L
-#include "algo/bench.h"
-#include "algo/gemm_arm.h"
 #include "base/mem.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cmd/bench/contest/gemm_arm.h"
 #include "io/share.h"
 #include "mpi/agree.h"
 

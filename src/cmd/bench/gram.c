@@ -1,9 +1,9 @@
 /* bench gram: A^T A as a Gram matrix beside the product A^T B of the same size. */
-#include "algo/gram.h"
-#include "algo/bench.h"
-#include "algo/gemm_arm.h"
+#include "algo/matrix/gram.h"
 #include "base/mem.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cmd/bench/contest/gemm_arm.h"
 #include "mpi/agree.h"
 
 #include <float.h>

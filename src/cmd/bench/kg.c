@@ -1,10 +1,10 @@
 /* bench kg: one step of knowledge-graph training on made-up triples, on one thread. */
-#include "algo/bench.h"
-#include "algo/kg_margin.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "cmd/bench/contest/kg_margin.h"
 #include "mpi/agree.h"
 
 #include <math.h>

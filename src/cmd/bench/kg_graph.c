@@ -1,10 +1,10 @@
 /* bench kg-graph: a made-up graph as big as wanted, for runs that no benchmark's data is enough
  * for. */
-#include "algo/bench.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
 #include "io/joint.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"

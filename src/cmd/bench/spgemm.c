@@ -1,11 +1,11 @@
 /* bench spgemm: the square of a made-up sparse matrix over all ranks. */
-#include "mpi/spgemm.h"
-#include "algo/bench.h"
+#include "mpi/sparse/spgemm.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
 #include "mpi/agree.h"
-#include "mpi/sparse_ops.h"
+#include "mpi/sparse/sparse_ops.h"
 #include "mpi/trace.h"
 
 #include <math.h>

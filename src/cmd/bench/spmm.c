@@ -1,13 +1,13 @@
 /* bench spmm: a made-up sparse matrix times dense ones over all ranks. */
-#include "mpi/spmm.h"
-#include "algo/bench.h"
+#include "mpi/sparse/spmm.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "cmd/command.h"
-#include "kern/spmm.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "kern/sparse/spmm.h"
 #include "mpi/agree.h"
-#include "mpi/sparse_ops.h"
+#include "mpi/sparse/sparse_ops.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,13 +1,13 @@
 /* bench store: what checksums, verification and atomic renames cost beside bare writes and reads of
  * the same bytes by the same ranks on the same disk. */
 #define _GNU_SOURCE
-#include "io/store.h"
-#include "algo/bench.h"
+#include "io/store/store.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/signal.h"
-#include "cmd/command.h"
+#include "cli/bench.h"
+#include "cli/command.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 

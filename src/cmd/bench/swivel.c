@@ -1,11 +1,11 @@
 /* bench swivel: epochs of Swivel on made-up or real counts, beside the machine's sgemm rate. */
-#include "algo/swivel.h"
-#include "algo/bench.h"
+#include "algo/words/swivel.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/signal.h"
-#include "cmd/command.h"
-#include "io/store.h"
+#include "cli/bench.h"
+#include "cli/command.h"
+#include "io/store/store.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 

@@ -1,0 +1,59 @@
+#define _GNU_SOURCE /* MADV_POPULATE_READ */
+#include "io/store/store_impl.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    HASH_BYTES = 256 << 10, /* read and hashed by turns: fits the second level cache */
+    WINDOW_BYTES = 8 << 20, /* mapped at a time */
+};
+
+trn_status_t trn_bytes_hash(int fd, const char *path, int64_t offset, int64_t bytes, char *data,
+                            bool keep, uint64_t *sum) {
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (int64_t done = 0; done < bytes; done += HASH_BYTES) {
+        int64_t step = bytes - done < HASH_BYTES ? bytes - done : HASH_BYTES;
+        char *to = keep ? data + done : data;
+        TRN_TRY(trn_bytes_read(fd, path, offset + done, to, step));
+        XXH3_64bits_update(&state, to, (size_t)step);
+    }
+    *sum = XXH3_64bits_digest(&state);
+    return TRN_OK;
+}
+
+void trn_window_close(trn_window_t *window) {
+    if (window->map) munmap(window->map, (size_t)window->bytes);
+    window->map = NULL;
+}
+
+/* Map [offset, ...) up to the window's size or the file's end. Populating tells of bad pages by an
+ * error, where touching them would kill the process; then reading is left to pread. */
+static void move_window(trn_window_t *window, int64_t offset) {
+    trn_window_close(window);
+    int64_t size = (int64_t)lseek(window->fd, 0, SEEK_END), page = (int64_t)sysconf(_SC_PAGESIZE);
+    window->offset = offset / page * page;
+    window->bytes = size - window->offset < WINDOW_BYTES ? size - window->offset : WINDOW_BYTES;
+    window->refused = true;
+#ifdef MADV_POPULATE_READ
+    if (window->bytes <= 0) return;
+    void *map =
+        mmap(NULL, (size_t)window->bytes, PROT_READ, MAP_SHARED, window->fd, (off_t)window->offset);
+    if (map == MAP_FAILED) return;
+    window->map = map;
+    window->refused = madvise(map, (size_t)window->bytes, MADV_POPULATE_READ) != 0;
+    if (window->refused) trn_window_close(window);
+#endif
+}
+
+trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes, char *block,
+                             uint64_t *sum) {
+    bool inside =
+        window->map && offset >= window->offset && offset + bytes <= window->offset + window->bytes;
+    if (!inside && !window->refused && bytes <= WINDOW_BYTES / 2) move_window(window, offset);
+    if (!window->map || offset + bytes > window->offset + window->bytes)
+        return trn_bytes_hash(window->fd, window->path, offset, bytes, block, false, sum);
+    *sum = XXH3_64bits(window->map + (offset - window->offset), (size_t)bytes);
+    return TRN_OK;
+}

@@ -1,0 +1,43 @@
+/* kg_predict.h: the best answers to questions, and the entities nearest to some.
+ *
+ * All scores are float64 by the model's definition, and equal ones go to the lower number: the
+ * lists are the same on any number of ranks and threads. */
+#ifndef TRN_ALGO_KG_ANSWER_KG_PREDICT_H
+#define TRN_ALGO_KG_ANSWER_KG_PREDICT_H
+
+#include "algo/kg/kg_known.h"
+#include "algo/kg/kg_model.h"
+#include "base/status.h"
+#include "kern/search/topk.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+/* Which answers are wanted. */
+typedef struct trn_kg_wish {
+    int64_t k;                    /* the best so many */
+    int64_t entities;             /* of entities, those before this number */
+    const trn_known_t *leave_out; /* none of these facts, NULL: these too */
+} trn_kg_wish_t;
+
+/* best[count x k] on rank 0 (NULL elsewhere) = for each question the k best entities or relations
+ * for the open place; entries of index -1 fill up. A relation of a model with reciprocal ones is
+ * judged by the tail it gives. Collective, equal arguments but for the band. Fails (agreed) with
+ * TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost a rank: for entities that of trn_kg_match_tiles
+ * (kg_match.h), and a score by the definition for those within rounding of the k best so far. */
+trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                           const trn_kg_question_t *questions, const trn_kg_wish_t *wish,
+                           int threads, trn_best_t *best);
+
+/* best[count x k] on rank 0 (NULL elsewhere) = the entities of greatest cosine with each entity,
+ * itself left out; complex numbers count as two real ones. Collective, equal arguments but for the
+ * band. Fails (agreed) with TRN_MEMORY. Cost a rank: 4 N dim / ranks flops in float64 for each. */
+trn_status_t trn_kg_nearest(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                            const int32_t *entities, int64_t k, int threads, trn_best_t *best);
+
+/* Bytes that a rank of a communicator needs for a model file and lists of k: for a dry run.
+ * Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_kg_predict_cost(MPI_Comm comm, const char *path, int64_t k, int threads,
+                                 int64_t *bytes);
+
+#endif

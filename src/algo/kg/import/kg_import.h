@@ -1,0 +1,57 @@
+/* kg_import.h: files of facts to the store of a knowledge graph (algo/kg.h). */
+#ifndef TRN_ALGO_KG_IMPORT_KG_IMPORT_H
+#define TRN_ALGO_KG_IMPORT_KG_IMPORT_H
+
+#include "algo/kg/kg.h"
+#include "base/status.h"
+
+#include <jansson.h>
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct trn_kg_import_options {
+    const char *files[TRN_SPLITS]; /* NULL: an empty split */
+    const char *wordnet;           /* or NULL: instead of files, a folder with data.noun ... */
+    bool inverses;                 /* of wordnet: keep hyponym beside hypernym and so on */
+    const char *separator;         /* between columns; not empty */
+    const char *order;             /* of the columns: "hrt", "htr", ... */
+    double share[TRN_SPLITS]; /* valid's and test's share of the train file's facts; 0: files */
+    uint64_t seed;            /* of the shares */
+} trn_kg_import_options_t;
+
+typedef struct trn_kg_import_report {
+    int64_t entities, relations;
+    int64_t triples[TRN_SPLITS];
+    int64_t duplicates; /* facts that stood in their split before: dropped */
+    int64_t leaked;     /* facts of valid and test that train has too: kept */
+    int64_t unseen;     /* entities of no train fact: kept */
+} trn_kg_import_report_t;
+
+typedef struct trn_kg_import_forecast {
+    int64_t entities, relations; /* with a standard error of 0.8 % */
+    int64_t triples[TRN_SPLITS]; /* as they stand in the files */
+    int64_t bytes_per_rank;      /* of the rank that takes most */
+} trn_kg_import_forecast_t;
+
+/* Read the files and write the store `output`. Names are numbered by their first appearance in the
+ * files in the order train, valid, test; facts keep the order of the files; of equal facts in a
+ * split the first stays. Plain files are read by byte ranges on all ranks, a compressed one by a
+ * single rank. WordNet's synsets are named WORD.POS.OFFSET, "dog.n.02084071", and related by all
+ * its pointers, lexical ones (from word to word, such as derivationally_related) as well as
+ * semantic ones, as in WN18 (Bordes et al. 2013, NIPS, section 4.1). Collective, equal arguments.
+ * Fails (agreed) with TRN_INPUT as FILE:LINE (missing, empty, wrong columns, empty name, NUL, no
+ * UTF-8), TRN_MEMORY, TRN_IO; no output is then left. Memory: a rank holds its facts and their
+ * names, an even part of all names and 40 bytes an entity. Cost: every distinct name of a rank
+ * travels once to the rank that its hash names, from there to that of its number, and at last to
+ * rank 0, which writes 4096 at a time; a fact travels once. */
+trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options,
+                           const char *output, const char *created_by, const json_t *params,
+                           trn_kg_import_report_t *report);
+
+/* What that would take. Reads all files, as an import does, but keeps nothing of them. Collective,
+ * equal arguments. Fails (agreed) as an import does while it reads. Memory: 32 KB. */
+trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t *options,
+                                   trn_kg_import_forecast_t *forecast);
+
+#endif

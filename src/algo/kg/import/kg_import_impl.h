@@ -1,0 +1,79 @@
+/* kg_import_impl.h: what the files of kg-import share. */
+#ifndef TRN_ALGO_KG_IMPORT_KG_IMPORT_IMPL_H
+#define TRN_ALGO_KG_IMPORT_KG_IMPORT_IMPL_H
+
+#include "algo/kg/import/kg_import.h"
+#include "text/words.h"
+
+/* Places order everything: split, byte of the line in its (uncompressed) file, column. They do not
+ * depend on who reads. */
+enum { TRN_PLACE_SPLIT_SHIFT = 60 };
+
+/* Names of one sort on this rank, in order of their first appearance here. */
+typedef struct trn_kg_names {
+    trn_words_t *words;
+    int64_t *place;  /* [words] of the first appearance here */
+    int64_t room;    /* of place */
+    int64_t *number; /* [words] in the whole graph */
+    int64_t total;   /* in the whole graph */
+    int64_t first;   /* of those that this rank brings to the file: an even part of all */
+    char **list;     /* [part] into text */
+    char *text;      /* each ended by NUL */
+    int64_t bytes;   /* of text, all ranks together */
+} trn_kg_names_t;
+
+/* Facts of this rank, in the order of places. */
+typedef struct trn_kg_facts {
+    trn_triple_t *triples; /* of local, later of global numbers */
+    int64_t *place;
+    int64_t count, room;
+} trn_kg_facts_t;
+
+/* What is left of names that are counted and not kept; [0] of entities, [1] of relations. */
+enum { TRN_KG_SKETCH_BITS = 14, TRN_KG_SKETCH = 1 << TRN_KG_SKETCH_BITS };
+typedef struct trn_kg_sketch {
+    uint8_t most[2][TRN_KG_SKETCH];
+    int64_t names[2], bytes[2]; /* of names as often as they come */
+} trn_kg_sketch_t;
+
+typedef struct trn_kg_import {
+    MPI_Comm comm;
+    int rank, ranks;
+    const trn_kg_import_options_t *options;
+    trn_kg_names_t entities, relations;
+    trn_kg_facts_t facts[TRN_SPLITS];
+    trn_kg_sketch_t *sketch; /* or NULL: where nothing is to be kept */
+    trn_kg_import_report_t *report;
+} trn_kg_import_t;
+
+/* Note a fact that stands at `place` (its three names at place .. place + 2); column[] as named by
+ * `order`. Local. Fails with TRN_INPUT (a name that is no UTF-8), TRN_MEMORY. */
+trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
+                                const char *order, const char *const column[3],
+                                const int64_t bytes[3]);
+
+/* Count a name in a sketch. Local. Fails with TRN_INPUT (no UTF-8). */
+trn_status_t trn_kg_import_sketch(trn_kg_sketch_t *sketch, bool relation, const char *name,
+                                  int64_t bytes);
+
+/* Put file and line before the message about the line that begins at byte `offset`, if `status` is
+ * TRN_INPUT. Local. */
+trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t offset);
+
+/* Read this rank's lines of WordNet's files as facts to train. Collective. Fails as
+ * trn_kg_import_read. */
+trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import);
+
+/* Read this rank's lines of all files. Collective. Fails (agreed) with TRN_INPUT, TRN_MEMORY,
+ * TRN_IO. */
+trn_status_t trn_kg_import_read(trn_kg_import_t *import);
+
+/* Number the names of all ranks together, and deal them to the ranks in this order. Collective.
+ * Fails (agreed) with TRN_INPUT (too many), TRN_MEMORY. */
+trn_status_t trn_kg_import_number(trn_kg_import_t *import, trn_kg_names_t *names);
+
+/* Write the store. Collective. Fails (agreed) with TRN_MEMORY, TRN_IO. */
+trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, const char *created_by,
+                                const json_t *params);
+
+#endif

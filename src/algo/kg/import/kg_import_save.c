@@ -1,0 +1,281 @@
+#define _POSIX_C_SOURCE 200809L
+#include "algo/kg/import/kg_import_impl.h"
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/dist.h"
+#include "mpi/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What is counted and indexed of train, beside the facts. */
+typedef struct tables {
+    int64_t *degree;           /* [N x 2] */
+    int64_t *count;            /* [R] */
+    int64_t *start;            /* [N + 1] of the inverse index */
+    int64_t *band;             /* [ranks + 1]: entities whose entries a rank brings together */
+    int64_t *index;            /* of this rank's band */
+    int64_t first[TRN_SPLITS]; /* number of this rank's first fact of each split */
+} tables_t;
+
+/* One entry of the inverse index on its way. */
+typedef struct entry {
+    int64_t entity, triple;
+} entry_t;
+
+/* Add up over all ranks, in pieces that an int counts. Collective. */
+static void sum_all(MPI_Comm comm, int64_t *numbers, int64_t count) {
+    static const int64_t most = 1 << 24;
+    for (int64_t at = 0; at < count; at += most)
+        MPI_Allreduce(MPI_IN_PLACE, numbers + at, (int)(count - at < most ? count - at : most),
+                      MPI_INT64_T, MPI_SUM, comm);
+}
+
+/* Degrees, counts and where each entity's entries begin, equal on all ranks. Collective. */
+static trn_status_t count_all(trn_kg_import_t *import, tables_t *t) {
+    int64_t n = import->entities.total, relations = import->relations.total;
+    trn_status_t status = trn_alloc_zero(&t->degree, n, 2 * sizeof *t->degree, "degrees");
+    if (status == TRN_OK)
+        status = trn_alloc_zero(&t->count, relations, sizeof *t->count, "relations' counts");
+    if (status == TRN_OK) status = trn_alloc_zero(&t->start, n + 1, sizeof *t->start, "the index");
+    if (status == TRN_OK)
+        status = trn_alloc(&t->band, import->ranks + 1, sizeof *t->band, "bands of the index");
+    TRN_AGREE(import->comm, status);
+    const trn_kg_facts_t *train = &import->facts[TRN_TRAIN];
+    for (int64_t i = 0; i < train->count; i++) {
+        trn_triple_t f = train->triples[i];
+        t->degree[2 * (int64_t)f.head]++;
+        t->degree[2 * (int64_t)f.tail + 1]++;
+        t->count[f.relation]++;
+        t->start[f.head + 1]++;
+        if (f.tail != f.head) t->start[f.tail + 1]++; /* a loop is listed once */
+    }
+    sum_all(import->comm, t->degree, 2 * n);
+    sum_all(import->comm, t->count, relations);
+    sum_all(import->comm, t->start, n + 1);
+    for (int64_t e = 0; e < n; e++) {
+        t->start[e + 1] += t->start[e];
+        import->report->unseen += t->start[e + 1] == t->start[e];
+    }
+    for (int split = 0; split < TRN_SPLITS; split++) {
+        int64_t here = import->facts[split].count;
+        MPI_Exscan(&here, &t->first[split], 1, MPI_INT64_T, MPI_SUM, import->comm);
+        if (import->rank == 0) t->first[split] = 0;
+        MPI_Allreduce(&here, &import->report->triples[split], 1, MPI_INT64_T, MPI_SUM,
+                      import->comm);
+    }
+    return TRN_OK;
+}
+
+/* Bands of about as many entries: a few entities, often the first, have most of them. */
+static void cut_bands(const trn_kg_import_t *import, tables_t *t) {
+    int64_t n = import->entities.total, entity = 0;
+    for (int r = 0; r < import->ranks; r++) {
+        while (entity < n && t->start[entity] < trn_part_start(t->start[n], import->ranks, r))
+            entity++;
+        t->band[r] = entity;
+    }
+    t->band[import->ranks] = n;
+}
+
+static int band_of(const trn_kg_import_t *import, const tables_t *t, int64_t entity) {
+    int low = 0, high = import->ranks;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (t->band[middle] <= entity)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Count or, if `send` is given, pack the entries of this rank's facts by the rank of their
+ * entity's band; next[rank] goes on. Local. */
+static void pack(const trn_kg_import_t *import, const tables_t *t, entry_t *send, int64_t *next) {
+    const trn_kg_facts_t *train = &import->facts[TRN_TRAIN];
+    for (int64_t i = 0; i < train->count; i++) {
+        int32_t ends[2] = {train->triples[i].head, train->triples[i].tail};
+        for (int side = 0; side < 2 - (ends[0] == ends[1]); side++) {
+            int home = band_of(import, t, ends[side]);
+            if (send) send[next[home]] = (entry_t){ends[side], t->first[TRN_TRAIN] + i};
+            next[home]++;
+        }
+    }
+}
+
+/* The inverse index of this rank's band. Entries come by rank, hence by number of the fact.
+ * Collective. */
+static trn_status_t make_index(const trn_kg_import_t *import, tables_t *t) {
+    int ranks = import->ranks;
+    int64_t from = t->band[import->rank], to = t->band[import->rank + 1];
+    int64_t *next = NULL, *bytes = NULL, *cursor = NULL, total = 0;
+    entry_t *send = NULL;
+    trn_parcels_t in = {0};
+    trn_status_t status = trn_alloc_zero(&next, ranks, sizeof *next, "message places");
+    if (status == TRN_OK) status = trn_alloc(&bytes, ranks, sizeof *bytes, "message sizes");
+    if (status == TRN_OK) {
+        pack(import, t, NULL, next);
+        for (int r = 0; r < ranks; r++) {
+            int64_t here = next[r];
+            bytes[r] = here * (int64_t)sizeof *send;
+            next[r] = total;
+            total += here;
+        }
+        status = trn_alloc(&send, total, sizeof *send, "entries of the index");
+    }
+    if (status == TRN_OK)
+        status = trn_alloc(&t->index, t->start[to] - t->start[from], sizeof *t->index, "the index");
+    if (status == TRN_OK) status = trn_alloc(&cursor, to - from, sizeof *cursor, "the index");
+    TRN_OR(done, trn_agree(import->comm, status));
+    pack(import, t, send, next);
+    TRN_OR(done, trn_exchange(import->comm, send, bytes, &in));
+    for (int64_t e = from; e < to; e++)
+        cursor[e - from] = t->start[e] - t->start[from];
+    const entry_t *entries = in.data;
+    for (int64_t i = 0; i < in.start[ranks] / (int64_t)sizeof *entries; i++)
+        t->index[cursor[entries[i].entity - from]++] = entries[i].triple;
+done:
+    trn_free(&next);
+    trn_free(&bytes);
+    trn_free(&cursor);
+    trn_free(&send);
+    trn_parcels_free(&in);
+    return status;
+}
+
+/* Names on their way to rank 0. */
+typedef struct passage {
+    const trn_kg_import_t *import;
+    const trn_kg_names_t *names;
+    int64_t *bytes;     /* [ranks] for trn_exchange */
+    char *send;         /* this rank's names, each ended by NUL */
+    trn_parcels_t come; /* rank 0: theirs */
+    const char **list;  /* rank 0: into it */
+} passage_t;
+
+static void passage_free(passage_t *p) {
+    trn_free(&p->bytes);
+    trn_free(&p->send);
+    trn_free(&p->list);
+    trn_parcels_free(&p->come);
+}
+
+/* Those of [first, end) that are of rank r: their number, and the first in *from. */
+static int64_t common(const passage_t *p, int r, int64_t first, int64_t end, int64_t *from) {
+    int64_t start = trn_part_start(p->names->total, p->import->ranks, r);
+    int64_t stop = trn_part_start(p->names->total, p->import->ranks, r + 1);
+    *from = start > first ? start : first;
+    int64_t to = stop < end ? stop : end;
+    return to > *from ? to - *from : 0;
+}
+
+/* This rank's names of [first, end), packed for rank 0. Local. */
+static trn_status_t pack_names(passage_t *p, int64_t first, int64_t end) {
+    int64_t from, count = common(p, p->import->rank, first, end, &from), bytes = 0;
+    int64_t at = from - p->names->first, stop = at + count;
+    for (int64_t i = at; i < stop; i++)
+        bytes += (int64_t)strlen(p->names->list[i]) + 1;
+    bytes = (bytes + 7) / 8 * 8;
+    TRN_TRY(trn_alloc_zero(&p->bytes, p->import->ranks, sizeof *p->bytes, "message sizes"));
+    TRN_TRY(trn_alloc_zero(&p->send, bytes, 1, "names for rank 0"));
+    TRN_TRY(trn_alloc(&p->list, end - first, sizeof *p->list, "a list of names"));
+    p->bytes[0] = bytes;
+    char *to = p->send;
+    for (int64_t i = at; i < stop; i++)
+        to = stpcpy(to, p->names->list[i]) + 1;
+    return TRN_OK;
+}
+
+/* Names for the store (trn_strings_t). */
+static trn_status_t pass_names(void *self, const char *dataset, int64_t first, int64_t count,
+                               const char *const **strings) {
+    passage_t *p = self;
+    int64_t end = first + count, listed = 0, from;
+    (void)dataset;
+    passage_free(p);
+    if (count == 0) return TRN_OK;
+    TRN_AGREE(p->import->comm, pack_names(p, first, end));
+    TRN_TRY(trn_exchange(p->import->comm, p->send, p->bytes, &p->come));
+    for (int r = 0; r < p->import->ranks && p->import->rank == 0; r++) {
+        const char *at = (const char *)p->come.data + p->come.start[r];
+        for (int64_t i = common(p, r, first, end, &from); i > 0; i--, at += strlen(at) + 1)
+            p->list[listed++] = at;
+    }
+    *strings = p->list;
+    return TRN_OK;
+}
+
+static trn_status_t declare(const trn_kg_import_t *import, const tables_t *t, passage_t passage[2],
+                            trn_store_t *store) {
+    int64_t n = import->entities.total, relations = import->relations.total;
+    TRN_TRY(trn_store_strings_from(store, "/entity/names", n, import->entities.bytes, pass_names,
+                                   &passage[0]));
+    TRN_TRY(trn_store_strings_from(store, "/relation/names", relations, import->relations.bytes,
+                                   pass_names, &passage[1]));
+    for (int split = 0; split < TRN_SPLITS; split++) {
+        char name[16];
+        snprintf(name, sizeof name, "/%s", trn_split_name((trn_split_t)split));
+        TRN_TRY(trn_store_dataset(store, name, TRN_I32, import->report->triples[split], 3));
+    }
+    TRN_TRY(trn_store_dataset(store, "/entity/degree", TRN_I64, n, 2));
+    TRN_TRY(trn_store_dataset(store, "/relation/count", TRN_I64, relations, 0));
+    TRN_TRY(trn_store_dataset(store, "/index/start", TRN_I64, n + 1, 0));
+    TRN_TRY(trn_store_dataset(store, "/index/triple", TRN_I64, t->start[n], 0));
+    return trn_store_begin(store);
+}
+
+/* This rank's even band of rows, `width` numbers each, of a table that every rank has. Local. */
+static trn_status_t write_band(const trn_kg_import_t *import, trn_store_t *store, const char *name,
+                               int64_t rows, int64_t width, const int64_t *data) {
+    int64_t first = trn_part_start(rows, import->ranks, import->rank);
+    int64_t end = trn_part_start(rows, import->ranks, import->rank + 1);
+    return trn_store_write(store, name, first, end - first, data + first * width);
+}
+
+static trn_status_t write_all(const trn_kg_import_t *import, const tables_t *t,
+                              trn_store_t *store) {
+    int64_t n = import->entities.total, first = t->start[t->band[import->rank]];
+    for (int split = 0; split < TRN_SPLITS; split++) {
+        char name[16];
+        snprintf(name, sizeof name, "/%s", trn_split_name((trn_split_t)split));
+        TRN_TRY(trn_store_write(store, name, t->first[split], import->facts[split].count,
+                                import->facts[split].triples));
+    }
+    TRN_TRY(write_band(import, store, "/entity/degree", n, 2, t->degree));
+    TRN_TRY(write_band(import, store, "/relation/count", import->relations.total, 1, t->count));
+    TRN_TRY(write_band(import, store, "/index/start", n + 1, 1, t->start));
+    return trn_store_write(store, "/index/triple", first,
+                           t->start[t->band[import->rank + 1]] - first, t->index);
+}
+
+trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, const char *created_by,
+                                const json_t *params) {
+    tables_t t = {0};
+    trn_store_t *store = NULL;
+    passage_t passage[2] = {{.import = import, .names = &import->entities},
+                            {.import = import, .names = &import->relations}};
+    import->report->entities = import->entities.total;
+    import->report->relations = import->relations.total;
+    trn_status_t status = count_all(import, &t);
+    if (status == TRN_OK) {
+        cut_bands(import, &t);
+        status = make_index(import, &t);
+    }
+    if (status == TRN_OK)
+        status = trn_store_create(&store, import->comm, output, "kg", created_by, params,
+                                  import->options->seed);
+    if (status == TRN_OK) {
+        status = declare(import, &t, passage, store);
+        if (status == TRN_OK)
+            status = trn_store_commit_replace(&store, write_all(import, &t, store));
+        else
+            trn_store_abandon(&store);
+    }
+    trn_free(&t.degree);
+    trn_free(&t.count);
+    trn_free(&t.start);
+    trn_free(&t.band);
+    trn_free(&t.index);
+    return status;
+}

@@ -1,0 +1,231 @@
+#include "algo/kg/train/kg_train.h"
+
+#include "algo/kg/train/kg_valid.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/trace.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct trainer {
+    trn_kg_state_t *state;
+    const trn_kg_t *kg;
+    const trn_kg_run_t *run;
+    const trn_kg_regime_t *regime;
+    void *self; /* of the regime */
+    trn_kg_report_t *report;
+    trn_kg_valid_t valid;
+    const char *output;
+    char *best;                              /* file of the best model so far */
+    double started, cpu_started, save_began; /* seconds */
+    int64_t done;                            /* epochs in this run */
+} trainer_t;
+
+static void show_progress(const trainer_t *t) {
+    const trn_kg_state_t *s = t->state;
+    if (s->rank != 0) return;
+    double seconds = trn_seconds() - t->started, each = seconds / (double)t->done;
+    int64_t eta = (int64_t)(each * (double)(s->options.epochs - s->epoch));
+    trn_log(TRN_LOG_INFO, "kg-train",
+            "epoch %lld/%lld  loss %.6g  %.4g triples/s  eta %02lld:%02lld:%02lld",
+            (long long)s->epoch, (long long)s->options.epochs, t->report->loss,
+            (double)t->kg->triples[TRN_TRAIN] / each, (long long)(eta / 3600),
+            (long long)(eta / 60 % 60), (long long)(eta % 60));
+    trn_event("epoch", "{s:I, s:f, s:f}", "epoch", (json_int_t)s->epoch, "loss", t->report->loss,
+              "seconds", seconds);
+}
+
+/* Look at the valid split, and keep the model if it is the best so far; *enough if it has not been
+ * that for as long as patience goes. */
+static trn_status_t look(trainer_t *t, bool *enough) {
+    trn_kg_state_t *s = t->state;
+    const trn_kg_options_t *o = &s->options;
+    double mrr = 0;
+    *enough = false;
+    if (o->valid_every == 0) return TRN_OK;
+    if (s->epoch % o->valid_every != 0 && s->epoch < o->epochs) return TRN_OK;
+    trn_trace_begin("valid");
+    trn_status_t status = s->extra ? s->extra->refresh(s->extra_self) : TRN_OK;
+    if (status == TRN_OK) status = trn_kg_valid_mrr(&t->valid, s, &mrr);
+    trn_trace_end();
+    TRN_TRY(status);
+    if (s->rank == 0)
+        trn_log(TRN_LOG_INFO, "kg-train", "epoch %lld  valid MRR %.5f (best so far %.5f)",
+                (long long)s->epoch, mrr, s->best_mrr);
+    if (s->rank == 0) trn_event("valid", "{s:I, s:f}", "epoch", (json_int_t)s->epoch, "mrr", mrr);
+    *enough = o->patience > 0 && s->epoch - s->best_epoch >= o->patience * o->valid_every;
+    if (mrr <= s->best_mrr) return TRN_OK;
+    *enough = false;
+    s->best_mrr = mrr;
+    s->best_epoch = s->epoch;
+    return trn_kg_save(s, t->kg, t->run, t->best, false, NULL);
+}
+
+/* The best model becomes the result. */
+static trn_status_t take_best(const trainer_t *t) {
+    trn_status_t status = TRN_OK;
+    if (t->state->rank == 0 && rename(t->best, t->output) != 0)
+        status = trn_fail(TRN_IO, "%s: cannot be renamed to %s: %s", t->best, t->output,
+                          strerror(errno));
+    return trn_agree(t->state->comm, status);
+}
+
+/* A resumed run needs the best model of the run before it. */
+static trn_status_t find_best(const trainer_t *t) {
+    trn_status_t status = TRN_OK;
+    if (t->state->rank == 0 && t->state->best_epoch > 0 && access(t->best, R_OK) != 0)
+        status = trn_fail(TRN_INPUT,
+                          "%s: the best model so far, of epoch %lld, is gone; start again with "
+                          "--resume never",
+                          t->best, (long long)t->state->best_epoch);
+    return trn_agree(t->state->comm, status);
+}
+
+/* Wait for the checkpoint that is being written behind, if there is one. */
+static trn_status_t finish_save(trainer_t *t) {
+    if (!t->state->saving) return TRN_OK;
+    trn_trace_begin("checkpoint");
+    trn_status_t status = trn_store_commit_finish(&t->state->saving);
+    trn_trace_end();
+    trn_schedule_saved(&t->state->schedule, t->save_began);
+    return status;
+}
+
+static trn_status_t save(trainer_t *t, bool behind) {
+    trn_kg_state_t *s = t->state;
+    TRN_TRY(finish_save(t));
+    t->save_began = trn_seconds();
+    trn_trace_begin("checkpoint");
+    trn_status_t status =
+        trn_kg_save(s, t->kg, t->run, t->run->checkpoint, true, behind ? &s->saving : NULL);
+    trn_trace_end();
+    if (!behind) trn_schedule_saved(&s->schedule, t->save_began);
+    return status;
+}
+
+/* Train, and when an epoch is interrupted or over and there is reason, save. */
+static trn_status_t train_epochs(trainer_t *t) {
+    trn_kg_state_t *s = t->state;
+    while (s->epoch < s->options.epochs) {
+        bool enough = false;
+        TRN_TRY(t->regime->epoch(t->self, &t->report->loss));
+        if (s->position == 0) {
+            t->done++;
+            show_progress(t);
+            TRN_TRY(look(t, &enough));
+            if (enough || s->epoch == s->options.epochs) break;
+        }
+        double stop_save[2] = {trn_schedule_stop(&s->schedule), trn_kg_save_due(s)};
+        if (!trn_kg_pause(s, 2, stop_save)) continue;
+        bool stop = stop_save[0] > 0;
+        TRN_TRY(stop || stop_save[1] > 0 ? save(t, !stop && t->run->save_behind) : finish_save(t));
+        if (stop)
+            return trn_fail(TRN_STOPPED, "stopped in epoch %lld; %s holds the state",
+                            (long long)s->epoch + 1, t->run->checkpoint);
+    }
+    return TRN_OK;
+}
+
+static void finish_report(trainer_t *t) {
+    double cpu = trn_cpu_seconds() - t->cpu_started;
+    trn_kg_report_t *report = t->report;
+    report->seconds = trn_seconds() - t->started;
+    MPI_Allreduce(&cpu, &report->cpu_seconds, 1, MPI_DOUBLE, MPI_SUM, t->state->comm);
+    report->epochs = t->state->epoch;
+    report->triples_per_second =
+        report->seconds > 0 ? (double)t->done * (double)t->kg->triples[TRN_TRAIN] / report->seconds
+                            : 0;
+}
+
+static trn_status_t write_result(trainer_t *t) {
+    trn_kg_state_t *s = t->state;
+    t->report->best_epoch = s->best_epoch;
+    t->report->valid_mrr = s->best_mrr;
+    if (s->best_epoch > 0) return take_best(t);
+    trn_trace_begin("write");
+    trn_status_t status = trn_kg_save(s, t->kg, t->run, t->output, false, NULL);
+    trn_trace_end();
+    return status;
+}
+
+static trn_status_t run_training(trainer_t *t) {
+    trn_kg_state_t *s = t->state;
+    bool resumed = false;
+    TRN_TRY(trn_kg_resume(s, t->kg, t->run, &resumed));
+    TRN_TRY(find_best(t));
+    t->started = trn_seconds();
+    trn_schedule_start(&s->schedule, t->run->checkpoint_minutes, t->run->time_limit);
+    t->cpu_started = trn_cpu_seconds();
+    trn_trace_begin("train");
+    trn_status_t status = train_epochs(t);
+    trn_trace_end();
+    finish_report(t);
+    TRN_TRY(status);
+    TRN_TRY(finish_save(t));
+    if (t->run->keep_checkpoint && t->done > 0) TRN_TRY(save(t, false));
+    status = write_result(t);
+    if (status == TRN_OK && !t->run->keep_checkpoint)
+        trn_checkpoint_remove(s->comm, t->run->checkpoint);
+    return status;
+}
+
+/* After a failure with no checkpoint to go on from, the best model so far is half a result. */
+static void drop_best(const trainer_t *t) {
+    if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0) unlink(t->best);
+}
+
+/* Everything beside the state. */
+static trn_status_t prepare(trainer_t *t) {
+    trn_kg_state_t *s = t->state;
+    char path[4096];
+    snprintf(path, sizeof path, "%s.best", t->output);
+    TRN_TRY(trn_agree(s->comm, trn_strdup(&t->best, path)));
+    TRN_TRY(trn_kg_start_from(s, t->kg));
+    if (s->options.valid_every > 0) TRN_TRY(trn_kg_valid_create(&t->valid, s, t->kg));
+    return t->regime->create(&t->self, s, t->kg);
+}
+
+trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
+                          const trn_kg_options_t *options, const trn_kg_regime_t *regime,
+                          const trn_kg_run_t *run, const char *output, trn_kg_report_t *report) {
+    trainer_t t = {.kg = kg, .run = run, .regime = regime, .report = report, .output = output};
+    *report = (trn_kg_report_t){0};
+    TRN_TRY(trn_kg_state_create(&t.state, comm, header, options));
+    trn_trace_begin("load");
+    trn_status_t status = prepare(&t);
+    trn_trace_end();
+    if (status == TRN_OK) status = run_training(&t);
+    if (status != TRN_OK && options->valid_every > 0) drop_best(&t);
+    if (t.self) regime->destroy(&t.self);
+    trn_kg_valid_free(&t.valid);
+    trn_free(&t.best);
+    trn_kg_state_destroy(&t.state);
+    return status;
+}
+
+int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t valid_facts,
+                            int64_t ranks, bool save_behind) {
+    enum { PROGRAM = 36 << 20 };
+    const trn_model_t *model = header->model;
+    int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
+    int64_t relations = trn_kg_relation_rows(header), own = (blocks + ranks - 1) / ranks * rows;
+    int64_t many[3] = {own, relations, (relations + ranks - 1) / ranks}, sum = 0;
+    int64_t width[3] = {header->shape.dim, model->relation_width(&header->shape),
+                        model->second_width(&header->shape)};
+    int64_t valid = options->valid_every > 0
+                        ? trn_kg_valid_bytes(header, kg->triples[TRN_VALID], valid_facts, ranks)
+                        : 0;
+    if (save_behind) many[0] *= 2;
+    for (int i = 0; i < 3; i++)
+        sum += many[i] * (width[i] + trn_kg_moment_width(options->optimiser, 0, width[i]) +
+                          trn_kg_moment_width(options->optimiser, 1, width[i]));
+    return sum * (int64_t)sizeof(float) + PROGRAM + (16 << 20) +
+           regime->memory(header, options, kg->triples[TRN_TRAIN], ranks) + valid;
+}

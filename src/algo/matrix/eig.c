@@ -1,0 +1,182 @@
+#include "algo/matrix/eig.h"
+
+#include "base/mem.h"
+#include "kern/dense/lapack.h"
+#include "mpi/agree.h"
+#include "mpi/dense/redist.h"
+#include "mpi/dense/scalapack.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Symmetry ------------------------------------------------------------------------------------- */
+
+static double *row_of(trn_tall_t a, int64_t i) {
+    return (double *)a.block.data + i * a.block.stride;
+}
+
+/* *size = the largest entry of this rank by size; all must be finite. */
+static trn_status_t largest(trn_tall_t a, int64_t first, const char *name, double *size) {
+    *size = 0;
+    for (int64_t i = 0; i < a.block.rows; i++)
+        for (int64_t j = 0; j < a.block.cols; j++) {
+            double value = row_of(a, i)[j];
+            if (!isfinite(value))
+                return trn_fail(TRN_NUMERIC,
+                                "%s: entry (%lld, %lld) is %g; remove what is not "
+                                "finite",
+                                name, (long long)(first + i + 1), (long long)(j + 1), value);
+            *size = fmax(*size, fabs(value));
+        }
+    return TRN_OK;
+}
+
+static trn_status_t compare(trn_tall_t a, trn_tall_t turned, int64_t first, double most,
+                            const char *name) {
+    for (int64_t i = 0; i < a.block.rows; i++)
+        for (int64_t j = 0; j < a.block.cols; j++) {
+            double *here = row_of(a, i) + j, there = row_of(turned, i)[j];
+            if (fabs(*here - there) > most)
+                return trn_fail(TRN_INPUT,
+                                "%s: not symmetric: entry (%lld, %lld) is %.17g, but (%lld, %lld) "
+                                "is %.17g; svd takes any matrix",
+                                name, (long long)(first + i + 1), (long long)(j + 1), *here,
+                                (long long)(j + 1), (long long)(first + i + 1), there);
+            *here = 0.5 * *here + 0.5 * there;
+        }
+    return TRN_OK;
+}
+
+trn_status_t trn_eig_check(trn_tall_t a, double tolerance, const char *name) {
+    if (a.rows != a.block.cols)
+        return trn_fail(TRN_USAGE, "%s: %lld x %lld is not square; svd takes any matrix", name,
+                        (long long)a.rows, (long long)a.block.cols);
+    int rank;
+    double size;
+    trn_tall_t turned;
+    MPI_Comm_rank(a.comm, &rank);
+    int64_t first = trn_tall_start(a.comm, a.rows, rank);
+    TRN_AGREE(a.comm, largest(a, first, name, &size));
+    MPI_Allreduce(MPI_IN_PLACE, &size, 1, MPI_DOUBLE, MPI_MAX, a.comm);
+    TRN_TRY(trn_tall_transpose(&turned, a));
+    trn_status_t status = trn_agree(a.comm, compare(a, turned, first, tolerance * size, name));
+    trn_tall_free(&turned);
+    return status;
+}
+
+/* Alone ---------------------------------------------------------------------------------------- */
+
+static trn_status_t alone(trn_tall_t a, double *values) {
+    int64_t n = a.rows;
+    int rank;
+    MPI_Comm_rank(a.comm, &rank);
+    trn_dist_t *bands = NULL, *whole = NULL;
+    trn_redist_t *bring = NULL, *take = NULL;
+    trn_view_t all = {TRN_MATRIX_F64, rank == 0 ? n : 0, rank == 0 ? n : 0, rank == 0 ? n : 0,
+                      NULL};
+    double *work = NULL;
+    trn_status_t status = trn_tall_dist(&bands, a.comm, n, n);
+    if (status == TRN_OK) status = trn_dist_create(&whole, n, n, 1, 1);
+    if (status == TRN_OK)
+        status = trn_alloc(&all.data, all.rows * all.cols, sizeof(double), "a whole matrix");
+    if (status == TRN_OK && rank == 0)
+        status = trn_alloc(&work, trn_lapack_eig_work(n), sizeof *work, "work of DSYEVD");
+    TRN_OR(done, trn_agree(a.comm, status));
+    TRN_OR(done, trn_redist_create(&bring, a.comm, TRN_MATRIX_F64, bands, whole));
+    TRN_OR(done, trn_redist_create(&take, a.comm, TRN_MATRIX_F64, whole, bands));
+    trn_redist_run(bring, a.block, all);
+    if (rank == 0 && !trn_lapack_eig(n, all.data, values, work))
+        status = trn_fail(TRN_NUMERIC, "an eigenvalue did not converge");
+    TRN_OR(done, trn_agree(a.comm, status));
+    trn_view_t turned = {TRN_MATRIX_F64, all.rows, all.cols, all.stride, work};
+    trn_tall_turn(all, turned); /* the work space holds 2 n^2 numbers */
+    trn_redist_run(take, turned, a.block);
+    MPI_Bcast(values, (int)n, MPI_DOUBLE, 0, a.comm);
+done:
+    trn_redist_destroy(&bring);
+    trn_redist_destroy(&take);
+    trn_dist_destroy(&bands);
+    trn_dist_destroy(&whole);
+    trn_free(&all.data);
+    trn_free(&work);
+    return status;
+}
+
+/* Together ------------------------------------------------------------------------------------- */
+
+/* The squarest grid of at most `ranks` ranks that leaves few aside: PDSYEVD is slow on long ones.
+ */
+static trn_scalapack_grid_t choose_grid(int ranks) {
+    enum { BLOCK = 64 };
+    trn_scalapack_grid_t grid = {BLOCK, 1, 1};
+    while ((grid.rows + 1) * (grid.rows + 1) <= ranks)
+        grid.rows++;
+    grid.cols = ranks / grid.rows;
+    return grid;
+}
+
+/* A matrix dealt in blocks, its eigenvectors as rows likewise, and these as columns. */
+typedef struct dealt {
+    trn_dist_t *bands, *cyclic, *turned;
+    trn_view_t a, rows, cols;
+    trn_redist_t *bring, *take;
+} dealt_t;
+
+static trn_status_t deal(dealt_t *dealt, MPI_Comm comm, int64_t n, trn_scalapack_grid_t grid) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    TRN_TRY(trn_tall_dist(&dealt->bands, comm, n, n));
+    TRN_TRY(
+        trn_dist_create_cyclic(&dealt->cyclic, n, n, grid.block, grid.block, grid.rows, grid.cols));
+    TRN_TRY(trn_dist_transpose(&dealt->turned, dealt->cyclic));
+    int64_t rows = trn_dist_local_rows(dealt->cyclic, rank),
+            cols = trn_dist_local_cols(dealt->cyclic, rank);
+    dealt->a = dealt->rows = (trn_view_t){TRN_MATRIX_F64, rows, cols, cols, NULL};
+    dealt->cols = (trn_view_t){TRN_MATRIX_F64, cols, rows, rows, NULL};
+    TRN_TRY(trn_alloc(&dealt->a.data, rows * cols, sizeof(double), "a dealt matrix"));
+    TRN_TRY(trn_alloc(&dealt->rows.data, rows * cols, sizeof(double), "dealt eigenvectors"));
+    dealt->cols.data = dealt->a.data; /* destroyed by then */
+    return TRN_OK;
+}
+
+static void deal_back(dealt_t *dealt) {
+    trn_redist_destroy(&dealt->bring);
+    trn_redist_destroy(&dealt->take);
+    trn_dist_destroy(&dealt->bands);
+    trn_dist_destroy(&dealt->cyclic);
+    trn_dist_destroy(&dealt->turned);
+    trn_free(&dealt->a.data);
+    trn_free(&dealt->rows.data);
+}
+
+static trn_status_t together(trn_tall_t a, double *values) {
+    int ranks;
+    MPI_Comm_size(a.comm, &ranks);
+    trn_scalapack_grid_t grid = choose_grid(ranks);
+    dealt_t dealt = {0};
+    trn_status_t status = trn_agree(a.comm, deal(&dealt, a.comm, a.rows, grid));
+    TRN_OR(done, status);
+    TRN_OR(done,
+           trn_redist_create(&dealt.bring, a.comm, TRN_MATRIX_F64, dealt.bands, dealt.cyclic));
+    TRN_OR(done, trn_redist_create(&dealt.take, a.comm, TRN_MATRIX_F64, dealt.turned, dealt.bands));
+    trn_redist_run(dealt.bring, a.block, dealt.a);
+    TRN_OR(done, trn_scalapack_eig(a.comm, a.rows, dealt.a, values, dealt.rows, grid));
+    trn_tall_turn(dealt.rows, dealt.cols);
+    trn_redist_run(dealt.take, dealt.cols, a.block);
+done:
+    deal_back(&dealt);
+    return status;
+}
+
+trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method) {
+    if (*method == TRN_EIG_AUTO)
+        *method =
+            a.rows > TRN_EIG_ALONE && trn_scalapack_present() ? TRN_EIG_SCALAPACK : TRN_EIG_LOCAL;
+    if (*method == TRN_EIG_LOCAL && a.rows > TRN_EIG_LOCAL_MOST)
+        return trn_fail(TRN_USAGE,
+                        "eigenvectors of %lld rows on one rank: at most %d; use ScaLAPACK",
+                        (long long)a.rows, (int)TRN_EIG_LOCAL_MOST);
+    TRN_TRY(*method == TRN_EIG_LOCAL ? alone(a, values) : together(a, values));
+    trn_tall_turn_positive(a, trn_tall_cols(a, 0, 0));
+    return TRN_OK;
+}

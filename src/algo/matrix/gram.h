@@ -1,0 +1,23 @@
+/* gram.h: x^T x of a tall matrix, at half the work of the product that it is; bits do not depend on
+ * the number of ranks or threads. trn_tall_gram (algo/tall.h) is the same for small results. */
+#ifndef TRN_ALGO_MATRIX_GRAM_H
+#define TRN_ALGO_MATRIX_GRAM_H
+
+#include "algo/matrix/tall.h"
+#include "base/status.h"
+#include "mpi/matrix.h"
+
+#include <stdint.h>
+
+/* gram = rows [first, first + gram.rows) of x^T x, which has x.block.cols rows and columns: each
+ * rank asks for what it wants, from all of it to nothing. The block of x may be float32 or float64
+ * (as tall.h lays it out), so may `gram`; sums are in float64, and the result is exactly symmetric.
+ * NaN and infinity spread as in any sum. Collective; x and threads equal. Fails (agreed) with
+ * TRN_MEMORY, TRN_USAGE (2^31 columns or more). Memory: trn_gram_bytes. Cost: rows x cols^2 flops
+ * over all ranks; each receives the whole result once, and log(blocks) times 16 MiB at most. */
+trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads);
+
+/* Most bytes that trn_gram takes on one rank for `rows` x `cols` numbers of `type`. Local. */
+int64_t trn_gram_bytes(int64_t rows, int64_t cols, trn_matrix_type_t type);
+
+#endif

@@ -1,0 +1,289 @@
+#include "algo/matrix/multiply.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/dense/cannon.h"
+#include "mpi/dense/redist.h"
+#include "mpi/sparse/sparse_ops.h"
+#include "mpi/sparse/spgemm.h"
+#include "mpi/sparse/spmm.h"
+
+enum { A, B, C };
+
+/* A product under way: files, layouts and whatever has been loaded of each matrix. */
+typedef struct job {
+    MPI_Comm comm;
+    int ranks;
+    const trn_multiply_options_t *want;
+    json_t *result;
+    trn_matrix_info_t info[3];
+    const char *path[3];
+    bool transpose[3];
+    int64_t rows[3], cols[3]; /* of op(A), op(B) and C */
+    trn_matrix_type_t type;
+    trn_dist_t *stored[3], *dist[3]; /* as in the file, as used: the same unless turned */
+    trn_matrix_t *dense[3];
+    trn_sparse_t *sparse[3];
+} job_t;
+
+/* Looking -------------------------------------------------------------------------------------- */
+
+static trn_status_t check_shapes(job_t *job) {
+    for (int i = A; i <= B; i++) {
+        job->rows[i] = job->transpose[i] ? job->info[i].cols : job->info[i].rows;
+        job->cols[i] = job->transpose[i] ? job->info[i].rows : job->info[i].cols;
+    }
+    if (job->cols[A] != job->rows[B])
+        return trn_fail(TRN_USAGE,
+                        "%s: %lld x %lld%s cannot be multiplied by %s, %lld x %lld%s; columns of "
+                        "the first must be rows of the second",
+                        job->path[A], (long long)job->info[A].rows, (long long)job->info[A].cols,
+                        job->transpose[A] ? " transposed" : "", job->path[B],
+                        (long long)job->info[B].rows, (long long)job->info[B].cols,
+                        job->transpose[B] ? " transposed" : "");
+    job->rows[C] = job->rows[A];
+    job->cols[C] = job->cols[B];
+    if (job->path[C] && (job->info[C].rows != job->rows[C] || job->info[C].cols != job->cols[C]))
+        return trn_fail(TRN_USAGE, "--add: %s is %lld x %lld, the product %lld x %lld",
+                        job->path[C], (long long)job->info[C].rows, (long long)job->info[C].cols,
+                        (long long)job->rows[C], (long long)job->cols[C]);
+    return TRN_OK;
+}
+
+static trn_status_t check_options(const job_t *job) {
+    const trn_multiply_options_t *w = job->want;
+    bool any = job->info[A].sparse || job->info[B].sparse;
+    bool both = job->info[A].sparse && job->info[B].sparse;
+    if (w->boolean && !any)
+        return trn_fail(TRN_USAGE, "--boolean: both operands are dense; one must be sparse");
+    if (both && (job->path[C] || w->alpha != 1))
+        return trn_fail(TRN_USAGE, "--%s: not for two sparse operands; see `transform`",
+                        job->path[C] ? "add" : "alpha");
+    if (any && w->algorithm != TRN_ALGORITHM_AUTO)
+        return trn_fail(TRN_USAGE, "--algorithm: for dense operands only");
+    return TRN_OK;
+}
+
+static trn_status_t look(job_t *job) {
+    for (int i = A; i <= C; i++)
+        if (job->path[i]) TRN_TRY(trn_matrix_file_probe(job->comm, job->path[i], &job->info[i]));
+    TRN_TRY(check_shapes(job)); /* the same on every rank */
+    TRN_TRY(check_options(job));
+    job->type = job->want->typed ? job->want->type
+                : job->info[A].type == TRN_MATRIX_F32 && job->info[B].type == TRN_MATRIX_F32
+                    ? TRN_MATRIX_F32
+                    : TRN_MATRIX_F64;
+    trn_status_t status = TRN_OK;
+    for (int i = A; i <= C && status == TRN_OK; i++) {
+        bool turned = job->transpose[i];
+        status = trn_dist_create(&job->stored[i], turned ? job->cols[i] : job->rows[i],
+                                 turned ? job->rows[i] : job->cols[i], job->ranks, 1);
+        if (status == TRN_OK)
+            status = trn_dist_create(&job->dist[i], job->rows[i], job->cols[i], job->ranks, 1);
+    }
+    TRN_AGREE(job->comm, status);
+    if (job->want->dry) return TRN_OK;
+    return trn_matrix_file_place(job->comm, job->want->output,
+                                 job->info[A].sparse && job->info[B].sparse);
+}
+
+/* Loading -------------------------------------------------------------------------------------- */
+
+static trn_status_t load_dense(job_t *job, int which, trn_matrix_t **out) {
+    return trn_matrix_file_load(job->comm, job->path[which], &job->info[which], job->type,
+                                job->stored[which], out);
+}
+
+/* Turn this rank's block [rows x cols] into to[cols x rows]. */
+static void turn_block(trn_view_t from, trn_view_t to) {
+    for (int64_t i = 0; i < from.rows; i++)
+        for (int64_t j = 0; j < from.cols; j++)
+            if (from.type == TRN_MATRIX_F32)
+                ((float *)to.data)[j * to.stride + i] = ((float *)from.data)[i * from.stride + j];
+            else
+                ((double *)to.data)[j * to.stride + i] = ((double *)from.data)[i * from.stride + j];
+}
+
+/* The transpose, in bands of its rows: columns go to their owners, who turn them. */
+static trn_status_t turn(job_t *job, int which, trn_matrix_t *from) {
+    const trn_dist_t *stored = trn_matrix_dist(from);
+    trn_dist_t *columns = NULL;
+    trn_matrix_t *strip = NULL;
+    trn_status_t status =
+        trn_dist_create(&columns, trn_dist_rows(stored), trn_dist_cols(stored), 1, job->ranks);
+    TRN_OR(done, trn_agree(job->comm, status));
+    TRN_OR(done, trn_matrix_create(&strip, job->comm, job->type, columns));
+    TRN_OR(done, trn_matrix_redistribute(from, strip));
+    TRN_OR(done, trn_matrix_create(&job->dense[which], job->comm, job->type, job->dist[which]));
+    turn_block(trn_matrix_block(strip), trn_matrix_block(job->dense[which]));
+done:
+    trn_matrix_destroy(&strip);
+    trn_dist_destroy(&columns);
+    return status;
+}
+
+/* The dense operand of a sparse product, which takes no transposes of it. */
+static trn_status_t load_turned(job_t *job, int which) {
+    if (!job->transpose[which]) return load_dense(job, which, &job->dense[which]);
+    trn_matrix_t *from;
+    TRN_TRY(load_dense(job, which, &from));
+    trn_status_t status = turn(job, which, from);
+    trn_matrix_destroy(&from);
+    return status;
+}
+
+static trn_status_t load_sparse(job_t *job, int which) {
+    return trn_sparse_file_load(job->comm, job->path[which], &job->info[which],
+                                job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64,
+                                job->stored[which], &job->sparse[which]);
+}
+
+static trn_status_t load_sum(job_t *job) {
+    if (job->path[C]) return load_dense(job, C, &job->dense[C]);
+    return trn_matrix_create(&job->dense[C], job->comm, job->type, job->dist[C]);
+}
+
+static double beta_of(const job_t *job) {
+    return job->path[C] ? job->want->beta : 0;
+}
+
+/* Multiplying ---------------------------------------------------------------------------------- */
+
+static void say(job_t *job, const char *key, json_t *value) {
+    json_object_set_new(job->result, key, value);
+}
+
+static void say_plan(job_t *job, const trn_choice_t *c) {
+    say(job, "algorithm", json_string(trn_algorithm_name(c->algorithm)));
+    say(job, "grid", json_sprintf("%d x %d x %d", c->shape.rows, c->shape.cols, c->shape.layers));
+    say(job, "pieces", json_integer(c->n_splits * c->k_splits));
+    say(job, "words_per_rank", json_real(c->words));
+    say(job, "words_bound", json_real(c->bound));
+    say(job, "bytes_per_rank", json_integer(c->bytes));
+    say(job, "flops_per_rank", json_real(c->flops));
+}
+
+static trn_status_t multiply_dense(job_t *job) {
+    const trn_multiply_options_t *w = job->want;
+    trn_product_t product = {job->type,    job->transpose[A], job->transpose[B], job->rows[C],
+                             job->cols[C], job->cols[A],      beta_of(job) != 0};
+    trn_layouts_t layouts = {job->stored[A], job->stored[B], job->stored[C]};
+    trn_choice_t choice;
+    trn_plan_t *plan = NULL;
+    TRN_AGREE(job->comm,
+              trn_product_choose(&product, &layouts, job->ranks, w->algorithm, w->memory, &choice));
+    say_plan(job, &choice);
+    if (w->dry) return TRN_OK;
+    TRN_TRY(load_dense(job, A, &job->dense[A]));
+    TRN_TRY(load_dense(job, B, &job->dense[B]));
+    TRN_TRY(load_sum(job));
+    TRN_TRY(trn_plan_create(&plan, job->comm, &product, &layouts, &choice, w->threads));
+    double start = trn_seconds();
+    trn_plan_run(plan, w->alpha, trn_matrix_block(job->dense[A]), trn_matrix_block(job->dense[B]),
+                 beta_of(job), trn_matrix_block(job->dense[C]));
+    say(job, "multiply_seconds", json_real(trn_seconds() - start));
+    trn_plan_destroy(&plan);
+    return TRN_OK;
+}
+
+/* One operand sparse, the other dense. */
+static trn_status_t multiply_mixed(job_t *job) {
+    const trn_multiply_options_t *w = job->want;
+    int s = job->info[A].sparse ? A : B, d = s == A ? B : A;
+    trn_spmm_options_t options = {.transpose = job->transpose[s],
+                                  .right = s == B,
+                                  .boolean = w->boolean,
+                                  .threads = w->threads,
+                                  .memory = w->memory};
+    trn_spmm_plan_t *plan = NULL;
+    trn_status_t status;
+    say(job, "algorithm", json_string(s == A ? "sparse x dense" : "dense x sparse"));
+    say(job, "bytes_per_rank",
+        json_integer(trn_matrix_type_size(job->type) *
+                         (job->rows[d] * job->cols[d] + job->rows[C] * job->cols[C]) / job->ranks +
+                     12 * job->info[s].entries / job->ranks));
+    if (w->dry) return TRN_OK;
+    TRN_TRY(load_sparse(job, s));
+    TRN_TRY(load_turned(job, d));
+    TRN_TRY(load_sum(job));
+    TRN_TRY(trn_spmm_plan_create(&plan, job->comm, &options, job->sparse[s], job->stored[s],
+                                 job->type, job->dist[d], job->dist[C]));
+    double start = trn_seconds();
+    status = trn_spmm_execute(plan, w->alpha, job->dense[d], beta_of(job), job->dense[C]);
+    say(job, "words_received", json_integer(trn_spmm_received(plan)));
+    say(job, "multiply_seconds", json_real(trn_seconds() - start));
+    trn_spmm_plan_destroy(&plan);
+    return status;
+}
+
+/* A sparse operand, turned if it must be. */
+static trn_status_t load_straight(job_t *job, int which) {
+    TRN_TRY(load_sparse(job, which));
+    if (!job->transpose[which]) return TRN_OK;
+    trn_sparse_t *turned;
+    TRN_TRY(trn_sparse_transpose_all(job->comm, job->sparse[which], job->dist[which], &turned));
+    trn_sparse_destroy(&job->sparse[which]);
+    job->sparse[which] = turned;
+    return TRN_OK;
+}
+
+static trn_status_t multiply_sparse(job_t *job) {
+    const trn_multiply_options_t *w = job->want;
+    trn_spgemm_options_t options = {
+        .threads = w->threads, .boolean = w->boolean, .memory = w->memory};
+    trn_spgemm_report_t report;
+    say(job, "algorithm", json_string("sparse x sparse"));
+    say(job, "bytes_per_rank",
+        json_integer(12 * (job->info[A].entries + job->info[B].entries) / job->ranks));
+    if (w->dry) return TRN_OK;
+    TRN_TRY(load_straight(job, A));
+    TRN_TRY(load_straight(job, B));
+    double start = trn_seconds();
+    TRN_TRY(
+        trn_spgemm(job->comm, job->sparse[A], job->sparse[B], &options, &job->sparse[C], &report));
+    say(job, "multiply_seconds", json_real(trn_seconds() - start));
+    say(job, "terms", json_integer(report.terms));
+    say(job, "entries", json_integer(report.entries));
+    say(job, "phases", json_integer(report.phases));
+    return TRN_OK;
+}
+
+static trn_status_t save(job_t *job) {
+    const trn_multiply_options_t *w = job->want;
+    if (job->sparse[C])
+        return trn_sparse_file_save(job->comm, w->output, job->sparse[C], job->cols[C],
+                                    w->created_by, w->params, 0);
+    return trn_matrix_file_save(job->comm, w->output, job->dense[C], w->created_by, w->params, 0);
+}
+
+static trn_status_t run(job_t *job) {
+    TRN_TRY(look(job));
+    say(job, "rows", json_integer(job->rows[C]));
+    say(job, "cols", json_integer(job->cols[C]));
+    say(job, "type", json_string(job->type == TRN_MATRIX_F32 ? "float32" : "float64"));
+    if (job->info[A].sparse && job->info[B].sparse)
+        TRN_TRY(multiply_sparse(job));
+    else if (job->info[A].sparse || job->info[B].sparse)
+        TRN_TRY(multiply_mixed(job));
+    else
+        TRN_TRY(multiply_dense(job));
+    return job->want->dry ? TRN_OK : save(job);
+}
+
+trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, json_t *result) {
+    job_t job = {.comm = comm,
+                 .want = options,
+                 .result = result,
+                 .path = {options->a, options->b, options->add},
+                 .transpose = {options->transpose_a, options->transpose_b, false}};
+    MPI_Comm_size(comm, &job.ranks);
+    trn_status_t status = run(&job);
+    for (int i = A; i <= C; i++) {
+        trn_matrix_destroy(&job.dense[i]);
+        trn_sparse_destroy(&job.sparse[i]);
+        trn_dist_destroy(&job.stored[i]);
+        trn_dist_destroy(&job.dist[i]);
+    }
+    return status;
+}

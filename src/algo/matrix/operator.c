@@ -1,0 +1,219 @@
+#include "algo/matrix/operator.h"
+
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/sparse/sparse_ops.h"
+#include "mpi/sparse/spmm.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One of the two products of a sparse matrix, planned for blocks of `width` columns. */
+typedef struct route {
+    const trn_sparse_t *sparse; /* this rank's rows */
+    int64_t rows, cols, width;  /* of the whole matrix; 0: no plan yet */
+    trn_dist_t *dist_x, *dist_y;
+    trn_matrix_t *x, *y;
+    trn_spmm_plan_t *plan;
+} route_t;
+
+struct trn_operator {
+    MPI_Comm comm;
+    int64_t rows, cols; /* of the matrix as it was given */
+    bool flipped;
+    trn_tall_t dense;           /* borrowed */
+    const trn_sparse_t *sparse; /* borrowed; NULL if dense */
+    trn_sparse_t *transpose;    /* this rank's rows of the transposed sparse matrix */
+    route_t route[2];           /* A x, A^T x */
+    trn_tall_t mean;            /* [cols x 1], if centred */
+};
+
+trn_status_t trn_operator_dense(trn_operator_t **op, trn_tall_t matrix) {
+    TRN_TRY(trn_alloc_zero(op, 1, sizeof **op, "an operator"));
+    (*op)->comm = matrix.comm;
+    (*op)->rows = matrix.rows;
+    (*op)->cols = matrix.block.cols;
+    (*op)->dense = matrix;
+    return TRN_OK;
+}
+
+static trn_status_t plan_sparse(trn_operator_t **op, trn_dist_t **dist, MPI_Comm comm, int64_t rows,
+                                int64_t cols) {
+    *op = NULL;
+    *dist = NULL;
+    if (rows > INT32_MAX || cols > INT32_MAX)
+        return trn_fail(TRN_USAGE, "a sparse matrix of %lld x %lld: at most 2^31 - 1 either way",
+                        (long long)rows, (long long)cols);
+    TRN_TRY(trn_alloc_zero(op, 1, sizeof **op, "an operator"));
+    return trn_tall_dist(dist, comm, cols, rows);
+}
+
+trn_status_t trn_operator_sparse(trn_operator_t **op, MPI_Comm comm, int64_t rows, int64_t cols,
+                                 const trn_sparse_t *sparse) {
+    trn_dist_t *dist;
+    trn_status_t status = trn_agree(comm, plan_sparse(op, &dist, comm, rows, cols));
+    if (status == TRN_OK) {
+        **op = (trn_operator_t){.comm = comm, .rows = rows, .cols = cols, .sparse = sparse};
+        status = trn_sparse_transpose_all(comm, sparse, dist, &(*op)->transpose);
+    }
+    if (status == TRN_OK) {
+        (*op)->route[0] = (route_t){.sparse = sparse, .rows = rows, .cols = cols};
+        (*op)->route[1] = (route_t){.sparse = (*op)->transpose, .rows = cols, .cols = rows};
+    }
+    trn_dist_destroy(&dist);
+    if (status != TRN_OK) trn_operator_destroy(op);
+    return status;
+}
+
+static void route_close(route_t *route) {
+    trn_spmm_plan_destroy(&route->plan);
+    trn_matrix_destroy(&route->x);
+    trn_matrix_destroy(&route->y);
+    trn_dist_destroy(&route->dist_x);
+    trn_dist_destroy(&route->dist_y);
+    route->width = 0;
+}
+
+void trn_operator_destroy(trn_operator_t **op) {
+    if (!*op) return;
+    route_close(&(*op)->route[0]);
+    route_close(&(*op)->route[1]);
+    trn_sparse_destroy(&(*op)->transpose);
+    trn_tall_free(&(*op)->mean);
+    trn_free(op);
+}
+
+void trn_operator_flip(trn_operator_t *op) {
+    op->flipped = !op->flipped;
+}
+
+trn_tall_t trn_operator_mean(const trn_operator_t *op) {
+    return op->mean;
+}
+
+int64_t trn_operator_rows(const trn_operator_t *op) {
+    return op->flipped ? op->cols : op->rows;
+}
+
+int64_t trn_operator_cols(const trn_operator_t *op) {
+    return op->flipped ? op->rows : op->cols;
+}
+
+MPI_Comm trn_operator_comm(const trn_operator_t *op) {
+    return op->comm;
+}
+
+/* Products ------------------------------------------------------------------------------------- */
+
+/* Plan for blocks of `width` columns. Collective. */
+static trn_status_t route_open(route_t *route, MPI_Comm comm, int64_t width) {
+    trn_dist_t *bands = NULL;
+    route_close(route);
+    trn_status_t status = trn_tall_dist(&bands, comm, route->rows, route->cols);
+    if (status == TRN_OK) status = trn_tall_dist(&route->dist_x, comm, route->cols, width);
+    if (status == TRN_OK) status = trn_tall_dist(&route->dist_y, comm, route->rows, width);
+    TRN_OR(done, trn_agree(comm, status));
+    TRN_OR(done, trn_matrix_create(&route->x, comm, TRN_MATRIX_F64, route->dist_x));
+    TRN_OR(done, trn_matrix_create(&route->y, comm, TRN_MATRIX_F64, route->dist_y));
+    TRN_OR(done, trn_spmm_plan_create(&route->plan, comm, &(trn_spmm_options_t){0}, route->sparse,
+                                      bands, TRN_MATRIX_F64, route->dist_x, route->dist_y));
+    route->width = width;
+done:
+    trn_dist_destroy(&bands);
+    if (status != TRN_OK) route_close(route);
+    return status;
+}
+
+static void copy(trn_view_t from, trn_view_t to) {
+    for (int64_t i = 0; i < from.rows; i++)
+        memcpy((double *)to.data + i * to.stride, (const double *)from.data + i * from.stride,
+               sizeof(double) * (size_t)from.cols);
+}
+
+/* y = A x, or A^T x, of a sparse matrix; sums run along rows. Collective. */
+static trn_status_t product_sparse(route_t *route, MPI_Comm comm, trn_tall_t x, trn_tall_t y) {
+    if (route->width != x.block.cols) TRN_TRY(route_open(route, comm, x.block.cols));
+    copy(x.block, trn_matrix_block(route->x));
+    TRN_TRY(trn_spmm_execute(route->plan, 1, route->x, 0, route->y));
+    copy(trn_matrix_block(route->y), y.block);
+    return TRN_OK;
+}
+
+/* y = A x of a dense matrix. Collective. */
+static trn_status_t along_rows(const trn_operator_t *op, trn_tall_t x, trn_tall_t y) {
+    double *all;
+    trn_status_t status = trn_agree(
+        op->comm, trn_alloc(&all, x.rows * x.block.cols, sizeof *all, "a block of vectors"));
+    if (status == TRN_OK) status = trn_tall_gather(x, all);
+    if (status == TRN_OK) trn_tall_multiply(1, op->dense, all, x.block.cols, 0, y);
+    trn_free(&all);
+    return status;
+}
+
+/* y = A^T x of a dense matrix. Collective. */
+static trn_status_t across_rows(const trn_operator_t *op, trn_tall_t x, trn_tall_t y) {
+    int rank;
+    int64_t cols = x.block.cols;
+    double *all;
+    trn_status_t status =
+        trn_agree(op->comm, trn_alloc(&all, op->cols * cols, sizeof *all, "a block of vectors"));
+    if (status == TRN_OK) status = trn_tall_cross(op->dense, x, all);
+    if (status == TRN_OK) {
+        MPI_Comm_rank(op->comm, &rank);
+        const double *mine = all + trn_tall_start(op->comm, op->cols, rank) * cols;
+        for (int64_t i = 0; i < y.block.rows; i++)
+            memcpy((double *)y.block.data + i * y.block.stride, mine + i * cols,
+                   sizeof *mine * (size_t)cols);
+    }
+    trn_free(&all);
+    return status;
+}
+
+static trn_status_t product(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y) {
+    if (op->sparse) return product_sparse(&op->route[transposed], op->comm, x, y);
+    return transposed ? across_rows(op, x, y) : along_rows(op, x, y);
+}
+
+/* y -= u (w^T x), where u or w may be all ones: with m the means and A - 1 m^T, the pairs are
+ * (1, m) for A x and (m, 1) for A^T x. Collective. */
+static trn_status_t take_off(const trn_operator_t *op, bool transposed, trn_tall_t x,
+                             trn_tall_t y) {
+    trn_tall_t ones;
+    double *weight = NULL;
+    trn_tall_t reach = transposed ? x : y;
+    trn_status_t status = trn_tall_create(&ones, op->comm, op->rows, 1);
+    if (status == TRN_OK)
+        status = trn_alloc(&weight, x.block.cols, sizeof *weight, "sums of columns");
+    TRN_OR(done, trn_agree(op->comm, status));
+    for (int64_t i = 0; i < reach.block.rows; i++)
+        ((double *)ones.block.data)[i] = 1;
+    TRN_OR(done, trn_tall_cross(transposed ? ones : op->mean, x, weight));
+    trn_tall_multiply(-1, transposed ? op->mean : ones, weight, x.block.cols, 1, y);
+done:
+    trn_free(&weight);
+    trn_tall_free(&ones);
+    return status;
+}
+
+trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y) {
+    transposed = transposed != op->flipped;
+    TRN_TRY(product(op, transposed, x, y));
+    return op->mean.block.cols > 0 ? take_off(op, transposed, x, y) : TRN_OK;
+}
+
+trn_status_t trn_operator_centre(trn_operator_t *op) {
+    trn_tall_t ones, mean;
+    trn_status_t status = trn_tall_create(&ones, op->comm, op->rows, 1);
+    trn_status_t other = trn_tall_create(&mean, op->comm, op->cols, 1);
+    TRN_OR(done, trn_agree(op->comm, status ? status : other));
+    for (int64_t i = 0; i < ones.block.rows; i++)
+        ((double *)ones.block.data)[i] = 1;
+    TRN_OR(done, product(op, true, ones, mean));
+    for (int64_t i = 0; i < mean.block.rows; i++)
+        ((double *)mean.block.data)[i] /= (double)op->rows;
+    op->mean = mean;
+done:
+    trn_tall_free(&ones);
+    if (status != TRN_OK) trn_tall_free(&mean);
+    return status;
+}

@@ -1,0 +1,217 @@
+#include "algo/matrix/svd.h"
+
+#include "algo/matrix/svd_impl.h"
+#include "base/mem.h"
+#include "kern/dense/lapack.h"
+#include "mpi/agree.h"
+
+#include <math.h>
+
+void trn_svd_free(trn_svd_t *svd) {
+    trn_free(&svd->values);
+    trn_tall_free(&svd->u);
+    trn_tall_free(&svd->v);
+    *svd = (trn_svd_t){0};
+}
+
+void trn_svd_swap(trn_svd_t *svd) {
+    trn_tall_t u = svd->u;
+    svd->u = svd->v;
+    svd->v = u;
+}
+
+/* From a basis to triplets --------------------------------------------------------------------- */
+
+/* Work space of k vectors. */
+typedef struct finish {
+    trn_tall_t image; /* A v, [rows x k] */
+    trn_tall_t back;  /* A^T u - s v, [cols x k] */
+    double *core;     /* [k x k] */
+    double *left;     /* [k x k]: left vectors of the core as columns */
+    double *right;    /* [k x k]: its right vectors as rows, then as columns */
+    double *work;     /* of LAPACK's SVD; rank 0 */
+    double *scratch;  /* [block x k] */
+} finish_t;
+
+static trn_status_t finish_create(finish_t *finish, trn_svd_t *svd, trn_operator_t *op) {
+    MPI_Comm comm = trn_operator_comm(op);
+    int64_t k = svd->rank, rows = trn_operator_rows(op), cols = trn_operator_cols(op);
+    const char *what = "singular vectors";
+    TRN_TRY(trn_alloc(&svd->values, k, sizeof(double), what));
+    TRN_TRY(trn_tall_create(&svd->u, comm, rows, k));
+    TRN_TRY(trn_tall_create(&finish->image, comm, rows, k));
+    TRN_TRY(trn_tall_create(&finish->back, comm, cols, k));
+    TRN_TRY(trn_alloc(&finish->core, k * k, sizeof(double), what));
+    TRN_TRY(trn_alloc(&finish->left, k * k, sizeof(double), what));
+    TRN_TRY(trn_alloc(&finish->right, k * k, sizeof(double), what));
+    TRN_TRY(trn_alloc(&finish->work, trn_lapack_svd_work(k), sizeof(double), what));
+    return trn_alloc(&finish->scratch, TRN_TALL_BLOCK * k, sizeof(double), what);
+}
+
+static void finish_destroy(finish_t *finish) {
+    trn_tall_free(&finish->image);
+    trn_tall_free(&finish->back);
+    trn_free(&finish->core);
+    trn_free(&finish->left);
+    trn_free(&finish->right);
+    trn_free(&finish->work);
+    trn_free(&finish->scratch);
+}
+
+/* y = x, both of the same shape. */
+static void copy(trn_tall_t x, trn_tall_t y) {
+    const double *from = x.block.data;
+    double *to = y.block.data;
+    for (int64_t i = 0; i < x.block.rows; i++)
+        for (int64_t j = 0; j < x.block.cols; j++)
+            to[i * y.block.stride + j] = from[i * x.block.stride + j];
+}
+
+/* The core's singular values and vectors, by rank 0 for all. Collective. */
+static trn_status_t split_core(finish_t *finish, trn_svd_t *svd, MPI_Comm comm) {
+    int rank;
+    int64_t k = svd->rank;
+    MPI_Comm_rank(comm, &rank);
+    trn_status_t status = TRN_OK;
+    if (rank == 0 &&
+        !trn_lapack_svd(k, finish->core, svd->values, finish->left, finish->right, finish->work))
+        status = trn_fail(TRN_NUMERIC, "singular values of the core did not converge");
+    TRN_AGREE(comm, status);
+    MPI_Datatype row;
+    MPI_Type_contiguous((int)k, MPI_DOUBLE, &row);
+    MPI_Type_commit(&row);
+    MPI_Bcast(svd->values, 1, row, 0, comm);
+    MPI_Bcast(finish->left, (int)k, row, 0, comm);
+    MPI_Bcast(finish->right, (int)k, row, 0, comm);
+    MPI_Type_free(&row);
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t j = 0; j < i; j++) {
+            double above = finish->right[j * k + i];
+            finish->right[j * k + i] = finish->right[i * k + j];
+            finish->right[i * k + j] = above;
+        }
+    return TRN_OK;
+}
+
+/* The largest |A^T u - s v| over the largest value. Collective. */
+static trn_status_t measure(finish_t *finish, trn_svd_t *svd, trn_operator_t *op) {
+    int64_t k = svd->rank;
+    TRN_TRY(trn_operator_apply(op, true, svd->u, finish->back));
+    double *back = finish->back.block.data;
+    const double *v = svd->v.block.data;
+    for (int64_t i = 0; i < svd->v.block.rows; i++)
+        for (int64_t j = 0; j < k; j++)
+            back[i * k + j] -= svd->values[j] * v[i * svd->v.block.stride + j];
+    TRN_TRY(trn_tall_gram(finish->back, finish->core));
+    double worst = 0;
+    for (int64_t j = 0; j < k; j++)
+        worst = fmax(worst, sqrt(finish->core[j * k + j]));
+    svd->residual = worst > 0 ? worst / svd->values[0] : 0;
+    return TRN_OK;
+}
+
+trn_status_t trn_svd_finish(trn_svd_t *svd, trn_operator_t *op, trn_tall_t v) {
+    MPI_Comm comm = trn_operator_comm(op);
+    finish_t finish = {0};
+    svd->rank = v.block.cols;
+    svd->v = v;
+    trn_status_t status = trn_agree(comm, finish_create(&finish, svd, op));
+    TRN_OR(done, status);
+    TRN_OR(done, trn_operator_apply(op, false, svd->v, finish.image));
+    copy(finish.image, svd->u);
+    TRN_OR(done, trn_tall_orthonormalise(trn_tall_cols(svd->u, 0, 0), svd->u));
+    TRN_OR(done, trn_tall_cross(svd->u, finish.image, finish.core));
+    TRN_OR(done, split_core(&finish, svd, comm));
+    trn_tall_rotate(svd->u, svd->rank, finish.left, finish.scratch);
+    trn_tall_rotate(svd->v, svd->rank, finish.right, finish.scratch);
+    TRN_OR(done, measure(&finish, svd, op));
+done:
+    finish_destroy(&finish);
+    return status;
+}
+
+/* By the Gram matrix --------------------------------------------------------------------------- */
+
+static trn_status_t check(trn_tall_t a, int64_t rank) {
+    int64_t rows = a.rows, cols = a.block.cols, side = rows < cols ? rows : cols;
+    if (rank < 1 || rank > side)
+        return trn_fail(TRN_USAGE, "%lld singular values of a %lld x %lld matrix, which has %lld",
+                        (long long)rank, (long long)rows, (long long)cols, (long long)side);
+    if (side > TRN_SVD_GRAM_MOST)
+        return trn_fail(TRN_USAGE,
+                        "a %lld x %lld matrix: the Gram method takes %d rows or columns at most; "
+                        "use the Krylov method",
+                        (long long)rows, (long long)cols, (int)TRN_SVD_GRAM_MOST);
+    return TRN_OK;
+}
+
+/* The last `k` eigenvectors, which are rows, as columns, strongest first: this rank's rows. */
+static void last_rows(const double *vectors, int64_t n, trn_tall_t v) {
+    int rank;
+    MPI_Comm_rank(v.comm, &rank);
+    int64_t first = trn_tall_start(v.comm, n, rank), k = v.block.cols;
+    double *to = v.block.data;
+    for (int64_t i = 0; i < v.block.rows; i++)
+        for (int64_t j = 0; j < k; j++)
+            to[i * v.block.stride + j] = vectors[(n - 1 - j) * n + first + i];
+}
+
+/* a has at least as many rows as columns. Collective. */
+static trn_status_t by_gram(trn_svd_t *svd, trn_tall_t a, int64_t k) {
+    int64_t n = a.block.cols;
+    trn_operator_t *op = NULL;
+    trn_tall_t v = {0};
+    double *gram = NULL, *values = NULL;
+    trn_status_t status = trn_operator_dense(&op, a);
+    if (status == TRN_OK) status = trn_alloc(&gram, n * n, sizeof *gram, "a Gram matrix");
+    if (status == TRN_OK) status = trn_alloc(&values, n, sizeof *values, "eigenvalues");
+    if (status == TRN_OK) status = trn_tall_create(&v, a.comm, n, k);
+    TRN_OR(done, trn_agree(a.comm, status));
+    TRN_OR(done, trn_tall_gram(a, gram));
+    TRN_OR(done, trn_tall_eig(a.comm, n, gram, values, "the Gram matrix"));
+    last_rows(gram, n, v);
+    trn_free(&gram);
+    status = trn_svd_finish(svd, op, v);
+    v = (trn_tall_t){0};
+done:
+    trn_free(&gram);
+    trn_free(&values);
+    trn_tall_free(&v);
+    trn_operator_destroy(&op);
+    return status;
+}
+
+trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank) {
+    *svd = (trn_svd_t){0};
+    TRN_AGREE(a.comm, check(a, rank));
+    bool wide = a.rows < a.block.cols;
+    trn_tall_t tall = {0};
+    trn_status_t status = TRN_OK;
+    if (wide) status = trn_tall_transpose(&tall, a);
+    if (status == TRN_OK) status = by_gram(svd, wide ? tall : a, rank);
+    trn_tall_free(&tall);
+    if (wide) trn_svd_swap(svd);
+    if (status == TRN_OK) trn_tall_turn_positive(svd->v, svd->u);
+    if (status != TRN_OK) trn_svd_free(svd);
+    return status;
+}
+
+/* For predictions: bytes of a tall matrix on the rank with most of it. */
+static int64_t tall_bytes(int64_t rows, int64_t cols, int ranks) {
+    int64_t blocks = (rows + TRN_TALL_BLOCK - 1) / TRN_TALL_BLOCK;
+    int64_t own = (blocks + ranks - 1) / ranks * TRN_TALL_BLOCK;
+    return (own < rows ? own : rows) * cols * (int64_t)sizeof(double);
+}
+
+int64_t trn_svd_finish_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
+    return 2 * tall_bytes(rows, rank, ranks) + 2 * tall_bytes(cols, rank, ranks) +
+           (4 * rank * rank + TRN_TALL_BLOCK * rank) * (int64_t)sizeof(double);
+}
+
+int64_t trn_svd_gram_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
+    int64_t n = rows < cols ? rows : cols;
+    int64_t turned = rows < cols ? 2 * tall_bytes(cols, rows, ranks) : 0; /* and on its way there */
+    int64_t gram = (3 * n * n + 11 * n) * (int64_t)sizeof(double);
+    int64_t finish = trn_svd_finish_bytes(rows, cols, rank, ranks);
+    return turned + (gram > finish ? gram : finish);
+}

@@ -1,0 +1,102 @@
+/* tall.h: float64 matrices of many rows and few columns, in blocks of rows fixed by the matrix,
+ * with products whose bits do not depend on the number of ranks.
+ *
+ * Rows lie in blocks of trn_tall_block; of k blocks rank r of P owns [kr/P, k(r+1)/P). BLAS sees
+ * TRN_TALL_BLOCK rows, or one block, at a time, and sums over rows follow the fixed tree of
+ * mpi/reduce.h. */
+#ifndef TRN_ALGO_MATRIX_TALL_H
+#define TRN_ALGO_MATRIX_TALL_H
+
+#include "base/status.h"
+#include "mpi/dist.h"
+#include "mpi/matrix.h"
+
+#include <mpi.h>
+#include <stdint.h>
+
+enum { TRN_TALL_BLOCK = 512 };
+
+/* A tall matrix or some columns of one: a view, to be copied freely. */
+typedef struct trn_tall {
+    MPI_Comm comm;
+    int64_t rows;     /* on all ranks together */
+    trn_view_t block; /* this rank's rows; float64, any stride */
+} trn_tall_t;
+
+/* Rows of one block of a matrix of `rows` rows: TRN_TALL_BLOCK, and up to four times as many where
+ * that leaves blocks enough, for sums cost less then. Local. */
+int64_t trn_tall_block(int64_t rows);
+
+/* First row of a rank (of rank = P: all rows) when `rows` rows are dealt to the ranks of `comm`.
+ * Local. */
+int64_t trn_tall_start(MPI_Comm comm, int64_t rows, int rank);
+
+/* The distribution of such a matrix, for files and for trn_redist. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols);
+
+/* Create with zeros; the result owns its memory (trn_tall_free). Fails with TRN_MEMORY, *tall then
+ * without memory. Local. */
+trn_status_t trn_tall_create(trn_tall_t *tall, MPI_Comm comm, int64_t rows, int64_t cols);
+
+/* Free the memory of a matrix that trn_tall_create made; {0} and twice are fine. Local. */
+void trn_tall_free(trn_tall_t *tall);
+
+/* The view of columns [first, first + count). Local. */
+trn_tall_t trn_tall_cols(trn_tall_t tall, int64_t first, int64_t count);
+
+/* Fill with uniform numbers from (-1/2, 1/2) that depend on row, column and `step` alone. Local. */
+void trn_tall_random(trn_tall_t tall, uint32_t step);
+
+/* y = alpha x small + beta y, small [x.cols x y.cols] equal on all ranks, its rows `stride` apart;
+ * x and y apart in memory. Local. */
+void trn_tall_multiply(double alpha, trn_tall_t x, const double *small, int64_t stride, double beta,
+                       trn_tall_t y);
+
+/* The first `cols` columns of x become x small, small [x.cols x cols] without gaps. `scratch` is of
+ * TRN_TALL_BLOCK x cols numbers. Local. */
+void trn_tall_rotate(trn_tall_t x, int64_t cols, const double *small, double *scratch);
+
+/* x becomes x r^-1, r [x.cols x x.cols] upper triangular without gaps. Local. */
+void trn_tall_solve(trn_tall_t x, const double *r);
+
+/* product[x.cols x y.cols] = x^T y on every rank. Collective. Fails (agreed) with TRN_MEMORY.
+ * Memory: at most 32 MiB for each level of the tree over blocks. */
+trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product);
+
+/* product[x.cols x x.cols] = x^T x, exactly symmetric; otherwise as trn_tall_cross. Collective. */
+trn_status_t trn_tall_gram(trn_tall_t x, double *product);
+
+/* Take the column means, which come back in mean[x.cols] on every rank, off x. Collective. Fails
+ * (agreed) with TRN_MEMORY. */
+trn_status_t trn_tall_centre(trn_tall_t x, double *mean);
+
+/* Eigenvalues, ascending, and eigenvectors, as the rows of `a`, of symmetric a [n x n], which is
+ * equal on all ranks; rank 0 works. Collective. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (`what`
+ * is not finite, no convergence). */
+trn_status_t trn_tall_eig(MPI_Comm comm, int64_t n, double *a, double *values, const char *what);
+
+/* x becomes an orthonormal basis of what its columns span outside the span of `basis`, itself
+ * orthonormal (it may have no columns); directions that x lacks are replaced by random ones, so
+ * that all columns are there in the end. Needs basis.cols + x.cols <= rows. Collective. Fails
+ * (agreed) with TRN_MEMORY, TRN_NUMERIC (not finite). Cost: two to four rounds of products. Source:
+ * Stathopoulos and Wu, A block orthogonalization procedure with constant synchronization
+ * requirements, SIAM J. Sci. Comput. 23 (2002): SVQB, repeated. */
+trn_status_t trn_tall_orthonormalise(trn_tall_t basis, trn_tall_t x);
+
+/* Turn the sign of columns of x, and of the same columns of `follower` (which may have none),
+ * so that the largest entry by size of each column of x, the first of several, is positive.
+ * Collective. Cost: two small messages a column. */
+void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower);
+
+/* The rows of `to` become the columns of `from`, both float64 and apart in memory. Local. */
+void trn_tall_turn(trn_view_t from, trn_view_t to);
+
+/* Create the transpose of x. Collective. Fails (agreed) with TRN_MEMORY. Memory: a second copy, and
+ * what trn_redist takes. */
+trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x);
+
+/* all[rows x cols], without gaps, = x on every rank. Rows number less than 2^31. Collective. Fails
+ * (agreed) with TRN_MEMORY. Cost: one Allgatherv. */
+trn_status_t trn_tall_gather(trn_tall_t x, double *all);
+
+#endif

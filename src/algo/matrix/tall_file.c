@@ -1,0 +1,57 @@
+#include "algo/matrix/tall_file.h"
+
+#include "mpi/agree.h"
+
+#include <math.h>
+
+static trn_status_t check_finite(trn_tall_t x, const char *path) {
+    int rank;
+    MPI_Comm_rank(x.comm, &rank);
+    int64_t first = trn_tall_start(x.comm, x.rows, rank);
+    const double *data = x.block.data;
+    for (int64_t i = 0; i < x.block.rows; i++)
+        for (int64_t j = 0; j < x.block.cols; j++)
+            if (!isfinite(data[i * x.block.stride + j]))
+                return trn_fail(
+                    TRN_NUMERIC, "%s: entry (%lld, %lld) is %g; remove what is not finite", path,
+                    (long long)(first + i + 1), (long long)(j + 1), data[i * x.block.stride + j]);
+    return TRN_OK;
+}
+
+trn_status_t trn_tall_file_load(trn_tall_file_t *file, MPI_Comm comm, const char *path,
+                                const trn_matrix_info_t *info) {
+    *file = (trn_tall_file_t){0};
+    trn_status_t status = trn_agree(comm, trn_tall_dist(&file->dist, comm, info->rows, info->cols));
+    TRN_OR(done, status);
+    TRN_OR(done, trn_matrix_file_load(comm, path, info, TRN_MATRIX_F64, file->dist, &file->matrix));
+    file->tall = (trn_tall_t){comm, info->rows, trn_matrix_block(file->matrix)};
+    TRN_OR(done, trn_agree(comm, check_finite(file->tall, path)));
+    return TRN_OK;
+done:
+    trn_tall_file_free(file);
+    return status;
+}
+
+void trn_tall_file_free(trn_tall_file_t *file) {
+    trn_matrix_destroy(&file->matrix);
+    trn_dist_destroy(&file->dist);
+    *file = (trn_tall_file_t){0};
+}
+
+trn_status_t trn_tall_declare(trn_store_t *store, const char *name, trn_tall_t x) {
+    return trn_store_dataset(store, name, TRN_F64, x.rows, x.block.cols);
+}
+
+trn_status_t trn_tall_write(trn_store_t *store, const char *name, trn_tall_t x) {
+    int rank;
+    MPI_Comm_rank(x.comm, &rank);
+    return trn_store_write(store, name, trn_tall_start(x.comm, x.rows, rank), x.block.rows,
+                           x.block.data);
+}
+
+trn_status_t trn_tall_write_whole(trn_store_t *store, const char *name, MPI_Comm comm, int64_t rows,
+                                  const double *data) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return trn_store_write(store, name, rank == 0 ? 0 : rows, rank == 0 ? rows : 0, data);
+}

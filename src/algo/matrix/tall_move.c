@@ -1,0 +1,123 @@
+#include "algo/matrix/tall.h"
+
+#include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/dense/redist.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Rows, or columns, cut at the borders of the ranks' blocks. */
+static trn_status_t cut(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols, bool across) {
+    int ranks;
+    int64_t *starts, whole[2] = {0, across ? rows : cols};
+    *dist = NULL;
+    MPI_Comm_size(comm, &ranks);
+    TRN_TRY(trn_alloc(&starts, ranks + 1, sizeof *starts, "block borders"));
+    for (int r = 0; r <= ranks; r++)
+        starts[r] = trn_tall_start(comm, across ? cols : rows, r);
+    trn_status_t status = across ? trn_dist_create_at(dist, 1, whole, ranks, starts)
+                                 : trn_dist_create_at(dist, ranks, starts, 1, whole);
+    trn_free(&starts);
+    return status;
+}
+
+trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols) {
+    return cut(dist, comm, rows, cols, false);
+}
+
+/* The rows of `to` are the columns of `from`. Square tiles, so that both sides stay in the cache.
+ */
+void trn_tall_turn(trn_view_t from, trn_view_t to) {
+    enum { TILE = 32 };
+    const double *source = from.data;
+    double *target = to.data;
+    for (int64_t i0 = 0; i0 < from.rows; i0 += TILE)
+        for (int64_t j0 = 0; j0 < from.cols; j0 += TILE)
+            for (int64_t i = i0; i < from.rows && i < i0 + TILE; i++)
+                for (int64_t j = j0; j < from.cols && j < j0 + TILE; j++)
+                    target[j * to.stride + i] = source[i * from.stride + j];
+}
+
+trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x) {
+    trn_dist_t *from = NULL, *to = NULL;
+    trn_redist_t *redist = NULL;
+    int64_t rows = x.rows, cols = x.block.cols;
+    trn_view_t band = {TRN_MATRIX_F64, rows, 0, 0, NULL};
+    trn_status_t status = trn_tall_create(transpose, x.comm, cols, rows);
+    if (status == TRN_OK) status = cut(&from, x.comm, rows, cols, false);
+    if (status == TRN_OK) status = cut(&to, x.comm, rows, cols, true);
+    band.cols = band.stride = transpose->block.rows;
+    if (status == TRN_OK)
+        status = trn_alloc(&band.data, rows * band.cols, sizeof(double), "a band of columns");
+    TRN_OR(done, trn_agree(x.comm, status));
+    TRN_OR(done, trn_redist_create(&redist, x.comm, TRN_MATRIX_F64, from, to));
+    trn_redist_run(redist, x.block, band);
+    trn_tall_turn(band, transpose->block);
+done:
+    trn_redist_destroy(&redist);
+    trn_dist_destroy(&from);
+    trn_dist_destroy(&to);
+    trn_free(&band.data);
+    if (status != TRN_OK) trn_tall_free(transpose);
+    return status;
+}
+
+/* Plan of an Allgatherv in whole rows, and this rank's rows in their place. */
+static trn_status_t plan_gather(trn_tall_t x, double *all, int **counts) {
+    int rank, ranks;
+    MPI_Comm_rank(x.comm, &rank);
+    MPI_Comm_size(x.comm, &ranks);
+    *counts = NULL;
+    TRN_TRY(trn_alloc(counts, 2 * ranks, sizeof **counts, "row counts"));
+    for (int r = 0; r < ranks; r++) {
+        (*counts)[ranks + r] = (int)trn_tall_start(x.comm, x.rows, r);
+        (*counts)[r] = (int)trn_tall_start(x.comm, x.rows, r + 1) - (*counts)[ranks + r];
+    }
+    const double *mine = x.block.data;
+    double *place = all + (*counts)[ranks + rank] * x.block.cols;
+    for (int64_t i = 0; i < x.block.rows; i++)
+        memcpy(place + i * x.block.cols, mine + i * x.block.stride,
+               sizeof(double) * (size_t)x.block.cols);
+    return TRN_OK;
+}
+
+trn_status_t trn_tall_gather(trn_tall_t x, double *all) {
+    int ranks, *counts;
+    MPI_Comm_size(x.comm, &ranks);
+    trn_status_t status = trn_agree(x.comm, plan_gather(x, all, &counts));
+    if (status == TRN_OK) {
+        MPI_Datatype row;
+        MPI_Type_contiguous((int)x.block.cols, MPI_DOUBLE, &row);
+        MPI_Type_commit(&row);
+        MPI_Allgatherv(MPI_IN_PLACE, 0, row, all, counts, counts + ranks, row, x.comm);
+        MPI_Type_free(&row);
+    }
+    trn_free(&counts);
+    return status;
+}
+
+void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower) {
+    double *x_at = x.block.data, *y_at = follower.block.data;
+    for (int64_t j = 0; j < x.block.cols; j++) {
+        struct {
+            double size;
+            int rank;
+        } best = {-1, 0}, winner;
+        double sign = 1;
+        MPI_Comm_rank(x.comm, &best.rank);
+        for (int64_t i = 0; i < x.block.rows; i++) {
+            double value = x_at[i * x.block.stride + j];
+            if (fabs(value) <= best.size) continue;
+            best.size = fabs(value);
+            sign = value < 0 ? -1 : 1;
+        }
+        MPI_Allreduce(&best, &winner, 1, MPI_DOUBLE_INT, MPI_MAXLOC, x.comm);
+        MPI_Bcast(&sign, 1, MPI_DOUBLE, winner.rank, x.comm);
+        for (int64_t i = 0; sign < 0 && i < x.block.rows; i++)
+            x_at[i * x.block.stride + j] = -x_at[i * x.block.stride + j];
+        if (j >= follower.block.cols) continue;
+        for (int64_t i = 0; sign < 0 && i < follower.block.rows; i++)
+            y_at[i * follower.block.stride + j] = -y_at[i * follower.block.stride + j];
+    }
+}

@@ -1,0 +1,80 @@
+/* transform.h: what is done to a matrix number by number, with sums of its rows and columns: from
+ * counts to pointwise mutual information, logarithms, scaling, sums of two matrices.
+ *
+ * Matrices lie in bands of rows, dense or sparse; what a sparse one does not store is 0 and stays
+ * so. Sums are in float64 and in an order fixed by the matrix: bits do not depend on the number of
+ * ranks. */
+#ifndef TRN_ALGO_MATRIX_TRANSFORM_H
+#define TRN_ALGO_MATRIX_TRANSFORM_H
+
+#include "base/status.h"
+#include "mpi/dist.h"
+#include "mpi/matrix.h"
+#include "mpi/sparse/sparse.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A matrix in bands that trn_transform_dist cuts: one of the two, the other NULL. Borrows both. */
+typedef struct trn_banded {
+    MPI_Comm comm;
+    int64_t rows, cols; /* of the whole */
+    trn_matrix_t *dense;
+    trn_sparse_t *sparse; /* this rank's rows, all columns; float32 or float64 */
+} trn_banded_t;
+
+typedef enum trn_transform_kind {
+    TRN_TRANSFORM_PMI,        /* log(x sum / (row column)); 0 stays 0 */
+    TRN_TRANSFORM_PPMI,       /* that where it is positive, else 0, which sparse matrices drop */
+    TRN_TRANSFORM_LOG,        /* log x; of a sparse matrix, of what is stored */
+    TRN_TRANSFORM_LOG1P,      /* log(1 + x) */
+    TRN_TRANSFORM_SCALE,      /* factor x */
+    TRN_TRANSFORM_SCALE_ROWS, /* x / norm of its row; rows of zeros stay */
+    TRN_TRANSFORM_SCALE_COLS, /* x / norm of its column */
+    TRN_TRANSFORM_SYMMETRIC,  /* D^-1/2 X D^-1/2, D the row sums, D^-1/2 = 0 where D is */
+    TRN_TRANSFORM_BINARIZE    /* 1 where x is not 0; sparse matrices drop what is */
+} trn_transform_kind_t;
+
+typedef enum trn_norm {
+    TRN_NORM_L1,
+    TRN_NORM_L2 /* below 1e-162 it is 0 */,
+    TRN_NORM_MAX /* largest by size */
+} trn_norm_t;
+
+typedef struct trn_transform {
+    trn_transform_kind_t kind;
+    trn_norm_t norm;  /* of SCALE_ROWS and SCALE_COLS */
+    double shift;     /* PMI, PPMI: log(shift) is taken off; 1: nothing */
+    double smoothing; /* PMI, PPMI: column sums are raised to this power, and `sum` adds those */
+    double factor;    /* SCALE */
+} trn_transform_t;
+
+/* The distribution that cuts a matrix into bands of whole blocks: at most 256 of equal size fixed
+ * by the number of rows, dealt evenly. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols);
+
+/* Transform in place; `name` stands before messages (the file). Sources: Church and Hanks: Word
+ * association norms, mutual information, and lexicography (1990); shift and smoothing: Levy,
+ * Goldberg, Dagan: Improving distributional similarity (TACL 2015), section 3. Collective, equal
+ * arguments. Fails (agreed) with TRN_INPUT naming the first row and column, from 0, that holds what
+ * has no transform: all but SCALE take finite numbers only; PMI, PPMI and SYMMETRIC no negative
+ * ones, LOG positive ones, LOG1P more than -1; TRN_USAGE (SYMMETRIC, not square), TRN_NUMERIC (a
+ * sum overflows), TRN_MEMORY. Memory: trn_transform_bytes. Cost: two passes; column sums:
+ * log(blocks) messages of cols numbers.
+ */
+trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *transform,
+                           const char *name);
+
+/* Most bytes that trn_transform takes on a rank beside the matrix. Local. */
+int64_t trn_transform_bytes(trn_transform_kind_t kind, int64_t rows, int64_t cols);
+
+/* norms[rows of this rank] = norms of the rows; NaN spreads. Local. */
+void trn_row_norms(const trn_banded_t *matrix, trn_norm_t norm, double *norms);
+
+/* x = alpha x + beta y, both dense, or both sparse of one type; the pattern becomes that of both
+ * together (no entry is dropped). NaN spreads. Collective, equal arguments. Fails (agreed) with
+ * TRN_USAGE (sizes or kinds differ), TRN_MEMORY. Memory: a sparse sum is made beside x and y. */
+trn_status_t trn_transform_add(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta);
+
+#endif

@@ -1,0 +1,281 @@
+#include "algo/vectors/embedding_impl.h"
+
+#include "base/mem.h"
+#include "base/nearest.h"
+#include "io/share.h"
+#include "mpi/agree.h"
+#include "mpi/dist.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LARGEST_MESSAGE = 1 << 28 /* values; a row has 2^20 at most */ };
+
+trn_status_t trn_embedding_names_file(const char *path, const char *names, char **file) {
+    if (names) return trn_strdup(file, names);
+    size_t bytes = strlen(path) + sizeof ".vocab";
+    TRN_TRY(trn_alloc(file, (int64_t)bytes, 1, "a file name"));
+    snprintf(*file, bytes, "%s.vocab", path);
+    return TRN_OK;
+}
+
+/* Squeeze the first field of every line of `text` to its front, each ended by NUL. */
+static trn_status_t first_fields(const char *file, char *text, int64_t *count, int64_t *bytes) {
+    char *to = text;
+    *count = *bytes = 0;
+    for (char *line = text, *next; *line; line = next) {
+        size_t length = strcspn(line, "\n"), word = strcspn(line, " \t\r\n");
+        next = line + length + (line[length] == '\n');
+        ++*count;
+        if (word == 0)
+            return trn_fail(TRN_INPUT, "%s:%lld: the line does not start with a word", file,
+                            (long long)*count);
+        memmove(to, line, word);
+        to[word] = '\0';
+        if (!trn_utf8_valid(to))
+            return trn_fail(TRN_INPUT, "%s:%lld: the word is not valid UTF-8", file,
+                            (long long)*count);
+        to += word + 1;
+    }
+    *bytes = to - text;
+    return TRN_OK;
+}
+
+/* A repeated word could be found under one of its rows only. */
+static trn_status_t check_words(const char *file, int64_t count, char *const *words) {
+    trn_lookup_t *lookup;
+    int64_t twice;
+    TRN_TRY(trn_lookup_create(&lookup, count, words, false, &twice));
+    trn_lookup_destroy(&lookup);
+    if (twice < 0) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s:%lld: the word '%s' is there already", file,
+                    (long long)twice + 1, words[twice]);
+}
+
+static trn_status_t parse_names(trn_embedding_t *e, const char *file, char *text) {
+    int64_t count, bytes;
+    TRN_TRY(first_fields(file, text, &count, &bytes));
+    if (count != e->rows)
+        return trn_fail(TRN_INPUT, "%s: %lld words for the %lld rows of %s", file, (long long)count,
+                        (long long)e->rows, e->path);
+    TRN_TRY(trn_words_list(count, text, bytes, &e->words));
+    return check_words(file, count, e->words);
+}
+
+static trn_status_t open_npy(trn_embedding_t *e, const char *names) {
+    TRN_AGREE(e->comm, e->rank == 0 ? trn_npy_open(&e->npy, e->path) : TRN_OK);
+    MPI_Bcast(&e->npy, (int)sizeof e->npy, MPI_BYTE, 0, e->comm);
+    e->rows = e->npy.rows;
+    e->dim = e->npy.cols;
+    char *file = NULL, *text = NULL;
+    trn_status_t status;
+    TRN_OR(done, trn_agree(e->comm, trn_embedding_names_file(e->path, names, &file)));
+    TRN_OR(done, trn_share_file(e->comm, file, &text));
+    status = trn_agree(e->comm, parse_names(e, file, text));
+done:
+    trn_free(&text);
+    trn_free(&file);
+    return status;
+}
+
+static trn_status_t open_store(trn_embedding_t *e) {
+    TRN_TRY(trn_store_open(&e->store, e->comm, e->path, "embedding"));
+    int64_t count;
+    trn_dtype_t type;
+    trn_status_t status = TRN_OK;
+    if (!trn_store_has(e->store, "/embedding", &type, &e->rows, &e->dim) || type != TRN_F32 ||
+        e->rows < 1 || e->dim < 1)
+        status = trn_fail(TRN_INPUT, "%s: /embedding: no float32 matrix; is the file complete?",
+                          e->path);
+    TRN_AGREE(e->comm, status);
+    TRN_TRY(trn_store_read_strings(e->store, "/vocab", &count, &e->words));
+    if (count != e->rows)
+        status = trn_fail(TRN_INPUT, "%s: /vocab: %lld words for %lld rows of /embedding", e->path,
+                          (long long)count, (long long)e->rows);
+    return trn_agree(e->comm, status);
+}
+
+static trn_status_t open_any(trn_embedding_t *e, const char *names) {
+    int format = (int)e->format;
+    trn_status_t status = TRN_OK;
+    if (e->format == TRN_FORMAT_AUTO && e->rank == 0)
+        status = trn_format_of_file(&e->format, e->path);
+    TRN_AGREE(e->comm, status);
+    format = (int)e->format;
+    MPI_Bcast(&format, 1, MPI_INT, 0, e->comm);
+    e->format = (trn_format_t)format;
+    if (e->format == TRN_FORMAT_H5) return open_store(e);
+    if (e->format == TRN_FORMAT_NPY) return open_npy(e, names);
+    TRN_TRY(trn_vectors_open(&e->vectors, e->comm, e->path, e->format, &e->words));
+    e->rows = trn_vectors_rows(e->vectors);
+    e->dim = trn_vectors_dim(e->vectors);
+    return TRN_OK;
+}
+
+static trn_status_t create(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
+                           trn_format_t format) {
+    TRN_TRY(trn_alloc_zero(embedding, 1, sizeof **embedding, "an embedding"));
+    trn_embedding_t *e = *embedding;
+    e->comm = comm;
+    e->format = format;
+    MPI_Comm_rank(comm, &e->rank);
+    MPI_Comm_size(comm, &e->ranks);
+    return trn_strdup(&e->path, path);
+}
+
+trn_status_t trn_embedding_open(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
+                                trn_format_t format, const char *names) {
+    trn_status_t status = trn_agree(comm, create(embedding, comm, path, format));
+    if (status == TRN_OK) status = open_any(*embedding, names);
+    if (status != TRN_OK) {
+        trn_embedding_destroy(embedding);
+        return status;
+    }
+    trn_embedding_t *e = *embedding;
+    int64_t blocks = (e->rows + TRN_EMBEDDING_BLOCK - 1) / TRN_EMBEDDING_BLOCK;
+    e->first_block = trn_part_start(blocks, e->ranks, e->rank);
+    e->blocks = trn_part_start(blocks, e->ranks, e->rank + 1) - e->first_block;
+    return TRN_OK;
+}
+
+static int64_t own_rows(const trn_embedding_t *e) {
+    int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, most = e->blocks * TRN_EMBEDDING_BLOCK;
+    return e->rows - first < most ? e->rows - first : most;
+}
+
+static trn_status_t check_finite(const trn_embedding_t *e) {
+    int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, rows = own_rows(e);
+    for (int64_t i = 0; i < rows * e->dim; i++)
+        if (!isfinite(e->values[i]))
+            return trn_fail(TRN_INPUT, "%s: row %lld ('%s'), column %lld: not a finite float32",
+                            e->path, (long long)(first + i / e->dim + 1),
+                            e->words[first + i / e->dim], (long long)(i % e->dim + 1));
+    return TRN_OK;
+}
+
+static trn_status_t load(trn_embedding_t *e) {
+    int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, rows = own_rows(e);
+    int64_t room = e->blocks * TRN_EMBEDDING_BLOCK;
+    TRN_TRY(trn_alloc(&e->values, room * e->dim, sizeof *e->values, "the embedding"));
+    if (rows <= 0) return TRN_OK;
+    memset(e->values + rows * e->dim, 0, (size_t)((room - rows) * e->dim) * sizeof *e->values);
+    if (e->format == TRN_FORMAT_H5)
+        TRN_TRY(trn_store_read(e->store, "/embedding", first, rows, e->values));
+    else if (e->format == TRN_FORMAT_NPY)
+        TRN_TRY(trn_npy_read(&e->npy, e->path, first, rows, TRN_MATRIX_F32, e->values));
+    else
+        TRN_TRY(trn_vectors_read(e->vectors, first, rows, e->values));
+    return check_finite(e);
+}
+
+trn_status_t trn_embedding_load(trn_embedding_t *e) {
+    trn_status_t status = trn_agree(e->comm, load(e));
+    trn_store_close(&e->store);
+    trn_vectors_close(&e->vectors);
+    return status;
+}
+
+void trn_embedding_destroy(trn_embedding_t **embedding) {
+    trn_embedding_t *e = *embedding;
+    if (!e) return;
+    trn_store_close(&e->store);
+    trn_vectors_close(&e->vectors);
+    trn_lookup_destroy(&e->exact);
+    trn_lookup_destroy(&e->folded);
+    trn_free(&e->values);
+    trn_free(&e->words);
+    trn_free(&e->path);
+    trn_free(embedding);
+}
+
+int64_t trn_embedding_rows(const trn_embedding_t *e) {
+    return e->rows;
+}
+int64_t trn_embedding_dim(const trn_embedding_t *e) {
+    return e->dim;
+}
+char *const *trn_embedding_words(const trn_embedding_t *e) {
+    return e->words;
+}
+MPI_Comm trn_embedding_comm(const trn_embedding_t *e) {
+    return e->comm;
+}
+trn_format_t trn_embedding_format(const trn_embedding_t *e) {
+    return e->format;
+}
+int64_t trn_embedding_first_block(const trn_embedding_t *e) {
+    return e->first_block;
+}
+int64_t trn_embedding_blocks(const trn_embedding_t *e) {
+    return e->blocks;
+}
+
+const float *trn_embedding_block(const trn_embedding_t *e, int64_t b) {
+    return e->values + b * TRN_EMBEDDING_BLOCK * e->dim;
+}
+
+int64_t trn_embedding_block_rows(const trn_embedding_t *e, int64_t b) {
+    int64_t left = e->rows - (e->first_block + b) * TRN_EMBEDDING_BLOCK;
+    return left < TRN_EMBEDDING_BLOCK ? left : TRN_EMBEDDING_BLOCK;
+}
+
+void trn_embedding_report(const trn_embedding_t *e, int64_t work, json_t *result) {
+    int64_t vectors = e->blocks * TRN_EMBEDDING_BLOCK * e->dim * (int64_t)sizeof *e->values;
+    int64_t words = 2 * trn_lookup_bytes(e->rows);
+    for (int64_t i = 0; i < e->rows; i++)
+        words += (int64_t)(sizeof *e->words + strlen(e->words[i]) + 1);
+    MPI_Allreduce(MPI_IN_PLACE, &vectors, 1, MPI_INT64_T, MPI_MAX, e->comm);
+    if (e->rank != 0) return;
+    json_object_set_new(result, "bytes_per_rank",
+                        json_pack("{s:I, s:I, s:I, s:I}", "vectors", (json_int_t)vectors, "words",
+                                  (json_int_t)words, "work", (json_int_t)work, "total",
+                                  (json_int_t)(vectors + words + work)));
+}
+
+void trn_embedding_normalise(trn_embedding_t *e) {
+    for (int64_t i = 0; i < own_rows(e); i++) {
+        float *row = e->values + i * e->dim;
+        double sum = 0;
+        for (int64_t j = 0; j < e->dim; j++)
+            sum += (double)row[j] * row[j];
+        double scale = sum > 0 ? 1 / sqrt(sum) : 0;
+        for (int64_t j = 0; j < e->dim; j++)
+            row[j] = (float)(row[j] * scale);
+    }
+}
+
+trn_status_t trn_embedding_find(trn_embedding_t *e, const char *word, int64_t *row) {
+    if (!e->exact) TRN_TRY(trn_lookup_create(&e->exact, e->rows, e->words, false, NULL));
+    if (!e->folded) TRN_TRY(trn_lookup_create(&e->folded, e->rows, e->words, true, NULL));
+    *row = trn_lookup_find(e->exact, word);
+    if (*row < 0) *row = trn_lookup_find(e->folded, word);
+    return TRN_OK;
+}
+
+const char *trn_embedding_suggest(const trn_embedding_t *e, const char *word) {
+    trn_nearest_t nearest = {0};
+    for (int64_t i = 0; i < e->rows; i++)
+        trn_nearest_try(&nearest, word, e->words[i]);
+    return nearest.name;
+}
+
+void trn_embedding_gather(const trn_embedding_t *e, int64_t count, const int64_t *number,
+                          float *rows) {
+    int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, end = first + own_rows(e);
+    size_t bytes = (size_t)e->dim * sizeof *rows;
+    for (int64_t i = 0; i < count; i++) {
+        if (number[i] >= first && number[i] < end)
+            memcpy(rows + i * e->dim, e->values + (number[i] - first) * e->dim, bytes);
+        else
+            memset(rows + i * e->dim, 0, bytes);
+    }
+    /* Exactly one rank has a row, the others have zero bits: OR hands it on unchanged, even the
+     * sign of a zero. */
+    int64_t most = LARGEST_MESSAGE / e->dim;
+    for (int64_t i = 0; i < count; i += most) {
+        int64_t some = count - i < most ? count - i : most;
+        MPI_Allreduce(MPI_IN_PLACE, rows + i * e->dim, (int)(some * e->dim), MPI_UINT32_T, MPI_BOR,
+                      e->comm);
+    }
+}

@@ -1,0 +1,84 @@
+/* embedding.h: an embedding spread over ranks: every rank has the words, each has some rows.
+ *
+ * Rows lie in blocks of TRN_EMBEDDING_BLOCK, fixed by the vocabulary and not by the number of
+ * ranks; of k blocks rank r owns [kr/P, k(r+1)/P), hence a band of rows. Memory of the last block
+ * is filled up with zero rows, so that every block can be multiplied as a whole. */
+#ifndef TRN_ALGO_VECTORS_EMBEDDING_H
+#define TRN_ALGO_VECTORS_EMBEDDING_H
+
+#include "base/status.h"
+#include "io/vectors.h"
+
+#include <jansson.h>
+#include <mpi.h>
+#include <stdint.h>
+
+enum { TRN_EMBEDDING_BLOCK = TRN_VECTORS_BLOCK };
+
+typedef struct trn_embedding trn_embedding_t;
+
+/* Open `path`, find out its sizes and read the words, not the vectors. TRN_FORMAT_AUTO tells the
+ * format from the file. A .npy file has its words in `names`, the first field of each line (NULL:
+ * PATH.vocab). `comm` is borrowed. Collective, equal arguments. Fails (agreed) with TRN_INPUT
+ * naming FILE:LINE or field, TRN_MEMORY, TRN_IO. */
+trn_status_t trn_embedding_open(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
+                                trn_format_t format, const char *names);
+
+/* Read this rank's rows. Collective; once, after opening. Fails (agreed) with TRN_INPUT: damaged
+ * file, a value that is not finite, TRN_MEMORY, TRN_IO. Cost: one read of the rank's rows. */
+trn_status_t trn_embedding_load(trn_embedding_t *embedding);
+
+/* Free and set the pointer to NULL; NULL is fine. Local. */
+void trn_embedding_destroy(trn_embedding_t **embedding);
+
+/* Number of words, length of a vector, the words and the communicator. Local. */
+int64_t trn_embedding_rows(const trn_embedding_t *embedding);
+int64_t trn_embedding_dim(const trn_embedding_t *embedding);
+char *const *trn_embedding_words(const trn_embedding_t *embedding);
+MPI_Comm trn_embedding_comm(const trn_embedding_t *embedding);
+
+/* The format of the file it came from. Local. */
+trn_format_t trn_embedding_format(const trn_embedding_t *embedding);
+
+/* First block of this rank and how many it has. Local. */
+int64_t trn_embedding_first_block(const trn_embedding_t *embedding);
+int64_t trn_embedding_blocks(const trn_embedding_t *embedding);
+
+/* The rows of this rank's block b, [TRN_EMBEDDING_BLOCK x dim], and how many of them are words.
+ * Local. */
+const float *trn_embedding_block(const trn_embedding_t *embedding, int64_t b);
+int64_t trn_embedding_block_rows(const trn_embedding_t *embedding, int64_t b);
+
+/* For --dry-run: fill `result` on rank 0 with "bytes_per_rank", an object of "vectors", "words"
+ * (with the tables to look them up), "work" (as given) and "total": the most that any rank will
+ * need. Collective. */
+void trn_embedding_report(const trn_embedding_t *embedding, int64_t work, json_t *result);
+
+/* Scale every row to length 1 (float64 sum, in column order); zero rows stay zero. Local. */
+void trn_embedding_normalise(trn_embedding_t *embedding);
+
+/* *row = the word's row: the word as it is, else the first word that has the same lower-case form,
+ * else -1. The first call makes the tables. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_embedding_find(trn_embedding_t *embedding, const char *word, int64_t *row);
+
+/* The word most like `word`, for a suggestion; NULL: none is near. Borrowed. Local. Cost: all
+ * words x length^2. */
+const char *trn_embedding_suggest(const trn_embedding_t *embedding, const char *word);
+
+/* rows[count x dim] = the rows of the given numbers (those of -1 are zero), on every rank.
+ * Collective, equal arguments. Cost: an Allreduce of `rows`. */
+void trn_embedding_gather(const trn_embedding_t *embedding, int64_t count, const int64_t *number,
+                          float *rows);
+
+/* Write the embedding as `format` (not AUTO), whole or not at all; the words of a .npy file go to
+ * `names` (NULL: PATH.vocab). An .h5 store notes created_by and params. Collective, equal
+ * arguments. Fails (agreed) with TRN_INPUT (a word the format cannot hold), TRN_MEMORY, TRN_IO.
+ * Cost: every row passes through rank 0, but those of an .h5 file. */
+trn_status_t trn_embedding_write(const trn_embedding_t *embedding, const char *path,
+                                 trn_format_t format, const char *names, const char *created_by,
+                                 const json_t *params);
+
+/* Bytes of memory that trn_embedding_write takes on each rank. Local. */
+int64_t trn_embedding_write_bytes(const trn_embedding_t *embedding, trn_format_t format);
+
+#endif

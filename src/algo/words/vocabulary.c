@@ -1,0 +1,149 @@
+#include "algo/words/vocabulary.h"
+
+#include "base/mem.h"
+#include "io/text.h"
+#include "mpi/agree.h"
+#include "mpi/exchange.h"
+
+#include <string.h>
+
+/* Records of the words of at least `min_count` that rank `part` of `parts` merges (parts = 1: all
+ * words); with `to` NULL only their size. */
+static int64_t pack(const trn_words_t *words, int64_t min_count, int part, int parts, char *to) {
+    int64_t bytes = 0, length;
+    for (int64_t id = 0; id < trn_words_size(words); id++) {
+        if (trn_words_count(words, id) < min_count) continue;
+        if (trn_words_hash_of(words, id) % (uint64_t)parts != (uint64_t)part) continue;
+        const char *word = trn_words_bytes(words, id, &length);
+        bytes += trn_vocab_record_bytes(length);
+        if (to) to = trn_vocab_pack(to, word, length, trn_words_count(words, id));
+    }
+    return bytes;
+}
+
+/* Bring every word to the rank that merges it. Cost: P scans of the table, which are cheap beside
+ * the sums they save. */
+static trn_status_t deal(MPI_Comm comm, const trn_words_t *words, trn_words_t *mine) {
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    trn_parcels_t parcels = {0};
+    int64_t *bytes = NULL, total = 0;
+    char *send = NULL;
+    trn_status_t status = trn_alloc(&bytes, ranks, sizeof *bytes, "message sizes");
+    for (int r = 0; r < ranks && status == TRN_OK; r++)
+        total += bytes[r] = pack(words, 0, r, ranks, NULL);
+    if (status == TRN_OK) status = trn_alloc(&send, total, 1, "words for other ranks");
+    TRN_OR(done, trn_agree(comm, status));
+    char *to = send;
+    for (int r = 0; r < ranks; r++)
+        to += pack(words, 0, r, ranks, to);
+    TRN_OR(done, trn_exchange(comm, send, bytes, &parcels));
+    status = trn_vocab_unpack(parcels.data, parcels.start[ranks], mine);
+    status = trn_agree(comm, status);
+done:
+    trn_free(&bytes);
+    trn_free(&send);
+    trn_parcels_free(&parcels);
+    return status;
+}
+
+static trn_status_t check_size(const trn_vocab_t *vocab, const char *where) {
+    if (vocab->size >= 2 && vocab->size < INT32_MAX) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s: a vocabulary of %lld word%s; give more text or a lower "
+                    "--min-count",
+                    where, (long long)vocab->size, vocab->size == 1 ? "" : "s");
+}
+
+/* Tell everybody the frequent ones of the merged words. */
+static trn_status_t gather(MPI_Comm comm, const trn_words_t *mine, int64_t min_count, int64_t cap,
+                           trn_vocab_t **vocab) {
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    trn_parcels_t parcels = {0};
+    int64_t bytes = pack(mine, min_count, 0, 1, NULL);
+    char *send;
+    trn_status_t status = trn_alloc(&send, bytes, 1, "frequent words");
+    TRN_OR(done, trn_agree(comm, status));
+    pack(mine, min_count, 0, 1, send);
+    TRN_OR(done, trn_gather_all(comm, send, bytes, &parcels));
+    status = trn_vocab_create(vocab, parcels.data, parcels.start[ranks], cap);
+    if (status == TRN_OK) status = check_size(*vocab, "vocabulary");
+    status = trn_agree(comm, status);
+done:
+    trn_free(&send);
+    trn_parcels_free(&parcels);
+    return status;
+}
+
+trn_status_t trn_vocabulary_merge(MPI_Comm comm, const trn_words_t *words, int64_t min_count,
+                                  int64_t cap, trn_vocab_t **vocab) {
+    trn_words_t *mine;
+    *vocab = NULL;
+    trn_status_t status = trn_agree(comm, trn_words_create(&mine));
+    if (status == TRN_OK) status = deal(comm, words, mine);
+    if (status == TRN_OK) status = gather(comm, mine, min_count, cap, vocab);
+    trn_words_destroy(&mine);
+    if (status != TRN_OK) trn_vocab_destroy(vocab);
+    return status;
+}
+
+/* All of a file's text. */
+static trn_status_t slurp(const char *path, char **data, int64_t *bytes) {
+    int64_t room = 64 << 10, got = 1;
+    trn_text_t *text;
+    *bytes = 0;
+    TRN_TRY(trn_text_open(&text, path, 0));
+    trn_status_t status = trn_alloc(data, room, 1, "the word list");
+    while (status == TRN_OK && got > 0) {
+        if (*bytes == room) status = trn_realloc(data, room *= 2, 1, "the word list");
+        if (status == TRN_OK) status = trn_text_read(text, *data + *bytes, room - *bytes, &got);
+        if (status == TRN_OK) *bytes += got;
+    }
+    trn_text_close(&text);
+    return status;
+}
+
+static trn_status_t read_list(const char *path, const trn_words_t *words, trn_vocab_t **vocab) {
+    char *data = NULL;
+    int64_t bytes;
+    trn_status_t status = slurp(path, &data, &bytes);
+    if (status == TRN_OK) status = trn_vocab_parse(vocab, path, data, bytes);
+    trn_free(&data);
+    TRN_TRY(status);
+    TRN_TRY(check_size(*vocab, path));
+    int32_t *map;
+    TRN_TRY(trn_vocabulary_map(*vocab, words, &map));
+    for (int64_t id = 0; id < trn_words_size(words); id++)
+        if (map[id] >= 0) (*vocab)->counts[map[id]] = trn_words_count(words, id);
+    trn_free(&map);
+    return TRN_OK;
+}
+
+trn_status_t trn_vocabulary_read(MPI_Comm comm, const char *path, const trn_words_t *words,
+                                 trn_vocab_t **vocab) {
+    *vocab = NULL;
+    trn_status_t status = trn_agree(comm, read_list(path, words, vocab));
+    if (status == TRN_OK)
+        status = trn_agree(comm, trn_check_equal(comm, (*vocab)->size, "the size of --vocab"));
+    if (status != TRN_OK) {
+        trn_vocab_destroy(vocab);
+        return status;
+    }
+    /* check_size: the size is less than 2^31 */
+    MPI_Allreduce(MPI_IN_PLACE, (*vocab)->counts, (int)(*vocab)->size, MPI_INT64_T, MPI_SUM, comm);
+    return TRN_OK;
+}
+
+trn_status_t trn_vocabulary_map(const trn_vocab_t *vocab, const trn_words_t *words, int32_t **map) {
+    TRN_TRY(trn_alloc(map, trn_words_size(words), sizeof **map, "the map of words"));
+    for (int64_t id = 0; id < trn_words_size(words); id++)
+        (*map)[id] = -2;
+    for (int64_t at = 0; at < vocab->size; at++) {
+        int64_t length = (int64_t)strlen(vocab->words[at]);
+        int32_t id = trn_words_find(words, vocab->words[at], length,
+                                    trn_words_hash(vocab->words[at], length));
+        if (id >= 0) (*map)[id] = (int32_t)at;
+    }
+    return TRN_OK;
+}

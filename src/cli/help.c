@@ -1,0 +1,145 @@
+#include "cli/help.h"
+
+#include "cli/verbs.h"
+#include "version.h"
+
+#include <errno.h>
+#include <string.h>
+
+const trn_exit_code_t trn_exit_codes[] = {
+    {TRN_OK, "all is well"},
+    {TRN_USAGE, "wrong option, value or combination"},
+    {TRN_INPUT, "an input file is missing or its content is bad"},
+    {TRN_MEMORY, "not enough memory, or more than --memory allows"},
+    {TRN_IO, "reading or writing failed: disk full, permission"},
+    {TRN_NUMERIC, "NaN, infinity or divergence; a benchmark's result is wrong"},
+    {TRN_MPI, "the message layer failed"},
+    {TRN_INTERNAL, "a bug of ours, or no progress for --hang-timeout"},
+    {TRN_STOPPED, "stopped by a signal or time limit with a good checkpoint: run it again"},
+    {0}};
+
+static const char usage[] = "usage: trunnion VERB [options] FILES\n"
+                            "       mpirun -n RANKS trunnion VERB [options] FILES\n";
+
+/* Lists and help ------------------------------------------------------------------------------ */
+
+static void list(FILE *to, const trn_command_t *const *table, bool names_only) {
+    for (; *table; table++)
+        if (names_only)
+            fprintf(to, "%s\n", (*table)->name);
+        else
+            fprintf(to, "  %-16s  %s\n", (*table)->name, (*table)->summary);
+}
+
+static void list_all(FILE *to, bool names_only) {
+    list(to, trn_commands, names_only);
+    list(to, trn_benches, names_only);
+}
+
+static void help_program(FILE *to) {
+    fprintf(to, "trunnion %s: distributed matrix engine and embedding trainer over MPI\n\n%s\n",
+            TRN_VERSION, usage);
+    fputs("Verbs:\n", to);
+    list_all(to, false);
+    fputs("\nAbout the program:\n"
+          "  help [VERB]       this text, or the options of a verb (also: VERB --help)\n"
+          "  list [--names]    the verbs\n"
+          "  man [VERB]        manual page (troff)\n"
+          "  completion bash   completion script; source <(trunnion completion bash)\n"
+          "  --version         version and commit\n"
+          "\nExit codes:\n",
+          to);
+    for (const trn_exit_code_t *row = trn_exit_codes; row->meaning; row++)
+        fprintf(to, "  %2d  %s\n", row->code, row->meaning);
+}
+
+static void help_verb(FILE *to, const trn_command_t *verb) {
+    fprintf(to, "usage: trunnion %s [options]%s%s\n\n%s\n", verb->name, *verb->files ? " " : "",
+            verb->files, verb->summary);
+    if (verb->description) {
+        fputc('\n', to);
+        trn_text_wrap(to, verb->description, 0, 0);
+    }
+    if (verb->params->name) fputs("\nOptions:\n", to);
+    trn_params_help(verb->params, to);
+    fputs("\nOptions of every verb:\n", to);
+    trn_params_help(trn_common_params, to);
+    fputs("      --help              this text\n", to);
+}
+
+static void help_benches(FILE *to) {
+    fputs("usage: trunnion bench NAME [options]\n\nBenchmarks:\n", to);
+    list(to, trn_benches, false);
+}
+
+/* Answers ------------------------------------------------------------------------------------- */
+
+/* True if some word before "--" asks for help. */
+static bool wants_help(int count, char **words) {
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++)
+        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) return true;
+    return false;
+}
+
+/* Help on what the words name: nothing, "bench", or a verb. */
+static trn_status_t help(FILE *to, int count, char **words) {
+    if (count == 0 || *words[0] == '-') {
+        help_program(to);
+    } else if (strcmp(words[0], "bench") == 0 && (count == 1 || *words[1] == '-')) {
+        help_benches(to);
+    } else {
+        const trn_command_t *verb;
+        int used;
+        TRN_TRY(trn_verb_find(count, words, &verb, &used));
+        help_verb(to, verb);
+    }
+    return TRN_OK;
+}
+
+static trn_status_t man(FILE *to, int count, char **words) {
+    const trn_command_t *verb = NULL;
+    int used;
+    if (count > 0) TRN_TRY(trn_verb_find(count, words, &verb, &used));
+    trn_man_print(to, verb);
+    return TRN_OK;
+}
+
+/* Answer into `to` if words[0] is one of ours; *answered tells. */
+static trn_status_t answer(FILE *to, int count, char **words, bool *answered) {
+    const char *word = words[0], *next = count > 1 ? words[1] : "";
+    *answered = true;
+    if (strcmp(word, "help") == 0) return help(to, count - 1, words + 1);
+    if (strcmp(word, "man") == 0) return man(to, count - 1, words + 1);
+    if (wants_help(count, words)) return help(to, count, words);
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        fprintf(to, "trunnion %s (%s)\n", TRN_VERSION, *TRN_COMMIT ? TRN_COMMIT : "no commit");
+    } else if (strcmp(word, "list") == 0) {
+        if (*next && strcmp(next, "--names") != 0)
+            return trn_fail(TRN_USAGE, "%s: list knows only --names", next);
+        list_all(to, *next != '\0');
+    } else if (strcmp(word, "completion") == 0) {
+        if (strcmp(next, "bash") != 0)
+            return trn_fail(TRN_USAGE, "completion: for which shell? we know bash");
+        trn_completion_print(to);
+    } else {
+        *answered = false;
+    }
+    return TRN_OK;
+}
+
+trn_status_t trn_help_answer(int count, char **words, bool *answered) {
+    *answered = false;
+    bool first = trn_launched_rank() <= 0;
+    if (count == 0) {
+        if (first) fputs(usage, stderr);
+        return trn_fail(TRN_USAGE, "no verb given; see `trunnion help`");
+    }
+    FILE *to = first ? stdout : fopen("/dev/null", "w");
+    if (!to) return trn_fail(TRN_IO, "/dev/null: cannot open: %s", strerror(errno));
+    TRN_TRY(answer(to, count, words, answered));
+    errno = 0;
+    if (*answered && (fflush(to) != 0 || ferror(to)))
+        return trn_fail(TRN_IO, "cannot write to standard output: %s; check where it is sent",
+                        errno ? strerror(errno) : "write error");
+    return TRN_OK;
+}

@@ -1,0 +1,261 @@
+#define _GNU_SOURCE
+#include "cli/launch.h"
+
+#include "base/clock.h"
+#include "base/emit.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/signal.h"
+#include "cli/bench.h"
+#include "cli/sink.h"
+#include "cli/verbs.h"
+#include "io/lock.h"
+#include "io/manifest.h"
+#include "kern/dense/blas.h"
+#include "mpi/agree.h"
+#include "mpi/trace.h"
+#include "mpi/watch.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+typedef struct job {
+    const trn_command_t *verb;
+    trn_params_t *params;
+    char *line;           /* the whole command line */
+    trn_run_t run;        /* what the verb sees */
+    trn_lock_t *locks[2]; /* of its output and of the checkpoint that it was given */
+    double start;         /* seconds when the program began */
+    int argc;
+    char **argv;
+} job_t;
+
+/* Before MPI --------------------------------------------------------------------------------- */
+
+/* "trunnion VERB ...": without the path that the program happened to be called by. */
+static trn_status_t join(char **line, int argc, char **argv) {
+    int64_t bytes = sizeof "trunnion";
+    for (int i = 1; i < argc; i++)
+        bytes += 1 + (int64_t)strlen(argv[i]);
+    TRN_TRY(trn_alloc(line, bytes, 1, "the command line"));
+    char *end = stpcpy(*line, "trunnion");
+    for (int i = 1; i < argc; i++)
+        end = stpcpy(stpcpy(end, " "), argv[i]);
+    return TRN_OK;
+}
+
+static trn_status_t prepare(job_t *job, int skip) {
+    const trn_command_t *verb = job->verb;
+    trn_run_t *run = &job->run;
+    TRN_TRY(join(&job->line, job->argc, job->argv));
+    TRN_TRY(trn_params_create(&job->params,
+                              (const trn_param_t *const[]){verb->params, trn_common_params}, 2));
+    TRN_TRY(trn_params_parse(job->params, job->argc - skip, job->argv + skip, &run->nfiles,
+                             &run->files));
+    if (run->nfiles < verb->min_files)
+        return trn_fail(TRN_USAGE, "FILES: %d given, at least %d wanted; usage: trunnion %s %s",
+                        run->nfiles, verb->min_files, verb->name, verb->files);
+    if (run->nfiles > verb->max_files)
+        return trn_fail(TRN_USAGE, "%s: one argument too many; usage: trunnion %s %s",
+                        run->files[verb->max_files], verb->name, verb->files);
+    return TRN_OK;
+}
+
+/* With MPI ----------------------------------------------------------------------------------- */
+
+/* Config files are read by every rank for itself: refuse to go on if they said different things. */
+static trn_status_t check_same(const job_t *job) {
+    json_t *values = trn_params_json(job->params);
+    char *text = values ? json_dumps(values, JSON_COMPACT) : NULL;
+    uint64_t hash = text ? XXH3_64bits(text, strlen(text)) : 0, least[2] = {hash, ~hash};
+    free(text); /* jansson allocated it */
+    json_decref(values);
+    MPI_Allreduce(MPI_IN_PLACE, least, 2, MPI_UINT64_T, MPI_MIN, job->run.comm);
+    if (least[0] == ~least[1]) return TRN_OK;
+    return trn_fail(TRN_USAGE, "--config: the ranks read different values; put the file where all "
+                               "nodes see the same one");
+}
+
+static int count_threads(const trn_params_t *params) {
+    int64_t threads = trn_params_int(params, "threads");
+    const char *preset = getenv("OMP_NUM_THREADS");
+    if (threads == 0 && preset) threads = atoi(preset);
+    return threads < 1 ? 1 : (int)threads;
+}
+
+/* Tests let the n-th allocation of a verb fail, on one rank or on all. */
+static void arm_failure(int rank) {
+    const char *n = getenv("TRUNNION_FAIL_ALLOC"), *where = getenv("TRUNNION_FAIL_RANK");
+    if (n && (!where || atoi(where) == rank)) trn_mem_fail_at(atoll(n));
+}
+
+static json_t *json_of_words(int count, char **words) {
+    json_t *array = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(array, trn_json_text(words[i]));
+    return array;
+}
+
+/* The first event: everything that was given and found. Collective. */
+static trn_status_t log_manifest(const job_t *job) {
+    if (!trn_params_text(job->params, "log-json")) return TRN_OK;
+    json_t *fields = json_object();
+    trn_status_t status = trn_manifest(job->run.comm, fields);
+    if (status == TRN_OK && job->run.rank == 0) {
+        json_object_set_new(fields, "verb", json_string(job->verb->name));
+        json_object_set_new(fields, "argv", json_of_words(job->argc, job->argv));
+        json_object_set_new(fields, "threads", json_integer(job->run.threads));
+        json_object_set_new(fields, "parameters", trn_params_json(job->params));
+        trn_event("manifest", "O", fields);
+    }
+    json_decref(fields);
+    return status;
+}
+
+/* What the log keeps of a result: its scalars, and a benchmark's cases. */
+static json_t *brief(const json_t *result) {
+    json_t *kept = json_object(), *value;
+    const char *key;
+    json_object_foreach((json_t *)result, key, value) {
+        bool nested = json_is_object(value) || json_is_array(value);
+        if (!nested || strcmp(key, "cases") == 0) json_object_set(kept, key, value);
+    }
+    return kept;
+}
+
+/* The last event, with what each phase cost. Collective; what goes wrong here is not worth failing
+ * a run for. */
+static void log_summary(const job_t *job, trn_status_t status) {
+    if (!trn_params_text(job->params, "log-json")) return;
+    int64_t peaks[2] = {trn_mem_peak(), trn_peak_rss()};
+    double cpu = trn_cpu_seconds();
+    MPI_Allreduce(MPI_IN_PLACE, peaks, 2, MPI_INT64_T, MPI_MAX, job->run.comm);
+    MPI_Allreduce(MPI_IN_PLACE, &cpu, 1, MPI_DOUBLE, MPI_SUM, job->run.comm);
+    json_t *fields =
+        json_pack("{s:s, s:i, s:s*, s:f, s:f, s:I, s:I}", "status", trn_status_name(status), "exit",
+                  (int)status, "message", status == TRN_OK ? NULL : trn_message(), "total_seconds",
+                  trn_seconds() - job->start, "cpu_seconds", cpu, "peak_allocated",
+                  (json_int_t)peaks[0], "peak_resident", (json_int_t)peaks[1]);
+    (void)trn_trace_totals(job->run.comm, fields);
+    if (fields) json_object_set_new(fields, "result", brief(job->run.result));
+    if (fields) trn_event("summary", "O", fields);
+    json_decref(fields);
+}
+
+static trn_status_t print_result(const job_t *job) {
+    if (job->run.rank != 0) return TRN_OK;
+    const json_t *result = job->run.result;
+    bool as_json = trn_params_bool(job->params, "json");
+    if (json_object_size(result) == 0 && !as_json) return TRN_OK;
+    if (!as_json && json_object_get(result, "cases"))
+        return trn_bench_print(stdout, job->verb->name, result);
+    return trn_emit(stdout, result, as_json);
+}
+
+static bool has(const trn_command_t *verb, const char *name) {
+    for (const trn_param_t *row = verb->params; row->name; row++)
+        if (strcmp(row->name, name) == 0) return true;
+    return false;
+}
+
+/* No other job may write what this one writes. Collective. */
+static trn_status_t take_locks(job_t *job) {
+    static const char *const names[2] = {"output", "checkpoint"};
+    if (trn_params_bool(job->params, "dry-run")) return TRN_OK;
+    for (int i = 0; i < 2; i++) {
+        const char *path = has(job->verb, names[i]) ? trn_params_text(job->params, names[i]) : NULL;
+        if (path) TRN_TRY(trn_lock_take(&job->locks[i], job->run.comm, path));
+    }
+    return TRN_OK;
+}
+
+/* From the agreed start to the agreed end of the verb. Collective. */
+static trn_status_t execute(job_t *job) {
+    trn_run_t *run = &job->run;
+    TRN_TRY(log_manifest(job));
+    trn_log(TRN_LOG_INFO, job->verb->name, "%d rank%s, %d thread%s each", run->ranks,
+            run->ranks == 1 ? "" : "s", run->threads, run->threads == 1 ? "" : "s");
+    TRN_TRY(trn_watch_start(run->comm, trn_params_real(job->params, "hang-timeout")));
+    trn_watch_phase(job->verb->name);
+    const char *trace = trn_params_text(job->params, "trace");
+    if (trace || trn_params_text(job->params, "log-json")) trn_trace_enable(trace != NULL);
+    trn_mem_limit(trn_params_size(job->params, "memory"));
+    trn_status_t status = take_locks(job);
+    arm_failure(run->rank);
+    if (status == TRN_OK) status = job->verb->run(run);
+    trn_mem_fail_at(0);
+    trn_mem_limit(0);
+    trn_watch_stop();
+    status = trn_agree(run->comm, status);
+    for (int i = 0; i < 2; i++)
+        trn_lock_release(&job->locks[i]);
+    return status == TRN_OK && trace ? trn_trace_write(run->comm, trace) : status;
+}
+
+/* Report a failure as soon as it is known, so that ours is the first line about it. */
+static trn_status_t told(const job_t *job, trn_status_t status) {
+    if (status != TRN_OK && job->run.rank == 0) trn_complain(job->verb->name, trn_message_rank());
+    return status;
+}
+
+/* Collective; `status` is what this rank's preparation came to. */
+static trn_status_t run_all(job_t *job, trn_status_t status) {
+    trn_run_t *run = &job->run;
+    TRN_TRY(told(job, trn_agree(run->comm, status)));
+    TRN_TRY(told(job, trn_agree(run->comm, check_same(job))));
+    run->params = job->params;
+    run->command = job->line;
+    run->threads = count_threads(job->params);
+    omp_set_num_threads(run->threads);
+    trn_blas_single();
+    run->result = json_object();
+    status = trn_sink_open(job->params, run->rank, trn_launched_rank() >= 0);
+    if (status == TRN_OK && !run->result) status = trn_fail(TRN_MEMORY, "no memory for a result");
+    status = told(job, trn_agree(run->comm, status));
+    if (status == TRN_OK) {
+        status = told(job, execute(job));
+        trn_status_t printed = TRN_OK;
+        /* A benchmark shows which cases FAILED; other failures leave no half result. */
+        bool cases = status == TRN_NUMERIC && json_object_get(run->result, "cases");
+        if (status == TRN_OK || cases) printed = print_result(job);
+        printed = trn_agree(run->comm, printed);
+        if (status == TRN_OK) status = told(job, printed);
+        log_summary(job, status);
+    }
+    trn_status_t closed = trn_agree(run->comm, trn_sink_close());
+    json_decref(run->result);
+    return status == TRN_OK ? told(job, closed) : status;
+}
+
+static trn_status_t with_mpi(job_t *job, trn_status_t status) {
+    int rank, provided;
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    /* Split with plain keys: files on a cartesian communicator get corrupted (OMPIO). */
+    MPI_Comm_split(MPI_COMM_WORLD, 0, rank, &job->run.comm);
+    MPI_Comm_rank(job->run.comm, &job->run.rank);
+    MPI_Comm_size(job->run.comm, &job->run.ranks);
+    trn_signal_install(job->verb->saves);
+    if (status == TRN_OK && provided < MPI_THREAD_FUNNELED)
+        status = trn_fail(TRN_MPI, "this MPI knows no threads; use one built with them");
+    status = run_all(job, status);
+    MPI_Comm_free(&job->run.comm);
+    MPI_Finalize();
+    return status;
+}
+
+trn_status_t trn_launch(const trn_command_t *verb, int argc, char **argv, int skip) {
+    job_t job = {.verb = verb, .start = trn_seconds(), .argc = argc, .argv = argv};
+    trn_status_t status = prepare(&job, skip);
+    /* A usage error follows from the arguments alone, so every rank finds it by itself; a config
+     * file may be missing on one node only, which the ranks must tell each other. */
+    if (status != TRN_USAGE)
+        status = with_mpi(&job, status);
+    else
+        trn_complain_alone(verb->name);
+    trn_params_destroy(&job.params);
+    trn_free(&job.line);
+    return status;
+}

@@ -1,0 +1,97 @@
+/* param.h: typed parameters: one table serves flags, config file, --help, man page, completion,
+ * JSON and the record in every output file. */
+#ifndef TRN_CLI_PARAM_H
+#define TRN_CLI_PARAM_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum trn_param_type {
+    TRN_PARAM_BOOL,   /* --flag, --no-flag; in a config file true/false */
+    TRN_PARAM_INT,    /* int64 within [low, high] */
+    TRN_PARAM_REAL,   /* double within [low, high] */
+    TRN_PARAM_SIZE,   /* bytes: 512, 64K, 200M, 4G, 1T (powers of 1024) */
+    TRN_PARAM_TEXT,   /* any string; a default of NULL means "not given" */
+    TRN_PARAM_CHOICE, /* one of `choices`, "a|b|c" */
+    TRN_PARAM_LIST    /* one or more words: --name A B C, or repeated */
+} trn_param_type_t;
+
+/* One row of a parameter table; tables end with a row whose name is NULL. */
+typedef struct trn_param {
+    const char *name; /* "min-count": the long option, config key and JSON key */
+    char letter;      /* short option, or 0 */
+    trn_param_type_t type;
+    const char *fallback; /* default as the user would type it; NULL: none */
+    double low, high;     /* bounds for INT, REAL and SIZE, both inclusive; used if low < high;
+                           * INFINITY leaves a side open */
+    const char *choices;  /* for CHOICE */
+    const char *metavar;  /* "FILE", "MIN"; NULL: from the type */
+    const char *help;     /* one or two sentences, lower case start, no full stop at the end */
+} trn_param_t;
+
+/* Values of several tables (a verb's own and the common ones) after parsing. Opaque. */
+typedef struct trn_params trn_params_t;
+
+/* Create values holding every default of `ntables` tables (borrowed, they must outlive the
+ * values). Fails with TRN_MEMORY, TRN_INTERNAL (a name twice, a bad default). Local. */
+trn_status_t trn_params_create(trn_params_t **params, const trn_param_t *const *tables,
+                               int ntables);
+
+/* Free the values and set the pointer to NULL. Local. */
+void trn_params_destroy(trn_params_t **params);
+
+/* Parse argv[0..argc), all of them arguments: options anywhere, "--" ends them; what is no option
+ * is appended to `files` (pointers into argv; the array belongs to `params`). A LIST option takes
+ * the words that follow it up to the next option. Names must be written out. If there is a
+ * parameter `config`, its file is read after the flags, which win over it. Fails with TRN_USAGE
+ * (unknown name with the nearest one suggested, missing or bad value with its bounds; depends on
+ * argv alone), TRN_INPUT (config file, as FILE:LINE), TRN_MEMORY. Local; getopt_long's globals make
+ * it unsafe beside other threads. */
+trn_status_t trn_params_parse(trn_params_t *params, int argc, char **argv, int *nfiles,
+                              char ***files);
+
+/* Read "name = value" lines (a word that starts with # starts a comment; of equal names the last
+ * counts) into the values that no flag has set. Fails with TRN_INPUT, TRN_MEMORY. Local. */
+trn_status_t trn_params_read(trn_params_t *params, const char *path);
+
+/* Set one parameter from text, whatever it was; a LIST is split at blanks. Fails with TRN_USAGE,
+ * TRN_MEMORY. Local. */
+trn_status_t trn_params_set(trn_params_t *params, const char *name, const char *text);
+
+/* True when the user gave the value (flag or config file) rather than the default. Local. */
+bool trn_params_given(const trn_params_t *params, const char *name);
+
+/* Values by name; asking for an unknown name or another type is a bug and yields 0/NULL with an
+ * assertion in debug builds. Strings are borrowed from `params`. Local. */
+bool trn_params_bool(const trn_params_t *params, const char *name);
+int64_t trn_params_int(const trn_params_t *params, const char *name);
+double trn_params_real(const trn_params_t *params, const char *name);
+int64_t trn_params_size(const trn_params_t *params, const char *name);
+const char *trn_params_text(const trn_params_t *params, const char *name); /* TEXT and CHOICE */
+int trn_params_list(const trn_params_t *params, const char *name, char *const **words);
+
+/* All values as a JSON object in table order, owned by the caller (NULL when out of memory); what
+ * has no value is null. Local. */
+json_t *trn_params_json(const trn_params_t *params);
+
+/* What a parameter takes, in words ("an integer from 1 to 10"), into text[size]. Local. */
+void trn_param_expects(const trn_param_t *row, char *text, size_t size);
+
+/* Option lines of one table for --help, for a man page (troff), and the option words for
+ * completion, one per line (--no-x only where x is on by default). Local. */
+void trn_params_help(const trn_param_t *table, FILE *to);
+void trn_params_man(const trn_param_t *table, FILE *to);
+void trn_params_words(const trn_param_t *table, FILE *to);
+
+/* Print `text` and a newline, broken at blanks to 79 columns: `column` of the present line are
+ * taken already, every line starts at `indent`. Local. */
+void trn_text_wrap(FILE *to, const char *text, int column, int indent);
+
+/* Text for a man page, in which troff sees nothing to obey or to embellish. Local. */
+void trn_man_text(FILE *to, const char *text);
+
+#endif

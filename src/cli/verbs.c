@@ -1,0 +1,82 @@
+#define _GNU_SOURCE
+#include "cli/verbs.h"
+
+#include "base/nearest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const trn_param_t trn_common_params[] = {
+    {"config", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "read options from FILE, a line 'name = value' each; those given here win"},
+    {"json", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "print the result as JSON instead of text"},
+    {"log-json", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "append the log to FILE, one JSON object a line"},
+    {"progress", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|bar|plain|none", NULL,
+     "how progress is shown; auto is a bar on a terminal without MPI, else plain lines"},
+    {"quiet", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "say nothing but warnings and errors"},
+    {"threads", 0, TRN_PARAM_INT, "0", 0, 1024, NULL, NULL,
+     "threads of each rank; 0 means OMP_NUM_THREADS, or 1 without that"},
+    {"memory", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, NULL, NULL,
+     "refuse to use more memory than this in any rank; 0 means no limit"},
+    {"dry-run", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "say what it would cost in memory and work, and stop before touching data"},
+    {"trace", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "write when each rank did what to FILE, for Perfetto or chrome://tracing"},
+    {"hang-timeout", 0, TRN_PARAM_REAL, "600", 0, 1e9, NULL, "SECONDS",
+     "end the job when a rank makes no progress for so long; 0 means never"},
+    {0}};
+
+trn_status_t trn_verb_find(int count, char **words, const trn_command_t **verb, int *used) {
+    bool bench = strcmp(words[0], "bench") == 0;
+    const trn_command_t *const *table = bench ? trn_benches : trn_commands;
+    size_t skip = bench ? strlen("bench ") : 0;
+    if (bench && count < 2)
+        return trn_fail(TRN_USAGE, "bench: which one? see `trunnion help bench`");
+    const char *word = words[bench];
+    trn_nearest_t nearest = {0};
+    static const char *const others[] = {"help", "list", "man", "completion", "bench"};
+    for (size_t i = 0; !bench && i < sizeof others / sizeof *others; i++)
+        trn_nearest_try(&nearest, word, others[i]);
+    for (; *table; table++) {
+        const char *name = (*table)->name + skip;
+        if (strcmp(name, word) == 0) {
+            *verb = *table;
+            *used = 1 + bench;
+            return TRN_OK;
+        }
+        trn_nearest_try(&nearest, word, name);
+    }
+    if (nearest.name)
+        return trn_fail(TRN_USAGE, "%s: no such %s; did you mean %s?", word,
+                        bench ? "benchmark" : "verb", nearest.name);
+    return trn_fail(TRN_USAGE, "%s: no such %s; see `trunnion list`", word,
+                    bench ? "benchmark" : "verb");
+}
+
+int trn_launched_rank(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                        "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value) return atoi(value);
+    }
+    return -1;
+}
+
+void trn_complain(const char *verb, int rank) {
+    char who[32] = "";
+    if (rank >= 0) snprintf(who, sizeof who, "rank %d: ", rank);
+    fprintf(stderr, "trunnion%s%s: %s%s\n", verb ? " " : "", verb ? verb : "", who, trn_message());
+}
+
+void trn_complain_alone(const char *verb) {
+    static const unsigned patience = 3; /* seconds; mpirun ends us as soon as rank 0 is gone */
+    if (trn_launched_rank() <= 0)
+        trn_complain(verb, -1);
+    else
+        sleep(patience);
+}

@@ -1,0 +1,134 @@
+/* kg_import.c: the verb `kg-import`: files of facts to the store of a knowledge graph. */
+#include "algo/kg/import/kg_import.h"
+
+#include "cli/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "G.h5", "graph store to write (required)"},
+    {"train", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "triples to train on, a line each: head, relation, tail (this or --wordnet is required)"},
+    {"valid", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "triples to choose settings by"},
+    {"test", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "triples to score by at the end"},
+    {"wordnet", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "DIR",
+     "instead of files: WordNet's data.noun, data.verb, data.adj and data.adv in DIR (Debian's "
+     "package wordnet-base: /usr/share/wordnet)"},
+    {"inverses", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "of --wordnet: keep pointers that only turn others round (hyponym beside hypernym), as WN18 "
+     "does; test triples can then be read off train"},
+    {"separator", 0, TRN_PARAM_TEXT, "tab", 0, 0, NULL, "TEXT",
+     "what stands between the columns: tab, comma (columns may then be in quotes), space, or any "
+     "text"},
+    {"order", 0, TRN_PARAM_CHOICE, "hrt", 0, 0, "hrt|htr|rht|rth|thr|trh", NULL,
+     "order of the columns: head, relation, tail"},
+    {"split", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "SHARE",
+     "instead of --valid and --test: two shares (0.1 0.1) of all triples, drawn at random"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of --split"},
+    {0}};
+
+static const char *separator_of(const char *text) {
+    static const char *const names[][2] = {
+        {"tab", "\t"}, {"\\t", "\t"}, {"comma", ","}, {"space", " "}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i][0]) == 0) return names[i][1];
+    return text;
+}
+
+/* The shares of --split, if it is given. */
+static trn_status_t read_shares(const trn_run_t *run, trn_kg_import_options_t *options) {
+    char *const *words;
+    int count = trn_params_list(run->params, "split", &words);
+    if (count == 0) return TRN_OK;
+    if (options->files[TRN_VALID] || options->files[TRN_TEST])
+        return trn_fail(TRN_USAGE, "--split: give either this or --valid and --test");
+    if (count != 2)
+        return trn_fail(TRN_USAGE, "--split: two shares wanted, for valid and test: 0.1 0.1");
+    for (int i = 0; i < 2; i++) {
+        char *end;
+        double share = strtod(words[i], &end);
+        if (end == words[i] || *end || !(share >= 0 && share < 1))
+            return trn_fail(TRN_USAGE, "--split: '%s' is no share from 0 to 1; give 0.1 0.1",
+                            words[i]);
+        options->share[TRN_VALID + i] = share;
+    }
+    if (options->share[TRN_VALID] + options->share[TRN_TEST] >= 1)
+        return trn_fail(TRN_USAGE, "--split: the shares leave nothing for train; give 0.1 0.1");
+    return TRN_OK;
+}
+
+static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *options) {
+    *options = (trn_kg_import_options_t){
+        .wordnet = trn_params_text(run->params, "wordnet"),
+        .inverses = trn_params_bool(run->params, "inverses"),
+        .separator = separator_of(trn_params_text(run->params, "separator")),
+        .order = trn_params_text(run->params, "order"),
+        .seed = (uint64_t)trn_params_int(run->params, "seed"),
+    };
+    for (int split = 0; split < TRN_SPLITS; split++)
+        options->files[split] = trn_params_text(run->params, trn_split_name((trn_split_t)split));
+    if (options->wordnet &&
+        (options->files[TRN_TRAIN] || options->files[TRN_VALID] || options->files[TRN_TEST]))
+        return trn_fail(TRN_USAGE, "--wordnet: give either this or --train, --valid and --test");
+    if (options->inverses && !options->wordnet)
+        return trn_fail(TRN_USAGE, "--inverses: has no meaning without --wordnet");
+    if (!options->wordnet && !options->files[TRN_TRAIN])
+        return trn_fail(TRN_USAGE, "--train: missing; name the file of triples to train on");
+    if (!trn_params_text(run->params, "output"))
+        return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o G.h5");
+    if (!*options->separator)
+        return trn_fail(TRN_USAGE, "--separator: is empty; give tab, comma, space or any text");
+    return read_shares(run, options);
+}
+
+static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options) {
+    trn_kg_import_forecast_t f;
+    TRN_TRY(trn_kg_import_predict(run->comm, options, &f));
+    json_t *figures =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)f.entities, "relations",
+                  (json_int_t)f.relations, "train", (json_int_t)f.triples[TRN_TRAIN], "valid",
+                  (json_int_t)f.triples[TRN_VALID], "test", (json_int_t)f.triples[TRN_TEST],
+                  "bytes_per_rank", (json_int_t)f.bytes_per_rank);
+    json_object_update(run->result, figures);
+    json_decref(figures);
+    return TRN_OK;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    trn_kg_import_options_t options;
+    trn_kg_import_report_t report;
+    const char *output = trn_params_text(run->params, "output");
+    TRN_TRY(options_of(run, &options));
+    if (trn_params_bool(run->params, "dry-run")) return predict(run, &options);
+    json_t *params_json = trn_params_json(run->params);
+    trn_status_t status =
+        trn_kg_import(run->comm, &options, output, run->command, params_json, &report);
+    json_decref(params_json);
+    if (status != TRN_OK) return status;
+    json_t *figures = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "output", output, "entities",
+        (json_int_t)report.entities, "relations", (json_int_t)report.relations, "train",
+        (json_int_t)report.triples[TRN_TRAIN], "valid", (json_int_t)report.triples[TRN_VALID],
+        "test", (json_int_t)report.triples[TRN_TEST], "duplicates", (json_int_t)report.duplicates,
+        "also_in_train", (json_int_t)report.leaked, "unseen_entities", (json_int_t)report.unseen);
+    json_object_update(run->result, figures);
+    json_decref(figures);
+    return TRN_OK;
+}
+
+const trn_command_t trn_command_kg_import = {
+    .name = "kg-import",
+    .summary = "make the store of a knowledge graph from files of triples",
+    .files = "--train F [--valid F] [--test F] | --wordnet DIR, -o G.h5",
+    .description =
+        "Reads triples of names or numbers, plain or compressed (.gz, .xz, .zst), in UTF-8. Names "
+        "are numbered by first appearance in train, valid, test; triples keep their order. Of "
+        "equal triples in a split the first stays; entities that train lacks, and triples of "
+        "valid and test that train has too, are kept and counted. Empty lines are skipped. The "
+        "number of ranks does not change a bit of the result.",
+    .min_files = 0,
+    .max_files = 0,
+    .params = params,
+    .run = run,
+};

@@ -1,0 +1,319 @@
+/* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
+#include "algo/kg/train/kg_train.h"
+
+#include "algo/kg/nodepiece/kg_nodepiece.h"
+#include "algo/kg/train/kg_valid.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/schedule.h"
+#include "cli/command.h"
+#include "cli/kg_presets.h"
+#include "mpi/agree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "M.h5", "model store to write (required)"},
+    {"preset", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "NAME",
+     "settings known to do well on a benchmark, for all options that are not given; list: show "
+     "them"},
+    {"model", 0, TRN_PARAM_CHOICE, "complex", 0, 0,
+     "transe|transh|transr|toruse|distmult|complex|rotate", NULL, "scoring function"},
+    {"dim", 0, TRN_PARAM_INT, "200", 1, 65536, NULL, NULL,
+     "numbers of an entity; complex and rotate take two for each dimension, so an even number"},
+    {"relation-dim", 0, TRN_PARAM_INT, "0", 0, 65536, NULL, NULL,
+     "transr: numbers of an entity in a relation's own space; 0: as --dim"},
+    {"norm", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|1|2|e", NULL,
+     "distance of transe, rotate and toruse (e: of angles); auto: the model's usual one"},
+    {"epochs", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, NULL, "passes over the training triples"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of starting vectors and order"},
+    {"batch-size", 0, TRN_PARAM_INT, "1024", 1, 1048576, NULL, NULL,
+     "questions between two steps; every triple asks for its tail and for its head"},
+    {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576, NULL, NULL,
+     "entities drawn for each batch that the answer has to win against; 0: against all; with "
+     "--encoder it meets those of the batch's questions too"},
+    {"self-negative", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "the answer has to win against the known entity too, which distances tend to put first"},
+    {"filtered", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "entities that are known answers of a question are none of its rivals, which helps distances"},
+    {"regime", 0, TRN_PARAM_CHOICE, "batch", 0, 0, "batch|blocks", NULL,
+     "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
+    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, NULL, NULL,
+     "times that an epoch of --regime blocks goes round the blocks, with a part of their triples: "
+     "more mix better and move more"},
+    {"loss", 0, TRN_PARAM_CHOICE, "softmax", 0, 0, "softmax|bce|margin|adversarial", NULL,
+     "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
+     "adversarial, which looks at the best wrong ones most); margin: how far the answer must be "
+     "ahead"},
+    {"margin", 0, TRN_PARAM_REAL, "1", -1e6, 1e6, NULL, NULL,
+     "of --loss margin; bce and adversarial add it to scores, which distances need"},
+    {"temperature", 0, TRN_PARAM_REAL, "1", 0, 1e6, NULL, NULL,
+     "of --loss adversarial: how much more the best wrong candidates count"},
+    {"negative-weight", 0, TRN_PARAM_REAL, "1", 0, 1e9, NULL, NULL,
+     "of --loss softmax: how many candidates each drawn one stands for; 0: as many as make up all "
+     "entities"},
+    {"all-answers", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "ask each question once with all its answers (KvsAll) in place of once for each; needs "
+     "--negatives 0"},
+    {"smoothing", 0, TRN_PARAM_REAL, "0", 0, 0.999, NULL, NULL,
+     "part of the answers' weight that is spread over all entities; needs --negatives 0"},
+    {"entity-dropout", 0, TRN_PARAM_REAL, "0", 0, 0.99, NULL, NULL,
+     "part of the known entity's numbers that a question goes without"},
+    {"relation-dropout", 0, TRN_PARAM_REAL, "0", 0, 0.99, NULL, NULL, "the same of the relation"},
+    {"optimizer", 0, TRN_PARAM_CHOICE, "adagrad", 0, 0, "adagrad|adagrad-row|adam", NULL,
+     "adagrad-row keeps one number a vector instead of one a number; adam two a number"},
+    {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e30, NULL, NULL, "step size at the start"},
+    {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
+     "fraction of the learning rate reached in the last epoch, linearly"},
+    {"reciprocal", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
+     "ask for heads as the tails of a relation of its own"},
+    {"regularizer", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|l2|n3|dura", NULL,
+     "penalty on the vectors of each triple: squares; cubes of moduli; squares of entities and of "
+     "their products with the relation (distmult, complex)"},
+    {"weight", 0, TRN_PARAM_REAL, "0.1", 0, 1e9, NULL, NULL, "of the regularizer"},
+    {"scale", 0, TRN_PARAM_REAL, "0.05", 1e-9, 1e9, NULL, NULL,
+     "standard deviation of the starting values"},
+    {"start-from", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "model of the same graph and size whose vectors are the starting values"},
+    {"unit-entities", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "put entities back to unit length after each step, where the model knows how"},
+    {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576, NULL, NULL,
+     "blocks the entities are dealt to, which ranks share out; 0: 16, or with --regime batch more "
+     "of 1024 entities"},
+    {"encoder", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|nodepiece", NULL,
+     "nodepiece: entities have no vectors of their own, two layers make them of anchors and "
+     "relation types; --optimizer adam --learning-rate 0.001 suits it"},
+    {"hash", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "N.h5",
+     "what the verb nodepiece made of the graph; default: made now, with its usual settings"},
+    {"piece-dim", 0, TRN_PARAM_INT, "64", 1, 65536, NULL, NULL,
+     "numbers of an anchor, a distance and a relation type"},
+    {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, NULL, NULL, "numbers between the two layers"},
+    {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, NULL, NULL,
+     "part of them that a step leaves out"},
+    {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000, NULL, NULL,
+     "epochs between looks at the valid split, after which the model with the best MRR is the "
+     "result; 0: none, the last model is"},
+    {"patience", 0, TRN_PARAM_INT, "0", 0, 1000000, NULL, NULL,
+     "looks at the valid split without a better MRR before training ends; 0: it goes on"},
+    TRN_CHECKPOINT_PARAMS,
+    {0},
+};
+
+static trn_loss_t loss_of(const trn_params_t *p, int64_t entities) {
+    static const char *const names[TRN_LOSSES] = {"softmax", "bce", "margin", "adversarial"};
+    trn_loss_t loss = {TRN_LOSS_SOFTMAX, (float)trn_params_real(p, "margin"),
+                       (float)trn_params_real(p, "temperature"),
+                       (float)trn_params_real(p, "negative-weight")};
+    if (loss.weight == 0) loss.weight = (float)entities / (float)trn_params_int(p, "negatives");
+    for (int i = 0; i < TRN_LOSSES; i++)
+        if (strcmp(names[i], trn_params_text(p, "loss")) == 0) loss.kind = (trn_loss_kind_t)i;
+    return loss;
+}
+
+static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
+    const trn_params_t *p = run->params;
+    const char *optimiser = trn_params_text(p, "optimizer");
+    const char *regulariser = trn_params_text(p, "regularizer");
+    double weight = trn_params_real(p, "weight");
+    enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
+    int64_t blocks = trn_params_int(p, "entity-blocks");
+    bool in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
+    if (blocks == 0 && !in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
+    return (trn_kg_options_t){
+        .epochs = trn_params_int(p, "epochs"),
+        .batch = trn_params_int(p, "batch-size"),
+        .blocks = blocks < entities ? blocks : entities,
+        .negatives = trn_params_int(p, "negatives"),
+        .self_negative = trn_params_bool(p, "self-negative"),
+        .filtered = trn_params_bool(p, "filtered"),
+        .loss = loss_of(p, entities),
+        .all_answers = trn_params_bool(p, "all-answers"),
+        .smoothing = trn_params_real(p, "smoothing"),
+        .entity_dropout = trn_params_real(p, "entity-dropout"),
+        .relation_dropout = trn_params_real(p, "relation-dropout"),
+        .optimiser = strcmp(optimiser, "adagrad") == 0 ? TRN_KG_ADAGRAD
+                     : strcmp(optimiser, "adam") == 0  ? TRN_KG_ADAM
+                                                       : TRN_KG_ADAGRAD_ROW,
+        .rate = trn_params_real(p, "learning-rate"),
+        .final_rate = trn_params_real(p, "final-rate"),
+        .l2 = strcmp(regulariser, "l2") == 0 ? weight : 0,
+        .n3 = strcmp(regulariser, "n3") == 0 ? weight : 0,
+        .dura = strcmp(regulariser, "dura") == 0 ? weight : 0,
+        .scale = trn_params_real(p, "scale"),
+        .start = trn_params_text(p, "start-from"),
+        .valid_every = trn_params_int(p, "valid-every"),
+        .patience = trn_params_int(p, "patience"),
+        .unit_entities = trn_params_bool(p, "unit-entities"),
+        .in_pairs = in_pairs,
+        .sweeps = trn_params_int(p, "sweeps"),
+        .seed = (uint64_t)trn_params_int(p, "seed"),
+    };
+}
+
+/* With --encoder: its options, whose hashes the caller frees. Collective. */
+static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nodepiece_hash_t *hash,
+                               trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
+    const trn_params_t *p = run->params;
+    if (strcmp(trn_params_text(p, "encoder"), "none") == 0) {
+        if (trn_params_given(p, "hash"))
+            return trn_fail(TRN_USAGE, "--hash: is for --encoder nodepiece; give that too");
+        return TRN_OK;
+    }
+    if (options->in_pairs)
+        return trn_fail(TRN_USAGE, "--regime: blocks of entities have no encoder; leave it out");
+    *encoder = (trn_nodepiece_options_t){.hash = hash,
+                                         .piece = trn_params_int(p, "piece-dim"),
+                                         .hidden = trn_params_int(p, "hidden"),
+                                         .dropout = trn_params_real(p, "encoder-dropout")};
+    options->nodepiece = encoder;
+    return trn_kg_nodepiece_hash(hash, run->comm, kg, trn_params_text(p, "hash"), options->seed);
+}
+
+/* Numbers that are learned. */
+static int64_t parameters_of(const trn_kg_header_t *h, const trn_kg_options_t *options) {
+    if (options->nodepiece) return trn_kg_nodepiece_parameters(h, options->nodepiece);
+    return h->entities * h->shape.dim +
+           trn_kg_relation_rows(h) *
+               (h->model->relation_width(&h->shape) + h->model->second_width(&h->shape));
+}
+
+static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_header_t *header) {
+    const trn_params_t *p = run->params;
+    const char *name = trn_params_text(p, "model"), *norm = trn_params_text(p, "norm");
+    const trn_model_t *model = trn_model_find(name);
+    if (!model) return trn_fail(TRN_USAGE, "--model: '%s' is not in this program", name);
+    int64_t dim = trn_params_int(p, "dim"), relation_dim = trn_params_int(p, "relation-dim");
+    *header =
+        (trn_kg_header_t){.model = model,
+                          .shape = {.dim = dim,
+                                    .relation_dim = relation_dim > 0 ? relation_dim : dim,
+                                    .norm = strcmp(norm, "auto") == 0 ? model->norms[0] : norm[0]},
+                          .entities = kg->entities,
+                          .relations = kg->relations,
+                          .reciprocal = trn_params_bool(p, "reciprocal")};
+    if (model->complex && dim % 2 != 0)
+        return trn_fail(TRN_USAGE, "--dim: %s needs an even number, not %lld", name,
+                        (long long)dim);
+    if (!strchr(model->norms, header->shape.norm))
+        return trn_fail(TRN_USAGE, "--norm: %s has none called '%s' (it has: %s)", name, norm,
+                        model->norms);
+    return TRN_OK;
+}
+
+static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
+    if (options->in_pairs) return &trn_kg_sampled;
+    if (options->nodepiece) return &trn_kg_nodepiece;
+    return options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
+}
+
+static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_header_t *header,
+                          const trn_kg_options_t *options, const char *output,
+                          const char *checkpoint) {
+    trn_resume_t resume;
+    double limit;
+    TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
+    TRN_TRY(trn_time_limit(trn_params_text(run->params, "time-limit"), &limit));
+    json_t *params_json = trn_params_json(run->params);
+    trn_kg_run_t how = {
+        .checkpoint = checkpoint,
+        .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
+        .save_behind = trn_params_bool(run->params, "save-behind"),
+        .time_limit = limit,
+        .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
+        .resume = resume,
+        .created_by = run->command,
+        .params = params_json,
+    };
+    trn_kg_report_t r;
+    trn_status_t status =
+        trn_kg_train(run->comm, kg, header, options, regime_of(options), &how, output, &r);
+    json_decref(params_json);
+    if (status != TRN_OK) return status;
+    json_t *result = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
+        header->model->name, "entities", (json_int_t)kg->entities, "relations",
+        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "parameters",
+        (json_int_t)parameters_of(header, options), "epochs", (json_int_t)r.epochs, "loss", r.loss,
+        "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
+        r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
+    json_object_update(run->result, result);
+    if (options->valid_every > 0) {
+        json_object_set_new(run->result, "valid_mrr", json_real(r.valid_mrr));
+        json_object_set_new(run->result, "best_epoch", json_integer(r.best_epoch));
+    }
+    json_decref(result);
+    return TRN_OK;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    const char *preset = trn_params_text(run->params, "preset");
+    if (preset && strcmp(preset, "list") == 0) {
+        trn_kg_preset_list(run->result);
+        return TRN_OK;
+    }
+    if (preset) TRN_TRY(trn_kg_preset_apply(run->params, preset));
+    const char *output = trn_params_text(run->params, "output");
+    if (run->nfiles == 0) return trn_fail(TRN_USAGE, "kg-train: no graph given: G.h5 -o M.h5");
+    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
+    trn_kg_t kg = {0};
+    trn_kg_header_t header;
+    trn_nodepiece_hash_t hash = {0};
+    trn_nodepiece_options_t encoder;
+    char *checkpoint = NULL, path[4096];
+    trn_status_t status;
+    TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
+    TRN_OR(done, header_of(run, &kg, &header));
+    trn_kg_options_t options = options_of(run, kg.entities);
+    TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
+    if (options.self_negative && regime_of(&options) != &trn_kg_drawn)
+        TRN_OR(done,
+               trn_fail(TRN_USAGE, "--self-negative: stands beside drawn candidates; leave it "
+                                   "out with --negatives 0, --regime blocks and --encoder"));
+    if (options.filtered && (options.in_pairs || options.nodepiece))
+        TRN_OR(done,
+               trn_fail(TRN_USAGE, "--filtered: leave it out with --regime blocks and --encoder"));
+    int64_t facts = 0;
+    if (options.valid_every > 0) TRN_OR(done, trn_kg_valid_facts(&kg, run->comm, &facts));
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, facts,
+                                        run->ranks, trn_params_bool(run->params, "save-behind"));
+    if (trn_params_bool(run->params, "dry-run")) {
+        json_object_set_new(run->result, "parameters",
+                            json_integer(parameters_of(&header, &options)));
+        json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
+        status = TRN_OK;
+        goto done;
+    }
+    TRN_OR(done, trn_mem_expect(bytes, run->ranks));
+    const char *given = trn_params_text(run->params, "checkpoint");
+    snprintf(path, sizeof path, "%s.checkpoint", output);
+    TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
+    TRN_OR(done, trn_store_place(run->comm, output)); /* not after hours of training */
+    TRN_OR(done, trn_store_place(run->comm, checkpoint));
+    TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
+done:
+    trn_free(&checkpoint);
+    trn_nodepiece_hash_free(&hash);
+    trn_kg_close(&kg);
+    return status;
+}
+
+const trn_command_t trn_command_kg_train = {
+    .name = "kg-train",
+    .summary = "train vectors of a knowledge graph's entities and relations",
+    .files = "G.h5 -o M.h5",
+    .description =
+        "Asks (head, relation, ?) and (?, relation, tail) of every triple and trains the answer to "
+        "win against all entities, or against some drawn for each batch. Entities are dealt to the "
+        "ranks. The number of ranks does not change a bit of the result; a rank uses one thread, "
+        "so give it as many ranks as cores. USR1 or TERM saves a checkpoint and ends with "
+        "exit code 85; the same command goes on from there, on any number of "
+        "ranks. With --encoder nodepiece what is learned is small: vectors of anchors, distances "
+        "and relation types, and how entities are made of them.",
+    .min_files = 0,
+    .max_files = 1,
+    .saves = true,
+    .params = params,
+    .run = run,
+};

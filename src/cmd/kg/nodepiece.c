@@ -1,0 +1,98 @@
+/* nodepiece.c: the verb `nodepiece`: hashes of a graph's entities, for kg-train --encoder
+ * nodepiece. */
+#include "algo/kg/nodepiece/nodepiece_hash.h"
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <limits.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "N.h5", "store to write (required)"},
+    {"anchors", 0, TRN_PARAM_INT, "1000", 1, 1000000, NULL, "K",
+     "entities that describe the others: 40 % of most links, 40 % of greatest PageRank, 20 % "
+     "drawn"},
+    {"nearest", 0, TRN_PARAM_INT, "12", 1, 10000, NULL, "K",
+     "anchors in the hash of an entity, the nearest first, of equals the earlier chosen"},
+    {"relations", 0, TRN_PARAM_INT, "12", 0, 10000, NULL, "M",
+     "relation types in the hash of an entity; of more, so many are drawn"},
+    {"mode", 0, TRN_PARAM_CHOICE, "bfs", 0, 0, "bfs|path", NULL,
+     "bfs: anchors within 50 links; path: at any distance"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of anchors and relation types drawn"},
+    {0},
+};
+
+static trn_nodepiece_recipe_t recipe_of(const trn_params_t *p) {
+    enum { HOPS = 50 };
+    bool bfs = strcmp(trn_params_text(p, "mode"), "bfs") == 0;
+    return (trn_nodepiece_recipe_t){.anchors = trn_params_int(p, "anchors"),
+                                    .nearest = trn_params_int(p, "nearest"),
+                                    .context = trn_params_int(p, "relations"),
+                                    .hops = bfs ? HOPS : INT_MAX,
+                                    .seed = (uint64_t)trn_params_int(p, "seed")};
+}
+
+static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
+                         const trn_nodepiece_recipe_t *recipe) {
+    trn_nodepiece_hash_t hash = {0};
+    double started = trn_seconds();
+    TRN_TRY(trn_nodepiece_hash_create(&hash, run->comm, kg, recipe));
+    json_t *params_json = trn_params_json(run->params);
+    trn_status_t status =
+        trn_nodepiece_hash_save(&hash, run->comm, output, run->command, params_json, recipe->seed);
+    json_decref(params_json);
+    int64_t full = 0;
+    for (int64_t i = 0; i < hash.count; i++)
+        full += hash.near[(i + 1) * hash.nearest - 1] < hash.anchors;
+    MPI_Allreduce(MPI_IN_PLACE, &full, 1, MPI_INT64_T, MPI_SUM, run->comm);
+    json_t *result =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "output", output, "entities",
+                  (json_int_t)hash.entities, "anchors", (json_int_t)hash.anchors, "nearest",
+                  (json_int_t)hash.nearest, "relations", (json_int_t)hash.context, "farthest",
+                  (json_int_t)hash.farthest, "with_all_anchors", (json_int_t)full, "seconds",
+                  trn_seconds() - started);
+    json_object_update(run->result, result);
+    json_decref(result);
+    trn_nodepiece_hash_free(&hash);
+    return status;
+}
+
+static trn_status_t run_nodepiece(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o N.h5");
+    trn_nodepiece_recipe_t recipe = recipe_of(run->params);
+    trn_kg_t kg = {0};
+    trn_status_t status;
+    TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
+    if (trn_params_bool(run->params, "dry-run")) {
+        int64_t bytes =
+            trn_nodepiece_hash_bytes(kg.entities, kg.triples[TRN_TRAIN], run->ranks, &recipe);
+        json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
+        status = TRN_OK;
+        goto done;
+    }
+    TRN_OR(done, trn_store_place(run->comm, output));
+    TRN_OR(done, make(run, &kg, output, &recipe));
+done:
+    trn_kg_close(&kg);
+    return status;
+}
+
+const trn_command_t trn_command_nodepiece = {
+    .name = "nodepiece",
+    .summary = "describe each entity of a graph by near anchors and relation types",
+    .files = "G.h5 -o N.h5",
+    .description =
+        "Chooses anchors among the entities of the training graph, read both ways, and writes for "
+        "every entity its nearest anchors, their distances and types of its relations: its hash, "
+        "in place of a vector of its own. kg-train --encoder nodepiece --hash N.h5 learns vectors "
+        "of anchors, distances and relation types and how to make an entity's vector of them. "
+        "Anchors are dealt to the ranks; the result is the same on any number of them. Every rank "
+        "holds all links.",
+    .min_files = 1,
+    .max_files = 1,
+    .params = params,
+    .run = run_nodepiece,
+};

@@ -1,0 +1,129 @@
+/* eig.c: the verb `eig`: eigenvalues and eigenvectors of a symmetric matrix. */
+#include "algo/matrix/eig.h"
+
+#include "algo/matrix/tall_file.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "E.h5", "store to write (required)"},
+    {"method", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|local|scalapack", NULL,
+     "local: one rank works, and the number of ranks does not change a bit; scalapack: all work, "
+     "and it does; auto: local up to 2048 rows"},
+    {0}};
+
+static const char *name_of(trn_eig_method_t method) {
+    return method == TRN_EIG_LOCAL ? "local" : "scalapack";
+}
+
+/* Local: the outcome goes to trn_store_commit. */
+static trn_status_t write_all(trn_store_t *store, trn_tall_t vectors, const double *values) {
+    TRN_TRY(trn_tall_write_whole(store, "/values", vectors.comm, vectors.rows, values));
+    return trn_tall_write(store, "/vectors", vectors);
+}
+
+static trn_status_t declare(trn_store_t *store, trn_tall_t vectors, trn_eig_method_t method) {
+    TRN_TRY(trn_store_dataset(store, "/values", TRN_F64, vectors.rows, 0));
+    TRN_TRY(trn_tall_declare(store, "/vectors", vectors));
+    TRN_TRY(trn_store_set_text(store, "/", "method", name_of(method)));
+    return trn_store_begin(store);
+}
+
+static trn_status_t save(const trn_run_t *run, const char *output, trn_tall_t vectors,
+                         const double *values, trn_eig_method_t method) {
+    trn_store_t *store;
+    json_t *given = trn_params_json(run->params);
+    trn_status_t status =
+        trn_store_create(&store, run->comm, output, "eigen", run->command, given, 0);
+    if (status == TRN_OK) {
+        status = declare(store, vectors, method);
+        if (status == TRN_OK)
+            status = trn_store_commit_replace(&store, write_all(store, vectors, values));
+        trn_store_abandon(&store);
+    }
+    json_decref(given);
+    return status;
+}
+
+static void report(const trn_run_t *run, const char *output, int64_t n, const double *values,
+                   trn_eig_method_t method, double start) {
+    json_t *result =
+        json_pack("{s:s, s:I, s:s, s:f, s:f, s:f}", "output", output, "rows", (json_int_t)n,
+                  "method", name_of(method), "smallest", n > 0 ? values[0] : 0, "largest",
+                  n > 0 ? values[n - 1] : 0, "seconds", trn_seconds() - start);
+    json_object_update(run->result, result);
+    json_decref(result);
+}
+
+static void predict(const trn_run_t *run, int64_t n, trn_eig_method_t method) {
+    bool local = method == TRN_EIG_LOCAL || (method == TRN_EIG_AUTO && n <= TRN_EIG_ALONE);
+    int64_t matrix = (n / run->ranks + TRN_TALL_BLOCK) * n * 8,
+            work = local ? 4 * n * n * 8 : 5 * matrix;
+    json_object_set_new(run->result, "bytes_per_rank",
+                        json_pack("{s:I, s:I, s:I}", "matrix", (json_int_t)matrix, "work",
+                                  (json_int_t)work, "total", (json_int_t)(matrix + work)));
+}
+
+static trn_eig_method_t method_of(const trn_run_t *run) {
+    const char *name = trn_params_text(run->params, "method");
+    return strcmp(name, "local") == 0       ? TRN_EIG_LOCAL
+           : strcmp(name, "scalapack") == 0 ? TRN_EIG_SCALAPACK
+                                            : TRN_EIG_AUTO;
+}
+
+/* What rounding may do to a symmetric matrix on its way into a file, over the largest entry. */
+static double tolerance_of(const trn_matrix_info_t *info) {
+    return info->type == TRN_MATRIX_F32 ? 1e-5 : 1e-12;
+}
+
+static trn_status_t solve(trn_run_t *run, const char *output, const trn_matrix_info_t *info) {
+    double start = trn_seconds(), *values = NULL;
+    const char *path = run->files[0];
+    trn_eig_method_t method = method_of(run);
+    trn_tall_file_t file = {0};
+    TRN_TRY(trn_store_place(run->comm, output));
+    trn_status_t status =
+        trn_agree(run->comm, trn_alloc(&values, info->rows, sizeof *values, "eigenvalues"));
+    TRN_OR(done, status);
+    TRN_OR(done, trn_tall_file_load(&file, run->comm, path, info));
+    TRN_OR(done, trn_eig_check(file.tall, tolerance_of(info), path));
+    TRN_OR(done, trn_eig(file.tall, values, &method));
+    TRN_OR(done, save(run, output, file.tall, values, method));
+    report(run, output, info->rows, values, method, start);
+done:
+    trn_tall_file_free(&file);
+    trn_free(&values);
+    return status;
+}
+
+static trn_status_t run_eig(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    trn_matrix_info_t info;
+    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o E.h5");
+    TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
+    if (info.rows != info.cols)
+        return trn_fail(TRN_INPUT, "%s: %lld x %lld is not symmetric; svd takes any matrix",
+                        run->files[0], (long long)info.rows, (long long)info.cols);
+    if (!trn_params_bool(run->params, "dry-run")) return solve(run, output, &info);
+    predict(run, info.rows, method_of(run));
+    return TRN_OK;
+}
+
+const trn_command_t trn_command_eig = {
+    .name = "eig",
+    .summary = "find all eigenvalues and eigenvectors of a symmetric matrix",
+    .files = "A -o E.h5",
+    .description =
+        "A is dense or sparse: .h5, .npy or .mtx; a(i, j) and a(j, i) may differ by rounding "
+        "(1e-12 of the largest entry, 1e-5 in a float32 file), more is refused. E.h5 holds "
+        "/values, ascending, and /vectors, float64: column j belongs to value j, has length 1, and "
+        "its entry of largest size is positive. For a few values of a large matrix see svd.",
+    .min_files = 1,
+    .max_files = 1,
+    .params = params,
+    .run = run_eig,
+};

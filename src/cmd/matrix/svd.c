@@ -1,0 +1,216 @@
+/* svd.c: the verb `svd`: the largest singular values of a matrix, or its principal components. */
+#include "algo/matrix/svd.h"
+
+#include "algo/matrix/tall_file.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <math.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "S.h5", "store to write (required)"},
+    {"rank", 'k', TRN_PARAM_INT, "10", 1, 1e9, NULL, NULL, "how many singular values"},
+    {"center", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "take the mean off every column first: principal component analysis"},
+    {"method", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|gram|krylov", NULL,
+     "gram: eigenvectors of the Gram matrix of the shorter side, at most 4096; krylov: for all "
+     "others; auto: gram for dense matrices with a side that short"},
+    {"tolerance", 0, TRN_PARAM_REAL, "1e-9", 1e-14, 1, NULL, NULL,
+     "krylov: largest residual |A' u - s v| of a wanted vector, over the largest value"},
+    {"max-steps", 0, TRN_PARAM_INT, "1000", 1, 1e9, NULL, NULL,
+     "krylov: give up after so many blocks"},
+    {0}};
+
+/* What is worked on, in one of three shapes. Start with {0}. */
+typedef struct work {
+    trn_matrix_info_t info;
+    bool gram, centre, sparse; /* sparse: kept so */
+    trn_tall_file_t dense;
+    trn_dist_t *dist;
+    trn_sparse_t *band;
+    trn_operator_t *op;
+    double *mean; /* [cols], if centred */
+    trn_svd_t svd;
+} work_t;
+
+static void work_free(work_t *work) {
+    trn_svd_free(&work->svd);
+    trn_operator_destroy(&work->op);
+    trn_sparse_destroy(&work->band);
+    trn_dist_destroy(&work->dist);
+    trn_tall_file_free(&work->dense);
+    trn_free(&work->mean);
+}
+
+/* Look at the file and choose. Collective. */
+static trn_status_t choose(const trn_run_t *run, work_t *work) {
+    const char *method = trn_params_text(run->params, "method"), *path = run->files[0];
+    int64_t rank = trn_params_int(run->params, "rank");
+    TRN_TRY(trn_matrix_file_probe(run->comm, path, &work->info));
+    const trn_matrix_info_t *info = &work->info;
+    int64_t side = info->rows < info->cols ? info->rows : info->cols;
+    work->centre = trn_params_bool(run->params, "center");
+    work->gram = strcmp(method, "auto") == 0 ? !info->sparse && side <= TRN_SVD_GRAM_MOST
+                                             : strcmp(method, "gram") == 0;
+    work->sparse = info->sparse && !work->gram;
+    if (rank > side)
+        return trn_fail(TRN_USAGE,
+                        "--rank: %lld singular values are more than %s has: it is "
+                        "%lld x %lld",
+                        (long long)rank, path, (long long)info->rows, (long long)info->cols);
+    return TRN_OK;
+}
+
+/* Bytes on the rank that needs most. */
+static void predict(const trn_run_t *run, const work_t *work) {
+    const trn_matrix_info_t *info = &work->info;
+    int64_t rank = trn_params_int(run->params, "rank");
+    int64_t bands = (info->rows + run->ranks - 1) / run->ranks, matrix, needed;
+    if (work->sparse) /* both ways, and the entries on their way to the transpose */
+        matrix = (2 * 12 + 40) * (info->entries / run->ranks + 1);
+    else
+        matrix = bands * info->cols * (int64_t)sizeof(double);
+    needed = work->gram ? trn_svd_gram_bytes(info->rows, info->cols, rank, run->ranks)
+                        : trn_svd_krylov_bytes(info->rows, info->cols, rank, run->ranks);
+    json_object_set_new(run->result, "bytes_per_rank",
+                        json_pack("{s:I, s:I, s:I}", "matrix", (json_int_t)matrix, "work",
+                                  (json_int_t)needed, "total", (json_int_t)(matrix + needed)));
+}
+
+static trn_status_t check_finite(const trn_sparse_t *band, const char *path) {
+    const int64_t *start = trn_sparse_start(band);
+    trn_extent_t extent = trn_sparse_extent(band);
+    for (int64_t i = 0; i < extent.rows; i++)
+        for (int64_t e = start[i]; e < start[i + 1]; e++)
+            if (!isfinite(trn_sparse_value(band, e)))
+                return trn_fail(
+                    TRN_NUMERIC, "%s: entry (%lld, %lld) is %g; remove what is not finite", path,
+                    (long long)(extent.first_row + i + 1),
+                    (long long)trn_sparse_column(band)[e] + 1, trn_sparse_value(band, e));
+    return TRN_OK;
+}
+
+/* Collective. */
+static trn_status_t load(const trn_run_t *run, work_t *work) {
+    const trn_matrix_info_t *info = &work->info;
+    const char *path = run->files[0];
+    if (work->sparse) {
+        TRN_AGREE(run->comm, trn_tall_dist(&work->dist, run->comm, info->rows, info->cols));
+        TRN_TRY(
+            trn_sparse_file_load(run->comm, path, info, TRN_SPARSE_F64, work->dist, &work->band));
+        TRN_AGREE(run->comm, check_finite(work->band, path));
+        TRN_TRY(trn_operator_sparse(&work->op, run->comm, info->rows, info->cols, work->band));
+        return work->centre ? trn_operator_centre(work->op) : TRN_OK;
+    }
+    TRN_TRY(trn_tall_file_load(&work->dense, run->comm, path, info));
+    TRN_AGREE(run->comm, trn_operator_dense(&work->op, work->dense.tall));
+    if (!work->centre) return TRN_OK;
+    TRN_AGREE(run->comm, trn_alloc(&work->mean, info->cols, sizeof(double), "column means"));
+    return trn_tall_centre(work->dense.tall, work->mean);
+}
+
+static trn_status_t decompose(const trn_run_t *run, work_t *work) {
+    int64_t rank = trn_params_int(run->params, "rank");
+    trn_svd_stop_t stop = {trn_params_real(run->params, "tolerance"),
+                           trn_params_int(run->params, "max-steps")};
+    return work->gram ? trn_svd_gram(&work->svd, work->dense.tall, rank)
+                      : trn_svd_krylov(&work->svd, work->op, rank, stop);
+}
+
+static trn_status_t declare(trn_store_t *store, const work_t *work) {
+    const trn_svd_t *svd = &work->svd;
+    TRN_TRY(trn_tall_declare(store, "/u", svd->u));
+    TRN_TRY(trn_store_dataset(store, "/singular_values", TRN_F64, svd->rank, 0));
+    TRN_TRY(trn_tall_declare(store, "/v", svd->v));
+    if (work->centre) TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, work->info.cols, 0));
+    TRN_TRY(trn_store_set_text(store, "/", "method", work->gram ? "gram" : "krylov"));
+    TRN_TRY(trn_store_set_int(store, "/", "steps", svd->steps));
+    TRN_TRY(trn_store_set_real(store, "/", "residual", svd->residual));
+    return trn_store_begin(store);
+}
+
+/* Local: the outcome goes to trn_store_commit. */
+static trn_status_t write_all(trn_store_t *store, MPI_Comm comm, const work_t *work) {
+    const trn_svd_t *svd = &work->svd;
+    TRN_TRY(trn_tall_write(store, "/u", svd->u));
+    TRN_TRY(trn_tall_write_whole(store, "/singular_values", comm, svd->rank, svd->values));
+    TRN_TRY(trn_tall_write(store, "/v", svd->v));
+    if (!work->centre) return TRN_OK;
+    if (work->sparse) return trn_tall_write(store, "/mean", trn_operator_mean(work->op));
+    return trn_tall_write_whole(store, "/mean", comm, work->info.cols, work->mean);
+}
+
+static trn_status_t save(const trn_run_t *run, const char *output, const work_t *work) {
+    trn_store_t *store;
+    json_t *given = trn_params_json(run->params);
+    trn_status_t status =
+        trn_store_create(&store, run->comm, output, "svd", run->command, given, 0);
+    if (status == TRN_OK) {
+        status = declare(store, work);
+        if (status == TRN_OK)
+            status = trn_store_commit_replace(&store, write_all(store, run->comm, work));
+        trn_store_abandon(&store);
+    }
+    json_decref(given);
+    return status;
+}
+
+/* Collective. */
+static void report(const trn_run_t *run, const char *output, const work_t *work, double start) {
+    const trn_svd_t *svd = &work->svd;
+    const trn_matrix_info_t *info = &work->info;
+    int64_t peak = trn_mem_peak();
+    MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_MAX, run->comm);
+    json_t *values = json_array(), *result;
+    for (int64_t i = 0; i < svd->rank; i++)
+        json_array_append_new(values, json_real(svd->values[i]));
+    result = json_pack(
+        "{s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "output", output, "rows",
+        (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
+        (json_int_t)info->entries, "method", work->gram ? "gram" : "krylov", "steps",
+        (json_int_t)svd->steps, "basis", (json_int_t)svd->basis, "residual", svd->residual,
+        "seconds", trn_seconds() - start, "peak_bytes", (json_int_t)peak, "matrix_bytes",
+        (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
+        "singular_values", values);
+    json_object_update(run->result, result);
+    json_decref(result);
+}
+
+static trn_status_t run_svd(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    double start = trn_seconds();
+    work_t work = {0};
+    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o S.h5");
+    TRN_TRY(choose(run, &work));
+    if (trn_params_bool(run->params, "dry-run")) {
+        predict(run, &work);
+        return TRN_OK;
+    }
+    trn_status_t status = trn_store_place(run->comm, output);
+    if (status == TRN_OK) status = load(run, &work);
+    if (status == TRN_OK) status = decompose(run, &work);
+    if (status == TRN_OK) status = save(run, output, &work);
+    if (status == TRN_OK) report(run, output, &work, start);
+    work_free(&work);
+    return status;
+}
+
+const trn_command_t trn_command_svd = {
+    .name = "svd",
+    .summary = "find the largest singular values of a matrix and their vectors (PCA with --center)",
+    .files = "A -o S.h5",
+    .description =
+        "A is dense or sparse: .h5, .npy or .mtx. S.h5 holds /u, /singular_values and /v, and "
+        "/mean with --center, all float64; the entry of largest size in each column of /v is "
+        "positive. The number of ranks does not change a bit. The Gram method cannot tell values "
+        "below 1e-8 of the largest from zero; the Krylov method can, and stops when the residuals "
+        "of all wanted vectors are below the tolerance.",
+    .min_files = 1,
+    .max_files = 1,
+    .params = params,
+    .run = run_svd,
+};

@@ -1,0 +1,267 @@
+/* transform.c: the verb `transform`: a matrix in a file, changed number by number. */
+#include "algo/matrix/transform.h"
+
+#include "algo/matrix/matrix_file.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "Y",
+     "file to write, .h5, .npy or .mtx (required)"},
+    {"pmi", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "pointwise mutual information of counts, log(x sum / (row column)); 0 stays 0"},
+    {"ppmi", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "that where it is positive, else 0; a sparse matrix drops zeros"},
+    {"shift", 0, TRN_PARAM_REAL, "1", 1e-300, 1e300, NULL, "K",
+     "with --pmi, --ppmi: take log K off, as K negative samples would"},
+    {"cds", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, "POWER",
+     "with --pmi, --ppmi: raise column sums to this power, which smooths them; 0.75 is usual"},
+    {"log", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "log x; of a sparse matrix, of what is stored"},
+    {"log1p", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "log(1 + x)"},
+    {"scale", 0, TRN_PARAM_REAL, NULL, -1e300, 1e300, NULL, "FACTOR", "FACTOR x"},
+    {"scale-rows", 0, TRN_PARAM_CHOICE, NULL, 0, 0, "l1|l2|max", NULL,
+     "divide every row by its norm; rows of zeros stay"},
+    {"scale-cols", 0, TRN_PARAM_CHOICE, NULL, 0, 0, "l1|l2|max", NULL,
+     "divide every column by its norm; columns of zeros stay"},
+    {"normalize", 0, TRN_PARAM_CHOICE, NULL, 0, 0, "sym", NULL,
+     "D^-1/2 X D^-1/2 of a square matrix, D its row sums"},
+    {"binarize", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "1 where x is not 0"},
+    {"add", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "Z", "alpha X + beta Z, Z of the size of X"},
+    {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, NULL, NULL, "with --add: factor of X"},
+    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, NULL, NULL, "with --add: factor of Z"},
+    {"norms", 0, TRN_PARAM_CHOICE, NULL, 0, 0, "l1|l2|max", NULL,
+     "write the norms of the rows, a dense matrix of one column"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|f32|f64", NULL,
+     "numbers to read into and to write; auto: as in the files, .mtx being float64"},
+    {0}};
+
+/* One job. */
+typedef struct job {
+    trn_run_t *run;
+    const char *output, *add; /* add: file of Z, or NULL */
+    bool norms;
+    trn_transform_t transform;
+    trn_matrix_info_t x, z;
+    bool sparse;
+    trn_matrix_type_t type;
+    int64_t entries; /* of the result */
+} job_t;
+
+static trn_norm_t norm_named(const char *name) {
+    return strcmp(name, "l1") == 0   ? TRN_NORM_L1
+           : strcmp(name, "l2") == 0 ? TRN_NORM_L2
+                                     : TRN_NORM_MAX;
+}
+
+/* What to do: exactly one thing. */
+static trn_status_t parse(const trn_run_t *run, job_t *job) {
+    static const struct {
+        const char *name;
+        trn_transform_kind_t kind;
+        bool flag, norm;
+    } ways[] = {{"pmi", TRN_TRANSFORM_PMI, true, false},
+                {"ppmi", TRN_TRANSFORM_PPMI, true, false},
+                {"log", TRN_TRANSFORM_LOG, true, false},
+                {"log1p", TRN_TRANSFORM_LOG1P, true, false},
+                {"scale", TRN_TRANSFORM_SCALE, false, false},
+                {"scale-rows", TRN_TRANSFORM_SCALE_ROWS, false, true},
+                {"scale-cols", TRN_TRANSFORM_SCALE_COLS, false, true},
+                {"normalize", TRN_TRANSFORM_SYMMETRIC, false, false},
+                {"binarize", TRN_TRANSFORM_BINARIZE, true, false},
+                {"norms", TRN_TRANSFORM_SCALE, false, true}};
+    const trn_params_t *p = run->params;
+    trn_transform_t *t = &job->transform;
+    job->add = trn_params_text(p, "add");
+    job->norms = trn_params_given(p, "norms");
+    int chosen = job->add != NULL;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (ways[i].flag ? !trn_params_bool(p, ways[i].name) : !trn_params_given(p, ways[i].name))
+            continue;
+        chosen++;
+        t->kind = ways[i].kind;
+        if (ways[i].norm) t->norm = norm_named(trn_params_text(p, ways[i].name));
+    }
+    t->shift = trn_params_real(p, "shift");
+    t->smoothing = trn_params_real(p, "cds");
+    if (trn_params_given(p, "scale")) t->factor = trn_params_real(p, "scale");
+    bool pmi = trn_params_bool(p, "pmi") || trn_params_bool(p, "ppmi");
+    if (chosen != 1)
+        return trn_fail(TRN_USAGE,
+                        "%d transforms given; give one of --pmi --ppmi --log --log1p "
+                        "--scale --scale-rows --scale-cols --normalize --binarize --add "
+                        "--norms",
+                        chosen);
+    if (!pmi && (trn_params_given(p, "shift") || trn_params_given(p, "cds")))
+        return trn_fail(TRN_USAGE, "--shift, --cds: these belong to --pmi and --ppmi");
+    if (!job->add && (trn_params_given(p, "alpha") || trn_params_given(p, "beta")))
+        return trn_fail(TRN_USAGE, "--alpha, --beta: nothing to add; name it with --add");
+    return TRN_OK;
+}
+
+/* Look at the files and settle kind and type of the result. Collective. */
+static trn_status_t probe(job_t *job) {
+    MPI_Comm comm = job->run->comm;
+    const char *dtype = trn_params_text(job->run->params, "dtype"), *x = job->run->files[0];
+    TRN_TRY(trn_matrix_file_place(comm, job->output, false));
+    TRN_TRY(trn_matrix_file_probe(comm, x, &job->x));
+    job->sparse = job->x.sparse;
+    job->type = job->x.type;
+    if (job->add) {
+        TRN_TRY(trn_matrix_file_probe(comm, job->add, &job->z));
+        if (job->z.rows != job->x.rows || job->z.cols != job->x.cols)
+            return trn_fail(TRN_USAGE,
+                            "%s: is %lld x %lld, but %s is %lld x %lld; only matrices "
+                            "of one size can be added",
+                            job->add, (long long)job->z.rows, (long long)job->z.cols, x,
+                            (long long)job->x.rows, (long long)job->x.cols);
+        job->sparse = job->sparse && job->z.sparse;
+        if (job->z.type == TRN_MATRIX_F64) job->type = TRN_MATRIX_F64;
+    }
+    if (strcmp(dtype, "f32") == 0) job->type = TRN_MATRIX_F32;
+    if (strcmp(dtype, "f64") == 0) job->type = TRN_MATRIX_F64;
+    return trn_matrix_file_place(comm, job->output, job->sparse && !job->norms);
+}
+
+/* Bytes of one matrix on a rank, while it is loaded if that takes more; entries are taken to lie
+ * evenly. */
+static int64_t matrix_bytes(const job_t *job, const trn_matrix_info_t *info) {
+    int64_t ranks = job->run->ranks, rows = (info->rows + ranks - 1) / ranks;
+    int64_t size = trn_matrix_type_size(job->type);
+    int64_t entries = info->entries / ranks + 1;
+    if (info->sparse && info->mtx.symmetry != TRN_MTX_GENERAL) entries *= 2;
+    int64_t loading = info->format >= TRN_MATRIX_MTX ? 52 : 4 + size;
+    int64_t sparse = info->sparse ? entries * loading + 8 * rows : 0;
+    int64_t dense = job->sparse ? 0 : rows * info->cols * size;
+    return sparse + dense;
+}
+
+static int64_t bytes_of(const job_t *job) {
+    int64_t bytes = matrix_bytes(job, &job->x);
+    if (job->add) return 2 * (bytes + matrix_bytes(job, &job->z));
+    return bytes + trn_transform_bytes(job->transform.kind, job->x.rows, job->x.cols);
+}
+
+/* Collective. */
+static trn_status_t load(const job_t *job, const char *path, const trn_matrix_info_t *info,
+                         const trn_dist_t *dist, trn_banded_t *m) {
+    MPI_Comm comm = job->run->comm;
+    *m = (trn_banded_t){.comm = comm, .rows = info->rows, .cols = info->cols};
+    trn_sparse_type_t type = job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+    if (job->sparse) return trn_sparse_file_load(comm, path, info, type, dist, &m->sparse);
+    return trn_matrix_file_load(comm, path, info, job->type, dist, &m->dense);
+}
+
+/* Collective. */
+static trn_status_t save(const job_t *job, const trn_banded_t *m) {
+    trn_run_t *run = job->run;
+    json_t *made_with = trn_params_json(run->params);
+    trn_status_t status;
+    if (m->sparse)
+        status = trn_sparse_file_save(run->comm, job->output, m->sparse, m->cols, run->command,
+                                      made_with, 0);
+    else
+        status = trn_matrix_file_save(run->comm, job->output, m->dense, run->command, made_with, 0);
+    json_decref(made_with);
+    return status;
+}
+
+/* Collective. */
+static trn_status_t save_norms(const job_t *job, const trn_banded_t *m) {
+    trn_dist_t *dist = NULL;
+    trn_banded_t norms = {.comm = m->comm, .rows = m->rows, .cols = 1};
+    double *values = NULL;
+    int64_t rows = 0;
+    trn_status_t status = trn_agree(m->comm, trn_transform_dist(&dist, m->comm, m->rows, 1));
+    if (status == TRN_OK) status = trn_matrix_create(&norms.dense, m->comm, job->type, dist);
+    if (status == TRN_OK) {
+        rows = trn_matrix_block(norms.dense).rows;
+        status = trn_agree(m->comm, trn_alloc(&values, rows, sizeof *values, "norms"));
+    }
+    if (status == TRN_OK) {
+        trn_view_t block = trn_matrix_block(norms.dense);
+        trn_row_norms(m, job->transform.norm, values);
+        for (int64_t i = 0; i < rows; i++)
+            if (block.type == TRN_MATRIX_F32)
+                ((float *)block.data)[i] = (float)values[i];
+            else
+                ((double *)block.data)[i] = values[i];
+        status = save(job, &norms);
+    }
+    trn_free(&values);
+    trn_matrix_destroy(&norms.dense);
+    trn_dist_destroy(&dist);
+    return status;
+}
+
+static trn_status_t work(job_t *job) {
+    MPI_Comm comm = job->run->comm;
+    const char *name = job->run->files[0];
+    trn_dist_t *dist = NULL;
+    trn_banded_t x = {0}, z = {0};
+    trn_status_t status =
+        trn_agree(comm, trn_transform_dist(&dist, comm, job->x.rows, job->x.cols));
+    if (status == TRN_OK) status = load(job, name, &job->x, dist, &x);
+    if (status == TRN_OK && job->add) {
+        status = load(job, job->add, &job->z, dist, &z);
+        if (status == TRN_OK)
+            status = trn_transform_add(&x, trn_params_real(job->run->params, "alpha"), &z,
+                                       trn_params_real(job->run->params, "beta"));
+    } else if (status == TRN_OK && !job->norms) {
+        status = trn_transform(&x, &job->transform, name);
+    }
+    if (status == TRN_OK) {
+        job->entries = x.sparse ? trn_sparse_count(x.sparse) : 0;
+        MPI_Allreduce(MPI_IN_PLACE, &job->entries, 1, MPI_INT64_T, MPI_SUM, comm);
+        if (!x.sparse) job->entries = x.rows * x.cols;
+        if (job->norms) job->entries = x.rows;
+        status = job->norms ? save_norms(job, &x) : save(job, &x);
+    }
+    trn_sparse_destroy(&x.sparse);
+    trn_sparse_destroy(&z.sparse);
+    trn_matrix_destroy(&x.dense);
+    trn_matrix_destroy(&z.dense);
+    trn_dist_destroy(&dist);
+    return status;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    job_t job = {.run = run, .output = trn_params_text(run->params, "output")};
+    if (!job.output)
+        return trn_fail(TRN_USAGE, "--output: missing; name the file to write: -o Y.h5");
+    TRN_TRY(parse(run, &job));
+    TRN_TRY(probe(&job));
+    int64_t bytes = bytes_of(&job);
+    json_object_set_new(run->result, "rows", json_integer(job.x.rows));
+    json_object_set_new(run->result, "cols", json_integer(job.x.cols));
+    json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
+    if (trn_params_bool(run->params, "dry-run")) return TRN_OK;
+    TRN_TRY(trn_mem_expect(bytes, run->ranks));
+    double start = trn_seconds();
+    TRN_TRY(work(&job));
+    json_object_set_new(run->result, "entries", json_integer(job.entries));
+    json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));
+    json_object_set_new(run->result, "peak_rss", json_integer(trn_peak_rss()));
+    return TRN_OK;
+}
+
+const trn_command_t trn_command_transform = {
+    .name = "transform",
+    .summary = "change a matrix number by number: PMI, logarithms, scaling, sums",
+    .files = "X -o Y",
+    .description =
+        "Does one thing to X, dense or sparse, and writes it as Y, the same bits on any number of "
+        "ranks. Files are .npy, Matrix Market (.mtx, read also compressed) or HDF5 stores (.h5: "
+        "matrices, embeddings, co-occurrence counts). What a sparse matrix does not store is 0 and "
+        "stays so. Sums are in float64. Numbers that have no transform, such as negative counts "
+        "or NaN, are refused with their row and column; --scale, --add and --norms hand NaN on. A "
+        "sum of a sparse and a dense matrix is dense.",
+    .min_files = 1,
+    .max_files = 1,
+    .params = params,
+    .run = run,
+};

@@ -1,0 +1,136 @@
+#define _POSIX_C_SOURCE 200809L
+/* neighbors.c: the verb `neighbors`: the words nearest to words, and to sums of words. */
+#include "algo/vectors/search.h"
+#include "base/emit.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"k", 'k', TRN_PARAM_INT, "10", 1, 100000, NULL, NULL, "how many neighbours of each"},
+    {"format", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
+     "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
+    {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "the words of a .npy file, one a line; default EMBEDDING.vocab"},
+    {0}};
+
+static trn_status_t add_word(trn_embedding_t *embedding, const char *word, float sign,
+                             trn_query_t *query) {
+    if (query->terms == TRN_SEARCH_TERMS)
+        return trn_fail(TRN_USAGE, "%s: more than %d words in an expression", word,
+                        TRN_SEARCH_TERMS);
+    int64_t row;
+    TRN_TRY(trn_embedding_find(embedding, word, &row));
+    if (row < 0) {
+        const char *near = trn_embedding_suggest(embedding, word);
+        return trn_fail(TRN_INPUT, "%s: not in the vocabulary%s%s%s", word,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    query->row[query->terms] = row;
+    query->sign[query->terms++] = sign;
+    return TRN_OK;
+}
+
+/* "a - b + c", words and signs in turn and apart; `text` is cut up. */
+static trn_status_t parse(trn_embedding_t *embedding, char *text, trn_query_t *query) {
+    static const char space[] = " \t";
+    float sign = 1;
+    bool want_word = true;
+    char *rest;
+    *query = (trn_query_t){0};
+    for (char *part = strtok_r(text, space, &rest); part; part = strtok_r(NULL, space, &rest)) {
+        bool joins = strcmp(part, "+") == 0 || strcmp(part, "-") == 0;
+        if (want_word) {
+            TRN_TRY(add_word(embedding, part, sign, query));
+        } else {
+            if (!joins)
+                return trn_fail(TRN_USAGE, "%s: words of an expression are joined by + or -", part);
+            sign = *part == '+' ? 1.0F : -1.0F;
+        }
+        want_word = !want_word;
+    }
+    if (want_word) return trn_fail(TRN_USAGE, "WORD: an expression must end with a word");
+    return TRN_OK;
+}
+
+static trn_status_t parse_all(const trn_run_t *run, trn_embedding_t *embedding, int count,
+                              trn_query_t *queries) {
+    for (int i = 0; i < count; i++) {
+        char *text;
+        TRN_TRY(trn_strdup(&text, run->files[1 + i]));
+        trn_status_t status = parse(embedding, text, &queries[i]);
+        trn_free(&text);
+        TRN_TRY(status);
+    }
+    return TRN_OK;
+}
+
+static void report(trn_run_t *run, const trn_embedding_t *embedding, int count, int k,
+                   const trn_best_t *best) {
+    json_t *table = json_array();
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < k && best[i * k + j].index >= 0; j++) {
+            const trn_best_t *entry = &best[i * k + j];
+            const char *word = trn_embedding_words(embedding)[entry->index];
+            json_array_append_new(table,
+                                  json_pack("{s:o, s:i, s:o, s:f}", "query",
+                                            trn_json_text(run->files[1 + i]), "rank", j + 1, "word",
+                                            trn_json_text(word), "cosine", entry->score));
+        }
+    json_object_set_new(run->result, "neighbors", table);
+}
+
+static trn_status_t search(trn_run_t *run, trn_embedding_t *embedding) {
+    int count = run->nfiles - 1;
+    int64_t k = trn_params_int(run->params, "k"), rows = trn_embedding_rows(embedding);
+    if (k > rows) k = rows;
+    trn_query_t *queries = NULL;
+    trn_best_t *best = NULL;
+    trn_status_t status;
+    TRN_TRY(trn_embedding_load(embedding));
+    trn_embedding_normalise(embedding);
+    status = trn_alloc(&queries, count, sizeof *queries, "queries");
+    if (status == TRN_OK) status = parse_all(run, embedding, count, queries);
+    if (status == TRN_OK) status = trn_alloc(&best, count * k, sizeof *best, "neighbours");
+    TRN_OR(done, trn_agree(run->comm, status));
+    TRN_OR(done, trn_search(embedding, count, queries, TRN_ANSWER_ADD, (int)k, run->threads, best));
+    if (run->rank == 0) report(run, embedding, count, (int)k, best);
+done:
+    trn_free(&queries);
+    trn_free(&best);
+    return status;
+}
+
+static trn_status_t run_neighbors(trn_run_t *run) {
+    trn_format_t format = trn_format_named(trn_params_text(run->params, "format"));
+    trn_embedding_t *embedding;
+    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], format,
+                               trn_params_text(run->params, "vocab")));
+    trn_status_t status = TRN_OK;
+    if (trn_params_bool(run->params, "dry-run")) {
+        int k = (int)trn_params_int(run->params, "k");
+        int64_t work =
+            trn_search_bytes(trn_embedding_dim(embedding), TRN_ANSWER_ADD, k, run->threads);
+        trn_embedding_report(embedding, work, run->result);
+    } else {
+        status = search(run, embedding);
+    }
+    trn_embedding_destroy(&embedding);
+    return status;
+}
+
+const trn_command_t trn_command_neighbors = {
+    .name = "neighbors",
+    .summary = "find the words nearest to words, or to \"king - man + woman\"",
+    .files = "EMBEDDING WORD...",
+    .description =
+        "Prints the k words of greatest cosine for each WORD. A quoted WORD may be a sum of words, "
+        "\"a - b + c\"; its own words are left out. Words are looked up as they are, then "
+        "regardless of case. EMBEDDING is a store or any file that convert reads.",
+    .min_files = 2,
+    .max_files = 1 << 20,
+    .params = params,
+    .run = run_neighbors,
+};

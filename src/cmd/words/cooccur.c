@@ -1,0 +1,152 @@
+/* trunnion cooccur: a corpus to co-occurrence counts. */
+#include "algo/words/cooccur.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "the store to write (HDF5)"},
+    {"window", 0, TRN_PARAM_INT, "10", 1, TRN_WINDOW_MAX, NULL, NULL,
+     "how many words to each side are neighbours"},
+    {"weighting", 0, TRN_PARAM_CHOICE, "harmonic", 0, 0, "harmonic|flat", NULL,
+     "what a neighbour at distance o counts: 1/o, or 1"},
+    {"one-sided", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "count a pair only from its left word to its right one"},
+    {"diagonal", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
+     "add 1 to (w, w) for every occurrence of w, as Swivel's preparation does"},
+    {"min-count", 0, TRN_PARAM_INT, "5", 1, 1e15, NULL, NULL,
+     "a word must occur so often to be in the vocabulary"},
+    {"vocab-size", 0, TRN_PARAM_INT, "262144", 0, 2147483646, NULL, NULL,
+     "keep only so many of the most frequent words; 0 means all"},
+    {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "take exactly these words, the first of every line, instead of the frequent ones"},
+    {"lowercase", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "fold case (Unicode)"},
+    {"nfc", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
+     "bring words to Unicode normalisation form C"},
+    {"max-line", 0, TRN_PARAM_SIZE, "128M", 1, 1e15, NULL, NULL,
+     "refuse lines longer than this; a line is a sentence, which windows never leave"},
+    {"shard-size", 0, TRN_PARAM_INT, "0", 0, 1 << 20, NULL, NULL,
+     "noted in the output as the default of swivel --shard-size; 0 means automatic"},
+    {0}};
+
+/* Folder for temporary files: TMPDIR, or where the output goes. Borrowed from `copy`, trn_free'd
+ * by the caller. */
+static trn_status_t scratch_folder(const char *output, char **copy, const char **folder) {
+    const char *given = getenv("TMPDIR");
+    TRN_TRY(trn_strdup(copy, given && *given ? given : output));
+    *folder = given && *given ? *copy : dirname(*copy);
+    return TRN_OK;
+}
+
+static trn_cooccur_options_t options_of(const trn_run_t *run) {
+    const trn_params_t *p = run->params;
+    return (trn_cooccur_options_t){
+        .tokens = {.lowercase = trn_params_bool(p, "lowercase"),
+                   .nfc = trn_params_bool(p, "nfc"),
+                   .max_line = trn_params_size(p, "max-line")},
+        .window = {.size = trn_params_int(p, "window"),
+                   .harmonic = strcmp(trn_params_text(p, "weighting"), "harmonic") == 0,
+                   .symmetric = !trn_params_bool(p, "one-sided"),
+                   .diagonal = trn_params_bool(p, "diagonal")},
+        .vocab = trn_params_text(p, "vocab"),
+        .min_count = trn_params_int(p, "min-count"),
+        .vocab_size = trn_params_int(p, "vocab-size"),
+        .memory = trn_params_size(p, "memory"),
+    };
+}
+
+/* Put figures into the result and free them; jansson yields NULL when memory ran out. */
+static trn_status_t note(trn_run_t *run, json_t *figures) {
+    int failed = json_object_update(run->result, figures);
+    json_decref(figures);
+    return failed ? trn_fail(TRN_MEMORY, "no memory for a result") : TRN_OK;
+}
+
+/* The figures of the run, on rank 0. Collective. */
+static trn_status_t report(trn_run_t *run, const trn_cooccur_stats_t *stats, double start) {
+    double cpu = trn_cpu_seconds();
+    int64_t peak = trn_peak_rss(), most = peak;
+    MPI_Allreduce(MPI_IN_PLACE, &cpu, 1, MPI_DOUBLE, MPI_SUM, run->comm);
+    MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_SUM, run->comm);
+    MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT64_T, MPI_MAX, run->comm);
+    if (run->rank != 0) return TRN_OK;
+    json_t *figures = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "vocabulary",
+        (json_int_t)stats->words, "lines", (json_int_t)stats->lines, "corpus_tokens",
+        (json_int_t)stats->all_tokens, "tokens", (json_int_t)stats->tokens, "nonzeros",
+        (json_int_t)stats->nonzeros, "sum", stats->sum, "spilled_bytes", (json_int_t)stats->spilled,
+        "seconds_reading", stats->seconds_reading, "seconds_vocabulary", stats->seconds_vocabulary,
+        "seconds_counting", stats->seconds_counting, "seconds", trn_seconds() - start,
+        "cpu_seconds", cpu, "peak_bytes", (json_int_t)peak, "peak_bytes_per_rank",
+        (json_int_t)most);
+    return note(run, figures);
+}
+
+/* What a run would take; on rank 0. */
+static trn_status_t predict(trn_run_t *run, const trn_cooccur_options_t *options) {
+    trn_cooccur_forecast_t f;
+    TRN_TRY(trn_cooccur_predict(run->nfiles, run->files, run->ranks, options, &f));
+    json_t *figures = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "text_bytes", (json_int_t)f.text_bytes,
+        "corpus_tokens", (json_int_t)f.corpus_tokens, "vocabulary", (json_int_t)f.vocabulary,
+        "tokens", (json_int_t)f.tokens, "nonzeros", (json_int_t)f.nonzeros, "increments",
+        (json_int_t)f.increments, "bytes_per_rank", (json_int_t)f.bytes_per_rank, "output_bytes",
+        (json_int_t)f.output_bytes);
+    return note(run, figures);
+}
+
+static trn_status_t count_and_save(trn_run_t *run, const trn_cooccur_options_t *options,
+                                   trn_store_t **store) {
+    double start = trn_seconds();
+    trn_cooccur_t *counts;
+    trn_cooccur_stats_t stats;
+    TRN_TRY(trn_cooccur_create(&counts, run->comm, run->nfiles, run->files, options));
+    trn_status_t status =
+        trn_cooccur_save(counts, store, trn_params_int(run->params, "shard-size"));
+    trn_cooccur_stats(counts, &stats);
+    trn_cooccur_destroy(&counts);
+    return status == TRN_OK ? trn_agree(run->comm, report(run, &stats, start)) : status;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    trn_cooccur_options_t options = options_of(run);
+    trn_store_t *store = NULL;
+    char *folder = NULL;
+    if (!output) return trn_fail(TRN_USAGE, "output: not given; add -o FILE.h5");
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_status_t status = scratch_folder(output, &folder, &options.scratch);
+    if (dry && status == TRN_OK && run->rank == 0) status = predict(run, &options);
+    status = trn_agree(run->comm, status);
+    json_t *given = trn_params_json(run->params);
+    /* Before the work, so that a folder that cannot be written is told at once. */
+    if (!dry && status == TRN_OK)
+        status =
+            trn_store_create(&store, run->comm, output, "cooccurrence", run->command, given, 0);
+    if (!dry && status == TRN_OK) status = count_and_save(run, &options, &store);
+    trn_store_abandon(&store);
+    json_decref(given);
+    trn_free(&folder);
+    return status;
+}
+
+const trn_command_t trn_command_cooccur = {
+    .name = "cooccur",
+    .summary = "count which words stand near each other in a corpus",
+    .files = "CORPUS... -o X.h5",
+    .description =
+        "Counts neighbours within a window over text files (plain, .gz, .xz or .zst): words are "
+        "parted by white space, a line is a sentence, words outside the vocabulary are taken out "
+        "first. The result is one CSR matrix in vocabulary order with its marginals, exact and "
+        "the same on any number of ranks. What does not fit into --memory goes through unnamed "
+        "files in TMPDIR, or beside the output.",
+    .min_files = 1,
+    .max_files = 1 << 20,
+    .params = params,
+    .run = run,
+};

@@ -1,0 +1,157 @@
+/* swivel.c: the verb `swivel`: word embeddings from co-occurrence counts. */
+#include "algo/words/swivel.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/schedule.h"
+#include "cli/command.h"
+#include "mpi/agree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "E.h5",
+     "embedding store to write (required)"},
+    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, NULL, NULL, "length of the vectors"},
+    {"epochs", 0, TRN_PARAM_INT, "0", 0, 100000, NULL, NULL,
+     "passes over all shards; 0 chooses by the size of the vocabulary"},
+    {"shard-size", 0, TRN_PARAM_INT, "0", 0, 65536, NULL, NULL,
+     "rows and columns of a shard; small shards learn faster; 0 chooses by the size of the "
+     "vocabulary"},
+    {"variant", 0, TRN_PARAM_CHOICE, "v1", 0, 0, "v1|v2", NULL,
+     "published settings: v1 Adagrad, rate 1, confidence 0.1 + 0.25 x^0.5; v2 RMSProp, rate 0.1, "
+     "confidence x^0.5"},
+    {"learning-rate", 0, TRN_PARAM_REAL, NULL, 1e-9, 1e9, NULL, NULL,
+     "step size at the start; default: v1 (S/512)^(1/3) but at most 1 for shards of S, v2 0.1"},
+    {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
+     "fraction of the learning rate reached at the end, linearly"},
+    {"confidence-base", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL,
+     "weight of an observed count x: base + scale x^exponent; default from the variant"},
+    {"confidence-scale", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL, "see confidence-base"},
+    {"confidence-exponent", 0, TRN_PARAM_REAL, "0.5", 0, 4, NULL, NULL, "see confidence-base"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of the starting vectors"},
+    TRN_CHECKPOINT_PARAMS,
+    {0},
+};
+
+static double real_or(const trn_run_t *run, const char *name, double otherwise) {
+    return trn_params_given(run->params, name) ? trn_params_real(run->params, name) : otherwise;
+}
+
+static trn_swivel_options_t options_of(const trn_run_t *run) {
+    bool v1 = strcmp(trn_params_text(run->params, "variant"), "v1") == 0;
+    return (trn_swivel_options_t){
+        .dim = trn_params_int(run->params, "dim"),
+        .epochs = trn_params_int(run->params, "epochs"),
+        .shard = trn_params_int(run->params, "shard-size"),
+        .optimiser = v1 ? TRN_ADAGRAD : TRN_RMSPROP,
+        .rate = real_or(run, "learning-rate", 0),
+        .final_rate = trn_params_real(run->params, "final-rate"),
+        .decay = 0.1,
+        .accumulator = v1 ? 0.1 : 1.0,
+        .base = real_or(run, "confidence-base", v1 ? 0.1 : 0.0),
+        .scale = real_or(run, "confidence-scale", v1 ? 0.25 : 1.0),
+        .exponent = trn_params_real(run->params, "confidence-exponent"),
+        .seed = (uint64_t)trn_params_int(run->params, "seed"),
+    };
+}
+
+static void report_memory(trn_run_t *run, const trn_swivel_memory_t *m, double flops) {
+    json_object_set_new(run->result, "bytes_per_rank",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vectors",
+                                  (json_int_t)m->vectors, "cells", (json_int_t)m->cells, "loading",
+                                  (json_int_t)m->loading, "saving", (json_int_t)m->saving,
+                                  "scratch", (json_int_t)m->scratch, "program",
+                                  (json_int_t)m->program, "total", (json_int_t)m->total));
+    json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
+}
+
+static void report_result(trn_run_t *run, const trn_swivel_report_t *r, const char *output) {
+    double rate = r->seconds > 0 ? r->flops / r->seconds : 0;
+    json_t *result = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "output", output,
+        "words", (json_int_t)r->words, "nonzeros", (json_int_t)r->nonzeros, "shard_size",
+        (json_int_t)r->shard, "blocks", (json_int_t)r->blocks, "epochs", (json_int_t)r->epochs,
+        "loss", r->loss, "seconds", r->seconds, "cpu_seconds", r->cpu_seconds, "gflops",
+        rate * 1e-9, "share_of_sgemm", r->ceiling > 0 ? rate / r->ceiling : 0, "waiting", r->waited,
+        "peak_rss", (json_int_t)trn_peak_rss());
+    json_object_update(run->result, result);
+    json_decref(result);
+}
+
+static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_options_t *options,
+                          const char *output, const char *checkpoint) {
+    trn_resume_t resume;
+    double limit;
+    TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
+    TRN_TRY(trn_time_limit(trn_params_text(run->params, "time-limit"), &limit));
+    json_t *params_json = trn_params_json(run->params);
+    trn_swivel_run_t how = {
+        .threads = run->threads,
+        .checkpoint = checkpoint,
+        .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
+        .save_behind = trn_params_bool(run->params, "save-behind"),
+        .time_limit = limit,
+        .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
+        .resume = resume,
+        .created_by = run->command,
+        .params = params_json,
+    };
+    trn_swivel_report_t report;
+    trn_status_t status = trn_swivel_train(run->comm, counts, options, &how, output, &report);
+    json_decref(params_json);
+    if (status == TRN_OK) report_result(run, &report, output);
+    return status;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    const char *output = trn_params_text(run->params, "output");
+    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o E.h5");
+    trn_swivel_options_t options = options_of(run);
+    trn_store_t *counts = NULL;
+    char *checkpoint = NULL;
+    trn_status_t status;
+    TRN_TRY(trn_store_open(&counts, run->comm, run->files[0], "cooccurrence"));
+    int64_t words = 0, nonzeros = 0;
+    trn_store_has(counts, "/row_sums", NULL, &words, NULL);
+    trn_store_has(counts, "/col", NULL, &nonzeros, NULL);
+    trn_swivel_defaults(&options, words, counts);
+    trn_swivel_memory_t memory =
+        trn_swivel_memory(words, nonzeros, &options, run->ranks, run->threads,
+                          trn_params_bool(run->params, "save-behind"));
+    if (trn_params_bool(run->params, "dry-run")) {
+        report_memory(run, &memory, 6.0 * (double)words * (double)words * (double)options.dim);
+        status = TRN_OK;
+        goto done;
+    }
+    TRN_OR(done, trn_mem_expect(memory.total, run->ranks));
+    const char *given = trn_params_text(run->params, "checkpoint");
+    char path[4096];
+    snprintf(path, sizeof path, "%s.checkpoint", output);
+    TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
+    TRN_OR(done, trn_store_place(run->comm, output)); /* not after hours of training */
+    TRN_OR(done, trn_store_place(run->comm, checkpoint));
+    TRN_OR(done, train(run, counts, &options, output, checkpoint));
+done:
+    trn_free(&checkpoint);
+    trn_store_close(&counts);
+    return status;
+}
+
+const trn_command_t trn_command_swivel = {
+    .name = "swivel",
+    .summary = "train Swivel word embeddings from co-occurrence counts",
+    .files = "X.h5 -o E.h5",
+    .description =
+        "Factorises the logarithms of the counts in X.h5 (made by cooccur) shard by shard: row "
+        "vectors stay, column vectors rotate through the ranks. The number of ranks and threads "
+        "does not change a bit of the result. USR1 or TERM saves a checkpoint and ends with exit "
+        "code 85; the same command goes on from there, on any number of ranks.",
+    .min_files = 1,
+    .max_files = 1,
+    .saves = true,
+    .params = params,
+    .run = run,
+};

@@ -1,0 +1,163 @@
+/* words_eval.c: the verb `words-eval`: word similarity and analogies. */
+#include "algo/words/words_eval.h"
+#include "algo/vectors/search.h"
+#include "base/emit.h"
+#include "cli/command.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const trn_param_t params[] = {
+    {"similarity", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "FILE",
+     "sets of lines WORD WORD SCORE: Spearman's rank correlation of cosine and score"},
+    {"analogy", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "FILE",
+     "sets of lines A B C D, with ': SECTION' lines between: is D nearest to B - A + C?"},
+    {"lowercase", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
+     "lower the words of the sets; either way a word that is not found is looked for regardless "
+     "of case"},
+    {"cosmul", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "answer analogies by 3CosMul too"},
+    {"format", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
+     "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
+    {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
+     "the words of a .npy file, one a line; default EMBEDDING.vocab"},
+    {0}};
+
+/* A fraction or score, null where it is undefined. */
+static json_t *number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *share(int64_t part, int64_t whole) {
+    return number(whole > 0 ? (double)part / (double)whole : NAN);
+}
+
+/* "sets/ws353all.ws.tsv" is called "ws353all". */
+static json_t *set_name(const char *path) {
+    static const char *const endings[] = {".tsv", ".txt", ".ws", ".an"};
+    char name[256];
+    const char *slash = strrchr(path, '/');
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t length = strlen(name), tail = strlen(endings[i]);
+        if (length > tail && strcmp(name + length - tail, endings[i]) == 0)
+            name[length - tail] = '\0';
+    }
+    return trn_json_text(name);
+}
+
+static trn_status_t run_similarity(trn_run_t *run, trn_embedding_t *embedding) {
+    char *const *paths;
+    int count = trn_params_list(run->params, "similarity", &paths);
+    json_t *table = json_array();
+    trn_status_t status = TRN_OK;
+    for (int i = 0; i < count && status == TRN_OK; i++) {
+        trn_similarity_t s;
+        status = trn_similarity(embedding, paths[i], trn_params_bool(run->params, "lowercase"), &s);
+        if (status != TRN_OK) break;
+        json_array_append_new(
+            table, json_pack("{s:o, s:o, s:I, s:I, s:o}", "set", set_name(paths[i]), "spearman",
+                             number(s.spearman), "used", (json_int_t)s.used, "total",
+                             (json_int_t)s.total, "coverage", share(s.used, s.total)));
+    }
+    if (count > 0) json_object_set(run->result, "similarity", table);
+    json_decref(table);
+    return status;
+}
+
+/* One row of the tables of sets and of sections. */
+static json_t *analogy_row(const char *path, const char *section, const trn_section_t *s,
+                           bool cosmul) {
+    json_t *row = json_object();
+    json_object_set_new(row, "set", set_name(path));
+    if (section) json_object_set_new(row, "section", trn_json_text(section));
+    json_object_set_new(row, "accuracy", share(s->add, s->used));
+    if (cosmul) json_object_set_new(row, "cosmul", share(s->mul, s->used));
+    json_object_set_new(row, "used", json_integer(s->used));
+    json_object_set_new(row, "total", json_integer(s->total));
+    json_object_set_new(row, "coverage", share(s->used, s->total));
+    return row;
+}
+
+static void report_analogy(const char *path, const trn_analogy_t *analogy, bool cosmul,
+                           json_t *sets, json_t *sections) {
+    trn_section_t all = {0};
+    for (int64_t i = 0; i < analogy->count; i++) {
+        const trn_section_t *s = &analogy->sections[i];
+        all.total += s->total;
+        all.used += s->used;
+        all.add += s->add;
+        all.mul += s->mul;
+        if (s->name[0]) json_array_append_new(sections, analogy_row(path, s->name, s, cosmul));
+    }
+    json_array_append_new(sets, analogy_row(path, NULL, &all, cosmul));
+}
+
+static trn_status_t run_analogy(trn_run_t *run, trn_embedding_t *embedding) {
+    char *const *paths;
+    int count = trn_params_list(run->params, "analogy", &paths);
+    bool lowercase = trn_params_bool(run->params, "lowercase");
+    bool cosmul = trn_params_bool(run->params, "cosmul");
+    json_t *sets = json_array(), *sections = json_array();
+    trn_status_t status = TRN_OK;
+    for (int i = 0; i < count && status == TRN_OK; i++) {
+        trn_analogy_t *analogy;
+        status = trn_analogy(embedding, paths[i], lowercase, cosmul, run->threads, &analogy);
+        if (status != TRN_OK) break;
+        report_analogy(paths[i], analogy, cosmul, sets, sections);
+        trn_analogy_destroy(&analogy);
+    }
+    if (count > 0) json_object_set(run->result, "analogy", sets);
+    if (json_array_size(sections) > 0) json_object_set(run->result, "sections", sections);
+    json_decref(sets);
+    json_decref(sections);
+    return status;
+}
+
+static trn_status_t evaluate(trn_run_t *run, trn_embedding_t *embedding) {
+    TRN_TRY(trn_embedding_load(embedding));
+    trn_embedding_normalise(embedding);
+    TRN_TRY(run_similarity(run, embedding));
+    return run_analogy(run, embedding);
+}
+
+static trn_status_t run_words_eval(trn_run_t *run) {
+    char *const *paths;
+    if (trn_params_list(run->params, "similarity", &paths) +
+            trn_params_list(run->params, "analogy", &paths) ==
+        0)
+        return trn_fail(TRN_USAGE, "--similarity or --analogy: give at least one set");
+    trn_embedding_t *embedding;
+    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0],
+                               trn_format_named(trn_params_text(run->params, "format")),
+                               trn_params_text(run->params, "vocab")));
+    json_object_set_new(run->result, "embedding", trn_json_text(run->files[0]));
+    json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
+    json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
+    trn_status_t status = TRN_OK;
+    if (trn_params_bool(run->params, "dry-run")) {
+        trn_answer_t answer =
+            trn_params_bool(run->params, "cosmul") ? TRN_ANSWER_MUL : TRN_ANSWER_ADD;
+        int64_t work = trn_search_bytes(trn_embedding_dim(embedding), answer, 1, run->threads);
+        trn_embedding_report(embedding, work, run->result);
+    } else {
+        status = evaluate(run, embedding);
+    }
+    trn_embedding_destroy(&embedding);
+    return status;
+}
+
+const trn_command_t trn_command_words_eval = {
+    .name = "words-eval",
+    .summary = "score an embedding on word similarity and analogy sets",
+    .files = "EMBEDDING --similarity FILE... --analogy FILE...",
+    .description =
+        "Reports Spearman's rank correlation with people's similarity scores (ties share their "
+        "mean rank) and the share of analogies answered rightly by 3CosAdd and, if wanted, 3CosMul "
+        "among all words of the vocabulary. Pairs and questions with unknown words are left out; "
+        "coverage says how many were used. EMBEDDING is a store or any file that convert reads.",
+    .min_files = 1,
+    .max_files = 1,
+    .params = params,
+    .run = run_words_eval,
+};

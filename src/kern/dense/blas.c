@@ -1,0 +1,70 @@
+#define _GNU_SOURCE
+#include "kern/dense/blas.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <cblas.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Data pointer from dlsym to function pointer without a cast that ISO C forbids. */
+#define LOOK_UP(function, name)                                                                    \
+    do {                                                                                           \
+        void *symbol_ = dlsym(RTLD_DEFAULT, name);                                                 \
+        memcpy(&(function), &symbol_, sizeof symbol_);                                             \
+    } while (0)
+
+const char *trn_blas_name(void) {
+    static char name[512];
+    if (name[0]) return name;
+    char *(*config)(void) = NULL, *(*core)(void) = NULL;
+    LOOK_UP(config, "openblas_get_config");
+    LOOK_UP(core, "openblas_get_corename");
+    Dl_info info = {0};
+    void (*gemm)(void) = NULL;
+    LOOK_UP(gemm, "cblas_sgemm");
+    void *address;
+    memcpy(&address, &gemm, sizeof address);
+    const char *file = address && dladdr(address, &info) ? info.dli_fname : "unknown file";
+    if (config) /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": the first two words tell */
+        snprintf(name, sizeof name, "%.*s %s (%s)",
+                 (int)(strcspn(config(), " ") + 1 + strcspn(strchr(config(), ' ') + 1, " ")),
+                 config(), core ? core() : "", file);
+    else
+        snprintf(name, sizeof name, "BLAS (%s)", file);
+    return name;
+}
+
+void trn_blas_single(void) {
+    void (*set_threads)(int) = NULL;
+    LOOK_UP(set_threads, "openblas_set_num_threads");
+    if (set_threads) {
+        set_threads(1);
+        return;
+    }
+    void (*set_blis)(long) = NULL;
+    LOOK_UP(set_blis, "bli_thread_set_num_threads");
+    if (set_blis) set_blis(1);
+}
+
+double trn_blas_ceiling(void) {
+#ifdef TRN_VALGRIND /* hundreds of times slower, and nobody wants to know */
+    enum { N = 64, REPEATS = 1 };
+#else
+    enum { N = 1024, REPEATS = 4 };
+#endif
+    float *a = NULL;
+    if (trn_alloc_zero(&a, 3 * N * N, sizeof *a, "the GEMM yardstick") != TRN_OK) return 0;
+    double best = 1e30;
+    for (int repeat = 0; repeat < REPEATS; repeat++) {
+        double start = trn_seconds();
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1, a, N, a + N * N, N, 0,
+                    a + 2 * N * N, N);
+        double seconds = trn_seconds() - start;
+        if (seconds < best) best = seconds;
+    }
+    trn_free(&a);
+    return 2.0 * N * N * N / best;
+}

@@ -1,0 +1,18 @@
+/* blas.h: which BLAS is loaded, and one thread for it: our own threads share out the tiles, so that
+ * a sum is never split by thread and results do not depend on the number of threads. */
+#ifndef TRN_KERN_DENSE_BLAS_H
+#define TRN_KERN_DENSE_BLAS_H
+
+/* Name, configuration and file of the BLAS that the linker really loaded, such as
+ * "OpenBLAS 0.3.21 SkylakeX (/usr/lib/.../libblas.so.3)". Never NULL; lives on. Local. */
+const char *trn_blas_name(void);
+
+/* Make every BLAS call run on the calling thread only (OpenBLAS and BLIS; others are left to
+ * OMP_NUM_THREADS). Local; call once before any work. */
+void trn_blas_single(void);
+
+/* Single-precision GEMM rate of one thread here, in flop/s: the best of a few 1024^3 products.
+ * Local. Cost: about 0.1 s and 12 MB; 0 when there is no memory for it. */
+double trn_blas_ceiling(void);
+
+#endif

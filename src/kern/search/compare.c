@@ -1,0 +1,145 @@
+#include "kern/dense/gemm.h"
+#include "kern/search/compare_simd.h"
+#include "kern/search/tile.h"
+#include "kern/simd.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#define TRN_SIMD_SET(set) extern const trn_compare_kernels_t trn_compare_kernels_##set;
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+
+const trn_compare_kernels_t *trn_compare_kernels(void) {
+    static const trn_compare_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_compare_kernels_##set,
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+    };
+    return sets[trn_simd_best()];
+}
+
+/* c [m x n] = alpha op(a) op(b) + beta c, on this thread. */
+static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const float *a,
+                    int64_t lda, const float *b, int64_t ldb, double beta, float *c, int64_t ldc) {
+    trn_gemm(TRN_NUMBER_F32, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, 1);
+}
+
+/* Squares below this part of |q|^2 are computed again from differences: of them the product has
+ * lost two digits or more. */
+static const float NEAR = 0.01f;
+
+/* s starts as -(|q|^2 + |e|^2), the first row holding |e|^2 meanwhile: so no scratch is needed. */
+static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, const float *e,
+                       const float *norms, float *s, int64_t ld) {
+    const trn_compare_kernels_t *kernels = trn_compare_kernels();
+    if (m == 0) return;
+    for (int64_t j = 0; j < n; j++) {
+        const float *row = e + j * width;
+        s[j] = norms ? norms[j] : kernels->sum[TRN_METRIC_DOT](width, row, row);
+    }
+    for (int64_t i = m - 1; i >= 0; i--) {
+        float own = kernels->sum[TRN_METRIC_DOT](width, q + i * width, q + i * width);
+        for (int64_t j = 0; j < n; j++)
+            s[i * ld + j] = -(own + s[j]);
+    }
+    product(false, true, m, n, width, 2, q, width, e, width, 1, s, ld);
+    for (int64_t i = 0; i < m; i++) {
+        const float *row = q + i * width;
+        float near = NEAR * kernels->sum[TRN_METRIC_DOT](width, row, row);
+        if (kernels->root(n, s + i * ld) <= -sqrtf(near)) continue;
+        for (int64_t j = 0; j < n; j++)
+            if (s[i * ld + j] > -sqrtf(near))
+                s[i * ld + j] = -sqrtf(kernels->sum[TRN_METRIC_L2](width, row, e + j * width));
+    }
+}
+
+void trn_compare(trn_metric_t metric, int64_t width, int64_t m, const float *q, int64_t n,
+                 const float *e, const float *norms, float *s, int64_t ld) {
+    if (metric == TRN_METRIC_DOT) {
+        product(false, true, m, n, width, 1, q, width, e, width, 0, s, ld);
+        return;
+    }
+    if (metric == TRN_METRIC_L2) {
+        compare_l2(width, m, q, n, e, norms, s, ld);
+        return;
+    }
+    float (*sum)(int64_t, const float *, const float *) = trn_compare_kernels()->sum[metric];
+    int64_t four = m / TRN_TILE_ROWS * TRN_TILE_ROWS;
+    for (int64_t i = 0; i < four; i += TRN_TILE_ROWS)
+        trn_tile_kernels()->sums[metric](width, q + i * width, n, e, s + i * ld, ld);
+    for (int64_t i = four; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            s[i * ld + j] = -sum(width, q + i * width, e + j * width);
+}
+
+/* With c = w / distance: gq[i] -= sum over j of c (q[i] - e[j]), and ge the other way; the first
+ * row of s becomes scratch once its distances have been used, last of all. */
+static void back_l2(int64_t width, int64_t m, const float *q, int64_t n, const float *e, float *s,
+                    float *w, int64_t ld, float *gq, float *ge) {
+    const trn_compare_kernels_t *kernels = trn_compare_kernels();
+    if (m == 0 || n == 0) return;
+    for (int64_t i = 0; i < m; i++) {
+        float sum = kernels->slope(n, s + i * ld, w + i * ld, i > 0 ? s : NULL);
+        if (gq) kernels->add(width, -sum, q + i * width, gq + i * width);
+        if (i == 0) memcpy(s, w, (size_t)n * sizeof *s);
+    }
+    if (gq) product(false, false, m, width, n, 1, w, ld, e, width, 1, gq, width);
+    if (ge) {
+        for (int64_t j = 0; j < n; j++)
+            kernels->add(width, -s[j], e + j * width, ge + j * width);
+        product(true, false, n, width, m, 1, w, ld, q, width, 1, ge, width);
+    }
+}
+
+static float *row_of(float *matrix, int64_t row, int64_t width) {
+    return matrix ? matrix + row * width : NULL;
+}
+
+void trn_compare_back(trn_metric_t metric, int64_t width, int64_t m, const float *q, int64_t n,
+                      const float *e, float *s, float *w, int64_t ld, float *gq, float *ge) {
+    if (metric == TRN_METRIC_L2) {
+        back_l2(width, m, q, n, e, s, w, ld, gq, ge);
+        return;
+    }
+    if (metric == TRN_METRIC_DOT) {
+        if (gq) product(false, false, m, width, n, 1, w, ld, e, width, 1, gq, width);
+        if (ge) product(true, false, n, width, m, 1, w, ld, q, width, 1, ge, width);
+        return;
+    }
+    const trn_compare_kernels_t *kernels = trn_compare_kernels();
+    int64_t four = gq && ge ? m / TRN_TILE_ROWS * TRN_TILE_ROWS : 0;
+    for (int64_t i = 0; i < four; i += TRN_TILE_ROWS)
+        trn_tile_kernels()->back[metric](width, q + i * width, n, e, w + i * ld, ld, gq + i * width,
+                                         ge);
+    for (int64_t i = four; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            float c = w[i * ld + j];
+            if (c != 0) /* most losses leave many pairs alone */
+                kernels->back[metric](width, q + i * width, e + j * width, -c, row_of(gq, i, width),
+                                      row_of(ge, j, width));
+        }
+}
+
+void trn_compare_rows(trn_metric_t metric, int64_t width, int64_t count, const float *q,
+                      const float *e, float *s) {
+    float (*sum)(int64_t, const float *, const float *) = trn_compare_kernels()->sum[metric];
+    for (int64_t i = 0; i < count; i++) {
+        float x = sum(width, q + i * width, e + i * width);
+        s[i] = metric == TRN_METRIC_DOT ? x : metric == TRN_METRIC_L2 ? -sqrtf(x) : -x;
+    }
+}
+
+void trn_compare_rows_back(trn_metric_t metric, int64_t width, int64_t count, const float *q,
+                           const float *e, const float *s, const float *w, float *gq, float *ge) {
+    const trn_compare_kernels_t *kernels = trn_compare_kernels();
+    for (int64_t i = 0; i < count; i++) {
+        float c = metric == TRN_METRIC_DOT ? w[i] : -w[i];
+        if (metric == TRN_METRIC_L2) c = s[i] < 0 ? w[i] / s[i] : 0;
+        if (c != 0)
+            kernels->back[metric](width, q + i * width, e + i * width, c, row_of(gq, i, width),
+                                  row_of(ge, i, width));
+    }
+}

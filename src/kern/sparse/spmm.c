@@ -1,0 +1,52 @@
+#include "kern/sparse/spmm.h"
+#include "kern/simd.h"
+
+#include <stddef.h>
+
+#define TRN_SIMD_SET(set) extern const trn_spmm_kernels_t trn_spmm_kernels_##set;
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+
+const trn_spmm_kernels_t *trn_spmm_kernels(void) {
+    static const trn_spmm_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_spmm_kernels_##set,
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+    };
+    return sets[trn_simd_best()];
+}
+
+void trn_spmm_boolean(trn_spmm_t *product) {
+    product->entries = TRN_SPMM_ONES;
+    product->values = NULL;
+    product->alpha = 1;
+    product->beta = product->beta != 0;
+    product->boolean = true;
+}
+
+void trn_spmm_rows(const trn_spmm_t *product, int64_t first, int64_t end) {
+    trn_spmm_kernels()->rows[product->wide][product->entries](product, first, end);
+}
+
+int64_t trn_spmm_cut(const int64_t *start, int64_t first, int64_t end, int64_t parts,
+                     int64_t part) {
+    int64_t all = start[end] - start[first] + (end - first), low = first, high = end;
+    int64_t wanted = start[first] + first + all / parts * part + all % parts * part / parts;
+    while (low < high) { /* the first row with at least `wanted` before it */
+        int64_t middle = low + (high - low) / 2;
+        if (start[middle] + middle < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void trn_spmm_threads(const trn_spmm_t *product, int64_t first, int64_t end, int threads) {
+    enum { PARTS = 8 /* a thread: evens out what a busy machine does to some */ };
+    int64_t parts = threads > 1 ? (int64_t)threads * PARTS : 1;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) if (threads > 1)
+    for (int64_t part = 0; part < parts; part++)
+        trn_spmm_rows(product, trn_spmm_cut(product->start, first, end, parts, part),
+                      trn_spmm_cut(product->start, first, end, parts, part + 1));
+}

@@ -1,0 +1,33 @@
+#include "kern/train/descent.h"
+#include "kern/simd.h"
+
+#include <stddef.h>
+
+#define TRN_SIMD_SET(set) extern const trn_descent_kernels_t trn_descent_kernels_##set;
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+
+const trn_descent_kernels_t *trn_descent_kernels(void) {
+    static const trn_descent_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_descent_kernels_##set,
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+    };
+    return sets[trn_simd_best()];
+}
+
+void trn_softmax_part(int64_t m, int64_t n, const float *s, float *p, float *top, float *sum) {
+    const trn_descent_kernels_t *k = trn_descent_kernels();
+    for (int64_t i = 0; i < m; i++)
+        k->softmax_row(n, s + i * n, p + i * n, top + i, sum + i);
+}
+
+void trn_scale_rows(int64_t m, int64_t n, const float *scale, float *x) {
+    const trn_descent_kernels_t *k = trn_descent_kernels();
+    for (int64_t i = 0; i < m; i++)
+        k->scale(n, scale[i], x + i * n);
+}
+
+void trn_adagrad(int64_t n, float rate, float *values, float *squares, const float *g) {
+    trn_descent_kernels()->adagrad(n, rate, values, squares, g);
+}

@@ -1,0 +1,57 @@
+#include "kern/train/loss.h"
+#include "kern/simd.h"
+
+#include <math.h>
+
+#define TRN_SIMD_SET(set) extern const trn_loss_kernels_t trn_loss_kernels_##set;
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+
+const trn_loss_kernels_t *trn_loss_kernels(void) {
+    static const trn_loss_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_loss_kernels_##set,
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+    };
+    return sets[trn_simd_best()];
+}
+
+void trn_loss_parts(const trn_loss_t *loss, int64_t m, int64_t n, const float *s,
+                    const float *answer, float *w, trn_loss_part_t *part) {
+    const trn_loss_kernels_t *k = trn_loss_kernels();
+    for (int64_t i = 0; i < m; i++)
+        k->row[loss->kind](loss, n, s + i * n, answer ? answer[i] : 0, w + i * n, part + i);
+}
+
+/* log(1 + e^x) and its derivative. */
+static double soft_plus(double x) {
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+static double sigmoid(double x) {
+    return x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
+
+double trn_loss_close(const trn_loss_t *loss, int64_t n, double answer, const trn_loss_part_t *part,
+                      double *scale, double *own) {
+    double c = (double)loss->margin, cost = (double)part->cost, sum = (double)part->sum;
+    switch (loss->kind) {
+    case TRN_LOSS_SOFTMAX: {
+        double top = fmax(answer, (double)part->top), weight = (double)loss->weight;
+        double all = weight * sum * exp((double)part->top - top);
+        all += exp(answer - top);
+        if (isnan(sum)) all = sum;
+        *scale = weight * exp((double)part->top - top) / all;
+        *own = exp(answer - top) / all - 1;
+        return log(all) + top - answer;
+    }
+    case TRN_LOSS_MARGIN:
+        *scale = 1 / (double)n;
+        *own = -sum / (double)n;
+        return cost / (double)n;
+    default:
+        *scale = loss->kind == TRN_LOSS_BCE ? 1 / (double)n : 1 / sum;
+        *own = -sigmoid(-(answer + c));
+        return soft_plus(-(answer + c)) + cost * *scale;
+    }
+}

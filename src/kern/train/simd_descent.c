@@ -1,0 +1,43 @@
+/* simd_descent.c: the loops of descent.h, compiled once for each instruction set (CMakeLists.txt).
+ */
+#include "kern/train/descent.h"
+#include "kern/train/exp.h"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b)  JOIN_(a, b)
+
+static void softmax_row(int64_t n, const float *s, float *p, float *top, float *sum) {
+    float most = s[0], total = 0;
+#pragma omp simd reduction(max : most)
+    for (int64_t j = 0; j < n; j++)
+        most = s[j] > most ? s[j] : most;
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < n; j++) {
+        float e = trn_exp_negative(s[j] - most);
+        total += e;
+        p[j] = e;
+    }
+    *top = most;
+    *sum = total;
+}
+
+static void scale(int64_t n, float by, float *x) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++)
+        x[j] *= by;
+}
+
+static void adagrad(int64_t n, float rate, float *restrict values, float *restrict squares,
+                    const float *restrict g) {
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) {
+        float a = squares[j] + g[j] * g[j];
+        squares[j] = a;
+        values[j] -= rate * g[j] / (sqrtf(a) + 1e-10f);
+    }
+}
+
+#define TEXT_(a) #a
+#define TEXT(a)  TEXT_(a)
+const trn_descent_kernels_t JOIN(trn_descent_kernels_, TRN_SIMD) = {softmax_row, scale, adagrad,
+                                                                    TEXT(TRN_SIMD)};

@@ -1,0 +1,40 @@
+#include "kern/train/swivel.h"
+#include "kern/simd.h"
+
+#include <cblas.h>
+#include <stddef.h>
+
+int64_t trn_swivel_scratch(int64_t max_shard, int64_t dim) {
+    return TRN_SWIVEL_TILE * (max_shard + dim) + max_shard * (dim + 1);
+}
+
+#define TRN_SIMD_SET(set) extern const trn_swivel_kernels_t trn_swivel_kernels_##set;
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+
+const trn_swivel_kernels_t *trn_swivel_kernels(void) {
+    static const trn_swivel_kernels_t *const sets[] = {
+#define TRN_SIMD_SET(set) &trn_swivel_kernels_##set,
+#include "simd_sets.inc"
+#undef TRN_SIMD_SET
+    };
+    return sets[trn_simd_best()];
+}
+
+static void optimise(const trn_swivel_rule_t *rule, int64_t n, float *values, float *accumulator,
+                     const float *gradient) {
+    const trn_swivel_kernels_t *kernels = trn_swivel_kernels();
+    if (rule->optimiser == TRN_ADAGRAD)
+        kernels->adagrad(n, values, accumulator, gradient, (float)rule->rate);
+    else
+        kernels->rmsprop(n, values, accumulator, gradient, (float)rule->rate, (float)rule->decay);
+}
+
+#define REAL     float
+#define SIDE     trn_swivel_side_t
+#define CELL     trn_swivel_cell_t
+#define GEMM     cblas_sgemm
+#define EPILOGUE trn_swivel_kernels()->epilogue
+#define OPTIMISE optimise
+#define STEP     trn_swivel_step
+#include "kern/train/swivel_step.inc"

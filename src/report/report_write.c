@@ -1,0 +1,371 @@
+#include "report/report.h"
+
+#include "base/mem.h"
+#include "report/chart.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { NAME = 64 };
+
+static const char style[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Trunnion "
+    "report</title>\n"
+    "<style>\nbody{font:15px/1.45 system-ui,sans-serif;max-width:76em;margin:2em auto;padding:0 "
+    "1em;"
+    "color:#222;background:#fff}\nh2{margin-top:2em}table{border-collapse:collapse;font-size:13px}"
+    "\n"
+    "td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}\n"
+    "td:first-child,th:first-child,td.text{text-align:left}.wide{overflow-x:auto}\n"
+    "code{font-size:12px}svg{width:100%;max-width:60em;margin:1em 0}svg text{font-size:12px;"
+    "fill:currentColor}\n.head text{font-weight:600;font-size:14px}.grid{stroke:#8884;fill:none}"
+    ".line{fill:none;stroke-width:1.8}\n@media(prefers-color-scheme:dark){body{color:#ddd;"
+    "background:#181818}td,th{border-color:#444}}\n</style></head><body>\n<h1>Trunnion "
+    "report</h1>\n";
+
+static const json_t *manifest(const json_t *run, const char *key) {
+    return json_object_get(json_object_get(run, "manifest"), key);
+}
+
+static const json_t *summary(const json_t *run, const char *key) {
+    return json_object_get(json_object_get(run, "summary"), key);
+}
+
+static const char *verb_of(const json_t *run) {
+    const char *verb = json_string_value(manifest(run, "verb"));
+    return verb ? verb : "?";
+}
+
+static int64_t ranks_of(const json_t *run) {
+    return json_integer_value(manifest(run, "ranks"));
+}
+
+static void name_run(const json_t *run, char name[NAME]) {
+    int64_t ranks = ranks_of(run);
+    snprintf(name, NAME, "#%lld, %lld rank%s",
+             (long long)json_integer_value(json_object_get(run, "number")), (long long)ranks,
+             ranks == 1 ? "" : "s");
+}
+
+/* Tables --------------------------------------------------------------------------------------- */
+
+static void cell(FILE *to, const json_t *value) {
+    bool text = json_is_string(value);
+    fputs(text ? "<td class=\"text\">" : "<td>", to);
+    if (text)
+        trn_html_text(to, json_string_value(value));
+    else if (json_is_integer(value))
+        fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_number(value))
+        fprintf(to, "%.4g", json_number_value(value));
+    else if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "yes" : "no", to);
+    fputs("</td>", to);
+}
+
+static void command_line(FILE *to, const json_t *argv) {
+    size_t i;
+    const json_t *word;
+    fputs("<td class=\"text\"><code>", to);
+    json_array_foreach(argv, i, word) {
+        const char *text = json_string_value(word),
+                   *slash = text && i == 0 ? strrchr(text, '/') : NULL;
+        if (i > 0) fputc(' ', to);
+        trn_html_text(to, slash ? slash + 1 : text);
+    }
+    fputs("</code></td>", to);
+}
+
+static void list_runs(FILE *to, const json_t *runs) {
+    size_t i;
+    const json_t *run, *first = json_array_get(runs, 0);
+    fputs("<p>", to);
+    trn_html_text(to, json_string_value(manifest(first, "cpu")));
+    fputs(", ", to);
+    trn_html_text(to, json_string_value(json_object_get(manifest(first, "libraries"), "mpi")));
+    fputs(", ", to);
+    trn_html_text(to, json_string_value(json_object_get(manifest(first, "libraries"), "blas")));
+    fputs("</p>\n<div "
+          "class=\"wide\"><table><tr><th>run</th><th>verb</th><th>ranks</th><th>threads</th>"
+          "<th>began</th><th>seconds</th><th>CPU s</th><th>peak MB</th><th>came "
+          "to</th><th>command</th>"
+          "</tr>\n",
+          to);
+    json_array_foreach(runs, i, run) {
+        fputs("<tr>", to);
+        cell(to, json_object_get(run, "number"));
+        cell(to, manifest(run, "verb"));
+        cell(to, manifest(run, "ranks"));
+        cell(to, manifest(run, "threads"));
+        cell(to, manifest(run, "time"));
+        cell(to, summary(run, "total_seconds"));
+        cell(to, summary(run, "cpu_seconds"));
+        fprintf(to, "<td>%.0f</td>", 1e-6 * json_number_value(summary(run, "peak_resident")));
+        if (json_object_get(run, "summary"))
+            cell(to, summary(run, "status"));
+        else
+            fputs("<td class=\"text\">no end</td>", to);
+        command_line(to, manifest(run, "argv"));
+        fputs("</tr>\n", to);
+    }
+    fputs("</table></div>\n", to);
+}
+
+static void list_cases(FILE *to, const json_t *run, const json_t *cases) {
+    size_t i;
+    const char *key;
+    json_t *row, *value;
+    char name[NAME];
+    name_run(run, name);
+    fprintf(to, "<h3>%s: ", name);
+    trn_html_text(to, verb_of(run));
+    fputs("</h3>\n<div class=\"wide\"><table><tr>", to);
+    json_object_foreach(json_array_get(cases, 0), key, value) {
+        fputs("<th>", to);
+        trn_html_text(to, key);
+        fputs("</th>", to);
+    }
+    fputs("</tr>\n", to);
+    json_array_foreach(cases, i, row) {
+        fputs("<tr>", to);
+        json_object_foreach(row, key, value) {
+            cell(to, value);
+        }
+        fputs("</tr>\n", to);
+    }
+    fputs("</table></div>\n", to);
+}
+
+static void list_benchmarks(FILE *to, const json_t *runs) {
+    size_t i;
+    const json_t *run;
+    bool head = false;
+    json_array_foreach(runs, i, run) {
+        const json_t *cases = json_object_get(summary(run, "result"), "cases");
+        if (json_array_size(cases) == 0) continue;
+        if (!head) fputs("<h2>Benchmarks</h2>\n", to);
+        head = true;
+        list_cases(to, run, cases);
+    }
+}
+
+/* Curves --------------------------------------------------------------------------------------- */
+
+/* Lines of one chart; points of all lie one after the other in x and y. */
+typedef struct lines {
+    trn_series_t *series;
+    char (*name)[NAME];
+    double *x, *y;
+    int64_t count, points;
+} lines_t;
+
+static trn_status_t lines_create(lines_t *l, int64_t series, int64_t points) {
+    *l = (lines_t){0};
+    TRN_TRY(trn_alloc(&l->series, series, sizeof *l->series, "a chart"));
+    TRN_TRY(trn_alloc(&l->name, series, sizeof *l->name, "a chart"));
+    TRN_TRY(trn_alloc(&l->x, points, sizeof *l->x, "a chart"));
+    return trn_alloc(&l->y, points, sizeof *l->y, "a chart");
+}
+
+static void lines_free(lines_t *l) {
+    trn_free(&l->series);
+    trn_free(&l->name);
+    trn_free(&l->x);
+    trn_free(&l->y);
+}
+
+static void add_point(lines_t *l, double x, double y) {
+    l->x[l->points] = x;
+    l->y[l->points++] = y;
+    l->series[l->count].count++;
+}
+
+/* Begin the next line; close_line keeps it. */
+static char *open_line(lines_t *l) {
+    l->series[l->count] =
+        (trn_series_t){.name = l->name[l->count], .x = l->x + l->points, .y = l->y + l->points};
+    return l->name[l->count];
+}
+
+static void close_line(lines_t *l) {
+    l->count++;
+}
+
+/* One chart of `key` over epochs, for all runs of a verb that have events of that list. */
+static trn_status_t curve(FILE *to, const json_t *runs, const char *verb, const char *list,
+                          const char *key) {
+    size_t i, k;
+    const json_t *run, *event;
+    int64_t points = 0;
+    char title[2 * NAME];
+    lines_t l;
+    json_array_foreach(runs, i, run) {
+        points += (int64_t)json_array_size(json_object_get(run, list));
+    }
+    trn_status_t status = lines_create(&l, (int64_t)json_array_size(runs), points);
+    json_array_foreach(runs, i, run) {
+        const json_t *events = json_object_get(run, list);
+        if (status != TRN_OK || json_array_size(events) < 2 || strcmp(verb_of(run), verb) != 0)
+            continue;
+        name_run(run, open_line(&l));
+        json_array_foreach(events, k, event) {
+            double epoch = json_number_value(json_object_get(event, "epoch"));
+            add_point(&l, epoch, json_number_value(json_object_get(event, key)));
+        }
+        close_line(&l);
+    }
+    snprintf(title, sizeof title, "%.40s: %s%s", verb, strcmp(list, "valid") == 0 ? "valid " : "",
+             key);
+    if (status == TRN_OK) trn_chart_lines(to, title, "epoch", key, l.count, l.series);
+    lines_free(&l);
+    return status;
+}
+
+/* Whether the run is the first of its verb. */
+static bool first_of_verb(const json_t *runs, size_t at) {
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(verb_of(json_array_get(runs, i)), verb_of(json_array_get(runs, at))) == 0)
+            return false;
+    return true;
+}
+
+static trn_status_t curves(FILE *to, const json_t *runs) {
+    size_t i;
+    const json_t *run;
+    fputs("<h2>Learning</h2>\n", to);
+    json_array_foreach(runs, i, run) {
+        if (!first_of_verb(runs, i)) continue;
+        TRN_TRY(curve(to, runs, verb_of(run), "epoch", "loss"));
+        TRN_TRY(curve(to, runs, verb_of(run), "valid", "mrr"));
+    }
+    return TRN_OK;
+}
+
+/* Scaling -------------------------------------------------------------------------------------- */
+
+/* What a run took: training alone where its result says so. */
+static double seconds_of(const json_t *run) {
+    const json_t *own = json_object_get(summary(run, "result"), "seconds");
+    return json_number_value(own ? own : summary(run, "total_seconds"));
+}
+
+/* Alike but for the number of ranks, and for what says where results go. */
+static bool alike(const json_t *a, const json_t *b) {
+    static const char *const free_keys[] = {"output",     "log-json", "trace",      "json",
+                                            "progress",   "quiet",    "config",     "checkpoint",
+                                            "time-limit", "resume",   "save-behind"};
+    json_t *left = json_copy((json_t *)manifest(a, "parameters"));
+    json_t *right = json_copy((json_t *)manifest(b, "parameters"));
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) {
+        json_object_del(left, free_keys[i]);
+        json_object_del(right, free_keys[i]);
+    }
+    bool same = strcmp(verb_of(a), verb_of(b)) == 0 && left && json_equal(left, right) &&
+                json_equal(manifest(a, "threads"), manifest(b, "threads"));
+    json_decref(left);
+    json_decref(right);
+    return same;
+}
+
+static bool finished(const json_t *run) {
+    return json_integer_value(summary(run, "exit")) == 0 && seconds_of(run) > 0;
+}
+
+/* The speed-up of the runs like run `first`, over the one of them with the fewest ranks; only if it
+ * is the first of its kind and others have more ranks. */
+static void speed_up(lines_t *l, const json_t *runs, size_t first) {
+    const json_t *run, *base = json_array_get(runs, first);
+    size_t i, fewest = first;
+    bool differ = false;
+    char name[NAME];
+    json_array_foreach(runs, i, run) {
+        if (!finished(run) || !alike(run, base)) continue;
+        if (i < first) return;
+        if (ranks_of(run) != ranks_of(base)) differ = true;
+        if (ranks_of(run) < ranks_of(json_array_get(runs, fewest))) fewest = i;
+    }
+    if (!differ || !finished(base)) return;
+    const json_t *one = json_array_get(runs, fewest);
+    name_run(base, name);
+    snprintf(open_line(l), NAME, "%.28s as %.28s", verb_of(base), name);
+    for (int64_t ranks = ranks_of(one), next; ranks < INT64_MAX; ranks = next) { /* ascending */
+        next = INT64_MAX;
+        json_array_foreach(runs, i, run) {
+            if (!finished(run) || !alike(run, base)) continue;
+            if (ranks_of(run) == ranks)
+                add_point(l, (double)ranks,
+                          seconds_of(one) * (double)ranks_of(one) / seconds_of(run));
+            if (ranks_of(run) > ranks && ranks_of(run) < next) next = ranks_of(run);
+        }
+    }
+    close_line(l);
+}
+
+static trn_status_t scaling(FILE *to, const json_t *runs) {
+    int64_t count = (int64_t)json_array_size(runs);
+    lines_t l;
+    TRN_TRY(lines_create(&l, count + 1, count + 2));
+    for (int64_t i = 0; i < count; i++)
+        speed_up(&l, runs, (size_t)i);
+    if (l.count > 0) {
+        double least = INFINITY, most = 0;
+        for (int64_t i = 0; i < l.points; i++) {
+            least = fmin(least, l.x[i]);
+            most = fmax(most, l.x[i]);
+        }
+        strcpy(open_line(&l), "ideal");
+        add_point(&l, least, least);
+        add_point(&l, most, most);
+        close_line(&l);
+        fputs("<h2>Scaling</h2>\n", to);
+        trn_chart_lines(to, "Speed-up of runs alike but for the number of ranks", "ranks",
+                        "speed-up", l.count, l.series);
+    }
+    lines_free(&l);
+    return TRN_OK;
+}
+
+/* Phases --------------------------------------------------------------------------------------- */
+
+static void phases(FILE *to, const json_t *run) {
+    enum { MOST = 64, PARTS = 2 };
+    static const char *const names[PARTS] = {"inside MPI", "else"};
+    double part[MOST][PARTS];
+    trn_bar_t bar[MOST];
+    int64_t count = 0;
+    size_t i;
+    const json_t *phase;
+    char name[NAME], title[3 * NAME];
+    json_array_foreach(summary(run, "phases"), i, phase) {
+        const char *text = json_string_value(json_object_get(phase, "phase"));
+        double all = json_number_value(json_object_get(phase, "seconds_mean"));
+        double inside = json_number_value(json_object_get(phase, "mpi_seconds_mean"));
+        if (!text || count == MOST || (strcmp(text, "(none)") != 0 && all <= 0)) continue;
+        part[count][0] = inside;
+        part[count][1] = all > inside ? all - inside : 0;
+        bar[count] = (trn_bar_t){strcmp(text, "(none)") == 0 ? "whole run" : text, part[count]};
+        count++;
+    }
+    if (count < 2) return;
+    name_run(run, name);
+    snprintf(title, sizeof title, "%s: %.60s", name, verb_of(run));
+    trn_chart_bars(to, title, "seconds, mean of ranks; a phase holds those within it", PARTS, names,
+                   count, bar);
+}
+
+trn_status_t trn_report_write(FILE *to, const json_t *runs) {
+    size_t i;
+    const json_t *run;
+    fputs(style, to);
+    list_runs(to, runs);
+    TRN_TRY(curves(to, runs));
+    TRN_TRY(scaling(to, runs));
+    fputs("<h2>Phases</h2>\n", to);
+    json_array_foreach(runs, i, run) {
+        phases(to, run);
+    }
+    list_benchmarks(to, runs);
+    fputs("</body></html>\n", to);
+    return TRN_OK;
+}
