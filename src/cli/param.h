@@ -20,7 +20,8 @@ typedef enum trn_param_type {
     TRN_PARAM_LIST    /* one or more words: --name A B C, or repeated */
 } trn_param_type_t;
 
-/* One row of a parameter table; tables end with a row whose name is NULL. */
+/* One row of a parameter table; tables end with a row whose name is NULL. The first six fields are
+ * given by place, the others by name: {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, .help = "..."}. */
 typedef struct trn_param {
     const char *name; /* "min-count": the long option, config key and JSON key */
     char letter;      /* short option, or 0 */

@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 static const trn_param_t params[] = {
-    {"from", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
-     "format of IN; auto looks at its first bytes and at the ending .bin"},
-    {"to", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
-     "format of OUT; auto goes by .h5, .npy, .txt or .vec (word2vec), .bin, .glove"},
-    {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
-     "the words of a .npy file, one a line: read if IN is .npy, else written; default "
-     "IN.npy.vocab or OUT.npy.vocab"},
-    {"type", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|f32|f64", NULL,
-     "numbers of a matrix in OUT: float32, float64 or as in IN (of .mtx: float64)"},
+    {"from", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
+     .help = "format of IN; auto looks at its first bytes and at the ending .bin"},
+    {"to", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
+     .help = "format of OUT; auto goes by .h5, .npy, .txt or .vec (word2vec), .bin, .glove"},
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+     .help = "the words of a .npy file, one a line: read if IN is .npy, else written; default "
+             "IN.npy.vocab or OUT.npy.vocab"},
+    {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
+     .help = "numbers of a matrix in OUT: float32, float64 or as in IN (of .mtx: float64)"},
     {0}};
 
 static trn_status_t output_format(const trn_run_t *run, trn_format_t *format) {

@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"verify", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
-     "read everything and check it; --no-verify looks at the description only"},
+    {"verify", 0, TRN_PARAM_BOOL, "true",
+     .help = "read everything and check it; --no-verify looks at the description only"},
     {0}};
 
 static void add_datasets(const trn_store_t *store, json_t *into) {

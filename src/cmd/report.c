@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "PAGE.html", "page to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "PAGE.html", .help = "page to write (required)"},
     {0},
 };
 

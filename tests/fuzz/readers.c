@@ -259,15 +259,15 @@ static trn_status_t read_wordnet(const char *path) {
 
 static trn_status_t read_config(const char *path) {
     static const trn_param_t table[] = {
-        {"flag", 'f', TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "a switch"},
-        {"number", 'n', TRN_PARAM_INT, "3", -10, 1e6, NULL, NULL, "an integer"},
-        {"rate", 0, TRN_PARAM_REAL, "0.5", 0, 1, NULL, NULL, "a real"},
-        {"memory", 0, TRN_PARAM_SIZE, "4G", 0, 0, NULL, NULL, "a size"},
-        {"name", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, NULL, "a text"},
-        {"mode", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|never|must", NULL, "a choice"},
-        {"words", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, NULL, "a list"},
-        {"config", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, NULL, "a file"},
-        {NULL, 0, TRN_PARAM_BOOL, NULL, 0, 0, NULL, NULL, NULL}};
+        {"flag", 'f', TRN_PARAM_BOOL, "false", .help = "a switch"},
+        {"number", 'n', TRN_PARAM_INT, "3", -10, 1e6, .help = "an integer"},
+        {"rate", 0, TRN_PARAM_REAL, "0.5", 0, 1, .help = "a real"},
+        {"memory", 0, TRN_PARAM_SIZE, "4G", .help = "a size"},
+        {"name", 0, TRN_PARAM_TEXT, .help = "a text"},
+        {"mode", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|never|must", .help = "a choice"},
+        {"words", 0, TRN_PARAM_LIST, .help = "a list"},
+        {"config", 0, TRN_PARAM_TEXT, .help = "a file"},
+        {0}};
     static const trn_param_t *const tables[] = {table};
     trn_params_t *params;
     TRN_TRY(trn_params_create(&params, tables, 1));

@@ -20,9 +20,9 @@ extern const trn_command_t trn_command_kg_import, trn_command_kg_train, trn_comm
     trn_command_kg_predict, trn_command_kg_neighbors, trn_command_kg_rules;
 
 /* Of the options that all verbs have, those that these ask for. */
-static const trn_param_t common[] = {{"json", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, ""},
-                                     {"dry-run", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, ""},
-                                     {"memory", 0, TRN_PARAM_SIZE, "0", 0, 0, NULL, NULL, ""},
+static const trn_param_t common[] = {{"json", 0, TRN_PARAM_BOOL, "false", .help = ""},
+                                     {"dry-run", 0, TRN_PARAM_BOOL, "false", .help = ""},
+                                     {"memory", 0, TRN_PARAM_SIZE, "0", .help = ""},
                                      {0}};
 
 static const char KEPT[] = "kept.h5"; /* if it is there: the checkpoint to go on from, c.h5 */

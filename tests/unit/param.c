@@ -14,18 +14,18 @@
 #include <cmocka.h>
 
 static const trn_param_t own[] = {
-    {"min-count", 'm', TRN_PARAM_INT, "5", 1, 100, NULL, NULL, "drop rarer words"},
-    {"rate", 0, TRN_PARAM_REAL, "0.05", 0, 10, NULL, NULL, "learning rate"},
-    {"block", 0, TRN_PARAM_SIZE, "64K", 4096, 1073741824, NULL, NULL, "bytes of a block"},
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "where the result goes"},
-    {"mode", 0, TRN_PARAM_CHOICE, "fast", 0, 0, "fast|exact|fa", NULL, "how to do it"},
-    {"models", 0, TRN_PARAM_LIST, "a b", 0, 0, NULL, NULL, "what to compare"},
-    {"seed", 's', TRN_PARAM_INT, NULL, 0, INFINITY, NULL, NULL, "seed of all random numbers"},
+    {"min-count", 'm', TRN_PARAM_INT, "5", 1, 100, .help = "drop rarer words"},
+    {"rate", 0, TRN_PARAM_REAL, "0.05", 0, 10, .help = "learning rate"},
+    {"block", 0, TRN_PARAM_SIZE, "64K", 4096, 1073741824, .help = "bytes of a block"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "FILE", .help = "where the result goes"},
+    {"mode", 0, TRN_PARAM_CHOICE, "fast", .choices = "fast|exact|fa", .help = "how to do it"},
+    {"models", 0, TRN_PARAM_LIST, "a b", .help = "what to compare"},
+    {"seed", 's', TRN_PARAM_INT, NULL, 0, INFINITY, .help = "seed of all random numbers"},
     {0}};
 static const trn_param_t common[] = {
-    {"config", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "read options from FILE"},
-    {"shuffle", 'x', TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL, "mix the order"},
-    {"quiet", 'q', TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "say less"},
+    {"config", 0, TRN_PARAM_TEXT, .metavar = "FILE", .help = "read options from FILE"},
+    {"shuffle", 'x', TRN_PARAM_BOOL, "true", .help = "mix the order"},
+    {"quiet", 'q', TRN_PARAM_BOOL, "false", .help = "say less"},
     {0}};
 static const trn_param_t *const tables[] = {own, common};
 
@@ -283,10 +283,9 @@ static void test_help(void **state) {
     (void)state;
     const trn_param_t table[] = {
         own[0],
-        {"shuffle", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
-         "mix the order of the rounds in "
-         "every epoch, so that no block comes first twice"},
-        {"a-rather-long-name", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, NULL, NULL, "bytes"},
+        {"shuffle", 0, TRN_PARAM_BOOL, "true",
+         .help = "mix the order of the rounds in every epoch, so that no block comes first twice"},
+        {"a-rather-long-name", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, .help = "bytes"},
         {0}};
     char *text = printed(trn_params_help, table);
     assert_string_equal(
@@ -306,9 +305,9 @@ static void test_help(void **state) {
 
 static void test_bad_tables(void **state) {
     (void)state;
-    static const trn_param_t again[] = {{"quiet", 0, TRN_PARAM_BOOL, 0, 0, 0, 0, 0, "x"}, {0}};
-    static const trn_param_t letter[] = {{"other", 'q', TRN_PARAM_BOOL, 0, 0, 0, 0, 0, "x"}, {0}};
-    static const trn_param_t fallback[] = {{"n", 0, TRN_PARAM_INT, "0", 1, 2, 0, 0, "x"}, {0}};
+    static const trn_param_t again[] = {{"quiet", 0, TRN_PARAM_BOOL, .help = "x"}, {0}};
+    static const trn_param_t letter[] = {{"other", 'q', TRN_PARAM_BOOL, .help = "x"}, {0}};
+    static const trn_param_t fallback[] = {{"n", 0, TRN_PARAM_INT, "0", 1, 2, .help = "x"}, {0}};
     const trn_param_t *bad[] = {again, letter, fallback};
     for (int i = 0; i < 3; i++) {
         trn_params_t *params;

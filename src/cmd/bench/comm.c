@@ -113,12 +113,12 @@ static trn_status_t run(trn_run_t *run) {
     return trn_agree(run->comm, run->rank == 0 ? trn_bench_verdict(run->result) : TRN_OK);
 }
 
-static const trn_param_t params[] = {{"max-bytes", 0, TRN_PARAM_SIZE, "8M", SMALLEST, 1 << 30, NULL,
-                                      NULL,
-                                      "largest message; sizes start at 8 bytes and grow by 16"},
-                                     {"repeats", 0, TRN_PARAM_INT, "20", 1, 1000000, NULL, NULL,
-                                      "timed runs of each case, after one to warm up"},
-                                     {0}};
+static const trn_param_t params[] = {
+    {"max-bytes", 0, TRN_PARAM_SIZE, "8M", SMALLEST, 1 << 30,
+     .help = "largest message; sizes start at 8 bytes and grow by 16"},
+    {"repeats", 0, TRN_PARAM_INT, "20", 1, 1000000,
+     .help = "timed runs of each case, after one to warm up"},
+    {0}};
 
 const trn_command_t trn_bench_comm = {
     .name = "bench comm",

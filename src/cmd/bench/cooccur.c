@@ -62,12 +62,13 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"vocab-size", 0, TRN_PARAM_INT, "32768", 0, 2147483646, NULL, NULL,
-     "keep only so many of the most frequent words; 0 means all"},
-    {"window", 0, TRN_PARAM_INT, "10", 1, TRN_WINDOW_MAX, NULL, NULL,
-     "how many words to each side are neighbours"},
-    {"repeats", 0, TRN_PARAM_INT, "3", 1, 1000, NULL, NULL, "counts timed, after one to warm up"},
-    {"dir", 0, TRN_PARAM_TEXT, ".", 0, 0, NULL, "DIR", "where what does not fit into memory goes"},
+    {"vocab-size", 0, TRN_PARAM_INT, "32768", 0, 2147483646,
+     .help = "keep only so many of the most frequent words; 0 means all"},
+    {"window", 0, TRN_PARAM_INT, "10", 1, TRN_WINDOW_MAX,
+     .help = "how many words to each side are neighbours"},
+    {"repeats", 0, TRN_PARAM_INT, "3", 1, 1000, .help = "counts timed, after one to warm up"},
+    {"dir", 0, TRN_PARAM_TEXT, ".", .metavar = "DIR",
+     .help = "where what does not fit into memory goes"},
     {0}};
 
 const trn_command_t trn_bench_cooccur = {

@@ -170,28 +170,29 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"shapes", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "more shapes, separated by blanks"},
-    {"dtype", 0, TRN_PARAM_CHOICE, "f64", 0, 0, "f32|f64", NULL, "type of the numbers"},
-    {"ops", 0, TRN_PARAM_CHOICE, "NN", 0, 0, "NN|NT|TN|TT", NULL,
-     "N: as it is, T: transposed; first A, then B"},
-    {"layout", 0, TRN_PARAM_CHOICE, "native", 0, 0, TRN_GEMM_LAYOUT_NAMES, NULL,
-     "how A, B and C lie before and after: as the plan likes it, bands of rows, or ScaLAPACK's "
-     "blocks; relayouts count into the time"},
-    {"algorithm", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_ALGORITHM_NAMES, NULL, "how to multiply"},
-    {"shared", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "keep A and B in memory that the ranks of a node share: a shift is then a pointer"},
-    {"block", 0, TRN_PARAM_INT, "128", 1, 65536, NULL, NULL,
-     "side of the blocks of layout blockcyclic, and of the rival's"},
-    {"grid", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "ROWSxCOLS",
-     "grid of layout blockcyclic, and of the rival; default the one that moves fewest words"},
-    {"repeat", 0, TRN_PARAM_INT, "5", 1, 1000000, NULL, NULL,
-     "timed runs of each case, after one to warm up"},
-    {"against", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|scalapack|ceiling|all", NULL,
-     "time rivals in turn with ours: p?gemm on the same data (or the same shape, block-cyclic), "
-     "and "
-     "the local BLAS on a rank's part of the work without any message"},
-    {"ranks", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "LIST",
-     "with --dry-run: plan for these numbers of ranks, such as 1-16,64,4096"},
+    {"shapes", 0, TRN_PARAM_TEXT, .metavar = "FILE", .help = "more shapes, separated by blanks"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "f64", .choices = "f32|f64", .help = "type of the numbers"},
+    {"ops", 0, TRN_PARAM_CHOICE, "NN", .choices = "NN|NT|TN|TT",
+     .help = "N: as it is, T: transposed; first A, then B"},
+    {"layout", 0, TRN_PARAM_CHOICE, "native", .choices = TRN_GEMM_LAYOUT_NAMES,
+     .help = "how A, B and C lie before and after: as the plan likes it, bands of rows, or "
+             "ScaLAPACK's blocks; relayouts count into the time"},
+    {"algorithm", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_ALGORITHM_NAMES,
+     .help = "how to multiply"},
+    {"shared", 0, TRN_PARAM_BOOL, "false",
+     .help = "keep A and B in memory that the ranks of a node share: a shift is then a pointer"},
+    {"block", 0, TRN_PARAM_INT, "128", 1, 65536,
+     .help = "side of the blocks of layout blockcyclic, and of the rival's"},
+    {"grid", 0, TRN_PARAM_TEXT, .metavar = "ROWSxCOLS",
+     .help =
+         "grid of layout blockcyclic, and of the rival; default the one that moves fewest words"},
+    {"repeat", 0, TRN_PARAM_INT, "5", 1, 1000000,
+     .help = "timed runs of each case, after one to warm up"},
+    {"against", 0, TRN_PARAM_CHOICE, "none", .choices = "none|scalapack|ceiling|all",
+     .help = "time rivals in turn with ours: p?gemm on the same data (or the same shape, "
+             "block-cyclic), and the local BLAS on a rank's part of the work without any message"},
+    {"ranks", 0, TRN_PARAM_TEXT, .metavar = "LIST",
+     .help = "with --dry-run: plan for these numbers of ranks, such as 1-16,64,4096"},
     {0}};
 
 const trn_command_t trn_bench_gemm = {

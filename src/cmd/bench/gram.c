@@ -143,13 +143,13 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"rows", 0, TRN_PARAM_INT, "200000", 1, 1e12, NULL, NULL, "rows of A"},
-    {"cols", 0, TRN_PARAM_INT, "256", 1, 1 << 20, NULL, NULL, "columns of A"},
-    {"dtype", 0, TRN_PARAM_CHOICE, "f64", 0, 0, "f32|f64", NULL,
-     "type of the numbers of A; the Gram matrix is float64 in either case, the product of the same "
-     "type"},
-    {"repeats", 0, TRN_PARAM_INT, "7", 1, 1000000, NULL, NULL,
-     "timed runs of each, after one to warm up"},
+    {"rows", 0, TRN_PARAM_INT, "200000", 1, 1e12, .help = "rows of A"},
+    {"cols", 0, TRN_PARAM_INT, "256", 1, 1 << 20, .help = "columns of A"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "f64", .choices = "f32|f64",
+     .help = "type of the numbers of A; the Gram matrix is float64 in either case, the product of "
+             "the same type"},
+    {"repeats", 0, TRN_PARAM_INT, "7", 1, 1000000,
+     .help = "timed runs of each, after one to warm up"},
     {0}};
 
 const trn_command_t trn_bench_gram = {

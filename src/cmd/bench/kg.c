@@ -177,13 +177,13 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"model", 0, TRN_PARAM_TEXT, "all", 0, 0, NULL, "NAME",
-     "transe, transh, transr, toruse, distmult, complex or rotate; all: each in turn"},
-    {"entities", 0, TRN_PARAM_INT, "14541", 2, 1 << 30, NULL, NULL, "entities"},
-    {"relations", 0, TRN_PARAM_INT, "237", 1, 1 << 30, NULL, NULL, "relations"},
-    {"dim", 0, TRN_PARAM_INT, "256", 2, 65536, NULL, NULL, "floats of a vector"},
-    {"batch", 0, TRN_PARAM_INT, "32768", 1, 1 << 30, NULL, NULL, "positive triples of a step"},
-    {"repeats", 0, TRN_PARAM_INT, "5", 1, 100000, NULL, NULL, "steps timed, after one more"},
+    {"model", 0, TRN_PARAM_TEXT, "all", .metavar = "NAME",
+     .help = "transe, transh, transr, toruse, distmult, complex or rotate; all: each in turn"},
+    {"entities", 0, TRN_PARAM_INT, "14541", 2, 1 << 30, .help = "entities"},
+    {"relations", 0, TRN_PARAM_INT, "237", 1, 1 << 30, .help = "relations"},
+    {"dim", 0, TRN_PARAM_INT, "256", 2, 65536, .help = "floats of a vector"},
+    {"batch", 0, TRN_PARAM_INT, "32768", 1, 1 << 30, .help = "positive triples of a step"},
+    {"repeats", 0, TRN_PARAM_INT, "5", 1, 100000, .help = "steps timed, after one more"},
     {0},
 };
 

@@ -114,11 +114,11 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "G.tsv", "file to write (required)"},
-    {"entities", 0, TRN_PARAM_INT, "5000000", 2, 2147483646, NULL, NULL, "entities"},
-    {"relations", 0, TRN_PARAM_INT, "1000", 1, 1 << 30, NULL, NULL, "relations"},
-    {"triples", 0, TRN_PARAM_INT, "50000000", 2, 1e15, NULL, NULL, "triples, as many lines"},
-    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of the graph"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G.tsv", .help = "file to write (required)"},
+    {"entities", 0, TRN_PARAM_INT, "5000000", 2, 2147483646, .help = "entities"},
+    {"relations", 0, TRN_PARAM_INT, "1000", 1, 1 << 30, .help = "relations"},
+    {"triples", 0, TRN_PARAM_INT, "50000000", 2, 1e15, .help = "triples, as many lines"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of the graph"},
     {0},
 };
 

@@ -406,19 +406,20 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"rows", 0, TRN_PARAM_INT, "200000", 1, 2147483647, NULL, NULL, "rows and columns of A"},
-    {"nonzeros", 0, TRN_PARAM_INT, "4000000", 0, 1e12, NULL, NULL,
-     "entries drawn for A; those that meet are summed"},
-    {"exponent", 0, TRN_PARAM_REAL, "0", 0, 0.99, NULL, NULL,
-     "the i-th heaviest row or column is drawn with a chance like 1 / i^exponent; 0 is uniform"},
-    {"dtype", 0, TRN_PARAM_CHOICE, "f64", 0, 0, "f32|f64", NULL, "type of the values"},
-    {"boolean", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "multiply patterns: or instead of +, and instead of x"},
-    {"phases", 0, TRN_PARAM_INT, "1", 1, TRN_SPGEMM_BUCKETS, NULL, NULL,
-     "column slabs at the least; --memory may ask for more"},
-    {"repeats", 0, TRN_PARAM_INT, "3", 1, 1000, NULL, NULL, "products timed, after one to warm up"},
-    {"against", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|graphblas", NULL,
-     "also time this library, on one rank with the same number of threads"},
+    {"rows", 0, TRN_PARAM_INT, "200000", 1, 2147483647, .help = "rows and columns of A"},
+    {"nonzeros", 0, TRN_PARAM_INT, "4000000", 0, 1e12,
+     .help = "entries drawn for A; those that meet are summed"},
+    {"exponent", 0, TRN_PARAM_REAL, "0", 0, 0.99,
+     .help = "the i-th heaviest row or column is drawn with a chance like 1 / i^exponent; 0 is "
+             "uniform"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "f64", .choices = "f32|f64", .help = "type of the values"},
+    {"boolean", 0, TRN_PARAM_BOOL, "false",
+     .help = "multiply patterns: or instead of +, and instead of x"},
+    {"phases", 0, TRN_PARAM_INT, "1", 1, TRN_SPGEMM_BUCKETS,
+     .help = "column slabs at the least; --memory may ask for more"},
+    {"repeats", 0, TRN_PARAM_INT, "3", 1, 1000, .help = "products timed, after one to warm up"},
+    {"against", 0, TRN_PARAM_CHOICE, "none", .choices = "none|graphblas",
+     .help = "also time this library, on one rank with the same number of threads"},
     {0}};
 
 const trn_command_t trn_bench_spgemm = {

@@ -466,20 +466,20 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"rows", 0, TRN_PARAM_INT, "1000000", 1, 2147483647, NULL, NULL, "rows and columns of S"},
-    {"nonzeros", 0, TRN_PARAM_INT, "20000000", 0, 1e12, NULL, NULL,
-     "entries of S, give or take what rounding the lengths of rows does"},
-    {"exponent", 0, TRN_PARAM_REAL, "0.58", 0, 2, NULL, NULL,
-     "the k-th longest row has entries in proportion to 1 / k^exponent; 0 makes rows alike"},
-    {"dim", 0, TRN_PARAM_LIST, "64 128 256", 0, 0, NULL, "D", "columns of B, one case each"},
-    {"dtype", 0, TRN_PARAM_CHOICE, "f32", 0, 0, "f32|f64", NULL, "type of all numbers"},
-    {"width", 0, TRN_PARAM_INT, "0", 0, 1 << 20, NULL, NULL,
-     "columns of B that travel at a time; 0 means as --plan-memory allows"},
-    {"plan-memory", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, NULL, NULL,
-     "most that the plan may hold in any rank; 0 means no limit"},
-    {"repeats", 0, TRN_PARAM_INT, "5", 1, 1000, NULL, NULL, "products timed, after one to warm up"},
-    {"against", 0, TRN_PARAM_CHOICE, "none", 0, 0, "none|graphblas", NULL,
-     "also time this library, on one rank with the same number of threads"},
+    {"rows", 0, TRN_PARAM_INT, "1000000", 1, 2147483647, .help = "rows and columns of S"},
+    {"nonzeros", 0, TRN_PARAM_INT, "20000000", 0, 1e12,
+     .help = "entries of S, give or take what rounding the lengths of rows does"},
+    {"exponent", 0, TRN_PARAM_REAL, "0.58", 0, 2,
+     .help = "the k-th longest row has entries in proportion to 1 / k^exponent; 0: rows alike"},
+    {"dim", 0, TRN_PARAM_LIST, "64 128 256", .metavar = "D", .help = "columns of B, one case each"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "f32", .choices = "f32|f64", .help = "type of all numbers"},
+    {"width", 0, TRN_PARAM_INT, "0", 0, 1 << 20,
+     .help = "columns of B that travel at a time; 0 means as --plan-memory allows"},
+    {"plan-memory", 0, TRN_PARAM_SIZE, "0", 0, INFINITY,
+     .help = "most that the plan may hold in any rank; 0 means no limit"},
+    {"repeats", 0, TRN_PARAM_INT, "5", 1, 1000, .help = "products timed, after one to warm up"},
+    {"against", 0, TRN_PARAM_CHOICE, "none", .choices = "none|graphblas",
+     .help = "also time this library, on one rank with the same number of threads"},
     {0}};
 
 const trn_command_t trn_bench_spmm = {

@@ -207,12 +207,12 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"size", 0, TRN_PARAM_SIZE, "1G", 1 << 20, 1e15, NULL, NULL, "bytes of the matrix"},
-    {"dir", 0, TRN_PARAM_TEXT, ".", 0, 0, NULL, "DIR",
-     "where to put the two files; twice the size is needed there"},
-    {"repeats", 0, TRN_PARAM_INT, "5", 1, 1000, NULL, NULL, "timed runs of each case, in turns"},
-    {"fsync", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
-     "wait for the disk, on both sides; --no-fsync measures memory and kernel"},
+    {"size", 0, TRN_PARAM_SIZE, "1G", 1 << 20, 1e15, .help = "bytes of the matrix"},
+    {"dir", 0, TRN_PARAM_TEXT, ".", .metavar = "DIR",
+     .help = "where to put the two files; twice the size is needed there"},
+    {"repeats", 0, TRN_PARAM_INT, "5", 1, 1000, .help = "timed runs of each case, in turns"},
+    {"fsync", 0, TRN_PARAM_BOOL, "true",
+     .help = "wait for the disk, on both sides; --no-fsync measures memory and kernel"},
     {0}};
 
 const trn_command_t trn_bench_store = {

@@ -178,15 +178,15 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"counts", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "X.h5",
-     "use these counts; otherwise some are made up"},
-    {"words", 0, TRN_PARAM_INT, "8192", 2, 1 << 30, NULL, NULL, "vocabulary of made-up counts"},
-    {"density", 0, TRN_PARAM_REAL, "0.04", 1e-6, 0.5, NULL, NULL,
-     "share of observed cells of made-up counts"},
-    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, NULL, NULL, "length of the vectors"},
-    {"shard-size", 0, TRN_PARAM_INT, "512", 1, 65536, NULL, NULL, "rows and columns of a shard"},
-    {"repeats", 0, TRN_PARAM_INT, "3", 1, 100, NULL, NULL, "epochs timed, each from the start"},
-    {"dir", 0, TRN_PARAM_TEXT, ".", 0, 0, NULL, "DIR", "where temporary files go"},
+    {"counts", 0, TRN_PARAM_TEXT, .metavar = "X.h5",
+     .help = "use these counts; otherwise some are made up"},
+    {"words", 0, TRN_PARAM_INT, "8192", 2, 1 << 30, .help = "vocabulary of made-up counts"},
+    {"density", 0, TRN_PARAM_REAL, "0.04", 1e-6, 0.5,
+     .help = "share of observed cells of made-up counts"},
+    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, .help = "length of the vectors"},
+    {"shard-size", 0, TRN_PARAM_INT, "512", 1, 65536, .help = "rows and columns of a shard"},
+    {"repeats", 0, TRN_PARAM_INT, "3", 1, 100, .help = "epochs timed, each from the start"},
+    {"dir", 0, TRN_PARAM_TEXT, ".", .metavar = "DIR", .help = "where temporary files go"},
     {0},
 };
 

@@ -11,12 +11,12 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"split", 0, TRN_PARAM_CHOICE, "test", 0, 0, "train|valid|test", NULL, "triples to ask for"},
-    {"raw", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "also rank with the other known answers left in"},
-    {"per-relation", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "also a line for each relation"},
-    {"per-side", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "also a line for each category of relations (1-1, 1-N, N-1, N-N) and side"},
+    {"split", 0, TRN_PARAM_CHOICE, "test", .choices = "train|valid|test",
+     .help = "triples to ask for"},
+    {"raw", 0, TRN_PARAM_BOOL, "false", .help = "also rank with the other known answers left in"},
+    {"per-relation", 0, TRN_PARAM_BOOL, "false", .help = "also a line for each relation"},
+    {"per-side", 0, TRN_PARAM_BOOL, "false",
+     .help = "also a line for each category of relations (1-1, 1-N, N-1, N-N) and side"},
     {0}};
 
 static const char *const categories[] = {"1-1", "1-N", "N-1", "N-N"};

@@ -7,25 +7,26 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "G.h5", "graph store to write (required)"},
-    {"train", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
-     "triples to train on, a line each: head, relation, tail (this or --wordnet is required)"},
-    {"valid", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "triples to choose settings by"},
-    {"test", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE", "triples to score by at the end"},
-    {"wordnet", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "DIR",
-     "instead of files: WordNet's data.noun, data.verb, data.adj and data.adv in DIR (Debian's "
-     "package wordnet-base: /usr/share/wordnet)"},
-    {"inverses", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "of --wordnet: keep pointers that only turn others round (hyponym beside hypernym), as WN18 "
-     "does; test triples can then be read off train"},
-    {"separator", 0, TRN_PARAM_TEXT, "tab", 0, 0, NULL, "TEXT",
-     "what stands between the columns: tab, comma (columns may then be in quotes), space, or any "
-     "text"},
-    {"order", 0, TRN_PARAM_CHOICE, "hrt", 0, 0, "hrt|htr|rht|rth|thr|trh", NULL,
-     "order of the columns: head, relation, tail"},
-    {"split", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "SHARE",
-     "instead of --valid and --test: two shares (0.1 0.1) of all triples, drawn at random"},
-    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of --split"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G.h5", .help = "graph store to write (required)"},
+    {"train", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+     .help =
+         "triples to train on, a line each: head, relation, tail (this or --wordnet is required)"},
+    {"valid", 0, TRN_PARAM_TEXT, .metavar = "FILE", .help = "triples to choose settings by"},
+    {"test", 0, TRN_PARAM_TEXT, .metavar = "FILE", .help = "triples to score by at the end"},
+    {"wordnet", 0, TRN_PARAM_TEXT, .metavar = "DIR",
+     .help = "instead of files: WordNet's data.noun, data.verb, data.adj and data.adv in DIR "
+             "(Debian's package wordnet-base: /usr/share/wordnet)"},
+    {"inverses", 0, TRN_PARAM_BOOL, "false",
+     .help = "of --wordnet: keep pointers that only turn others round (hyponym beside hypernym), "
+             "as WN18 does; test triples can then be read off train"},
+    {"separator", 0, TRN_PARAM_TEXT, "tab", .metavar = "TEXT",
+     .help = "what stands between the columns: tab, comma (columns may then be in quotes), space, "
+             "or any text"},
+    {"order", 0, TRN_PARAM_CHOICE, "hrt", .choices = "hrt|htr|rht|rth|thr|trh",
+     .help = "order of the columns: head, relation, tail"},
+    {"split", 0, TRN_PARAM_LIST, .metavar = "SHARE",
+     .help = "instead of --valid and --test: two shares (0.1 0.1) of all triples, drawn at random"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of --split"},
     {0}};
 
 static const char *separator_of(const char *text) {

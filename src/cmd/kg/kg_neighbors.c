@@ -6,8 +6,9 @@
 #include "cli/command.h"
 #include "mpi/agree.h"
 
-static const trn_param_t params[] = {
-    {"top", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, "K", "how many neighbours of each"}, {0}};
+static const trn_param_t params[] = {{"top", 0, TRN_PARAM_INT, "10", 1, 100000, .metavar = "K",
+                                      .help = "how many neighbours of each"},
+                                     {0}};
 
 typedef struct neighborhood {
     trn_kg_model_t model;

@@ -15,12 +15,13 @@
 enum { ABSENT = -2 };
 
 static const trn_param_t params[] = {
-    {"top", 0, TRN_PARAM_INT, "10", 1, 100000, NULL, "K", "how many answers to each"},
-    {"known", 0, TRN_PARAM_CHOICE, "mark", 0, 0, "exclude|mark", NULL,
-     "what to do with answers that the graph (train, valid or test) has already"},
-    {"inductive", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FACTS",
-     "file of facts, lines of head, relation and tail between tabs, about entities that are not in "
-     "the graph: they can then be asked about. The model must have been trained with --encoder"},
+    {"top", 0, TRN_PARAM_INT, "10", 1, 100000, .metavar = "K", .help = "how many answers to each"},
+    {"known", 0, TRN_PARAM_CHOICE, "mark", .choices = "exclude|mark",
+     .help = "what to do with answers that the graph (train, valid or test) has already"},
+    {"inductive", 0, TRN_PARAM_TEXT, .metavar = "FACTS",
+     .help = "file of facts, lines of head, relation and tail between tabs, about entities that "
+             "are not in the graph: they can then be asked about. The model must have been trained "
+             "with --encoder"},
     {0}};
 
 typedef struct prediction {

@@ -14,18 +14,18 @@
 enum { TEXT_BYTES = 4096 };
 
 static const trn_param_t params[] = {
-    {"length", 0, TRN_PARAM_LIST, "2 3", 0, 0, NULL, "N",
-     "how many relations a body may have: any of 1, 2 and 3; each costs as many times more as "
-     "there are relations"},
-    {"inverse", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "let relations stand in bodies the other way round too"},
-    {"nearest", 0, TRN_PARAM_INT, "10", 1, 1000000, NULL, "K",
-     "how many bodies are measured for each head relation and length: those whose composed "
-     "parameters are nearest"},
-    {"min-support", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL,
-     "leave out rules that hold for fewer pairs of entities"},
-    {"min-confidence", 0, TRN_PARAM_REAL, "0", 0, 1, NULL, NULL,
-     "leave out rules that hold for a smaller part of the pairs that the body connects"},
+    {"length", 0, TRN_PARAM_LIST, "2 3", .metavar = "N",
+     .help = "how many relations a body may have: any of 1, 2 and 3; each costs as many times more "
+             "as there are relations"},
+    {"inverse", 0, TRN_PARAM_BOOL, "false",
+     .help = "let relations stand in bodies the other way round too"},
+    {"nearest", 0, TRN_PARAM_INT, "10", 1, 1000000, .metavar = "K",
+     .help = "how many bodies are measured for each head relation and length: those whose composed "
+             "parameters are nearest"},
+    {"min-support", 0, TRN_PARAM_INT, "1", 0, 9e18,
+     .help = "leave out rules that hold for fewer pairs of entities"},
+    {"min-confidence", 0, TRN_PARAM_REAL, "0", 0, 1,
+     .help = "leave out rules that hold for a smaller part of the pairs that the body connects"},
     {0},
 };
 

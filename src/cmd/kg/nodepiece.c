@@ -10,17 +10,17 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "N.h5", "store to write (required)"},
-    {"anchors", 0, TRN_PARAM_INT, "1000", 1, 1000000, NULL, "K",
-     "entities that describe the others: 40 % of most links, 40 % of greatest PageRank, 20 % "
-     "drawn"},
-    {"nearest", 0, TRN_PARAM_INT, "12", 1, 10000, NULL, "K",
-     "anchors in the hash of an entity, the nearest first, of equals the earlier chosen"},
-    {"relations", 0, TRN_PARAM_INT, "12", 0, 10000, NULL, "M",
-     "relation types in the hash of an entity; of more, so many are drawn"},
-    {"mode", 0, TRN_PARAM_CHOICE, "bfs", 0, 0, "bfs|path", NULL,
-     "bfs: anchors within 50 links; path: at any distance"},
-    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of anchors and relation types drawn"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "N.h5", .help = "store to write (required)"},
+    {"anchors", 0, TRN_PARAM_INT, "1000", 1, 1000000, .metavar = "K",
+     .help = "entities that describe the others: 40 % of most links, 40 % of greatest PageRank, 20 "
+             "% drawn"},
+    {"nearest", 0, TRN_PARAM_INT, "12", 1, 10000, .metavar = "K",
+     .help = "anchors in the hash of an entity, the nearest first, of equals the earlier chosen"},
+    {"relations", 0, TRN_PARAM_INT, "12", 0, 10000, .metavar = "M",
+     .help = "relation types in the hash of an entity; of more, so many are drawn"},
+    {"mode", 0, TRN_PARAM_CHOICE, "bfs", .choices = "bfs|path",
+     .help = "bfs: anchors within 50 links; path: at any distance"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of anchors and relation types drawn"},
     {0},
 };
 

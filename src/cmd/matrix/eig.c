@@ -10,10 +10,10 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "E.h5", "store to write (required)"},
-    {"method", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|local|scalapack", NULL,
-     "local: one rank works, and the number of ranks does not change a bit; scalapack: all work, "
-     "and it does; auto: local up to 2048 rows"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5", .help = "store to write (required)"},
+    {"method", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|local|scalapack",
+     .help = "local: one rank works, and the number of ranks does not change a bit; scalapack: all "
+             "work, and it does; auto: local up to 2048 rows"},
     {0}};
 
 static const char *name_of(trn_eig_method_t method) {

@@ -10,13 +10,13 @@
 
 #include <string.h>
 
-static const trn_param_t params[] = {{"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "G",
-                                      "file to write, .h5, .npy or .mtx (required)"},
-                                     {"rows", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-                                      "A A^T, the products of rows, instead of A^T A"},
-                                     {"dtype", 0, TRN_PARAM_CHOICE, "f64", 0, 0, "f32|f64", NULL,
-                                      "numbers to write; sums are in float64 whatever A holds"},
-                                     {0}};
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G",
+     .help = "file to write, .h5, .npy or .mtx (required)"},
+    {"rows", 0, TRN_PARAM_BOOL, "false", .help = "A A^T, the products of rows, instead of A^T A"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "f64", .choices = "f32|f64",
+     .help = "numbers to write; sums are in float64 whatever A holds"},
+    {0}};
 
 /* One job: A from its file, G of n x n. */
 typedef struct job {

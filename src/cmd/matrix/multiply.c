@@ -7,20 +7,20 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "C",
-     "file to write, .h5, .npy or .mtx (required)"},
-    {"transpose-a", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "multiply by A transposed"},
-    {"transpose-b", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "multiply by B transposed"},
-    {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, NULL, NULL, "factor of the product"},
-    {"add", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "C0", "matrix to add, of the product's size"},
-    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, NULL, NULL, "factor of the matrix to add"},
-    {"algorithm", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_ALGORITHM_NAMES, NULL,
-     "how dense operands are multiplied; auto takes the grid that moves least"},
-    {"boolean", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "or-and instead of plus-times, where an operand is sparse"},
-    {"dtype", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|f32|f64", NULL,
-     "numbers to compute with and to write; auto: float32 if both operands are float32, else "
-     "float64, to which float32 is converted"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "C",
+     .help = "file to write, .h5, .npy or .mtx (required)"},
+    {"transpose-a", 0, TRN_PARAM_BOOL, "false", .help = "multiply by A transposed"},
+    {"transpose-b", 0, TRN_PARAM_BOOL, "false", .help = "multiply by B transposed"},
+    {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .help = "factor of the product"},
+    {"add", 0, TRN_PARAM_TEXT, .metavar = "C0", .help = "matrix to add, of the product's size"},
+    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .help = "factor of the matrix to add"},
+    {"algorithm", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_ALGORITHM_NAMES,
+     .help = "how dense operands are multiplied; auto takes the grid that moves least"},
+    {"boolean", 0, TRN_PARAM_BOOL, "false",
+     .help = "or-and instead of plus-times, where an operand is sparse"},
+    {"dtype", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
+     .help = "numbers to compute with and to write; auto: float32 if both operands are float32, "
+             "else float64, to which float32 is converted"},
     {0}};
 
 static trn_status_t run(trn_run_t *run) {

@@ -8,7 +8,7 @@
 #include "mpi/agree.h"
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "F.h5", "store to write (required)"}, {0}};
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "F.h5", .help = "store to write (required)"}, {0}};
 
 static const char *name_of(trn_qr_way_t way) {
     return way == TRN_QR_CHOLESKY ? "choleskyqr2" : "basis";

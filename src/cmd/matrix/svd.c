@@ -12,17 +12,16 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "S.h5", "store to write (required)"},
-    {"rank", 'k', TRN_PARAM_INT, "10", 1, 1e9, NULL, NULL, "how many singular values"},
-    {"center", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL,
-     "take the mean off every column first: principal component analysis"},
-    {"method", 0, TRN_PARAM_CHOICE, "auto", 0, 0, "auto|gram|krylov", NULL,
-     "gram: eigenvectors of the Gram matrix of the shorter side, at most 4096; krylov: for all "
-     "others; auto: gram for dense matrices with a side that short"},
-    {"tolerance", 0, TRN_PARAM_REAL, "1e-9", 1e-14, 1, NULL, NULL,
-     "krylov: largest residual |A' u - s v| of a wanted vector, over the largest value"},
-    {"max-steps", 0, TRN_PARAM_INT, "1000", 1, 1e9, NULL, NULL,
-     "krylov: give up after so many blocks"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "S.h5", .help = "store to write (required)"},
+    {"rank", 'k', TRN_PARAM_INT, "10", 1, 1e9, .help = "how many singular values"},
+    {"center", 0, TRN_PARAM_BOOL, "false",
+     .help = "take the mean off every column first: principal component analysis"},
+    {"method", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|gram|krylov",
+     .help = "gram: eigenvectors of the Gram matrix of the shorter side, at most 4096; krylov: for "
+             "all others; auto: gram for dense matrices with a side that short"},
+    {"tolerance", 0, TRN_PARAM_REAL, "1e-9", 1e-14, 1,
+     .help = "krylov: largest residual |A' u - s v| of a wanted vector, over the largest value"},
+    {"max-steps", 0, TRN_PARAM_INT, "1000", 1, 1e9, .help = "krylov: give up after so many blocks"},
     {0}};
 
 /* What is worked on, in one of three shapes. Start with {0}. */

@@ -9,11 +9,11 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"k", 'k', TRN_PARAM_INT, "10", 1, 100000, NULL, NULL, "how many neighbours of each"},
-    {"format", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
-     "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
-    {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
-     "the words of a .npy file, one a line; default EMBEDDING.vocab"},
+    {"k", 'k', TRN_PARAM_INT, "10", 1, 100000, .help = "how many neighbours of each"},
+    {"format", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
+     .help = "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+     .help = "the words of a .npy file, one a line; default EMBEDDING.vocab"},
     {0}};
 
 static trn_status_t add_word(trn_embedding_t *embedding, const char *word, float sign,

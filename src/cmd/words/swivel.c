@@ -12,26 +12,27 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, NULL, 0, 0, NULL, "E.h5",
-     "embedding store to write (required)"},
-    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, NULL, NULL, "length of the vectors"},
-    {"epochs", 0, TRN_PARAM_INT, "0", 0, 100000, NULL, NULL,
-     "passes over all shards; 0 chooses by the size of the vocabulary"},
-    {"shard-size", 0, TRN_PARAM_INT, "0", 0, 65536, NULL, NULL,
-     "rows and columns of a shard; small shards learn faster; 0 chooses by the size of the "
-     "vocabulary"},
-    {"variant", 0, TRN_PARAM_CHOICE, "v1", 0, 0, "v1|v2", NULL,
-     "published settings: v1 Adagrad, rate 1, confidence 0.1 + 0.25 x^0.5; v2 RMSProp, rate 0.1, "
-     "confidence x^0.5"},
-    {"learning-rate", 0, TRN_PARAM_REAL, NULL, 1e-9, 1e9, NULL, NULL,
-     "step size at the start; default: v1 (S/512)^(1/3) but at most 1 for shards of S, v2 0.1"},
-    {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1, NULL, NULL,
-     "fraction of the learning rate reached at the end, linearly"},
-    {"confidence-base", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL,
-     "weight of an observed count x: base + scale x^exponent; default from the variant"},
-    {"confidence-scale", 0, TRN_PARAM_REAL, NULL, 0, 1e9, NULL, NULL, "see confidence-base"},
-    {"confidence-exponent", 0, TRN_PARAM_REAL, "0.5", 0, 4, NULL, NULL, "see confidence-base"},
-    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, NULL, NULL, "of the starting vectors"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5",
+     .help = "embedding store to write (required)"},
+    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, .help = "length of the vectors"},
+    {"epochs", 0, TRN_PARAM_INT, "0", 0, 100000,
+     .help = "passes over all shards; 0 chooses by the size of the vocabulary"},
+    {"shard-size", 0, TRN_PARAM_INT, "0", 0, 65536,
+     .help = "rows and columns of a shard; small shards learn faster; 0 chooses by the size of the "
+             "vocabulary"},
+    {"variant", 0, TRN_PARAM_CHOICE, "v1", .choices = "v1|v2",
+     .help = "published settings: v1 Adagrad, rate 1, confidence 0.1 + 0.25 x^0.5; v2 RMSProp, "
+             "rate 0.1, confidence x^0.5"},
+    {"learning-rate", 0, TRN_PARAM_REAL, NULL, 1e-9, 1e9,
+     .help =
+         "step size at the start; default: v1 (S/512)^(1/3) but at most 1 for shards of S, v2 0.1"},
+    {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1,
+     .help = "fraction of the learning rate reached at the end, linearly"},
+    {"confidence-base", 0, TRN_PARAM_REAL, NULL, 0, 1e9,
+     .help = "weight of an observed count x: base + scale x^exponent; default from the variant"},
+    {"confidence-scale", 0, TRN_PARAM_REAL, NULL, 0, 1e9, .help = "see confidence-base"},
+    {"confidence-exponent", 0, TRN_PARAM_REAL, "0.5", 0, 4, .help = "see confidence-base"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of the starting vectors"},
     TRN_CHECKPOINT_PARAMS,
     {0},
 };

@@ -9,18 +9,18 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"similarity", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "FILE",
-     "sets of lines WORD WORD SCORE: Spearman's rank correlation of cosine and score"},
-    {"analogy", 0, TRN_PARAM_LIST, NULL, 0, 0, NULL, "FILE",
-     "sets of lines A B C D, with ': SECTION' lines between: is D nearest to B - A + C?"},
-    {"lowercase", 0, TRN_PARAM_BOOL, "true", 0, 0, NULL, NULL,
-     "lower the words of the sets; either way a word that is not found is looked for regardless "
-     "of case"},
-    {"cosmul", 0, TRN_PARAM_BOOL, "false", 0, 0, NULL, NULL, "answer analogies by 3CosMul too"},
-    {"format", 0, TRN_PARAM_CHOICE, "auto", 0, 0, TRN_FORMAT_NAMES, NULL,
-     "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
-    {"vocab", 0, TRN_PARAM_TEXT, NULL, 0, 0, NULL, "FILE",
-     "the words of a .npy file, one a line; default EMBEDDING.vocab"},
+    {"similarity", 0, TRN_PARAM_LIST, .metavar = "FILE",
+     .help = "sets of lines WORD WORD SCORE: Spearman's rank correlation of cosine and score"},
+    {"analogy", 0, TRN_PARAM_LIST, .metavar = "FILE",
+     .help = "sets of lines A B C D, with ': SECTION' lines between: is D nearest to B - A + C?"},
+    {"lowercase", 0, TRN_PARAM_BOOL, "true",
+     .help = "lower the words of the sets; either way a word that is not found is looked for "
+             "regardless of case"},
+    {"cosmul", 0, TRN_PARAM_BOOL, "false", .help = "answer analogies by 3CosMul too"},
+    {"format", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
+     .help = "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+     .help = "the words of a .npy file, one a line; default EMBEDDING.vocab"},
     {0}};
 
 /* A fraction or score, null where it is undefined. */
