@@ -10,7 +10,8 @@ packages="gcc libc6-dev make cmake git pkg-config libopenmpi-dev openmpi-bin lib
     libzstd-dev libutf8proc-dev zlib1g-dev liblzma-dev librandom123-dev hdf5-tools python3
     python3-h5py xz-utils ca-certificates"
 test_packages="libcmocka-dev shellcheck clang-format-14 groff-base util-linux zstd
-    valgrind python3-scipy cppcheck iproute2 munge slurmctld slurmd slurm-client"
+    valgrind python3-scipy cppcheck iproute2 munge slurmctld slurmd slurm-client
+    wordnet-base"
 
 if [ "${1:-}" = --tests ]; then
     packages="$packages $test_packages"
