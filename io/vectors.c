@@ -6,6 +6,7 @@
 #include "io/text.h"
 #include "mpi/agree.h"
 #include "text/lookup.h"
+#include "text/utf8.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,9 +1,12 @@
+/* lookup.c: open addressing over indices into the borrowed list; keys are made as they are compared,
+ * so that a table costs no memory for them. */
 #include "text/lookup.h"
 
 #include "base/mem.h"
+#include "text/lower.h"
 
 #include <string.h>
-#include <utf8proc.h>
+#include <xxhash.h>
 
 struct trn_lookup {
     int64_t count;
@@ -13,37 +16,22 @@ struct trn_lookup {
     int64_t *slot; /* index of a word, or -1; collisions go to the next slot */
 };
 
-/* Take one code point off *text, lowered if `fold`; 0 at the end. A byte that starts no valid
- * sequence counts as a code point of its own, beyond those of Unicode. */
-static int32_t next_point(const char **text, bool fold) {
-    utf8proc_int32_t point;
-    unsigned char byte = (unsigned char)**text;
-    if (byte < 0x80) { /* ASCII, the common case, and the end */
-        *text += byte != 0;
-        return fold && byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte;
-    }
-    utf8proc_ssize_t bytes = utf8proc_iterate((const utf8proc_uint8_t *)*text, -1, &point);
-    if (bytes <= 0) {
-        *text += 1;
-        return 0x110000 + byte;
-    }
-    *text += bytes;
-    return fold ? utf8proc_tolower(point) : point;
-}
-
-/* FNV-1a over code points (Fowler, Noll, Vo), the high bits folded into the low ones. */
+/* Hash of a word as it is, or FNV-1a (Fowler, Noll, Vo) over the code points that stand for it
+ * regardless of case, the high bits brought into the low ones. */
 static uint64_t hash(const char *word, bool fold) {
+    if (!fold) return XXH3_64bits(word, strlen(word));
     uint64_t value = 0xcbf29ce484222325;
-    for (int32_t point; (point = next_point(&word, fold)) != 0;)
+    for (int32_t point; (point = trn_lower_key(&word)) != 0;)
         value = (value ^ (uint64_t)point) * 0x100000001b3;
     return value ^ value >> 32;
 }
 
 static bool same(const char *a, const char *b, bool fold) {
+    if (!fold) return strcmp(a, b) == 0;
     int32_t point;
     do {
-        point = next_point(&a, fold);
-        if (point != next_point(&b, fold)) return false;
+        point = trn_lower_key(&a);
+        if (point != trn_lower_key(&b)) return false;
     } while (point != 0);
     return true;
 }
@@ -103,24 +91,4 @@ void trn_lookup_destroy(trn_lookup_t **lookup) {
 
 int64_t trn_lookup_find(const trn_lookup_t *lookup, const char *word) {
     return *slot_of(lookup, word);
-}
-
-trn_status_t trn_lower(const char *text, char **lower) {
-    /* A lower-case letter takes at most one byte more than a capital of two. */
-    TRN_TRY(trn_alloc(lower, (int64_t)strlen(text) * 3 / 2 + 1, 1, "lower-case text"));
-    char *to = *lower;
-    for (int32_t point; (point = next_point(&text, true)) != 0;) {
-        if (point < 0x110000)
-            to += utf8proc_encode_char(point, (utf8proc_uint8_t *)to);
-        else
-            *to++ = (char)(point - 0x110000);
-    }
-    *to = '\0';
-    return TRN_OK;
-}
-
-bool trn_utf8_valid(const char *text) {
-    for (int32_t point; (point = next_point(&text, false)) != 0;)
-        if (point >= 0x110000) return false;
-    return true;
 }

@@ -10,8 +10,8 @@
 /* A hash table over a list of words that it borrows. Opaque. */
 typedef struct trn_lookup trn_lookup_t;
 
-/* Index words[count] (borrowed: they must outlive the table), as they are or, if `fold`, by their
- * lower-case form. Of several words with one key the first is kept; *twice is then the index of
+/* Index words[count] (borrowed: they must outlive the table), as they are or, if `fold`, regardless
+ * of case (trn_lower_key). Of several words with one key the first is kept; *twice is then the index of
  * the second such word (the lowest), else -1; NULL: not wanted. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_lookup_create(trn_lookup_t **lookup, int64_t count, char *const *words, bool fold,
                                int64_t *twice);
@@ -24,12 +24,5 @@ int64_t trn_lookup_find(const trn_lookup_t *lookup, const char *word);
 
 /* Bytes of the table over `count` words. Local. */
 int64_t trn_lookup_bytes(int64_t count);
-
-/* Lower-case copy of UTF-8 text, code point by code point; bytes that are no UTF-8 are kept. To be
- * freed with trn_free. Fails with TRN_MEMORY. Local. */
-trn_status_t trn_lower(const char *text, char **lower);
-
-/* True if `text` is well-formed UTF-8. Local. */
-bool trn_utf8_valid(const char *text);
 
 #endif

@@ -1,6 +1,10 @@
+/* tokens.c: one pass over the bytes, a table look-up each; words are or-ed together from the classes
+ * of their bytes, so that plain ASCII words, nearly all, cost no second look. */
 #include "text/tokens.h"
 
 #include "base/mem.h"
+#include "text/lower.h"
+#include "text/utf8.h"
 
 #include <string.h>
 #include <utf8proc.h>
@@ -8,9 +12,14 @@
 /* What a byte means; a token's bytes are or-ed together to tell how it must be treated. */
 enum { SPACE = 1, NEWLINE = 2, NUL = 4, HIGH = 8, UPPER = 16, STOP = SPACE | NEWLINE | NUL };
 
-/* PENDING tokens are hashed ahead of their look-up, to hide the cache misses. A folded token is at
- * most FOLD_GROWTH times as many code points as it had bytes. */
-enum { PENDING = 32, FOLD_GROWTH = 4, FOLD_ROOM = TRN_TOKEN_BYTES * FOLD_GROWTH };
+enum {
+    PENDING = 32,                      /* tokens hashed ahead of their look-up, to hide cache misses */
+    MARK = 3,                          /* bytes of a byte order mark */
+    CARRY = TRN_TOKEN_BYTES + MARK + 1, /* of these the last says that there are more */
+    REPAIRED = 3 * TRN_TOKEN_BYTES,    /* every byte may become U+FFFD */
+    LOWERED = REPAIRED + REPAIRED / 2, /* trn_lower_room */
+    POINTS = 2 * LOWERED               /* code points: a decomposition makes 3 of 2 bytes at most */
+};
 
 typedef struct pending {
     const char *bytes;
@@ -32,15 +41,18 @@ struct trn_tokens {
     int npending;
     int64_t carried; /* bytes of a token cut by the end of a feed, in carry[] */
     unsigned carried_class;
-    char carry[TRN_TOKEN_BYTES];
-    int32_t *fold; /* [FOLD_ROOM + 1] code points, then in place UTF-8; NULL: no folding */
+    char carry[CARRY];
+    trn_word_counts_t odd;
+    char *repaired;  /* [REPAIRED] a word without ill-formed bytes; NULL: never asked for */
+    char *lowered;   /* [LOWERED]; NULL: case stays */
+    int32_t *points; /* [POINTS + 1] code points, then in place UTF-8; NULL: form stays */
 };
 
 static void classify(uint8_t class_of[256], bool lowercase) {
     memset(class_of, 0, 256);
     memset(class_of + 128, HIGH, 128);
-    for (const char *space = " \t\v\f\r"; *space; space++)
-        class_of[(uint8_t)*space] = SPACE;
+    for (const char *blank = TRN_BLANKS; *blank; blank++)
+        class_of[(uint8_t)*blank] = SPACE;
     class_of['\n'] = NEWLINE;
     class_of[0] = NUL;
     for (int letter = 'A'; letter <= 'Z' && lowercase; letter++)
@@ -49,21 +61,28 @@ static void classify(uint8_t class_of[256], bool lowercase) {
 
 trn_status_t trn_tokens_create(trn_tokens_t **tokens, trn_words_t *words,
                                const trn_token_options_t *options) {
-    TRN_TRY(trn_alloc_zero(tokens, 1, sizeof **tokens, "a tokeniser"));
+    TRN_TRY(trn_alloc_zero(tokens, 1, sizeof **tokens, "a tokenizer"));
     trn_tokens_t *t = *tokens;
     t->words = words;
     t->options = *options;
     classify(t->class_of, options->lowercase);
     trn_tokens_begin(t, true);
-    if (!options->lowercase && !options->nfc) return TRN_OK;
-    trn_status_t status = trn_alloc(&t->fold, FOLD_ROOM + 1, sizeof *t->fold, "case folding");
+    trn_status_t status = TRN_OK;
+    if (options->rules.invalid == TRN_INVALID_REPLACE)
+        status = trn_alloc(&t->repaired, REPAIRED, 1, "mending words");
+    if (status == TRN_OK && options->lowercase)
+        status = trn_alloc(&t->lowered, LOWERED, 1, "lowering words");
+    if (status == TRN_OK && options->nfc)
+        status = trn_alloc(&t->points, POINTS + 1, sizeof *t->points, "normalizing words");
     if (status != TRN_OK) trn_tokens_destroy(tokens);
     return status;
 }
 
 void trn_tokens_destroy(trn_tokens_t **tokens) {
     if (!*tokens) return;
-    trn_free(&(*tokens)->fold);
+    trn_free(&(*tokens)->repaired);
+    trn_free(&(*tokens)->lowered);
+    trn_free(&(*tokens)->points);
     trn_free(tokens);
 }
 
@@ -74,41 +93,39 @@ void trn_tokens_begin(trn_tokens_t *tokens, bool file_start) {
     tokens->npending = 0;
 }
 
-static trn_status_t too_long(void) {
-    return trn_fail(TRN_INPUT, "a token of more than %d bytes; split the text into words",
-                    TRN_TOKEN_BYTES);
-}
-
 trn_status_t trn_token_check(const char *bytes, int64_t length) {
-    if (length > TRN_TOKEN_BYTES) return too_long();
+    if (length > TRN_TOKEN_BYTES)
+        return trn_fail(TRN_INPUT, "a token of more than %d bytes; split the text into words",
+                        TRN_TOKEN_BYTES);
     if (memchr(bytes, 0, (size_t)length))
         return trn_fail(TRN_INPUT, "a NUL byte; is this a binary file?");
-    for (int64_t at = 0; at < length;) {
-        utf8proc_int32_t code;
-        utf8proc_ssize_t used =
-            utf8proc_iterate((const utf8proc_uint8_t *)bytes + at, length - at, &code);
-        if (used < 1)
-            return trn_fail(TRN_INPUT,
-                            "invalid UTF-8 (byte 0x%02x); convert the text, e.g. with iconv",
-                            (uint8_t)bytes[at]);
-        at += used;
-    }
+    int64_t well = trn_utf8_well(bytes, length);
+    if (well == length) return TRN_OK;
+    return trn_fail(TRN_INPUT, "invalid UTF-8 (byte 0x%02x); convert the text, e.g. with iconv",
+                    (uint8_t)bytes[well]);
+}
+
+/* Normalize a word; *bytes then points into t->points. */
+static trn_status_t compose(trn_tokens_t *t, const char **bytes, int64_t *length) {
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    utf8proc_ssize_t points = utf8proc_decompose((const utf8proc_uint8_t *)*bytes, *length,
+                                                 t->points, POINTS, options);
+    if (points >= 0 && points <= POINTS) points = utf8proc_reencode(t->points, points, options);
+    if (points < 0 || points > POINTS * (int64_t)sizeof *t->points)
+        return trn_fail(TRN_INPUT, "cannot normalize a word; give the text normalized");
+    *bytes = (const char *)t->points;
+    *length = points;
     return TRN_OK;
 }
 
-/* Fold and normalise a valid token; *bytes then points into t->fold. */
-static trn_status_t fold(trn_tokens_t *t, const char **bytes, int64_t *length) {
-    int options = (t->options.lowercase ? UTF8PROC_CASEFOLD : 0) |
-                  (t->options.nfc ? UTF8PROC_STABLE | UTF8PROC_COMPOSE : 0);
-    utf8proc_ssize_t codes = utf8proc_decompose((const utf8proc_uint8_t *)*bytes, *length, t->fold,
-                                                FOLD_ROOM, (utf8proc_option_t)options);
-    if (codes >= 0 && codes <= FOLD_ROOM)
-        codes = utf8proc_reencode(t->fold, codes, (utf8proc_option_t)options);
-    if (codes < 0 || codes > FOLD_ROOM * (int64_t)sizeof *t->fold)
-        return trn_fail(TRN_INPUT, "cannot fold or normalise a token; give the text normalised");
-    *bytes = (const char *)t->fold;
-    *length = codes;
-    return TRN_OK;
+/* Lowering comes first: the lower case of a normalized word need not be normalized, as a capital J
+ * with a caron is two code points and the small one is one. */
+trn_status_t trn_tokens_rewrite(trn_tokens_t *t, const char **bytes, int64_t *length) {
+    if (t->lowered) {
+        *length = trn_lower_bytes(*bytes, *length, t->lowered);
+        *bytes = t->lowered;
+    }
+    return t->points ? compose(t, bytes, length) : TRN_OK;
 }
 
 static trn_status_t look_up(trn_tokens_t *t, const char *bytes, int64_t length, int32_t *id) {
@@ -129,31 +146,36 @@ static trn_status_t look_up_pending(trn_tokens_t *t, int32_t *ids) {
 static trn_status_t take(trn_tokens_t *t, const char *bytes, int64_t length, unsigned kind,
                          bool stable, int32_t *ids, int64_t *count) {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
-    if (t->file_start && length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0)
-        bytes += 3, length -= 3;
+    if (t->file_start && length >= MARK && memcmp(bytes, byte_order_mark, MARK) == 0)
+        bytes += MARK, length -= MARK;
     t->file_start = false;
-    if (length > TRN_TOKEN_BYTES) return too_long();
-    if (kind & HIGH) TRN_TRY(trn_token_check(bytes, length));
-    bool folds = (kind & UPPER) || (t->fold && (kind & HIGH));
-    if (folds) TRN_TRY(fold(t, &bytes, &length));
+    const char *given = bytes;
+    if (length > TRN_TOKEN_BYTES || (kind & HIGH))
+        TRN_TRY(trn_word_admit(&t->options.rules, TRN_TOKEN_BYTES, &bytes, &length, t->repaired,
+                               &t->odd));
+    if (kind & (UPPER | HIGH)) TRN_TRY(trn_tokens_rewrite(t, &bytes, &length));
     if (length == 0) return TRN_OK;
     t->line_open = true;
     t->total++;
     int64_t place = (*count)++;
-    if (folds || !stable) return look_up(t, bytes, length, &ids[place]);
+    if (bytes != given || !stable) return look_up(t, bytes, length, &ids[place]);
     pending_t *p = &t->pending[t->npending++];
     *p = (pending_t){bytes, length, trn_words_hash(bytes, length), place};
     trn_words_prefetch(t->words, p->hash);
     return t->npending == PENDING ? look_up_pending(t, ids) : TRN_OK;
 }
 
-/* Keep the piece of a token that a feed's end cut off. */
+/* Keep the piece of a token that a feed's end cut off, if it is not overlong already; of that no
+ * more than tells where to cut it. An endless one that will be refused is so at once. */
 static trn_status_t carry(trn_tokens_t *t, const char *bytes, int64_t length, unsigned kind) {
-    if (t->carried + length > TRN_TOKEN_BYTES) return too_long();
-    memcpy(t->carry + t->carried, bytes, (size_t)length);
+    int64_t had = t->carried < CARRY ? t->carried : CARRY, room = CARRY - had;
+    memcpy(t->carry + had, bytes, (size_t)(length < room ? length : room));
     t->carried_class = (t->carried ? t->carried_class : 0) | kind;
     t->carried += length;
-    return TRN_OK;
+    if (t->carried < CARRY || t->options.rules.overlong != TRN_OVERLONG_REFUSE) return TRN_OK;
+    const char *word = t->carry;
+    int64_t bytes_kept = CARRY;
+    return trn_word_admit(&t->options.rules, TRN_TOKEN_BYTES, &word, &bytes_kept, NULL, &t->odd);
 }
 
 static trn_status_t take_carried(trn_tokens_t *t, int32_t *ids, int64_t *count) {
@@ -229,4 +251,7 @@ int64_t trn_tokens_lines(const trn_tokens_t *tokens) {
 }
 int64_t trn_tokens_total(const trn_tokens_t *tokens) {
     return tokens->total;
+}
+trn_word_counts_t trn_tokens_odd(const trn_tokens_t *tokens) {
+    return tokens->odd;
 }

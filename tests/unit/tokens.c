@@ -18,6 +18,7 @@ typedef struct result {
     char text[1 << 15];
     trn_status_t status;
     int64_t line, lines, total;
+    trn_word_counts_t odd;
 } result_t;
 
 /* Tokenise text[bytes], cut at byte `cut` (and, if `step`, every `step` bytes after). */
@@ -53,6 +54,7 @@ static void run(const char *text, int64_t bytes, int64_t cut, int64_t step,
     result->line = trn_tokens_line(tokens);
     result->lines = trn_tokens_lines(tokens);
     result->total = trn_tokens_total(tokens);
+    result->odd = trn_tokens_odd(tokens);
     trn_tokens_destroy(&tokens);
     trn_words_destroy(&words);
     free(ids);
@@ -81,12 +83,9 @@ static void words_are_parted_by_white_space(void **state) {
     expect("Case Stays\n", &plain, "Case|Stays/");
     expect("caf\xc3\xa9 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80\n", &plain,
            "caf\xc3\xa9|\xe6\x97\xa5\xe6\x9c\xac|\xf0\x9f\x98\x80/");
-    /* A no-break space (U+00A0) is not ASCII white space. */
-    expect("a\xc2\xa0"
-           "b c\n",
-           &plain,
-           "a\xc2\xa0"
-           "b|c/");
+    /* All blanks are ASCII: neither U+0085, U+00A0, U+2028 nor U+3000 parts words. */
+    expect("a\u00a0z c\u3000d\ve\n\u2028 x\xc2\x85\n", &plain,
+           "a\u00a0z|c\u3000d|e/\u2028|x\xc2\x85/");
 }
 
 static void a_byte_order_mark_is_skipped(void **state) {
@@ -97,17 +96,82 @@ static void a_byte_order_mark_is_skipped(void **state) {
     expect("one\n\xef\xbb\xbftwo\n", &plain, "one/\xef\xbb\xbftwo/");
 }
 
-static void case_and_form_are_folded_on_request(void **state) {
+static void case_and_form_change_on_request(void **state) {
     (void)state;
     static const trn_token_options_t lower = {.lowercase = true, .max_line = LONG_LINE};
     static const trn_token_options_t nfc = {.nfc = true, .max_line = LONG_LINE};
     static const trn_token_options_t both = {.lowercase = true, .nfc = true, .max_line = LONG_LINE};
     expect("ABC abc Zebra\n", &lower, "abc|abc|zebra/");
-    expect("\xc3\x84rger STRASSE Stra\xc3\x9f"
-           "e\n",
-           &lower, "\xc3\xa4rger|strasse|strasse/");
-    expect("cafe\xcc\x81 CAFE\xcc\x81\n", &nfc, "caf\xc3\xa9|CAF\xc3\x89/");
-    expect("CAFE\xcc\x81 x\n", &both, "caf\xc3\xa9|x/");
+    expect("Ärger STRASSE Straße\n", &lower, "ärger|strasse|straße/");
+    expect("ο Λόγος του ΘΕΟΎ\nΛΌΓΟΣ", &lower, "ο|λόγος|του|θεού/λόγος/");
+    expect("ǅ İ\n", &lower, "ǆ|i\u0307/");
+    expect("cafe\u0301 CAFE\u0301\n", &nfc, "café|CAFÉ/");
+    expect("CAFE\u0301 x\n", &both, "café|x/");
+    expect("J\u030c İ I\u0307\n", &both, "ǰ|i\u0307|i\u0307/"); /* composed after lowering */
+}
+
+/* As `expect`, and the words that were not as they should be. */
+static void expect_odd(const char *text, const trn_token_options_t *options, const char *wanted,
+                       int64_t invalid, int64_t overlong) {
+    expect(text, options, wanted);
+    result_t result;
+    run(text, (int64_t)strlen(text), 3, 5, options, &result);
+    assert_int_equal(result.odd.invalid, invalid);
+    assert_int_equal(result.odd.overlong, overlong);
+}
+
+static void invalid_words_go_by_the_rules(void **state) {
+    (void)state;
+    static const trn_token_options_t replace = {.max_line = LONG_LINE,
+                                                .rules = {.invalid = TRN_INVALID_REPLACE}};
+    static const trn_token_options_t skip = {
+        .lowercase = true, .max_line = LONG_LINE, .rules = {.invalid = TRN_INVALID_SKIP}};
+    expect_odd("the cat\nna\xefve dog\n", &replace, "the|cat/na\ufffdve|dog/", 1, 0);
+    expect_odd("\xff\xff \xe6\x97\n\x80", &replace, "\ufffd\ufffd|\ufffd/\ufffd/", 3, 0);
+    expect_odd("The cat\nNa\xefve Dog \xff\n\xff\nx", &skip, "the|cat/dog/x/", 3, 0);
+}
+
+/* The longest word, and the same with more behind it: x...xé, whose é may be parted. */
+static void overlong_words_go_by_the_rules(void **state) {
+    (void)state;
+    static const trn_token_options_t skip = {.max_line = LONG_LINE,
+                                             .rules = {.overlong = TRN_OVERLONG_SKIP}};
+    static const trn_token_options_t cut = {
+        .max_line = LONG_LINE, .rules = {.invalid = TRN_INVALID_SKIP, .overlong = TRN_OVERLONG_CUT}};
+    static char text[3 * TRN_TOKEN_BYTES];
+    for (int64_t bytes = TRN_TOKEN_BYTES - 2; bytes < TRN_TOKEN_BYTES + 3; bytes++)
+        for (int64_t step = 0; step < 3000; step += 999) {
+            result_t result;
+            memset(text, 'x', (size_t)bytes);
+            strcpy(text + bytes, "\u00e9\xff y\n"); /* the bad byte goes with the rest */
+            bool over = bytes + 3 > TRN_TOKEN_BYTES;
+            if (!over) strcpy(text + bytes, "\u00e9 y\n");
+            run(text, (int64_t)strlen(text), 1, step, &skip, &result);
+            assert_int_equal(result.status, TRN_OK);
+            assert_int_equal(result.total, over ? 1 : 2);
+            assert_int_equal(result.odd.overlong, over);
+            run(text, (int64_t)strlen(text), 4097, step, &cut, &result);
+            assert_int_equal(result.status, TRN_OK);
+            assert_int_equal(result.total, 2);
+            assert_int_equal(result.odd.overlong, over);
+            assert_int_equal(result.odd.invalid, 0);
+            int64_t kept = bytes + 2 <= TRN_TOKEN_BYTES ? bytes + 2
+                           : bytes <= TRN_TOKEN_BYTES   ? bytes
+                                                        : TRN_TOKEN_BYTES;
+            assert_int_equal(strlen(result.text), kept + 3);
+            assert_string_equal(result.text + kept, "|y/");
+        }
+    memset(text, 'x', sizeof text - 1);
+    result_t result; /* an endless word takes no memory, and a NUL in it is found */
+    run(text, (int64_t)sizeof text, 100, 0, &cut, &result);
+    assert_int_equal(result.status, TRN_INPUT);
+    assert_non_null(strstr(trn_message(), "NUL"));
+    memcpy(text, "\xef\xbb\xbf", 3); /* a byte order mark does not count */
+    strcpy(text + 3 + TRN_TOKEN_BYTES, "\n");
+    run(text, (int64_t)strlen(text), 1, 5, &plain, &result);
+    assert_int_equal(result.status, TRN_OK);
+    run(text, (int64_t)strlen(text), LONG_LINE, 0, &plain, &result);
+    assert_int_equal(result.status, TRN_OK);
 }
 
 /* The line on which the error is found must not depend on the pieces. */
@@ -196,7 +260,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_parted_by_white_space),
         cmocka_unit_test(a_byte_order_mark_is_skipped),
-        cmocka_unit_test(case_and_form_are_folded_on_request),
+        cmocka_unit_test(case_and_form_change_on_request),
+        cmocka_unit_test(invalid_words_go_by_the_rules),
+        cmocka_unit_test(overlong_words_go_by_the_rules),
         cmocka_unit_test(bad_bytes_are_found),
         cmocka_unit_test(long_tokens_and_lines_are_refused),
         cmocka_unit_test(many_words_keep_their_numbers),

@@ -78,26 +78,11 @@ static void lookup_folded(void **state) {
     trn_lookup_destroy(&lookup);
 }
 
-static void lower_case(void **state) {
-    (void)state;
-    char *lower;
-    assert_int_equal(trn_lower("A\xc3\x84z \xff\xce\xa3", &lower), TRN_OK);
-    assert_string_equal(lower, "a\xc3\xa4z \xff\xcf\x83");
-    trn_free(&lower);
-    /* U+023A has two bytes, its lower-case form U+2C65 three. */
-    assert_int_equal(trn_lower("\xc8\xba\xc8\xba\xc8\xba\xc8\xba\xc8\xba", &lower), TRN_OK);
-    assert_int_equal(strlen(lower), 15);
-    trn_free(&lower);
-    assert_true(trn_utf8_valid("caf\xc3\xa9"));
-    assert_false(trn_utf8_valid("caf\xc3"));
-    assert_false(trn_utf8_valid("\xed\xa0\x80")); /* half of a surrogate pair */
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spearman_without_ties), cmocka_unit_test(spearman_with_ties),
         cmocka_unit_test(spearman_undefined),    cmocka_unit_test(lookup_exact),
-        cmocka_unit_test(lookup_folded),         cmocka_unit_test(lower_case),
+        cmocka_unit_test(lookup_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "io/share.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
+#include "text/utf8.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "io/share.h"
 #include "mpi/agree.h"
-#include "text/lookup.h"
+#include "text/lower.h"
 
 #include <math.h>
 #include <stdlib.h>
