@@ -1,5 +1,5 @@
-/* lookup.c: open addressing over indices into the borrowed list; keys are made as they are compared,
- * so that a table costs no memory for them. */
+/* lookup.c: open addressing over indices into the borrowed list; keys are made as they are
+ * compared, so that a table costs no memory for them. */
 #include "text/lookup.h"
 
 #include "base/mem.h"

@@ -11,8 +11,9 @@
 typedef struct trn_lookup trn_lookup_t;
 
 /* Index words[count] (borrowed: they must outlive the table), as they are or, if `fold`, regardless
- * of case (trn_lower_key). Of several words with one key the first is kept; *twice is then the index of
- * the second such word (the lowest), else -1; NULL: not wanted. Fails with TRN_MEMORY. Local. */
+ * of case (trn_lower_key). Of several words with one key the first is kept; *twice is then the
+ * index of the second such word (the lowest), else -1; NULL: not wanted. Fails with TRN_MEMORY.
+ * Local. */
 trn_status_t trn_lookup_create(trn_lookup_t **lookup, int64_t count, char *const *words, bool fold,
                                int64_t *twice);
 

@@ -14,9 +14,17 @@
 
 /* What is done with a word that holds ill-formed UTF-8, and with one of too many bytes. The names
  * are those of CHOICE parameters, in the order of the values. */
-typedef enum trn_invalid { TRN_INVALID_REFUSE, TRN_INVALID_REPLACE, TRN_INVALID_SKIP } trn_invalid_t;
-typedef enum trn_overlong { TRN_OVERLONG_REFUSE, TRN_OVERLONG_SKIP, TRN_OVERLONG_CUT } trn_overlong_t;
-#define TRN_INVALID_NAMES "refuse|replace|skip"
+typedef enum trn_invalid {
+    TRN_INVALID_REFUSE,
+    TRN_INVALID_REPLACE,
+    TRN_INVALID_SKIP
+} trn_invalid_t;
+typedef enum trn_overlong {
+    TRN_OVERLONG_REFUSE,
+    TRN_OVERLONG_SKIP,
+    TRN_OVERLONG_CUT
+} trn_overlong_t;
+#define TRN_INVALID_NAMES  "refuse|replace|skip"
 #define TRN_OVERLONG_NAMES "refuse|skip|cut"
 
 typedef struct trn_word_rules {

@@ -1,5 +1,5 @@
-/* tokens.c: one pass over the bytes, a table look-up each; words are or-ed together from the classes
- * of their bytes, so that plain ASCII words, nearly all, cost no second look. */
+/* tokens.c: one pass over the bytes, a table look-up each; words are or-ed together from the
+ * classes of their bytes, so that plain ASCII words, nearly all, cost no second look. */
 #include "text/tokens.h"
 
 #include "base/mem.h"
@@ -13,12 +13,12 @@
 enum { SPACE = 1, NEWLINE = 2, NUL = 4, HIGH = 8, UPPER = 16, STOP = SPACE | NEWLINE | NUL };
 
 enum {
-    PENDING = 32,                      /* tokens hashed ahead of their look-up, to hide cache misses */
-    MARK = 3,                          /* bytes of a byte order mark */
+    PENDING = 32, /* tokens hashed ahead of their look-up, to hide cache misses */
+    MARK = 3,     /* bytes of a byte order mark */
     CARRY = TRN_TOKEN_BYTES + MARK + 1, /* of these the last says that there are more */
-    REPAIRED = 3 * TRN_TOKEN_BYTES,    /* every byte may become U+FFFD */
-    LOWERED = REPAIRED + REPAIRED / 2, /* trn_lower_room */
-    POINTS = 2 * LOWERED               /* code points: a decomposition makes 3 of 2 bytes at most */
+    REPAIRED = 3 * TRN_TOKEN_BYTES,     /* every byte may become U+FFFD */
+    LOWERED = REPAIRED + REPAIRED / 2,  /* trn_lower_room */
+    POINTS = 2 * LOWERED /* code points: a decomposition makes 3 of 2 bytes at most */
 };
 
 typedef struct pending {
@@ -42,7 +42,7 @@ struct trn_tokens {
     int64_t carried; /* bytes of a token cut by the end of a feed, in carry[] */
     unsigned carried_class;
     char carry[CARRY];
-    trn_word_counts_t odd;
+    trn_word_counts_t malformed;
     char *repaired;  /* [REPAIRED] a word without ill-formed bytes; NULL: never asked for */
     char *lowered;   /* [LOWERED]; NULL: case stays */
     int32_t *points; /* [POINTS + 1] code points, then in place UTF-8; NULL: form stays */
@@ -108,8 +108,8 @@ trn_status_t trn_token_check(const char *bytes, int64_t length) {
 /* Normalize a word; *bytes then points into t->points. */
 static trn_status_t compose(trn_tokens_t *t, const char **bytes, int64_t *length) {
     const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    utf8proc_ssize_t points = utf8proc_decompose((const utf8proc_uint8_t *)*bytes, *length,
-                                                 t->points, POINTS, options);
+    utf8proc_ssize_t points =
+        utf8proc_decompose((const utf8proc_uint8_t *)*bytes, *length, t->points, POINTS, options);
     if (points >= 0 && points <= POINTS) points = utf8proc_reencode(t->points, points, options);
     if (points < 0 || points > POINTS * (int64_t)sizeof *t->points)
         return trn_fail(TRN_INPUT, "cannot normalize a word; give the text normalized");
@@ -152,7 +152,7 @@ static trn_status_t take(trn_tokens_t *t, const char *bytes, int64_t length, uns
     const char *given = bytes;
     if (length > TRN_TOKEN_BYTES || (kind & HIGH))
         TRN_TRY(trn_word_admit(&t->options.rules, TRN_TOKEN_BYTES, &bytes, &length, t->repaired,
-                               &t->odd));
+                               &t->malformed));
     if (kind & (UPPER | HIGH)) TRN_TRY(trn_tokens_rewrite(t, &bytes, &length));
     if (length == 0) return TRN_OK;
     t->line_open = true;
@@ -175,7 +175,8 @@ static trn_status_t carry(trn_tokens_t *t, const char *bytes, int64_t length, un
     if (t->carried < CARRY || t->options.rules.overlong != TRN_OVERLONG_REFUSE) return TRN_OK;
     const char *word = t->carry;
     int64_t bytes_kept = CARRY;
-    return trn_word_admit(&t->options.rules, TRN_TOKEN_BYTES, &word, &bytes_kept, NULL, &t->odd);
+    return trn_word_admit(&t->options.rules, TRN_TOKEN_BYTES, &word, &bytes_kept, NULL,
+                          &t->malformed);
 }
 
 static trn_status_t take_carried(trn_tokens_t *t, int32_t *ids, int64_t *count) {
@@ -252,6 +253,6 @@ int64_t trn_tokens_lines(const trn_tokens_t *tokens) {
 int64_t trn_tokens_total(const trn_tokens_t *tokens) {
     return tokens->total;
 }
-trn_word_counts_t trn_tokens_odd(const trn_tokens_t *tokens) {
-    return tokens->odd;
+trn_word_counts_t trn_tokens_malformed(const trn_tokens_t *tokens) {
+    return tokens->malformed;
 }

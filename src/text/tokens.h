@@ -1,4 +1,5 @@
-/* tokens.h: bytes in pieces of any size to word numbers; blanks part words, a line is a sentence. */
+/* tokens.h: bytes in pieces of any size to word numbers; blanks part words, a line is a sentence.
+ */
 #ifndef TRN_TEXT_TOKENS_H
 #define TRN_TEXT_TOKENS_H
 
@@ -58,6 +59,6 @@ trn_status_t trn_tokens_rewrite(trn_tokens_t *tokens, const char **bytes, int64_
 int64_t trn_tokens_line(const trn_tokens_t *tokens);
 int64_t trn_tokens_lines(const trn_tokens_t *tokens);
 int64_t trn_tokens_total(const trn_tokens_t *tokens);
-trn_word_counts_t trn_tokens_odd(const trn_tokens_t *tokens);
+trn_word_counts_t trn_tokens_malformed(const trn_tokens_t *tokens);
 
 #endif

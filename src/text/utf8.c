@@ -11,10 +11,10 @@ static int64_t subpart(const uint8_t *bytes, int64_t length) {
     uint8_t lead = bytes[0], low = 0x80, high = 0xbf;
     int64_t follow = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1, n = 1;
     if (lead < 0xc2 || lead > 0xf4) return 1; /* nothing well-formed begins so */
-    if (lead == 0xe0) low = 0xa0;  /* below: overlong */
-    if (lead == 0xed) high = 0x9f; /* above: surrogates */
-    if (lead == 0xf0) low = 0x90;  /* below: overlong */
-    if (lead == 0xf4) high = 0x8f; /* above: beyond U+10FFFF */
+    if (lead == 0xe0) low = 0xa0;             /* below: overlong */
+    if (lead == 0xed) high = 0x9f;            /* above: surrogates */
+    if (lead == 0xf0) low = 0x90;             /* below: overlong */
+    if (lead == 0xf4) high = 0x8f;            /* above: beyond U+10FFFF */
     while (n <= follow && n < length && bytes[n] >= low && bytes[n] <= high) {
         n++;
         low = 0x80; /* only the second byte depends on the first */

@@ -2,7 +2,8 @@
  *
  * Ill-formed bytes fall into maximal subparts (The Unicode Standard, chapter 3.9), each of which
  * counts as one: a beginning of a character that is cut short, else a single byte. So browsers and
- * most libraries do (WHATWG Encoding), and the number of replacements depends on the bytes alone. */
+ * most libraries do (WHATWG Encoding), and the number of replacements depends on the bytes alone.
+ */
 #ifndef TRN_TEXT_UTF8_H
 #define TRN_TEXT_UTF8_H
 

@@ -1,7 +1,9 @@
+/* vocab.c: a vocabulary is one arena of words in their order, made of records that came from other
+ * ranks or of a list. */
 #include "text/vocab.h"
 
 #include "base/mem.h"
-#include "text/tokens.h"
+#include "text/list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,54 +108,57 @@ static trn_status_t from_words(trn_vocab_t **vocab, const trn_words_t *words) {
     return TRN_OK;
 }
 
-/* The first token of line[bytes]; *length 0 if there is none. */
-static const char *first_token(const char *line, int64_t bytes, int64_t *length) {
-    static const char blanks[] = " \t\v\f\r";
-    const char *end = line + bytes;
-    while (line < end && *line && strchr(blanks, *line))
-        line++;
-    *length = 0;
-    while (line + *length < end && !(line[*length] && strchr(blanks, line[*length])))
-        (*length)++;
-    return line;
-}
+typedef struct parser {
+    trn_words_t *words;
+    trn_tokens_t *tokens; /* writes words as a corpus would have them */
+    const trn_token_options_t *options;
+    char *scratch; /* of trn_word_admit */
+    trn_vocab_report_t *report;
+} parser_t;
 
-static trn_status_t add_listed(trn_words_t *words, const char *word, int64_t length) {
+static trn_status_t add_listed(parser_t *p, const char *word, int64_t length, int64_t line) {
     int32_t id;
+    if (memchr(word, 0, (size_t)length))
+        return trn_fail(TRN_INPUT, "a NUL byte; is this a binary file?");
+    TRN_TRY(trn_word_admit(&p->options->rules, TRN_TOKEN_BYTES, &word, &length, p->scratch,
+                           &p->report->malformed));
+    if (length == 0) return TRN_OK;
+    TRN_TRY(trn_tokens_rewrite(p->tokens, &word, &length));
     uint64_t hash = trn_words_hash(word, length);
-    TRN_TRY(trn_token_check(word, length));
-    if (trn_words_find(words, word, length, hash) >= 0)
-        return trn_fail(TRN_INPUT, "\"%.*s\" stands twice; remove one", (int)length, word);
-    return trn_words_add(words, word, length, hash, 0, &id);
-}
-
-static trn_status_t read_list(trn_words_t *words, const char *name, const char *text,
-                              int64_t bytes) {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    const char *end = text + bytes;
-    if (bytes >= 3 && memcmp(text, byte_order_mark, 3) == 0) text += 3;
-    for (int64_t line = 1; text < end; line++) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        if (!stop) stop = end;
-        int64_t length;
-        const char *word = first_token(text, stop - text, &length);
-        trn_status_t status = length ? add_listed(words, word, length) : TRN_OK;
-        if (status == TRN_INPUT)
-            return trn_fail(TRN_INPUT, "%s:%lld: %s", name, (long long)line, trn_message());
-        TRN_TRY(status);
-        text = stop + 1;
-    }
+    if (trn_words_find(p->words, word, length, hash) < 0)
+        return trn_words_add(p->words, word, length, hash, 0, &id);
+    if (p->report->repeated++ == 0) p->report->line = line;
     return TRN_OK;
 }
 
-trn_status_t trn_vocab_parse(trn_vocab_t **vocab, const char *name, const char *text,
-                             int64_t bytes) {
-    trn_words_t *words;
+static trn_status_t read_list(parser_t *p, const char *name, const char *text, int64_t bytes) {
+    trn_list_t list = trn_list_begin(name, text, bytes);
+    const char *word;
+    int64_t length;
+    for (;;) {
+        TRN_TRY(trn_list_next(&list, &word, &length));
+        if (!word) return TRN_OK;
+        trn_status_t status = length ? add_listed(p, word, length, list.line) : TRN_OK;
+        if (status == TRN_INPUT)
+            return trn_fail(TRN_INPUT, "%s:%lld: %s", name, (long long)list.line, trn_message());
+        TRN_TRY(status);
+    }
+}
+
+trn_status_t trn_vocab_parse(trn_vocab_t **vocab, const char *name, const char *text, int64_t bytes,
+                             const trn_token_options_t *options, trn_vocab_report_t *report) {
+    parser_t p = {.options = options, .report = report};
+    trn_status_t status;
     *vocab = NULL;
-    TRN_TRY(trn_words_create(&words));
-    trn_status_t status = read_list(words, name, text, bytes);
-    if (status == TRN_OK) status = from_words(vocab, words);
-    trn_words_destroy(&words);
+    TRN_OR(done, trn_words_create(&p.words));
+    TRN_OR(done, trn_tokens_create(&p.tokens, p.words, options));
+    TRN_OR(done, trn_alloc(&p.scratch, 3 * TRN_TOKEN_BYTES, 1, "a word"));
+    TRN_OR(done, read_list(&p, name, text, bytes));
+    status = from_words(vocab, p.words);
+done:
+    trn_words_destroy(&p.words);
+    trn_tokens_destroy(&p.tokens);
+    trn_free(&p.scratch);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #define TRN_TEXT_VOCAB_H
 
 #include "base/status.h"
+#include "text/tokens.h"
 #include "text/words.h"
 
 #include <stdint.h>
@@ -26,11 +27,19 @@ trn_status_t trn_vocab_unpack(const char *data, int64_t bytes, trn_words_t *word
  * most (0: all). Fails with TRN_MEMORY. Local. Cost: one sort. */
 trn_status_t trn_vocab_create(trn_vocab_t **vocab, const char *data, int64_t bytes, int64_t cap);
 
-/* Make a vocabulary of a list: the first token of every line of text[bytes], in that order, counts
- * 0; empty lines are skipped. Fails with TRN_INPUT (`name`:LINE: word twice, invalid UTF-8, NUL),
- * TRN_MEMORY. Local. */
-trn_status_t trn_vocab_parse(trn_vocab_t **vocab, const char *name, const char *text,
-                             int64_t bytes);
+/* What a list had besides words; start with {0}. */
+typedef struct trn_vocab_report {
+    trn_word_counts_t malformed; /* words that the rules changed or left out */
+    int64_t repeated;            /* words left out because they came before */
+    int64_t line;                /* of the first of these */
+} trn_vocab_report_t;
+
+/* Make a vocabulary of a list (text/list.h) in its order, counts 0: each word by the rules of
+ * `options`, lowered and normalized as they say; of equal words the first. Blank lines are skipped.
+ * Fails with TRN_INPUT (`name`:LINE: what trn_list_next and the rules refuse, NUL), TRN_MEMORY.
+ * Local. */
+trn_status_t trn_vocab_parse(trn_vocab_t **vocab, const char *name, const char *text, int64_t bytes,
+                             const trn_token_options_t *options, trn_vocab_report_t *report);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_vocab_destroy(trn_vocab_t **vocab);

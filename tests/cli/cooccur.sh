@@ -66,6 +66,32 @@ checks=$((checks + 1))
 grep -q "^caf$(printf '\xc3\xa9') caf$(printf '\xc3\xa9') 4" "$scratch/cells" ||
     fail "case and form: café is not one word"
 
+# Words as Unicode lowers them, in the corpus and in a list; and words that are not as they should be
+printf 'die Stra\303\237e und die STRASSE\n\316\233\317\214\316\263\316\277\317\202 \316\230\316\225\316\237\316\216\n' >"$scratch/case"
+vocabulary() {
+    "$python" -c 'import sys, h5py; print(*(w.decode() for w in h5py.File(sys.argv[1])["vocab"][:]))' "$out"
+}
+count "lowercase" 3 "$scratch/case" --lowercase
+expect_equal "lower case, not case folding" "die strasse straße und θεού λόγος" "$(vocabulary)"
+printf 'STRA\303\237E 7\nThe 3\nDie 2\nthe 1\nstrasse 1\n\n' >"$scratch/caselist"
+count "lowercase and a list" 2 "$scratch/case" --lowercase --vocab "$scratch/caselist" --window 1
+expect_equal "a list is lowered too" "straße the die strasse" "$(vocabulary)"
+expect_equal "a repeated word is told" 1 \
+    "$(grep -c 'caselist:4: a word that came before; 1 such lines left out' "$scratch/err")"
+printf 'the cat sat\nna\357ve dog on the mat\n' >"$scratch/byte"
+awk 'BEGIN { for (i = 0; i < 500; i++) printf "0123456789"; print " cat" }' >"$scratch/longer"
+for p in 1 3; do
+    for rule in replace,cut,10 skip,skip,8; do
+        IFS=, read -r invalid long tokens <<<"$rule"
+        count "$rule, $p ranks" $p "$scratch/byte" "$scratch/longer" --json \
+            --invalid-utf8 "$invalid" --long-words "$long"
+        expect_equal "$rule, $p ranks: counted" "1 1 $tokens" "$(sed -nE \
+            's/.*"(invalid_words|long_words|tokens)": ([0-9]+).*/\2/p' "$scratch/out" | tr '\n' ' ' | xargs)"
+        sha256sum <"$scratch/cells" >"$scratch/cells.$p.$invalid"
+    done
+done
+expect_equal "the same cells" "$(cat "$scratch"/cells.1.*)" "$(cat "$scratch"/cells.3.*)"
+
 # Bad input, on one rank and on four ---------------------------------------------------------------
 rm -f "$out"
 mkdir "$scratch/work"
@@ -78,7 +104,12 @@ bad() { # CODE PATTERN WHAT ARGUMENT...
     done
 }
 printf 'a\nb\na\n' >"$scratch/twice"
-bad 3 'twice:3: "a" stands twice' "a word twice" "$scratch/abc" --vocab "$scratch/twice"
+bad 3 'twice:3: a word that came before' "a word twice" "$scratch/abc" --vocab "$scratch/twice" \
+    --repeated-words refuse
+printf 'a\nNew York\n' >"$scratch/blanks"
+bad 3 "blanks:2: 'York' stands behind the word 'New'" "half a name" "$scratch/abc" \
+    --vocab "$scratch/blanks"
+bad 3 'byte:2: invalid UTF-8 \(byte 0xef\).* --invalid-utf8 replace or skip' "a bad byte" "$scratch/byte"
 printf 'a\n' >"$scratch/single"
 bad 3 'single: a vocabulary of 1 word' "a list of one word" "$scratch/abc" --vocab "$scratch/single"
 bad 3 'absent' "no such list" "$scratch/abc" --vocab "$scratch/absent"
@@ -94,7 +125,7 @@ bad 3 'corpus:1: a line of more than 20 bytes' "a long line" "$scratch/corpus" -
 bad 3 'nul:123: a NUL byte' "a NUL byte" "$scratch/nul"
 awk 'NR == 200 { for (i = 0; i < 500; i++) printf "0123456789"; print ""; next } { print }' \
     "$scratch/corpus" >"$scratch/long"
-bad 3 'long:200: a token of more than 4096 bytes' "a long token" "$scratch/long"
+bad 3 'long:200: a word of more than 4096 bytes.* --long-words' "a long word" "$scratch/long"
 bad 2 'window' "window 0" "$scratch/abc" --window 0
 bad 2 'weighting' "no such weighting" "$scratch/abc" --weighting cubic
 bad 4 '--memory: too little.* give [0-9]+M' "no memory" "$scratch/corpus" --memory 30M

@@ -165,7 +165,11 @@ static trn_status_t read_words(const char *path) {
     trn_status_t status = read_embedding_as(path, TRN_FORMAT_AUTO, path);
     status = both(status, trn_share_file(MPI_COMM_SELF, path, &text));
     if (!text) return status;
-    status = both(status, trn_vocab_parse(&vocab, path, text, (int64_t)strlen(text)));
+    static const trn_token_options_t options = {.lowercase = true,
+                                                .rules = {TRN_INVALID_REPLACE, TRN_OVERLONG_CUT}};
+    trn_vocab_report_t report = {0};
+    status =
+        both(status, trn_vocab_parse(&vocab, path, text, (int64_t)strlen(text), &options, &report));
     trn_vocab_destroy(&vocab);
     trn_free(&text);
     return status;
@@ -191,14 +195,14 @@ static trn_status_t read_text(const char *path) {
 static trn_status_t read_corpus_as(const char *path, trn_token_options_t options) {
     char name[256];
     char *const files[] = {name};
-    int64_t lines;
+    trn_corpus_report_t report;
     trn_words_t *words = NULL;
     trn_spool_t *stream = NULL;
     snprintf(name, sizeof name, "%s", path);
     trn_status_t status = trn_words_create(&words);
     if (status == TRN_OK) status = trn_spool_create(&stream, "/tmp", INT64_MAX);
     if (status == TRN_OK)
-        status = trn_corpus_read(MPI_COMM_SELF, 1, files, &options, words, stream, &lines);
+        status = trn_corpus_read(MPI_COMM_SELF, 1, files, &options, words, stream, &report);
     trn_spool_destroy(&stream);
     trn_words_destroy(&words);
     return status;
@@ -206,7 +210,10 @@ static trn_status_t read_corpus_as(const char *path, trn_token_options_t options
 
 static trn_status_t read_corpus(const char *path) {
     trn_status_t status = read_corpus_as(path, (trn_token_options_t){.max_line = 1 << 16});
-    return both(status, read_corpus_as(path, (trn_token_options_t){true, true, 1000}));
+    status = both(status, read_corpus_as(path, (trn_token_options_t){true, true, 1000, {0}}));
+    trn_token_options_t skip = {true, false, 1 << 16, {TRN_INVALID_SKIP, TRN_OVERLONG_SKIP}};
+    trn_token_options_t mend = {true, true, 1 << 16, {TRN_INVALID_REPLACE, TRN_OVERLONG_CUT}};
+    return both(both(status, read_corpus_as(path, skip)), read_corpus_as(path, mend));
 }
 
 static void free_names(trn_kg_names_t *names) {

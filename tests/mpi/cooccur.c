@@ -249,7 +249,7 @@ static void list_gives_order(void) {
         FILE *list = fopen(path, "w");
         for (int64_t i = vocabulary - 1; i >= 0; i -= 2) /* every other word, rare ones first */
             fprintf(list, "%s %d\n", names[i], 1);
-        fputs("absent\n", list);
+        fputs("absent 0\n", list);
         fclose(list);
     }
     MPI_Barrier(comm);

@@ -1,8 +1,8 @@
 /* text/lower and text/utf8: lower case as Unicode has it, look-ups that ignore case, and bytes that
  * are no character. */
+#include "text/lower.h"
 #include "base/mem.h"
 #include "text/lookup.h"
-#include "text/lower.h"
 #include "text/utf8.h"
 
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static void lower_case_is_not_case_folding(void **state) {
     expect_lower("The STRASSE @[`{", "the strasse @[`{");
     expect_lower("Straße", "straße");
     expect_lower("GROẞ", "groß");
-    expect_lower("Ǆ ǅ ǆ", "ǆ ǆ ǆ");     /* a digraph in upper case, title case and lower case */
+    expect_lower("Ǆ ǅ ǆ", "ǆ ǆ ǆ");       /* a digraph in upper case, title case and lower case */
     expect_lower("Iı iİ", "iı ii\u0307"); /* the dot stays, as SpecialCasing.txt says */
     expect_lower("K Å Ω", "k å ω");       /* signs that are letters */
     expect_lower("ÀÉ ЖЯ ԱՖ ႠჅ", "àé жя աֆ ⴀⴥ");
@@ -42,7 +42,8 @@ static void final_sigma(void **state) {
     expect_lower("Λόγος ΛΌΓΟΣ ΘΕΟΎ", "λόγος λόγος θεού");
     expect_lower("ΣΊΣΥΦΟΣ", "σίσυφος");
     expect_lower("Σ ΣΑ ΑΣ", "σ σα ας");
-    expect_lower("ΑΣ. ΑΣ.Α ΑΣ-Α", "ας. ασ.α ας-α"); /* a point may stand inside a word, a dash not */
+    expect_lower("ΑΣ. ΑΣ.Α ΑΣ-Α",
+                 "ας. ασ.α ας-α"); /* a point may stand inside a word, a dash not */
     expect_lower("Α'Σ' Α\u0301Σ\u0301", "α'ς' α\u0301ς\u0301");
     expect_lower("1Σ ª\u0301Σ", "1σ ª\u0301ς"); /* a digit is not cased, an ordinal is */
     expect_lower("ΑΣ\xff ΑΣ\xff\xce\x91", "ας\xff ας\xff\xce\xb1");

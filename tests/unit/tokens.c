@@ -18,7 +18,7 @@ typedef struct result {
     char text[1 << 15];
     trn_status_t status;
     int64_t line, lines, total;
-    trn_word_counts_t odd;
+    trn_word_counts_t malformed;
 } result_t;
 
 /* Tokenise text[bytes], cut at byte `cut` (and, if `step`, every `step` bytes after). */
@@ -54,7 +54,7 @@ static void run(const char *text, int64_t bytes, int64_t cut, int64_t step,
     result->line = trn_tokens_line(tokens);
     result->lines = trn_tokens_lines(tokens);
     result->total = trn_tokens_total(tokens);
-    result->odd = trn_tokens_odd(tokens);
+    result->malformed = trn_tokens_malformed(tokens);
     trn_tokens_destroy(&tokens);
     trn_words_destroy(&words);
     free(ids);
@@ -111,13 +111,13 @@ static void case_and_form_change_on_request(void **state) {
 }
 
 /* As `expect`, and the words that were not as they should be. */
-static void expect_odd(const char *text, const trn_token_options_t *options, const char *wanted,
-                       int64_t invalid, int64_t overlong) {
+static void expect_malformed(const char *text, const trn_token_options_t *options,
+                             const char *wanted, int64_t invalid, int64_t overlong) {
     expect(text, options, wanted);
     result_t result;
     run(text, (int64_t)strlen(text), 3, 5, options, &result);
-    assert_int_equal(result.odd.invalid, invalid);
-    assert_int_equal(result.odd.overlong, overlong);
+    assert_int_equal(result.malformed.invalid, invalid);
+    assert_int_equal(result.malformed.overlong, overlong);
 }
 
 static void invalid_words_go_by_the_rules(void **state) {
@@ -126,9 +126,9 @@ static void invalid_words_go_by_the_rules(void **state) {
                                                 .rules = {.invalid = TRN_INVALID_REPLACE}};
     static const trn_token_options_t skip = {
         .lowercase = true, .max_line = LONG_LINE, .rules = {.invalid = TRN_INVALID_SKIP}};
-    expect_odd("the cat\nna\xefve dog\n", &replace, "the|cat/na\ufffdve|dog/", 1, 0);
-    expect_odd("\xff\xff \xe6\x97\n\x80", &replace, "\ufffd\ufffd|\ufffd/\ufffd/", 3, 0);
-    expect_odd("The cat\nNa\xefve Dog \xff\n\xff\nx", &skip, "the|cat/dog/x/", 3, 0);
+    expect_malformed("the cat\nna\xefve dog\n", &replace, "the|cat/na\ufffdve|dog/", 1, 0);
+    expect_malformed("\xff\xff \xe6\x97\n\x80", &replace, "\ufffd\ufffd|\ufffd/\ufffd/", 3, 0);
+    expect_malformed("The cat\nNa\xefve Dog \xff\n\xff\nx", &skip, "the|cat/dog/x/", 3, 0);
 }
 
 /* The longest word, and the same with more behind it: x...xé, whose é may be parted. */
@@ -137,7 +137,8 @@ static void overlong_words_go_by_the_rules(void **state) {
     static const trn_token_options_t skip = {.max_line = LONG_LINE,
                                              .rules = {.overlong = TRN_OVERLONG_SKIP}};
     static const trn_token_options_t cut = {
-        .max_line = LONG_LINE, .rules = {.invalid = TRN_INVALID_SKIP, .overlong = TRN_OVERLONG_CUT}};
+        .max_line = LONG_LINE,
+        .rules = {.invalid = TRN_INVALID_SKIP, .overlong = TRN_OVERLONG_CUT}};
     static char text[3 * TRN_TOKEN_BYTES];
     for (int64_t bytes = TRN_TOKEN_BYTES - 2; bytes < TRN_TOKEN_BYTES + 3; bytes++)
         for (int64_t step = 0; step < 3000; step += 999) {
@@ -149,12 +150,12 @@ static void overlong_words_go_by_the_rules(void **state) {
             run(text, (int64_t)strlen(text), 1, step, &skip, &result);
             assert_int_equal(result.status, TRN_OK);
             assert_int_equal(result.total, over ? 1 : 2);
-            assert_int_equal(result.odd.overlong, over);
+            assert_int_equal(result.malformed.overlong, over);
             run(text, (int64_t)strlen(text), 4097, step, &cut, &result);
             assert_int_equal(result.status, TRN_OK);
             assert_int_equal(result.total, 2);
-            assert_int_equal(result.odd.overlong, over);
-            assert_int_equal(result.odd.invalid, 0);
+            assert_int_equal(result.malformed.overlong, over);
+            assert_int_equal(result.malformed.invalid, 0);
             int64_t kept = bytes + 2 <= TRN_TOKEN_BYTES ? bytes + 2
                            : bytes <= TRN_TOKEN_BYTES   ? bytes
                                                         : TRN_TOKEN_BYTES;

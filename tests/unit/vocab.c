@@ -1,7 +1,6 @@
 /* text/vocab: order by count and bytes, the cap, lists, and words that travel unharmed. */
 #include "text/vocab.h"
 #include "base/mem.h"
-#include "text/tokens.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,14 +58,23 @@ static void records_add_up_in_a_table(void **state) {
     trn_words_destroy(&words);
 }
 
+static trn_vocab_report_t report;
+
+static trn_status_t parse_as(trn_vocab_t **vocab, const char *text,
+                             const trn_token_options_t *options) {
+    report = (trn_vocab_report_t){0};
+    return trn_vocab_parse(vocab, "list.txt", text, (int64_t)strlen(text), options, &report);
+}
+
 static trn_status_t parse(trn_vocab_t **vocab, const char *text) {
-    return trn_vocab_parse(vocab, "list.txt", text, (int64_t)strlen(text));
+    static const trn_token_options_t plain = {0};
+    return parse_as(vocab, text, &plain);
 }
 
 static void lists_keep_their_order(void **state) {
     (void)state;
     trn_vocab_t *vocab;
-    assert_int_equal(parse(&vocab, "\xef\xbb\xbfthe 2259\r\n\n  of\t3\nAnd"), TRN_OK);
+    assert_int_equal(parse(&vocab, "\xef\xbb\xbfthe 2259\r\n\n  of\t3 \nAnd\v1.5e3"), TRN_OK);
     assert_int_equal(vocab->size, 3);
     assert_string_equal(vocab->words[0], "the");
     assert_string_equal(vocab->words[1], "of");
@@ -79,15 +87,48 @@ static void lists_keep_their_order(void **state) {
     assert_int_equal(trn_mem_now(), 0);
 }
 
+/* What training with --lowercase or --nfc stored is found under the words of a list. */
+static void lists_are_written_as_the_corpus_is(void **state) {
+    (void)state;
+    static const trn_token_options_t options = {
+        .lowercase = true,
+        .nfc = true,
+        .rules = {.invalid = TRN_INVALID_REPLACE, .overlong = TRN_OVERLONG_SKIP}};
+    trn_vocab_t *vocab;
+    assert_int_equal(
+        parse_as(&vocab, "The\nStraße\nTHE\nΛΌΓΟΣ\ncafe\u0301\nna\xefve\nstraße\n", &options),
+        TRN_OK);
+    static const char *const wanted[] = {"the", "straße", "λόγος", "café", "na\ufffdve"};
+    assert_int_equal(vocab->size, 5);
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(vocab->words[i], wanted[i]);
+    assert_int_equal(report.repeated, 2);
+    assert_int_equal(report.line, 3);
+    assert_int_equal(report.malformed.invalid, 1);
+    trn_vocab_destroy(&vocab);
+    assert_int_equal(trn_mem_now(), 0);
+}
+
 static void bad_lists_are_refused_with_their_line(void **state) {
     (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"a\nb\xff\n", "list.txt:2: invalid UTF-8"},
+        {"Paris\nNew York\n", "list.txt:2: 'York' stands behind the word 'New'"},
+        {"Paris\n\nBoeing 747\n", "list.txt:3: 2 fields, but 1 on line 1"},
+        {"the 5\nof\n", "list.txt:2: 1 fields, but 2 on line 1"},
+        {"the 5-\n", "'5-' stands behind"},
+        {"the .\n", "'.' stands behind"},
+    };
     trn_vocab_t *vocab;
-    assert_int_equal(parse(&vocab, "a\nb\n\na 7\n"), TRN_INPUT);
-    assert_non_null(strstr(trn_message(), "list.txt:4: \"a\""));
-    assert_null(vocab);
-    assert_int_equal(parse(&vocab, "a\nb\xff\n"), TRN_INPUT);
-    assert_non_null(strstr(trn_message(), "list.txt:2: invalid UTF-8"));
-    assert_int_equal(trn_vocab_parse(&vocab, "list.txt", "a\0b\n", 4), TRN_INPUT);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(parse(&vocab, cases[i].text), TRN_INPUT);
+        if (!strstr(trn_message(), cases[i].message)) fail_msg("%s", trn_message());
+        assert_null(vocab);
+    }
+    static const trn_token_options_t plain = {0};
+    assert_int_equal(trn_vocab_parse(&vocab, "list.txt", "a\0b\n", 4, &plain, &report), TRN_INPUT);
     assert_non_null(strstr(trn_message(), "NUL"));
     char *text = malloc(TRN_TOKEN_BYTES + 2);
     memset(text, 'x', TRN_TOKEN_BYTES + 1);
@@ -121,6 +162,7 @@ int main(void) {
         cmocka_unit_test(words_are_in_order_of_count_then_bytes),
         cmocka_unit_test(records_add_up_in_a_table),
         cmocka_unit_test(lists_keep_their_order),
+        cmocka_unit_test(lists_are_written_as_the_corpus_is),
         cmocka_unit_test(bad_lists_are_refused_with_their_line),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -35,16 +35,19 @@ static trn_status_t read_corpus(trn_cooccur_t *counts, loading_t *loading, int n
     const trn_cooccur_options_t *options = counts->options;
     /* Half, because the table of words may grow by doubling. */
     int64_t ceiling = counts->memory ? counts->memory / 2 : INT64_MAX;
-    int64_t lines = 0, tokens = 0;
+    trn_corpus_report_t report;
+    int64_t tokens = 0;
     trn_watch_phase("cooccur: reading the corpus");
     trn_status_t status = trn_words_create(&loading->words);
     if (status == TRN_OK) status = trn_spool_create(&loading->stream, options->scratch, ceiling);
     TRN_AGREE(counts->comm, status);
     TRN_TRY(trn_corpus_read(counts->comm, nfiles, files, &options->tokens, loading->words,
-                            loading->stream, &lines));
+                            loading->stream, &report));
     for (int64_t id = 0; id < trn_words_size(loading->words); id++)
         tokens += trn_words_count(loading->words, id);
-    counts->stats.lines = sum_over_ranks(counts, lines);
+    counts->stats.lines = sum_over_ranks(counts, report.lines);
+    counts->stats.malformed.invalid = sum_over_ranks(counts, report.malformed.invalid);
+    counts->stats.malformed.overlong = sum_over_ranks(counts, report.malformed.overlong);
     counts->stats.all_tokens = sum_over_ranks(counts, tokens);
     counts->stats.spilled = sum_over_ranks(counts, trn_spool_on_disk(loading->stream));
     if (counts->stats.all_tokens > 0) return TRN_OK;
@@ -56,8 +59,9 @@ static trn_status_t make_vocabulary(trn_cooccur_t *counts, loading_t *loading) {
     const trn_cooccur_options_t *options = counts->options;
     int64_t most = 0;
     trn_watch_phase("cooccur: merging the vocabulary");
+    trn_list_source_t list = {options->vocab, &options->tokens, options->refuse_repeated};
     if (options->vocab)
-        TRN_TRY(trn_vocabulary_read(counts->comm, options->vocab, loading->words, &counts->vocab));
+        TRN_TRY(trn_vocabulary_read(counts->comm, &list, loading->words, &counts->vocab));
     else
         TRN_TRY(trn_vocabulary_merge(counts->comm, loading->words, options->min_count,
                                      options->vocab_size, &counts->vocab));

@@ -22,7 +22,8 @@
 typedef struct trn_cooccur_options {
     trn_token_options_t tokens;
     trn_window_options_t window;
-    const char *vocab; /* file with the vocabulary (borrowed), or NULL: the frequent words */
+    const char *vocab;    /* file with the vocabulary (borrowed), or NULL: the frequent words */
+    bool refuse_repeated; /* words in it; else the first counts */
     int64_t min_count, vocab_size;
     int64_t memory;      /* bytes a rank may use; 0: no limit */
     int64_t part;        /* words of the corpus that a rank holds at a time; 0: as memory allows */
@@ -33,6 +34,7 @@ typedef struct trn_cooccur_options {
 typedef struct trn_cooccur_stats {
     int64_t words, tokens; /* in the vocabulary */
     int64_t lines, all_tokens;
+    trn_word_counts_t malformed; /* words that the rules changed or left out */
     int64_t nonzeros;
     double sum;
     int64_t spilled;           /* bytes that went through files, all ranks */

@@ -190,16 +190,18 @@ static trn_status_t read_share(MPI_Comm comm, reader_t *reader, int nfiles, file
 
 trn_status_t trn_corpus_read(MPI_Comm comm, int nfiles, char *const *files,
                              const trn_token_options_t *options, trn_words_t *words,
-                             trn_spool_t *stream, int64_t *lines) {
+                             trn_spool_t *stream, trn_corpus_report_t *report) {
     reader_t reader = {.stream = stream};
     file_t *known;
-    *lines = 0;
+    *report = (trn_corpus_report_t){0};
     trn_status_t status = trn_alloc(&known, nfiles, sizeof *known, "the list of files");
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = probe(comm, nfiles, files, known);
     if (status == TRN_OK) {
         status = read_share(comm, &reader, nfiles, known, options, words);
-        if (reader.tokens) *lines = trn_tokens_lines(reader.tokens);
+        if (reader.tokens)
+            *report = (trn_corpus_report_t){trn_tokens_lines(reader.tokens),
+                                            trn_tokens_malformed(reader.tokens)};
         trn_wait_all(comm); /* one compressed file keeps one rank busy */
         status = trn_agree(comm, status);
     }

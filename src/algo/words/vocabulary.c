@@ -1,5 +1,6 @@
 #include "algo/words/vocabulary.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/text.h"
 #include "mpi/agree.h"
@@ -104,13 +105,22 @@ static trn_status_t slurp(const char *path, char **data, int64_t *bytes) {
     return status;
 }
 
-static trn_status_t read_list(const char *path, const trn_words_t *words, trn_vocab_t **vocab) {
+static trn_status_t read_list(const trn_list_source_t *source, const trn_words_t *words,
+                              trn_vocab_t **vocab, trn_vocab_report_t *report) {
+    const char *path = source->path;
     char *data = NULL;
     int64_t bytes;
     trn_status_t status = slurp(path, &data, &bytes);
-    if (status == TRN_OK) status = trn_vocab_parse(vocab, path, data, bytes);
+    if (status == TRN_OK)
+        status = trn_vocab_parse(vocab, path, data, bytes, source->options, report);
     trn_free(&data);
     TRN_TRY(status);
+    if (report->repeated > 0 && source->refuse_repeated)
+        return trn_fail(
+            TRN_INPUT,
+            "%s:%lld: a word that came before; remove the repeated ones (%lld lines), or give "
+            "--repeated-words first",
+            path, (long long)report->line, (long long)report->repeated);
     TRN_TRY(check_size(*vocab, path));
     int32_t *map;
     TRN_TRY(trn_vocabulary_map(*vocab, words, &map));
@@ -120,10 +130,26 @@ static trn_status_t read_list(const char *path, const trn_words_t *words, trn_vo
     return TRN_OK;
 }
 
-trn_status_t trn_vocabulary_read(MPI_Comm comm, const char *path, const trn_words_t *words,
-                                 trn_vocab_t **vocab) {
+/* Once, for all ranks read the same. */
+static void tell_report(MPI_Comm comm, const char *path, const trn_vocab_report_t *report) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    if (rank != 0) return;
+    if (report->repeated > 0)
+        trn_log(TRN_LOG_WARN, "cooccur",
+                "%s:%lld: a word that came before; %lld such lines left out", path,
+                (long long)report->line, (long long)report->repeated);
+    if (report->malformed.invalid + report->malformed.overlong > 0)
+        trn_log(TRN_LOG_WARN, "cooccur", "%s: %lld words with invalid UTF-8, %lld overlong ones",
+                path, (long long)report->malformed.invalid, (long long)report->malformed.overlong);
+}
+
+trn_status_t trn_vocabulary_read(MPI_Comm comm, const trn_list_source_t *source,
+                                 const trn_words_t *words, trn_vocab_t **vocab) {
+    trn_vocab_report_t report = {0};
     *vocab = NULL;
-    trn_status_t status = trn_agree(comm, read_list(path, words, vocab));
+    trn_status_t status = trn_agree(comm, read_list(source, words, vocab, &report));
+    if (status == TRN_OK) tell_report(comm, source->path, &report);
     if (status == TRN_OK)
         status = trn_agree(comm, trn_check_equal(comm, (*vocab)->size, "the size of --vocab"));
     if (status != TRN_OK) {

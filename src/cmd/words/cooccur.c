@@ -24,9 +24,13 @@ static const trn_param_t params[] = {
     {"vocab-size", 0, TRN_PARAM_INT, "262144", 0, 2147483646,
      .help = "keep only so many of the most frequent words; 0 means all"},
     {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
-     .help = "take exactly these words, the first of every line, instead of the frequent ones"},
-    {"lowercase", 0, TRN_PARAM_BOOL, "false", .help = "fold case (Unicode)"},
-    {"nfc", 0, TRN_PARAM_BOOL, "false", .help = "bring words to Unicode normalisation form C"},
+     .help = "take exactly these words instead of the frequent ones: a word a line, or a word and "
+             "its counts; --lowercase and --nfc go for them too"},
+    {"lowercase", 0, TRN_PARAM_BOOL, "false",
+     .help = "lower words as Unicode has it for every language (which is not case folding: a sharp "
+             "s stays)"},
+    {"nfc", 0, TRN_PARAM_BOOL, "false", .help = "bring words to Unicode normalization form C"},
+    TRN_WORD_PARAMS,
     {"max-line", 0, TRN_PARAM_SIZE, "128M", 1, 1e15,
      .help = "refuse lines longer than this; a line is a sentence, which windows never leave"},
     {"shard-size", 0, TRN_PARAM_INT, "0", 0, 1 << 20,
@@ -47,12 +51,15 @@ static trn_cooccur_options_t options_of(const trn_run_t *run) {
     return (trn_cooccur_options_t){
         .tokens = {.lowercase = trn_params_bool(p, "lowercase"),
                    .nfc = trn_params_bool(p, "nfc"),
-                   .max_line = trn_params_size(p, "max-line")},
+                   .max_line = trn_params_size(p, "max-line"),
+                   .rules = trn_word_rules(trn_params_text(p, "invalid-utf8"),
+                                           trn_params_text(p, "long-words"))},
         .window = {.size = trn_params_int(p, "window"),
                    .harmonic = strcmp(trn_params_text(p, "weighting"), "harmonic") == 0,
                    .symmetric = !trn_params_bool(p, "one-sided"),
                    .diagonal = trn_params_bool(p, "diagonal")},
         .vocab = trn_params_text(p, "vocab"),
+        .refuse_repeated = strcmp(trn_params_text(p, "repeated-words"), "refuse") == 0,
         .min_count = trn_params_int(p, "min-count"),
         .vocab_size = trn_params_int(p, "vocab-size"),
         .memory = trn_params_size(p, "memory"),
@@ -75,14 +82,15 @@ static trn_status_t report(trn_run_t *run, const trn_cooccur_stats_t *stats, dou
     MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT64_T, MPI_MAX, run->comm);
     if (run->rank != 0) return TRN_OK;
     json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "vocabulary",
-        (json_int_t)stats->words, "lines", (json_int_t)stats->lines, "corpus_tokens",
-        (json_int_t)stats->all_tokens, "tokens", (json_int_t)stats->tokens, "nonzeros",
-        (json_int_t)stats->nonzeros, "sum", stats->sum, "spilled_bytes", (json_int_t)stats->spilled,
-        "seconds_reading", stats->seconds_reading, "seconds_vocabulary", stats->seconds_vocabulary,
-        "seconds_counting", stats->seconds_counting, "seconds", trn_seconds() - start,
-        "cpu_seconds", cpu, "peak_bytes", (json_int_t)peak, "peak_bytes_per_rank",
-        (json_int_t)most);
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}",
+        "vocabulary", (json_int_t)stats->words, "lines", (json_int_t)stats->lines, "corpus_tokens",
+        (json_int_t)stats->all_tokens, "invalid_words", (json_int_t)stats->malformed.invalid,
+        "long_words", (json_int_t)stats->malformed.overlong, "tokens", (json_int_t)stats->tokens,
+        "nonzeros", (json_int_t)stats->nonzeros, "sum", stats->sum, "spilled_bytes",
+        (json_int_t)stats->spilled, "seconds_reading", stats->seconds_reading, "seconds_vocabulary",
+        stats->seconds_vocabulary, "seconds_counting", stats->seconds_counting, "seconds",
+        trn_seconds() - start, "cpu_seconds", cpu, "peak_bytes", (json_int_t)peak,
+        "peak_bytes_per_rank", (json_int_t)most);
     return note(run, figures);
 }
 
@@ -140,8 +148,9 @@ const trn_command_t trn_command_cooccur = {
     .files = "CORPUS... -o X.h5",
     .description =
         "Counts neighbours within a window over text files (plain, .gz, .xz or .zst): words are "
-        "parted by white space, a line is a sentence, words outside the vocabulary are taken out "
-        "first. The result is one CSR matrix in vocabulary order with its marginals, exact and "
+        "parted by blanks (ASCII space, tab, VT, FF and CR; a no-break space is part of a word), a "
+        "line is a sentence, words outside the vocabulary are taken out first. The result is one "
+        "CSR matrix in vocabulary order with its marginals, exact and "
         "the same on any number of ranks. What does not fit into --memory goes through unnamed "
         "files in TMPDIR, or beside the output.",
     .min_files = 1,
