@@ -97,6 +97,88 @@ END
 expect 0 "another seed" ranks 2 kg-import --train many.txt --split 0.1 0.2 --seed 6 -o other.h5
 expect 1 "another seed, another split" diff <(show split.h5 test) <(show other.h5 test)
 
+# As valid and test are drawn they leave a triple of each entity and relation in train: a walk through
+# a seeded order, done again here by another program, from what `--allow-unseen` makes of that order --
+cat >"$scratch/walk.py" <<'END'
+import sys, h5py
+kept, order = (h5py.File(name) for name in sys.argv[1:3])
+wanted = [int(n) for n in sys.argv[3:]]
+def rows(f, split): return [tuple(r) for r in f[split][:].tolist()]
+def all_rows(f): return sorted(sum((rows(f, s) for s in ("train", "valid", "test")), []))
+train = rows(kept, "train")
+entities, relations = len(kept["entity/names"]), len(kept["relation/names"])
+assert len({x for h, _, t in train for x in (h, t)}) == entities
+assert len({r for _, r, _ in train}) == relations
+assert all_rows(kept) == all_rows(order)
+assert [len(kept[s]) for s in ("valid", "test")] == wanted, [len(kept[s]) for s in ("valid", "test")]
+# The others are in train because something would have been left without them: while valid and test
+# fill up, a triple that --allow-unseen drew and this did not is the last of something.
+last = lambda h, r, t: (sum(h in (a, c) for a, _, c in train) == 1 or
+                        sum(t in (a, c) for a, _, c in train) == 1 or sum(b == r for _, b, _ in train) == 1)
+drawn = set(rows(order, "valid")) | set(rows(order, "test"))
+assert all(last(*fact) for fact in drawn & set(train))
+END
+awk 'BEGIN { for (i = 0; i < 200; i++) print "e" i "\tnext\te" i + 1 }' >chain.txt
+for n in 1 2 3; do
+    expect 0 "split of a chain, $n ranks" ranks $n kg-import --train chain.txt --split 0.2 0.2 -o walk.h5
+    sha256sum walk.h5 >>walk_sums
+done
+expect_equal "split of a chain: the same file on 1 2 3 ranks" "$(sort -u walk_sums | wc -l)" 1
+expect_equal "split of a chain: nothing unseen" "$(value unseen_entities) $(value unseen_relations)" "0 0"
+held=$(value held_in_train)
+expect 0 "split of a chain: it tells of those that stay" test "$held" -gt 0
+expect 0 "--allow-unseen" ranks 2 kg-import --train chain.txt --split 0.2 0.2 --allow-unseen -o any.h5
+expect_equal "--allow-unseen: sizes" "$(value train) $(value valid) $(value test)" "120 40 40"
+expect 0 "--allow-unseen: some are unseen" test "$(value unseen_entities)" -gt 0
+expect 0 "split of a chain: what stays has to" "$python" "$scratch/walk.py" walk.h5 any.h5 40 40
+expect 0 "more than can go" ranks 3 kg-import --train chain.txt --split 0.6 0.3 -o few.h5
+expect_equal "more than can go: told" \
+    "$(grep -c 'valid and test have .* triples less than --split asks for' err)" 1
+expect_equal "more than can go: none is unseen" "$(value unseen_entities)" 0
+more=$(($(value valid) - 2 * $(value test)))
+expect 0 "more than can go: two of three to valid" test "$more" -ge -1 -a "$more" -le 1
+
+# Several files of a split are as their concatenation, plain or compressed, on any number of ranks -----
+split -n l/4 many.txt part.
+printf 'a\tr\tb' >>part.ab # no newline at the end: a line all the same
+cat part.aa part.ab <(echo) part.ac part.ad >whole.txt
+gzip -k part.ac
+expect 0 "one file" ranks 1 kg-import --train whole.txt --valid chain.txt -o whole.h5
+for n in 1 2 3 7; do
+    expect 0 "several files, $n ranks" ranks $n kg-import --train part.aa part.ab --train part.ac.gz \
+        --train part.ad --valid chain.txt -o whole_$n.h5
+    expect_equal "several files, $n ranks" "$(show whole_$n.h5)" "$(show whole.h5)"
+done
+
+# Headings are no triples if the user says so, and suspected if not -------------------------------------
+printf 'head,relation,tail\r\nada, knows ,bob\nbob,knows,cid\ncid,likes,ada \n' >head.csv
+printf 'Kopf,Art,Ende\nbob,likes,ada\n' >kopf.csv
+for n in 1 3; do
+    expect 0 "headings, $n ranks" ranks $n kg-import --train head.csv --valid kopf.csv --separator comma \
+        --header -o head.h5
+    expect_equal "headings, $n ranks: none taken" "$(value entities) $(value relations) $(value train) \
+$(value valid) $(grep -c 'line of headings' err)" "3 2 3 1 0"
+    expect 0 "usual headings, $n ranks" ranks $n kg-import --train head.csv --separator comma -o head.h5
+    expect_equal "usual headings, $n ranks: a warning" "$(value train) \
+$(grep -c "head.csv:1: 'head', 'relation', 'tail' looks like a line of headings" err)" "4 1"
+done
+sed 1d head.csv >body.csv
+for n in 1 3; do
+    expect 0 "other words, $n ranks" ranks $n kg-import --train body.csv --valid kopf.csv kopf.csv \
+        --separator comma -o head.h5
+    expect_equal "other words, $n ranks: a warning of them" "$(grep -c \
+        "kopf.csv:1: 'Kopf', 'Art', 'Ende' looks like .* and so in other files" err)" 1
+done
+expect 0 "no headings" ranks 2 kg-import --train body.csv --separator comma -o head.h5
+expect_equal "no headings: no warning" "$(grep -c 'line of headings' err)" 0
+expect_equal "blanks at the ends are cut off" "$(show head.h5 'entity/names relation/names')" \
+    "entity/names ada,bob,cid
+relation/names knows,likes"
+expect 0 "--keep-blanks" ranks 2 kg-import --train body.csv --separator comma --keep-blanks -o head.h5
+expect_equal "--keep-blanks" "$(show head.h5 'entity/names relation/names')" \
+    "entity/names ada,bob,cid,ada 
+relation/names  knows ,knows,likes"
+
 # Bad input: one line, nothing left behind (on 1, 3 and 7 ranks: fault/kg_bad.sh) ----------------------
 bad() { # CODE PATTERN WHAT ARGUMENT...
     expect "$1" "$3" ranks 3 kg-import "${@:4}" -o "$work/g.h5" && expect_message "$3" "$2"
@@ -120,6 +202,14 @@ printf '%s\na\tr\tb\tc\n' "$good" >four.txt
 bad 3 'four.txt:2: the line has 4 columns' "four columns" --train four.txt
 printf '%s\na\t\tb\n' "$good" >nameless.txt
 bad 3 'nameless.txt:2: column 2 is empty' "an empty name" --train train.txt --valid nameless.txt
+printf '%s\na\t \tb\n' "$good" >blank.txt
+for keep in no-keep-blanks keep-blanks; do
+    bad 3 'blank.txt:2: column 2 is of blanks alone' "a name of blanks, --$keep" --train blank.txt --$keep
+done
+printf 'head\trelation\ttail\n' >bare.txt
+bad 3 'bare.txt: the file holds no triples' "headings alone" --train train.txt bare.txt --header
+bad 2 '--allow-unseen: has no meaning' "--allow-unseen without --split" --train train.txt --allow-unseen
+bad 2 '--header: has no meaning with --wordnet' "--header of WordNet" --wordnet . --header
 printf '%s\na\tr\tb\0c\n' "$good" >nul.txt
 bad 3 'nul.txt:2: a NUL byte' "a NUL byte" --train nul.txt
 printf '%s\ncaf\351\tr\tb\n' "$good" >latin.txt

@@ -89,7 +89,8 @@ expect_equal "with inverses" "$("$python" show.py more.h5 | grep -vxFf wanted)" 
 train entity.n hyponym cat.n
 train dog.n member_holonym pack.n
 train tail.n part_holonym dog.n"
-expect 0 "a split" ranks 3 kg-import --wordnet wn --split 0.25 0.125 -o split.h5
+expect 0 "a split" ranks 3 kg-import --wordnet wn --split 0.25 0.125 \
+    --allow-unseen -o split.h5
 expect_equal "a split" "$("$python" show.py split.h5 | cut -d ' ' -f 1 | uniq -c | tr -s ' \n' ' ')" \
     " 10 train 4 valid 2 test "
 

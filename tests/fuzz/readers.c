@@ -235,16 +235,22 @@ static trn_status_t read_facts(const trn_kg_import_options_t *options) {
         trn_free(&import.facts[split].triples);
         trn_free(&import.facts[split].place);
     }
+    trn_free(&import.first);
     free_names(&import.entities);
     free_names(&import.relations);
     return status;
 }
 
 static trn_status_t read_triples(const char *path) {
-    trn_kg_import_options_t tabs = {.files = {path}, .separator = "\t", .order = "hrt"};
-    trn_kg_import_options_t words = {.files = {NULL, path}, .separator = ", ", .order = "trh"};
+    char *paths[2] = {(char *)path, (char *)path};
+    trn_kg_import_options_t tabs = {.files = {{2, paths}}, .format = {"\t", false}, .order = "hrt"};
+    trn_kg_import_options_t words = {
+        .files = {{0}, {1, paths}}, .format = {", ", true}, .order = "trh"};
+    trn_kg_import_options_t commas = {
+        .files = {{1, paths}}, .format = {",", false}, .header = true, .order = "hrt"};
     trn_status_t status = read_facts(&tabs);
-    return both(status, read_facts(&words));
+    status = both(status, read_facts(&words));
+    return both(status, read_facts(&commas));
 }
 
 /* The input is data.noun; the other three files are empty. */

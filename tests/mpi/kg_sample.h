@@ -52,8 +52,9 @@ static void open_graph(int popular) {
     }
     MPI_Bcast(directory, sizeof directory, MPI_CHAR, 0, comm);
     CHECK_OK(trn_agree(comm, status));
+    char *file = (char *)in_directory("g.tsv");
     trn_kg_import_options_t options = {
-        .files = {in_directory("g.tsv"), NULL, NULL}, .separator = "\t", .order = "hrt"};
+        .files = {{1, &file}}, .format = {"\t", false}, .order = "hrt"};
     CHECK_OK(trn_kg_import(comm, &options, in_directory("g.h5"), "test", NULL, &report));
     CHECK_OK(trn_kg_open(&shared, comm, in_directory("g.h5")));
     CHECK_OK(trn_kg_open(&mine, MPI_COMM_SELF, in_directory("g.h5")));

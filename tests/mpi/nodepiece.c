@@ -33,8 +33,9 @@ static void write_files(void) {
 }
 
 static void opens(void) {
+    char *file = "facts";
     const trn_kg_import_options_t options = {
-        .files = {"facts"}, .separator = "\t", .order = "hrt", .seed = 1};
+        .files = {{1, &file}}, .format = {"\t", false}, .order = "hrt", .seed = 1};
     trn_kg_import_report_t report;
     if (rank == 0) {
         snprintf(directory, sizeof directory, "%s/nodepieceXXXXXX",
@@ -118,7 +119,7 @@ static int32_t twin_of(void) {
 static trn_status_t encode(trn_kg_model_t *model) {
     trn_unseen_t unseen = {0};
     trn_status_t status = trn_kg_model_open(model, comm, "m.h5", &kg);
-    if (status == TRN_OK) status = trn_unseen_read(&unseen, comm, "more", &kg);
+    if (status == TRN_OK) status = trn_unseen_read(&unseen, comm, "more", &(trn_kg_form_t){0}, &kg);
     if (status == TRN_OK) status = trn_unseen_encode(&unseen, model, comm, "more");
     trn_unseen_free(&unseen);
     return status;

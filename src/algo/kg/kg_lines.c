@@ -1,3 +1,4 @@
+/* kg_lines.c: reads small files of facts and questions, and numbers their names. */
 #include "algo/kg/kg_lines.h"
 
 #include "algo/common/names.h"
@@ -12,21 +13,23 @@
 enum { RELATION = 1 /* its column */ };
 
 static trn_status_t cut_line(trn_kg_lines_t *l, int64_t number, char *text, int64_t length) {
-    const char *column[TRN_TRIPLE_COLUMNS];
-    int64_t bytes[TRN_TRIPLE_COLUMNS], i = l->count++;
-    if (trn_triple_line(text, length, "\t", column, bytes) != TRN_OK)
+    const trn_triple_format_t tabs = {"\t", l->form.keep_blanks};
+    trn_triple_row_t row;
+    int64_t i = l->count++;
+    if (trn_triple_line(text, length, &tabs, &row) != TRN_OK)
         return trn_fail(TRN_INPUT,
                         "%s:%" PRId64 ": must be head, relation, tail between tabs, none empty",
                         l->path, number);
     l->line[i] = number;
     for (int at = 0; at < TRN_TRIPLE_COLUMNS; at++) {
-        l->name[i][at] = text + (column[at] - text);
-        l->name[i][at][bytes[at]] = '\0';
+        l->name[i][at] = text + (row.column[at] - text);
+        l->name[i][at][row.bytes[at]] = '\0';
     }
     return TRN_OK;
 }
 
 static trn_status_t cut_lines(trn_kg_lines_t *l, const char *what) {
+    const trn_triple_format_t tabs = {"\t", l->form.keep_blanks};
     int64_t most = 1, number = 0;
     for (const char *c = l->text; *c; c++)
         most += *c == '\n';
@@ -36,7 +39,8 @@ static trn_status_t cut_lines(trn_kg_lines_t *l, const char *what) {
         size_t length = strcspn(line, "\n");
         next = line + length + (line[length] == '\n');
         number++;
-        if (length == 0 || (length == 1 && line[0] == '\r')) continue;
+        if ((number == 1 && l->form.header) || trn_triple_blank(line, (int64_t)length, &tabs))
+            continue;
         TRN_TRY(cut_line(l, number, line, (int64_t)length));
     }
     if (l->count == 0) return trn_fail(TRN_INPUT, "%s: holds no %s", l->path, what);
@@ -82,8 +86,8 @@ done:
 }
 
 trn_status_t trn_kg_lines_read(trn_kg_lines_t *lines, MPI_Comm comm, const char *path,
-                               const char *what, const trn_kg_t *kg) {
-    *lines = (trn_kg_lines_t){.path = path};
+                               const char *what, const trn_kg_form_t *form, const trn_kg_t *kg) {
+    *lines = (trn_kg_lines_t){.path = path, .form = *form};
     TRN_TRY(trn_share_file(comm, path, &lines->text));
     TRN_AGREE(comm, cut_lines(lines, what));
     return find_names(lines, comm, kg);
@@ -93,6 +97,14 @@ trn_status_t trn_kg_lines_unknown(const trn_kg_lines_t *lines, MPI_Comm comm, co
                                   int64_t i, int at, int64_t count, char *const *more) {
     bool relation = at == RELATION;
     char where[4096];
+    trn_triple_row_t row;
+    for (int c = 0; c < TRN_TRIPLE_COLUMNS; c++) {
+        row.column[c] = lines->name[i][c];
+        row.bytes[c] = (int64_t)strlen(row.column[c]);
+    }
+    if (lines->line[i] == 1 && trn_triple_is_heading(&row, "hrt"))
+        return trn_fail(TRN_INPUT, "%s:1: looks like a line of headings; --header leaves it out",
+                        lines->path);
     snprintf(where, sizeof where, "%s:%" PRId64, lines->path, lines->line[i]);
     return trn_names_unknown(kg->store, comm, relation ? "/relation/names" : "/entity/names", where,
                              lines->name[i][at], relation ? "relation" : "entity", count, more);

@@ -22,6 +22,10 @@ static const trn_param_t params[] = {
      .help = "file of facts, lines of head, relation and tail between tabs, about entities that "
              "are not in the graph: they can then be asked about. The model must have been trained "
              "with --encoder"},
+    {"header", 0, TRN_PARAM_BOOL, "false",
+     .help = "the first line of QUESTIONS and of --inductive names the columns"},
+    {"keep-blanks", 0, TRN_PARAM_BOOL, "false",
+     .help = "spaces at the ends of a name are part of it, as where kg-import was told so"},
     {0}};
 
 typedef struct prediction {
@@ -34,6 +38,11 @@ typedef struct prediction {
     trn_best_t *best;                 /* [lines.count x k] on rank 0 */
     trn_labels_t entities, relations; /* names of the answers, there */
 } prediction_t;
+
+static trn_kg_form_t form_of(const trn_run_t *run) {
+    return (trn_kg_form_t){trn_params_bool(run->params, "header"),
+                           trn_params_bool(run->params, "keep-blanks")};
+}
 
 static bool is_open(const char *name) {
     return strcmp(name, "?") == 0;
@@ -71,7 +80,8 @@ static trn_status_t number_question(const trn_run_t *run, prediction_t *p,
 
 static trn_status_t read_questions(const trn_run_t *run, prediction_t *p) {
     trn_lookup_t *unseen = NULL;
-    TRN_TRY(trn_kg_lines_read(&p->lines, run->comm, run->files[2], "question", &p->kg));
+    trn_kg_form_t form = form_of(run);
+    TRN_TRY(trn_kg_lines_read(&p->lines, run->comm, run->files[2], "question", &form, &p->kg));
     trn_status_t status =
         trn_alloc(&p->questions, p->lines.count, sizeof *p->questions, "questions");
     if (status == TRN_OK && p->unseen.count > 0)
@@ -140,7 +150,8 @@ static trn_status_t predict(trn_run_t *run, prediction_t *p) {
     TRN_TRY(trn_kg_model_open(&p->model, run->comm, run->files[0], &p->kg));
     const char *facts = trn_params_text(run->params, "inductive");
     if (facts) {
-        TRN_TRY(trn_unseen_read(&p->unseen, run->comm, facts, &p->kg));
+        trn_kg_form_t form = form_of(run);
+        TRN_TRY(trn_unseen_read(&p->unseen, run->comm, facts, &form, &p->kg));
         TRN_TRY(trn_unseen_encode(&p->unseen, &p->model, run->comm, facts));
     }
     TRN_TRY(read_questions(run, p));

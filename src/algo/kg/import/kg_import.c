@@ -3,11 +3,9 @@
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "mpi/agree.h"
 #include "mpi/exchange.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,39 +129,6 @@ done:
     return status;
 }
 
-/* Deal the facts of train to the splits: a permutation of the facts' numbers in the file, which
- * depends on the seed alone; its first part is for valid, the next for test. Collective. */
-static trn_status_t deal(trn_kg_import_t *import) {
-    const trn_kg_import_options_t *o = import->options;
-    trn_kg_facts_t *train = &import->facts[TRN_TRAIN];
-    int64_t first = 0, all = train->count, kept = 0;
-    MPI_Exscan(&train->count, &first, 1, MPI_INT64_T, MPI_SUM, import->comm);
-    if (import->rank == 0) first = 0;
-    MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT64_T, MPI_SUM, import->comm);
-    int64_t valid = llround(o->share[TRN_VALID] * (double)all);
-    int64_t test = llround(o->share[TRN_TEST] * (double)all);
-    if (valid + test >= all)
-        return trn_fail(TRN_USAGE,
-                        "--split: leaves none of the %lld triples for train; ask for "
-                        "less",
-                        (long long)all);
-    trn_status_t status = TRN_OK;
-    for (int split = TRN_VALID; split < TRN_SPLITS && status == TRN_OK; split++)
-        status = trn_alloc(&import->facts[split].triples, train->count, sizeof *train->triples,
-                           "triples of a split");
-    TRN_AGREE(import->comm, status);
-    for (int64_t i = 0; i < train->count; i++) {
-        int64_t turn = trn_rng_permuted(o->seed, all, first + i);
-        trn_kg_facts_t *to = &import->facts[turn < valid ? TRN_VALID : TRN_TEST];
-        if (turn >= valid + test)
-            train->triples[kept++] = train->triples[i];
-        else
-            to->triples[to->count++] = train->triples[i];
-    }
-    train->count = kept;
-    return TRN_OK;
-}
-
 static void tell(const trn_kg_import_t *import) {
     const trn_kg_import_report_t *r = import->report;
     if (import->rank != 0) return;
@@ -177,6 +142,19 @@ static void tell(const trn_kg_import_t *import) {
     if (r->unseen > 0)
         trn_log(TRN_LOG_WARN, "kg-import", "%lld entities are in no triple of train: kept",
                 (long long)r->unseen);
+    if (r->unseen_relations > 0)
+        trn_log(TRN_LOG_WARN, "kg-import", "%lld relations are in no triple of train: kept",
+                (long long)r->unseen_relations);
+    if (r->missing > 0)
+        trn_log(TRN_LOG_WARN, "kg-import",
+                "valid and test have %lld triples less than --split asks for: every other one is "
+                "the last of an entity or relation in train; --allow-unseen takes them too",
+                (long long)r->missing);
+    else if (r->held > 0)
+        trn_log(TRN_LOG_INFO, "kg-import",
+                "%lld triples drawn for valid or test stay in train, as the last there of an "
+                "entity or relation; others went in their place",
+                (long long)r->held);
 }
 
 static void free_names(trn_kg_names_t *names) {
@@ -203,7 +181,7 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
         status = drop_duplicates(&import);
     }
     if (status == TRN_OK && options->share[TRN_VALID] + options->share[TRN_TEST] > 0)
-        status = deal(&import);
+        status = trn_kg_import_deal(&import);
     if (status == TRN_OK) {
         MPI_Allreduce(MPI_IN_PLACE, &report->duplicates, 1, MPI_INT64_T, MPI_SUM, comm);
         MPI_Allreduce(MPI_IN_PLACE, &report->leaked, 1, MPI_INT64_T, MPI_SUM, comm);
@@ -212,6 +190,7 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
     if (status == TRN_OK) tell(&import);
     free_names(&import.entities);
     free_names(&import.relations);
+    trn_free(&import.first);
     for (int split = 0; split < TRN_SPLITS; split++) {
         trn_free(&import.facts[split].triples);
         trn_free(&import.facts[split].place);

@@ -5,9 +5,13 @@
 #include "algo/kg/import/kg_import.h"
 #include "text/words.h"
 
-/* Places order everything: split, byte of the line in its (uncompressed) file, column. They do not
- * depend on who reads. */
-enum { TRN_PLACE_SPLIT_SHIFT = 60 };
+/* Places order everything: split, number of the file, four times the byte of the line in its
+ * (uncompressed) file, column. They do not depend on who reads. */
+enum {
+    TRN_PLACE_SPLIT_SHIFT = 60,
+    TRN_PLACE_FILE_SHIFT = 46, /* 14 bits for TRN_KG_IMPORT_FILES */
+    TRN_PLACE_COLUMNS = 4      /* a file has at most 2^44 bytes, 16 TB */
+};
 
 /* Names of one sort on this rank, in order of their first appearance here. */
 typedef struct trn_kg_names {
@@ -36,21 +40,30 @@ typedef struct trn_kg_sketch {
     int64_t names[2], bytes[2]; /* of names as often as they come */
 } trn_kg_sketch_t;
 
+/* The first line of a file, where this rank has taken it for a fact. */
+typedef struct trn_kg_first {
+    int split;
+    int64_t file;
+    int32_t id[TRN_TRIPLE_COLUMNS]; /* head, relation, tail by this rank's numbers */
+    bool heading;                   /* the words are usual headings */
+} trn_kg_first_t;
+
 typedef struct trn_kg_import {
     MPI_Comm comm;
     int rank, ranks;
     const trn_kg_import_options_t *options;
     trn_kg_names_t entities, relations;
     trn_kg_facts_t facts[TRN_SPLITS];
+    trn_kg_first_t *first; /* [firsts] */
+    int64_t firsts, first_room;
     trn_kg_sketch_t *sketch; /* or NULL: where nothing is to be kept */
     trn_kg_import_report_t *report;
 } trn_kg_import_t;
 
-/* Note a fact that stands at `place` (its three names at place .. place + 2); column[] as named by
+/* Note a fact that stands at `place` (its three names at place .. place + 2); columns as named by
  * `order`. Local. Fails with TRN_INPUT (a name that is no UTF-8), TRN_MEMORY. */
 trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
-                                const char *order, const char *const column[3],
-                                const int64_t bytes[3]);
+                                const char *order, const trn_triple_row_t *row);
 
 /* Count a name in a sketch. Local. Fails with TRN_INPUT (no UTF-8). */
 trn_status_t trn_kg_import_sketch(trn_kg_sketch_t *sketch, bool relation, const char *name,
@@ -67,6 +80,16 @@ trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import);
 /* Read this rank's lines of all files. Collective. Fails (agreed) with TRN_INPUT, TRN_MEMORY,
  * TRN_IO. */
 trn_status_t trn_kg_import_read(trn_kg_import_t *import);
+
+/* Warn of files whose first line looks like headings but was taken for a fact: its three names are
+ * usual headings of their columns, or none of them is in any line but first ones while there are
+ * other lines. Collective. Fails (agreed) with TRN_MEMORY. */
+trn_status_t trn_kg_import_check_first(const trn_kg_import_t *import);
+
+/* Deal the facts of train to the splits as the shares in the options say. Collective. Fails
+ * (agreed) with TRN_USAGE (nothing left for train), TRN_MEMORY. Memory: 24 bytes a fact of this
+ * rank, 8 an entity; on rank 0 also up to 60 MB for a stretch of facts. */
+trn_status_t trn_kg_import_deal(trn_kg_import_t *import);
 
 /* Number the names of all ranks together, and deal them to the ranks in this order. Collective.
  * Fails (agreed) with TRN_INPUT (too many), TRN_MEMORY. */

@@ -97,8 +97,7 @@ static trn_status_t rank_places(const trn_kg_import_t *import, trn_kg_names_t *n
             home->place[i] = (found - (const char *)all.data) / 8;
         }
         if (names->total >= INT32_MAX)
-            status = trn_fail(TRN_INPUT, "%s: 2^31 names or more; give a smaller graph",
-                              import->options->files[TRN_TRAIN]);
+            status = trn_fail(TRN_INPUT, "the files have 2^31 names or more; give a smaller graph");
     }
     trn_parcels_free(&all);
     return status;

@@ -9,7 +9,15 @@
 
 /* Bytes. A fact: kept with its place; on its way to be compared, with its verdict; both ends on
  * their way to the index, and there. What comes in has a quarter of room to spare. */
-enum { FACT = 20, PARCEL = 32, VERDICT = 8, ENTRY = 16, INDEXED = 8, PROGRAM = 36 << 20 };
+enum {
+    FACT = 20,
+    PARCEL = 32,
+    VERDICT = 8,
+    ENTRY = 16,
+    INDEXED = 8,
+    PROGRAM = 36 << 20,
+    STRETCH = 1 << 20
+};
 
 typedef struct names {
     double here, home, all; /* distinct ones of this rank, of its part of all, of all */
@@ -87,9 +95,9 @@ static double numbering(names_t n) {
     return asked + fmax(n.here * record, home + 8 * n.here + later);
 }
 
-/* Bytes of this rank at the stage that takes most. */
+/* Bytes of this rank at the stage that takes most; `stretch`: turns judged at a time, 0: none. */
 static double peak(names_t entities, names_t relations, double train, double facts, double even,
-                   bool dealt) {
+                   double stretch) {
     double kept = FACT * grown(1 << 12, facts), stay = entities.home * (entities.bytes + 9);
     double tables = table(entities.here, entities.bytes) + table(relations.here, relations.bytes) +
                     8 * grown(1 << 12, entities.here) + 8 * grown(1 << 12, relations.here);
@@ -97,8 +105,11 @@ static double peak(names_t entities, names_t relations, double train, double fac
     double sorting = facts * PARCEL + even * (2.25 * PARCEL + VERDICT); /* qsort takes a copy */
     double telling = facts * (PARCEL + 1.25 * VERDICT) + even * (1.25 * PARCEL + VERDICT);
     double indexing = 24 * entities.all + 8 * entities.home + 2 * train * (2.25 * ENTRY + INDEXED);
-    if (dealt) indexing += 2 * train * (double)sizeof(trn_triple_t); /* to valid and to test */
-    return PROGRAM + kept + fmax(naming, stay + fmax(fmax(sorting, telling), indexing));
+    /* turns, which qsort copies; degrees; on rank 0 a stretch of turns with its verdicts */
+    double dealing = stretch > 0 ? 32 * facts + 8 * entities.all + 92 * stretch : 0;
+    if (stretch > 0) indexing += train * (double)sizeof(trn_triple_t); /* to valid and to test */
+    return PROGRAM + kept +
+           fmax(naming, stay + fmax(fmax(sorting, telling), fmax(dealing, indexing)));
 }
 
 trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t *options,
@@ -122,9 +133,11 @@ trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t 
     }
     forecast->entities = llround(entities.all);
     forecast->relations = llround(relations.all);
-    forecast->bytes_per_rank = llround(
-        peak(entities, relations, (double)import.facts[TRN_TRAIN].count, (double)facts,
-             (double)all / import.ranks, options->share[TRN_VALID] + options->share[TRN_TEST] > 0));
+    bool dealt = options->share[TRN_VALID] + options->share[TRN_TEST] > 0;
+    forecast->bytes_per_rank =
+        llround(peak(entities, relations, (double)import.facts[TRN_TRAIN].count, (double)facts,
+                     (double)all / import.ranks,
+                     dealt && !options->allow_unseen ? fmin(STRETCH, (double)all) : 0));
     MPI_Allreduce(MPI_IN_PLACE, &forecast->bytes_per_rank, 1, MPI_INT64_T, MPI_MAX, comm);
 done:
     trn_words_destroy(&import.entities.words);

@@ -41,40 +41,67 @@ static trn_status_t add_fact(trn_kg_facts_t *facts, trn_triple_t triple, int64_t
 }
 
 static trn_status_t count_fact(trn_kg_import_t *import, int split, const char *order,
-                               const char *const column[3], const int64_t bytes[3]) {
+                               const trn_triple_row_t *row) {
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++)
-        TRN_TRY(trn_kg_import_sketch(import->sketch, order[i] == 'r', column[i], bytes[i]));
+        TRN_TRY(
+            trn_kg_import_sketch(import->sketch, order[i] == 'r', row->column[i], row->bytes[i]));
     import->facts[split].count++;
     return TRN_OK;
 }
 
 trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t place,
-                                const char *order, const char *const column[3],
-                                const int64_t bytes[3]) {
+                                const char *order, const trn_triple_row_t *row) {
     trn_triple_t triple = {0};
-    if (import->sketch) return count_fact(import, split, order, column, bytes);
+    if (import->sketch) return count_fact(import, split, order, row);
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
         trn_kg_names_t *names = order[i] == 'r' ? &import->relations : &import->entities;
         int32_t *id = order[i] == 'r'   ? &triple.relation
                       : order[i] == 'h' ? &triple.head
                                         : &triple.tail;
-        TRN_TRY(add_name(names, column[i], bytes[i], place + i, id));
+        TRN_TRY(add_name(names, row->column[i], row->bytes[i], place + i, id));
     }
     return add_fact(&import->facts[split], triple, place);
 }
 
-static trn_status_t take_line(trn_kg_import_t *import, int split, char *line, int64_t length,
-                              int64_t offset) {
-    const char *column[TRN_TRIPLE_COLUMNS];
-    int64_t bytes[TRN_TRIPLE_COLUMNS];
-    int64_t place = ((int64_t)split << TRN_PLACE_SPLIT_SHIFT) + 4 * offset;
+/* One file of a split. */
+typedef struct source {
+    int split;
+    int64_t number; /* among the split's files */
+    const char *path;
+} source_t;
+
+/* Remember that the last fact noted stood in the first line of its file. */
+static trn_status_t note_first(trn_kg_import_t *import, const source_t *source, bool heading) {
+    const trn_kg_facts_t *facts = &import->facts[source->split];
+    if (import->sketch) return TRN_OK;
+    if (import->firsts == import->first_room) {
+        import->first_room = import->first_room ? 2 * import->first_room : 4;
+        TRN_TRY(
+            trn_realloc(&import->first, import->first_room, sizeof *import->first, "first lines"));
+    }
+    const trn_triple_t *t = &facts->triples[facts->count - 1];
+    import->first[import->firsts++] =
+        (trn_kg_first_t){source->split, source->number, {t->head, t->relation, t->tail}, heading};
+    return TRN_OK;
+}
+
+static trn_status_t take_line(trn_kg_import_t *import, const source_t *source, char *line,
+                              int64_t length, int64_t offset) {
+    const trn_kg_import_options_t *o = import->options;
+    trn_triple_row_t row;
+    if (offset >= (int64_t)1 << TRN_PLACE_FILE_SHIFT >> 2)
+        return trn_fail(TRN_INPUT, "the file is longer than 16 TB; cut it");
+    if (offset == 0 && o->header) return TRN_OK;
     if (offset == 0 && length >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) { /* byte order mark */
         line += 3;
         length -= 3;
     }
-    if (length == 0 || (length == 1 && line[0] == '\r')) return TRN_OK;
-    TRN_TRY(trn_triple_line(line, length, import->options->separator, column, bytes));
-    return trn_kg_import_fact(import, split, place, import->options->order, column, bytes);
+    if (trn_triple_blank(line, length, &o->format)) return TRN_OK;
+    TRN_TRY(trn_triple_line(line, length, &o->format, &row));
+    int64_t place = ((int64_t)source->split << TRN_PLACE_SPLIT_SHIFT) +
+                    (source->number << TRN_PLACE_FILE_SHIFT) + TRN_PLACE_COLUMNS * offset;
+    TRN_TRY(trn_kg_import_fact(import, source->split, place, o->order, &row));
+    return offset == 0 ? note_first(import, source, trn_triple_is_heading(&row, o->order)) : TRN_OK;
 }
 
 trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t offset) {
@@ -89,56 +116,119 @@ trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t
 }
 
 /* The lines that begin in bytes [first, end). */
-static trn_status_t read_stretch(trn_kg_import_t *import, int split, int64_t first, int64_t end) {
-    const char *path = import->options->files[split];
+static trn_status_t read_stretch(trn_kg_import_t *import, const source_t *source, int64_t first,
+                                 int64_t end) {
     trn_scan_t *scan;
     char *line;
     int64_t length, lines = 0;
     /* a line begins at `first` if the byte before is a newline */
-    TRN_TRY(trn_scan_open(&scan, path, first > 0 ? first - 1 : 0));
+    TRN_TRY(trn_scan_open(&scan, source->path, first > 0 ? first - 1 : 0));
     trn_status_t status =
         first > 0 ? trn_scan_until(scan, '\n', LINE_BYTES, &line, &length) : TRN_OK;
     while (status == TRN_OK && trn_scan_offset(scan) < end) {
         int64_t offset = trn_scan_offset(scan);
         status = trn_scan_until(scan, '\n', LINE_BYTES, &line, &length);
         if (status != TRN_OK || !line) break;
-        status = trn_kg_import_locate(take_line(import, split, line, length, offset), path, offset);
+        status = trn_kg_import_locate(take_line(import, source, line, length, offset), source->path,
+                                      offset);
         if (++lines % TICK_LINES == 0) trn_watch_tick();
     }
     trn_scan_close(&scan);
     return status;
 }
 
-/* This rank's part of one file: the bytes of a plain one are cut evenly, in the order of the
- * ranks, so that the facts of all ranks end to end are those of the file. */
-static trn_status_t read_file(trn_kg_import_t *import, int split) {
-    const char *path = import->options->files[split];
-    int64_t bytes = 0, there;
-    bool compressed = false;
-    trn_status_t status = trn_text_probe(path, &bytes, &compressed);
-    TRN_AGREE(import->comm, status);
-    there = bytes;
-    MPI_Bcast(&there, 1, MPI_INT64_T, 0, import->comm);
-    if (bytes != there)
-        status =
-            trn_fail(TRN_INPUT, "%s: %lld bytes here, %lld on rank 0; give all nodes the same file",
-                     path, (long long)bytes, (long long)there);
-    TRN_AGREE(import->comm, status);
-    if (compressed) {
-        if (split % import->ranks == import->rank)
-            status = read_stretch(import, split, 0, INT64_MAX);
-    } else {
-        int64_t first = trn_part_start(bytes, import->ranks, import->rank);
-        int64_t end = trn_part_start(bytes, import->ranks, import->rank + 1);
-        if (first < end) status = read_stretch(import, split, first, end);
+/* The files of a split as they lie end to end. */
+typedef struct pile {
+    int64_t *start;   /* [files + 1] bytes on disk before each */
+    int64_t *same;    /* [files] their sizes on rank 0 */
+    int64_t *found;   /* [files] facts found in each */
+    bool *compressed; /* [files] */
+} pile_t;
+
+static void pile_free(pile_t *pile) {
+    trn_free(&pile->start);
+    trn_free(&pile->same);
+    trn_free(&pile->found);
+    trn_free(&pile->compressed);
+}
+
+/* Look at all files before one is read. Local. */
+static trn_status_t pile_up(pile_t *pile, const trn_kg_import_files_t *files) {
+    TRN_TRY(trn_alloc_zero(&pile->start, files->count + 1, sizeof *pile->start, "files"));
+    TRN_TRY(trn_alloc(&pile->same, files->count, sizeof *pile->same, "files"));
+    TRN_TRY(trn_alloc_zero(&pile->found, files->count, sizeof *pile->found, "files"));
+    TRN_TRY(trn_alloc(&pile->compressed, files->count, sizeof *pile->compressed, "files"));
+    for (int64_t f = 0; f < files->count; f++) {
+        TRN_TRY(trn_text_probe(files->path[f], &pile->same[f], &pile->compressed[f]));
+        pile->start[f + 1] = pile->start[f] + pile->same[f];
     }
-    trn_wait_all(import->comm); /* one compressed file keeps one rank busy */
-    TRN_AGREE(import->comm, status);
-    int64_t facts = import->facts[split].count;
-    MPI_Allreduce(MPI_IN_PLACE, &facts, 1, MPI_INT64_T, MPI_SUM, import->comm);
-    if (facts == 0)
-        return trn_fail(TRN_INPUT, "%s: the file is empty; give one with a triple a line", path);
     return TRN_OK;
+}
+
+/* All nodes must see the same files. */
+static trn_status_t check_sizes(const trn_kg_import_t *import, const trn_kg_import_files_t *files,
+                                pile_t *pile) {
+    MPI_Bcast(pile->same, (int)files->count, MPI_INT64_T, 0, import->comm);
+    for (int64_t f = 0; f < files->count; f++) {
+        int64_t bytes = pile->start[f + 1] - pile->start[f];
+        if (bytes != pile->same[f])
+            return trn_fail(TRN_INPUT,
+                            "%s: %lld bytes here, %lld on rank 0; give all nodes the same file",
+                            files->path[f], (long long)bytes, (long long)pile->same[f]);
+    }
+    return TRN_OK;
+}
+
+/* The rank that reads a compressed file, which cannot be cut: that of its middle. Alone in its
+ * split it may be anywhere, so that three of them keep three ranks busy. */
+static int64_t reader_of(const trn_kg_import_t *import, const trn_kg_import_files_t *files,
+                         const pile_t *pile, int split, int64_t file) {
+    int64_t middle = (pile->start[file] + pile->start[file + 1]) / 2;
+    if (files->count == 1) return split % import->ranks;
+    return trn_part_of(pile->start[files->count], import->ranks, middle);
+}
+
+/* This rank's part of a split: the bytes of its files end to end are cut evenly, in the order of
+ * the ranks, so that the facts of all ranks end to end are those of the files. Local. */
+static trn_status_t read_part(trn_kg_import_t *import, const trn_kg_import_files_t *files,
+                              pile_t *pile, int split) {
+    int64_t bytes = pile->start[files->count];
+    int64_t first = trn_part_start(bytes, import->ranks, import->rank);
+    int64_t end = trn_part_start(bytes, import->ranks, import->rank + 1);
+    for (int64_t f = 0; f < files->count; f++) {
+        source_t source = {split, f, files->path[f]};
+        int64_t start = pile->start[f], size = pile->start[f + 1] - start;
+        int64_t from = first > start ? first - start : 0;
+        int64_t to = end - start < size ? end - start : size;
+        int64_t before = import->facts[split].count;
+        if (pile->compressed[f]) {
+            from = 0;
+            to = reader_of(import, files, pile, split, f) == import->rank ? INT64_MAX : 0;
+        }
+        if (from < to) TRN_TRY(read_stretch(import, &source, from, to));
+        pile->found[f] = import->facts[split].count - before;
+    }
+    return TRN_OK;
+}
+
+/* Collective. */
+static trn_status_t read_split(trn_kg_import_t *import, int split) {
+    const trn_kg_import_files_t *files = &import->options->files[split];
+    pile_t pile = {0};
+    trn_status_t status;
+    TRN_OR(done, trn_agree(import->comm, pile_up(&pile, files)));
+    TRN_OR(done, trn_agree(import->comm, check_sizes(import, files, &pile)));
+    status = read_part(import, files, &pile, split);
+    trn_wait_all(import->comm); /* one compressed file keeps one rank busy */
+    TRN_OR(done, trn_agree(import->comm, status));
+    MPI_Allreduce(MPI_IN_PLACE, pile.found, (int)files->count, MPI_INT64_T, MPI_SUM, import->comm);
+    for (int64_t f = 0; f < files->count && status == TRN_OK; f++)
+        if (pile.found[f] == 0)
+            status = trn_fail(TRN_INPUT, "%s: the file %s; give one with a triple a line",
+                              files->path[f], pile.same[f] == 0 ? "is empty" : "holds no triples");
+done:
+    pile_free(&pile);
+    return status;
 }
 
 trn_status_t trn_kg_import_read(trn_kg_import_t *import) {
@@ -147,6 +237,6 @@ trn_status_t trn_kg_import_read(trn_kg_import_t *import) {
     TRN_AGREE(import->comm, status);
     if (import->options->wordnet) return trn_kg_import_wordnet(import);
     for (int split = 0; split < TRN_SPLITS; split++)
-        if (import->options->files[split]) TRN_TRY(read_file(import, split));
-    return TRN_OK;
+        if (import->options->files[split].count > 0) TRN_TRY(read_split(import, split));
+    return import->sketch ? TRN_OK : trn_kg_import_check_first(import);
 }

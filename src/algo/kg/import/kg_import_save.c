@@ -57,6 +57,8 @@ static trn_status_t count_all(trn_kg_import_t *import, tables_t *t) {
         t->start[e + 1] += t->start[e];
         import->report->unseen += t->start[e + 1] == t->start[e];
     }
+    for (int64_t r = 0; r < relations; r++)
+        import->report->unseen_relations += t->count[r] == 0;
     for (int split = 0; split < TRN_SPLITS; split++) {
         int64_t here = import->facts[split].count;
         MPI_Exscan(&here, &t->first[split], 1, MPI_INT64_T, MPI_SUM, import->comm);

@@ -74,18 +74,17 @@ static trn_status_t take_line(trn_kg_import_t *import, const wordnet_t *w, int f
     trn_synset_t synset;
     trn_synset_pointer_t pointer;
     char head[NAME_BYTES], tail[NAME_BYTES];
-    const char *column[3] = {head, NULL, tail};
-    int64_t bytes[3];
+    trn_triple_row_t row = {.column = {head, NULL, tail}};
     TRN_TRY(trn_synset_read(&synset, line, length, offset));
-    bytes[0] = name_synset(&synset, file, offset, head);
+    row.bytes[0] = name_synset(&synset, file, offset, head);
     while (synset.pointers > 0) {
-        int64_t place = 4 * (w->start[file] + offset + (synset.next - line));
+        int64_t place = TRN_PLACE_COLUMNS * (w->start[file] + offset + (synset.next - line));
         TRN_TRY(trn_synset_pointer(&synset, file, &pointer));
         if (pointer.inverse && !import->options->inverses) continue;
-        TRN_TRY(name_target(w, &pointer, tail, &bytes[2]));
-        column[1] = pointer.name;
-        bytes[1] = (int64_t)strlen(pointer.name);
-        TRN_TRY(trn_kg_import_fact(import, TRN_TRAIN, place, "hrt", column, bytes));
+        TRN_TRY(name_target(w, &pointer, tail, &row.bytes[2]));
+        row.column[1] = pointer.name;
+        row.bytes[1] = (int64_t)strlen(pointer.name);
+        TRN_TRY(trn_kg_import_fact(import, TRN_TRAIN, place, "hrt", &row));
     }
     return TRN_OK;
 }

@@ -56,11 +56,11 @@ static trn_status_t number_unseen(trn_unseen_t *u, char ***all, trn_lookup_t **t
 }
 
 trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
-                             const trn_kg_t *kg) {
+                             const trn_kg_form_t *form, const trn_kg_t *kg) {
     trn_lookup_t *table = NULL;
     char **all = NULL;
     *unseen = (trn_unseen_t){.entities = kg->entities};
-    TRN_TRY(trn_kg_lines_read(&unseen->lines, comm, path, "fact", kg));
+    TRN_TRY(trn_kg_lines_read(&unseen->lines, comm, path, "fact", form, kg));
     TRN_TRY(check_facts(&unseen->lines, comm, kg));
     trn_status_t status = trn_agree(comm, number_unseen(unseen, &all, &table));
     trn_lookup_destroy(&table);

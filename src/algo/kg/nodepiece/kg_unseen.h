@@ -26,7 +26,7 @@ typedef struct trn_unseen {
  * naming FILE:LINE: not three names, an unknown relation (the nearest is suggested), no unseen
  * entity; TRN_MEMORY, TRN_IO. Cost: that of trn_names_find (names.h). */
 trn_status_t trn_unseen_read(trn_unseen_t *unseen, MPI_Comm comm, const char *path,
-                             const trn_kg_t *kg);
+                             const trn_kg_form_t *form, const trn_kg_t *kg);
 
 /* Free what it holds; {0} is fine. Local. */
 void trn_unseen_free(trn_unseen_t *unseen);
