@@ -1,8 +1,10 @@
+/* mtx.c: head and lines of a Matrix Market file. */
 #include "io/mtx.h"
 
 #include "base/mem.h"
 #include "io/scan.h"
 #include "io/text.h"
+#include "kern/dense/convert.h"
 #include "text/number.h"
 
 #include <stdio.h>
@@ -31,26 +33,29 @@ static int choose(const char *word, const char *const *names, int count) {
 
 static trn_status_t parse_banner(trn_mtx_t *mtx, const char *path, const char *line) {
     static const char *const formats[] = {"coordinate", "array"};
-    static const char *const fields[] = {"real", "integer", "pattern", "complex"};
+    static const char *const fields[] = {"real", "integer", "pattern", "unsigned-integer",
+                                         "complex"};
     static const char *const symmetries[] = {"general", "symmetric", "skew-symmetric", "hermitian"};
     char word[5][24] = {"", "", "", "", ""}, more = 0;
     int found = sscanf(line, "%23s %23s %23s %23s %23s %c", word[0], word[1], word[2], word[3],
                        word[4], &more);
-    int format = choose(word[2], formats, 2), field = choose(word[3], fields, 4),
+    int format = choose(word[2], formats, 2), field = choose(word[3], fields, 5),
         symmetry = choose(word[4], symmetries, 4);
-    bool good = found == 5 && strcasecmp(word[0], "%%MatrixMarket") == 0 &&
+    const char *begin = word[0] + (strncmp(word[0], "%%", 2) == 0); /* many files have one % */
+    bool good = found == 5 && strcasecmp(begin, "%MatrixMarket") == 0 &&
                 strcasecmp(word[1], "matrix") == 0 && format >= 0 && field >= 0 && symmetry >= 0;
     if (!good)
-        return trn_fail(TRN_INPUT,
-                        "%s:1: must be '%%%%MatrixMarket matrix coordinate|array "
-                        "real|integer|pattern general|symmetric|skew-symmetric'; is this a Matrix "
-                        "Market file?",
-                        path);
-    if (field == 3 || symmetry == 3)
+        return trn_fail(
+            TRN_INPUT,
+            "%s:1: must be '%%%%MatrixMarket matrix coordinate|array "
+            "real|integer|unsigned-integer|pattern general|symmetric|skew-symmetric'; is "
+            "this a Matrix Market file?",
+            path);
+    if (field == 4 || symmetry == 3)
         return trn_fail(TRN_INPUT, "%s:1: %s matrices cannot be read; write real ones", path,
-                        field == 3 ? "complex" : "hermitian");
+                        field == 4 ? "complex" : "hermitian");
     mtx->array = format == 1;
-    mtx->field = (trn_mtx_field_t)field;
+    mtx->field = field == 3 ? TRN_MTX_INTEGER : (trn_mtx_field_t)field;
     mtx->symmetry = (trn_mtx_symmetry_t)symmetry;
     if (mtx->field == TRN_MTX_PATTERN && (mtx->array || mtx->symmetry == TRN_MTX_SKEW))
         return trn_fail(TRN_INPUT, "%s:1: a pattern cannot be %s; correct the banner", path,
@@ -68,11 +73,13 @@ static int64_t array_entries(const trn_mtx_t *mtx) {
 /* What is wrong with the sizes, NULL if nothing. */
 static const char *flaw(const trn_mtx_t *mtx) {
     int64_t most = mtx->array ? INT64_MAX / 8 : INT64_MAX; /* bytes of float64 are counted too */
-    if (mtx->rows < 1 || mtx->cols < 1 || mtx->entries < 0) return "sizes must be positive";
-    if (mtx->rows > most / mtx->cols) return "rows times columns is too large";
+    if (mtx->rows < 0 || mtx->cols < 0 || mtx->entries < 0) return "sizes must not be negative";
+    if (mtx->cols > 0 && mtx->rows > most / mtx->cols) return "rows times columns is too large";
     if (!mtx->array && (mtx->rows > longest_side || mtx->cols > longest_side))
         return "a side is above 2^40";
     if (mtx->entries > INT64_MAX / 64) return "the number of entries is too large";
+    if (!mtx->array && mtx->entries > 0 && (mtx->rows == 0 || mtx->cols == 0))
+        return "an empty matrix has no entries";
     if (mtx->symmetry != TRN_MTX_GENERAL && mtx->rows != mtx->cols)
         return "a symmetric matrix must be square";
     return NULL;
@@ -126,7 +133,7 @@ static trn_status_t read_head(trn_mtx_t *mtx, const char *path, trn_scan_t *scan
         if (!line)
             return trn_fail(TRN_INPUT, "%s:%lld: the line of sizes is missing; truncated?", path,
                             (long long)mtx->size_line);
-    } while (*skip(line) == '\0' || *line == '%');
+    } while (*skip(line) == '\0' || *skip(line) == '%');
     TRN_TRY(parse_sizes(mtx, path, line));
     mtx->offset = trn_scan_offset(scan);
     return check_room(mtx, path);
@@ -135,6 +142,7 @@ static trn_status_t read_head(trn_mtx_t *mtx, const char *path, trn_scan_t *scan
 trn_status_t trn_mtx_open(trn_mtx_t *mtx, const char *path) {
     trn_scan_t *scan;
     memset(mtx, 0, sizeof *mtx);
+    mtx->digits = 53;
     TRN_TRY(trn_text_probe(path, &mtx->bytes, &mtx->compressed));
     TRN_TRY(trn_scan_open(&scan, path, 0));
     trn_status_t status = read_head(mtx, path, scan);
@@ -167,33 +175,51 @@ static trn_status_t parse_index(const char **at, const char *what, int64_t most,
     return TRN_OK;
 }
 
-static trn_status_t parse_value(const trn_mtx_t *mtx, const char **at, double *value) {
-    const char *begin = skip(*at), *end = trn_number_real(begin, value);
+/* Whether a float of `digits` binary digits holds the whole number of text[length]. */
+static bool is_held(const char *text, const char *end, int digits) {
+    uint64_t size = 0;
+    for (text += *text == '+' || *text == '-'; text < end; text++)
+        if (__builtin_mul_overflow(size, 10, &size) ||
+            __builtin_add_overflow(size, (uint64_t)(*text - '0'), &size))
+            return false;
+    return trn_holds_whole(size, digits);
+}
+
+static trn_status_t parse_value(const trn_mtx_t *mtx, const char **at, trn_triplet_t *entry,
+                                bool *held) {
+    const char *begin = skip(*at), *end = trn_number_real(begin, &entry->value);
     if (!end || !field_ends(end)) return no_number(begin, "value");
-    if (mtx->field == TRN_MTX_INTEGER && strspn(begin, "+-0123456789") != (size_t)(end - begin))
-        return trn_fail(TRN_INPUT, "the value, '%.*s', is not a whole number",
-                        (int)(end - begin < 40 ? end - begin : 40), begin);
+    int length = (int)(end - begin < 40 ? end - begin : 40);
     *at = end;
-    return TRN_OK;
+    if (mtx->field != TRN_MTX_INTEGER) return TRN_OK;
+    const char *digits = begin + (*begin == '+' || *begin == '-');
+    if (strspn(digits, "0123456789") != (size_t)(end - digits))
+        return trn_fail(TRN_INPUT, "the value, '%.*s', is not a whole number", length, begin);
+    *held = is_held(begin, end, mtx->digits);
+    if (*held || mtx->lossy) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "the value, %.*s, is a whole number that float%d cannot hold; let "
+                    "`convert --misfits warn` round it",
+                    length, begin, mtx->digits > 24 ? 64 : 32);
 }
 
-static trn_status_t check_triangle(const trn_mtx_t *mtx, const trn_triplet_t *entry) {
-    bool skew = mtx->symmetry == TRN_MTX_SKEW;
-    if (mtx->symmetry == TRN_MTX_GENERAL || entry->row - skew >= entry->col) return TRN_OK;
-    return trn_fail(TRN_INPUT, "entry (%lld, %lld) lies %s the diagonal of a %ssymmetric matrix",
-                    (long long)entry->row + 1, (long long)entry->col + 1,
-                    entry->row == entry->col ? "on" : "above", skew ? "skew-" : "");
+static trn_status_t check_diagonal(const trn_mtx_t *mtx, const trn_triplet_t *entry) {
+    if (mtx->symmetry != TRN_MTX_SKEW || entry->row != entry->col) return TRN_OK;
+    return trn_fail(TRN_INPUT, "entry (%lld, %lld) lies on the diagonal of a skew-symmetric matrix",
+                    (long long)entry->row + 1, (long long)entry->col + 1);
 }
 
-trn_status_t trn_mtx_parse(const trn_mtx_t *mtx, const char *line, trn_triplet_t *entry) {
+trn_status_t trn_mtx_parse(const trn_mtx_t *mtx, const char *line, trn_triplet_t *entry,
+                           bool *held) {
     const char *at = line;
     if (!mtx->array) {
         TRN_TRY(parse_index(&at, "row", mtx->rows, &entry->row));
         TRN_TRY(parse_index(&at, "column", mtx->cols, &entry->col));
-        TRN_TRY(check_triangle(mtx, entry));
+        TRN_TRY(check_diagonal(mtx, entry));
     }
     entry->value = 1;
-    if (mtx->field != TRN_MTX_PATTERN) TRN_TRY(parse_value(mtx, &at, &entry->value));
+    *held = true;
+    if (mtx->field != TRN_MTX_PATTERN) TRN_TRY(parse_value(mtx, &at, entry, held));
     at = skip(at);
     if (*at == '\0') return TRN_OK;
     return trn_fail(TRN_INPUT, "'%.40s' after the %s; one %s a line", at,

@@ -2,11 +2,12 @@
  * Formats", NISTIR 5935, 1996): a banner, comments, a line of sizes, then a number or an entry a
  * line.
  *
- * Read are `coordinate` (real, integer, pattern) and `array` (real, integer; column by column) that
- * are general, symmetric or skew-symmetric (only the lower triangle is in the file), plain or
- * compressed. Blank lines and lines that begin with % are skipped anywhere; a data line longer than
- * TRN_MTX_LINE is refused. Numbers may be nan or inf. Entries of a pattern are 1. Entries of equal
- * place are all handed out: who builds the matrix sums them. */
+ * Read are `coordinate` (real, integer, unsigned-integer, pattern) and `array` (real, integer,
+ * unsigned-integer; column by column) that are general, symmetric or skew-symmetric (only one
+ * triangle is in the file, which of an array is the lower one), plain or compressed. A banner of
+ * one % is as good as one of two. Blank lines and lines whose first other sign is % are skipped
+ * anywhere; a data line longer than TRN_MTX_LINE is refused. Numbers may be nan or inf. Entries of
+ * a pattern are 1. Entries of equal place are all handed out: who builds the matrix sums them. */
 #ifndef TRN_IO_MTX_H
 #define TRN_IO_MTX_H
 
@@ -38,18 +39,24 @@ typedef struct trn_mtx {
     int64_t offset;    /* of the first byte behind the line of sizes, uncompressed */
     int64_t bytes;     /* of the file */
     int64_t size_line; /* number of the line of sizes */
+    /* For the caller to change: whole numbers that a float of so many binary digits (24 or, as
+     * trn_mtx_open sets it, 53) cannot hold are refused or, if `lossy`, counted in a warning. */
+    int digits;
+    bool lossy;
 } trn_mtx_t;
 
 /* Read banner and sizes of `path`. Fails with TRN_INPUT naming FILE:LINE: missing, bad banner,
- * complex or hermitian, missing or bad sizes (not positive, product above 2^63, a side of a sparse
+ * complex or hermitian, missing or bad sizes (negative, product above 2^63, a side of a sparse
  * one above 2^40, symmetric but not square, more than the file can hold); TRN_MEMORY, TRN_IO.
  * Local. */
 trn_status_t trn_mtx_open(trn_mtx_t *mtx, const char *path);
 
 /* Parse one line of data (ended by NUL): *entry gets row and column (from 0; untouched for an
- * array) and value. Fails with TRN_INPUT without file and line: too few or too many fields, no
- * number, an index outside the matrix or above the diagonal of a symmetric one. Local. */
-trn_status_t trn_mtx_parse(const trn_mtx_t *mtx, const char *line, trn_triplet_t *entry);
+ * array) and value; *held: it is exactly what the line says, or no whole number. Fails with
+ * TRN_INPUT without file and line: too few or too many fields, no number, an index outside the
+ * matrix or on the diagonal of a skew-symmetric one, a whole number that is not held. Local. */
+trn_status_t trn_mtx_parse(const trn_mtx_t *mtx, const char *line, trn_triplet_t *entry,
+                           bool *held);
 
 /* Count an array's numbers: *before = those in the parts of the ranks before this one, 0 for a
  * coordinate file, which needs no count. Collective, equal arguments. Fails (agreed) with TRN_INPUT
@@ -60,8 +67,9 @@ trn_status_t trn_mtx_count(MPI_Comm comm, const trn_mtx_t *mtx, const char *path
  * `to->owner` names, by `to->take` (`to->give` is not used), through trn_sparse_route; `before`
  * comes from trn_mtx_count. Each rank reads an even share of a plain file's bytes, cut at line
  * ends; rank 0 alone reads a compressed file. Collective, equal arguments. Fails (agreed) with
- * TRN_INPUT naming FILE:LINE (as trn_mtx_parse; other number of entries than the sizes say),
- * TRN_MEMORY, TRN_IO and as `take` and trn_sparse_route do. Cost: trn_sparse_route. */
+ * TRN_INPUT naming FILE:LINE (as trn_mtx_parse; other number of entries than the sizes say; entries
+ * on both sides of the diagonal of a symmetric matrix, for nobody knows whether they are to be
+ * added), TRN_MEMORY, TRN_IO and as `take` and trn_sparse_route do. Cost: trn_sparse_route. */
 trn_status_t trn_mtx_route(MPI_Comm comm, const trn_mtx_t *mtx, const char *path, int64_t before,
                            const trn_route_t *to, int64_t batch);
 

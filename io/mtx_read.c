@@ -1,4 +1,5 @@
 /* mtx_read.c: the lines of a Matrix Market file, read by all ranks (mtx.h). */
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/mtx.h"
 #include "io/scan.h"
@@ -19,6 +20,8 @@ typedef struct reader {
     trn_scan_t *scan;     /* NULL: the share is empty */
     int64_t end;          /* lines that begin from this byte on are others' */
     int64_t entries;      /* lines of data so far */
+    int64_t below, above; /* of these, entries so placed to the diagonal of a symmetric matrix */
+    int64_t lost;         /* whole numbers that were rounded */
     int64_t row, col;     /* place of the next number of an array */
     trn_triplet_t mirror; /* image of the entry given last, if ... */
     bool mirrored;        /* ... it is yet to be given */
@@ -117,6 +120,7 @@ static int64_t first_row(const trn_mtx_t *mtx, int64_t col) {
 /* Place of an array's number `before` of the file. */
 static void seek_place(reader_t *r, int64_t before) {
     int64_t cols = r->mtx->cols, rows = r->mtx->rows;
+    if (rows == 0) return;
     if (r->mtx->symmetry == TRN_MTX_GENERAL) {
         r->col = before / rows;
         before %= rows;
@@ -152,11 +156,15 @@ static trn_status_t next_entry(reader_t *r, trn_triplet_t *entry, bool *got) {
     TRN_TRY(next_line(r, &line, &at));
     *got = line != NULL;
     if (!line) return TRN_OK;
+    bool held;
     *entry = (trn_triplet_t){r->row, r->col, 0};
-    trn_status_t status = trn_mtx_parse(r->mtx, line, entry);
+    trn_status_t status = trn_mtx_parse(r->mtx, line, entry, &held);
     if (status != TRN_OK) return locate(r, status, at);
     if (r->mtx->array) step_place(r);
+    r->lost += !held;
     r->mirrored = r->mtx->symmetry != TRN_MTX_GENERAL && entry->row != entry->col;
+    r->below += r->mirrored && entry->row > entry->col;
+    r->above += r->mirrored && entry->row < entry->col;
     double value = r->mtx->symmetry == TRN_MTX_SKEW ? -entry->value : entry->value;
     r->mirror = (trn_triplet_t){entry->col, entry->row, value};
     return TRN_OK;
@@ -182,6 +190,26 @@ static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplet
     return to->take(to->user, count, triplets);
 }
 
+/* What all ranks have seen together. Collective; the outcome is equal on all ranks. */
+static trn_status_t conclude(MPI_Comm comm, const reader_t *r) {
+    int64_t seen[4] = {r->entries, r->below, r->above, r->lost};
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Allreduce(MPI_IN_PLACE, seen, 4, MPI_INT64_T, MPI_SUM, comm);
+    TRN_TRY(check_count(r->mtx, r->path, seen[0]));
+    if (seen[1] > 0 && seen[2] > 0)
+        return trn_fail(TRN_INPUT,
+                        "%s:1: a %ssymmetric matrix with %lld entries below the diagonal and %lld "
+                        "above it; leave out one side, or write 'general'",
+                        r->path, r->mtx->symmetry == TRN_MTX_SKEW ? "skew-" : "",
+                        (long long)seen[1], (long long)seen[2]);
+    if (rank == 0 && seen[3] > 0)
+        trn_log(TRN_LOG_WARN, "numbers",
+                "%s: %lld whole numbers do not fit float%d and were rounded", r->path,
+                (long long)seen[3], r->mtx->digits > 24 ? 64 : 32);
+    return TRN_OK;
+}
+
 trn_status_t trn_mtx_route(MPI_Comm comm, const trn_mtx_t *mtx, const char *path, int64_t before,
                            const trn_route_t *to, int64_t batch) {
     reader_t r = {.mtx = mtx, .path = path, .to = to};
@@ -190,9 +218,7 @@ trn_status_t trn_mtx_route(MPI_Comm comm, const trn_mtx_t *mtx, const char *path
     if (status == TRN_OK)
         status = trn_sparse_route(comm, &(trn_route_t){owner, give, take, &r}, batch);
     trn_scan_close(&r.scan);
-    TRN_TRY(status);
-    MPI_Allreduce(MPI_IN_PLACE, &r.entries, 1, MPI_INT64_T, MPI_SUM, comm);
-    return check_count(mtx, path, r.entries); /* equal on all ranks */
+    return status == TRN_OK ? conclude(comm, &r) : status;
 }
 
 static trn_status_t drain(reader_t *r, MPI_Comm comm) {
@@ -215,6 +241,5 @@ trn_status_t trn_mtx_verify(MPI_Comm comm, const trn_mtx_t *mtx, const char *pat
     trn_scan_close(&r.scan);
     trn_wait_all(comm);
     TRN_AGREE(comm, status);
-    MPI_Allreduce(MPI_IN_PLACE, &r.entries, 1, MPI_INT64_T, MPI_SUM, comm);
-    return check_count(mtx, path, r.entries);
+    return conclude(comm, &r);
 }

@@ -1,16 +1,16 @@
+/* npy.c: NumPy's .npy files. */
 #define _POSIX_C_SOURCE 200809L
 #include "io/npy.h"
 
 #include "base/mem.h"
 #include "io/joint.h"
+#include "io/text.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     PREFIX = 12,              /* magic, version and the longest form of the header's length */
@@ -25,16 +25,14 @@ static bool little_endian(void) {
     return *(const unsigned char *)&one == 1;
 }
 
-/* Read `bytes` bytes at `offset`, all of them. */
-static trn_status_t read_at(int file, const char *path, int64_t offset, int64_t bytes, void *to) {
-    for (int64_t done = 0; done < bytes;) {
-        ssize_t got = pread(file, (char *)to + done, (size_t)(bytes - done), offset + done);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return trn_fail(TRN_IO, "%s: cannot read: %s", path, strerror(errno));
+/* The next `bytes` bytes of a stream, all of them; `at` is where they begin, for the message. */
+static trn_status_t read_next(trn_text_t *text, const char *path, int64_t at, int64_t bytes,
+                              char *to) {
+    for (int64_t done = 0, got; done < bytes; done += got) {
+        TRN_TRY(trn_text_read(text, to + done, bytes - done, &got));
         if (got == 0)
             return trn_fail(TRN_INPUT, "%s: byte %lld: truncated .npy file", path,
-                            (long long)(offset + done));
-        done += got;
+                            (long long)(at + done));
     }
     return TRN_OK;
 }
@@ -51,41 +49,81 @@ static const char *field(const char *header, const char *key) {
     return at + strspn(at, " ");
 }
 
+/* What elements of a type that is none of ours are. The text of the file itself is not repeated: it
+ * may be long, or no text at all. */
+static const char *describe(const char *type) {
+    static const char letters[] = "cOUSaVMmfiu";
+    static const char *const kinds[] = {"complex numbers",
+                                        "Python objects",
+                                        "text",
+                                        "text",
+                                        "text",
+                                        "raw bytes",
+                                        "dates",
+                                        "spans of time",
+                                        "floats of another size",
+                                        "integers of another size",
+                                        "integers of another size"};
+    if (!type) return "of a type that is missing";
+    if (*type == '[') return "records of several fields";
+    const char *letter = type + 1;
+    if (*letter && strchr("<>=|", *letter)) letter++;
+    const char *found = *letter ? strchr(letters, *letter) : NULL;
+    return (*type == '\'' || *type == '"') && found ? kinds[found - letters] : "of an unknown type";
+}
+
 /* "<f8": byte order, kind, bytes. One byte has no order, which is written '|'. */
 static trn_status_t parse_type(trn_npy_t *npy, const char *path, const char *type) {
-    static const char *const known[] = {"f4", "f8", "i1", "i2", "i4", "i8",
-                                        "u1", "u2", "u4", "u8", "b1"};
+    static const struct {
+        const char *code;
+        trn_dtype_t type;
+    } known[] = {{"f2", TRN_F16}, {"f4", TRN_F32}, {"f8", TRN_F64}, {"i1", TRN_I8},
+                 {"i2", TRN_I16}, {"i4", TRN_I32}, {"i8", TRN_I64}, {"u1", TRN_U8},
+                 {"u2", TRN_U16}, {"u4", TRN_U32}, {"u8", TRN_U64}, {"b1", TRN_BOOL}};
     for (size_t i = 0; type && i < sizeof known / sizeof *known; i++) {
-        if (type[0] != '\'' || !type[1] || !strchr("<>=|", type[1]) ||
-            strncmp(type + 2, known[i], 2) != 0 || type[4] != '\'')
+        if ((type[0] != '\'' && type[0] != '"') || !type[1] || !strchr("<>=|", type[1]) ||
+            strncmp(type + 2, known[i].code, 2) != 0 || type[4] != type[0])
             continue;
-        npy->kind = known[i][0];
-        npy->size = known[i][1] - '0';
-        npy->swapped = strchr("<>", type[1]) && (type[1] == '<') != little_endian();
+        npy->type = known[i].type;
+        npy->swapped = strchr("<>", type[1]) && (type[1] == '<') != little_endian() &&
+                       trn_dtype_size(npy->type) > 1;
         return TRN_OK;
     }
     return trn_fail(TRN_INPUT,
-                    "%s: descr: the element type is %.12s, neither float32, float64, an integer "
+                    "%s: descr: the elements are %s, neither float16, float32, float64, an integer "
                     "nor bool; save it with .astype('float64')",
-                    path, type ? type : "missing");
+                    path, describe(type));
+}
+
+/* Read one side of a shape, as Python 2 wrote it ("2L") too; *at goes behind it and `after`. */
+static bool take_side(const char **at, const char *after, int64_t *side) {
+    char *end;
+    errno = 0;
+    *at += strspn(*at, " ");
+    if (!isdigit((unsigned char)**at)) return false;
+    *side = strtoll(*at, &end, 10);
+    if (*end == 'L') end++;
+    end += strspn(end, " ");
+    if (errno != 0 || !*end || !strchr(after, *end)) return false;
+    *at = end + (*end == ',');
+    return true;
 }
 
 static trn_status_t parse_shape(trn_npy_t *npy, const char *path, const char *shape) {
-    char close = 0;
-    long long rows = -1, cols = -1;
-    int found = shape ? sscanf(shape, "( %lld , %lld %c", &rows, &cols, &close) : 0;
-    if (found == 3 && close == ',') /* (2, 3,) is good Python too */
-        found = sscanf(shape, "( %lld , %lld , %c", &rows, &cols, &close);
-    if (found != 3 || close != ')')
+    const char *at = shape ? shape + (*shape == '(') : "";
+    bool good = shape && *shape == '(' && take_side(&at, ",", &npy->rows) &&
+                take_side(&at, ",)", &npy->cols);
+    if (good) at += strspn(at, " "); /* (2, 3,) is good Python too */
+    if (!good || *at != ')') {
+        int length = (int)(shape && *shape == '(' ? strspn(shape, "(0123456789L, )") : 0);
         return trn_fail(TRN_INPUT,
-                        "%s: shape: %.24s is not two-dimensional; save it with "
+                        "%s: shape: %.*s is not two-dimensional; save it with "
                         ".reshape(rows, columns)",
-                        path, shape ? shape : "missing");
-    if (rows < 1 || cols < 1 || rows > INT64_MAX / 8 / cols)
-        return trn_fail(TRN_INPUT, "%s: shape: %lld x %lld is empty or too large", path, rows,
-                        cols);
-    npy->rows = rows;
-    npy->cols = cols;
+                        path, length ? (length < 24 ? length : 24) : 7, length ? shape : "missing");
+    }
+    if (npy->cols > 0 && npy->rows > INT64_MAX / 8 / npy->cols)
+        return trn_fail(TRN_INPUT, "%s: shape: %lld x %lld is too large", path,
+                        (long long)npy->rows, (long long)npy->cols);
     return TRN_OK;
 }
 
@@ -99,154 +137,144 @@ static trn_status_t parse(trn_npy_t *npy, const char *path, const char *header) 
     return TRN_OK;
 }
 
-static trn_status_t read_header(trn_npy_t *npy, const char *path, int file, int64_t file_bytes) {
-    unsigned char prefix[PREFIX];
-    char header[LONGEST_HEADER + 1];
+static trn_status_t read_header(trn_npy_t *npy, const char *path, trn_text_t *text,
+                                int64_t file_bytes) {
+    char prefix[PREFIX + 1], header[LONGEST_HEADER + 1];
     if (file_bytes < PREFIX) return trn_fail(TRN_INPUT, "%s: too short for a .npy file", path);
-    TRN_TRY(read_at(file, path, 0, PREFIX, prefix));
+    TRN_TRY(read_next(text, path, 0, PREFIX, prefix));
     if (memcmp(prefix, magic, sizeof magic - 1) != 0)
         return trn_fail(TRN_INPUT, "%s: not a .npy file (bad magic)", path);
-    int version = prefix[6];
+    const unsigned char *at = (const unsigned char *)prefix;
+    int version = at[6];
     if (version < 1 || version > 3)
         return trn_fail(TRN_INPUT, "%s: .npy version %d is unknown; 1 to 3 can be read", path,
                         version);
-    int64_t length = prefix[8] | prefix[9] << 8, start = version == 1 ? 10 : 12;
-    if (version > 1) length |= (int64_t)prefix[10] << 16 | (int64_t)prefix[11] << 24;
-    if (length > LONGEST_HEADER || start + length > file_bytes)
+    int64_t length = at[8] | at[9] << 8, start = version == 1 ? 10 : 12;
+    if (version > 1) length |= (int64_t)at[10] << 16 | (int64_t)at[11] << 24;
+    if (length < 2 || length > LONGEST_HEADER || (!npy->compressed && start + length > file_bytes))
         return trn_fail(TRN_INPUT, "%s: the header's length of %lld bytes is wrong", path,
                         (long long)length);
-    TRN_TRY(read_at(file, path, start, length, header));
+    memcpy(header, prefix + start, (size_t)(PREFIX - start)); /* of version 1, two are read */
+    TRN_TRY(read_next(text, path, PREFIX, start + length - PREFIX, header + PREFIX - start));
     header[length] = '\0';
     npy->offset = start + length;
     return parse(npy, path, header);
 }
 
-static trn_status_t open_file(int *file, int64_t *bytes, const char *path) {
-    struct stat about;
-    *bytes = 0;
-    *file = open(path, O_RDONLY | O_CLOEXEC);
-    if (*file < 0 || fstat(*file, &about) != 0 || !S_ISREG(about.st_mode)) {
-        int error = *file < 0 ? errno : EINVAL;
-        if (*file >= 0) close(*file);
-        return trn_fail(TRN_INPUT, "%s: cannot open: %s", path,
-                        error == EINVAL ? "not a regular file" : strerror(error));
-    }
-    *bytes = about.st_size;
-    return TRN_OK;
+static trn_status_t check_bytes(const trn_npy_t *npy, const char *path, int64_t file_bytes) {
+    int64_t wanted = npy->rows * npy->cols * trn_dtype_size(npy->type);
+    int64_t had = file_bytes - npy->offset;
+    if (npy->compressed || wanted == had) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: shape %lld x %lld needs %lld bytes but %lld follow the header",
+                    path, (long long)npy->rows, (long long)npy->cols, (long long)wanted,
+                    (long long)had);
 }
 
 trn_status_t trn_npy_open(trn_npy_t *npy, const char *path) {
-    int file;
+    trn_text_t *text;
     int64_t bytes;
-    TRN_TRY(open_file(&file, &bytes, path));
     memset(npy, 0, sizeof *npy);
-    trn_status_t status = read_header(npy, path, file, bytes);
-    close(file);
-    TRN_TRY(status);
-    int64_t wanted = npy->rows * npy->cols * npy->size, had = bytes - npy->offset;
-    if (wanted != had)
-        return trn_fail(
-            TRN_INPUT, "%s: shape %lld x %lld needs %lld bytes but %lld follow the header", path,
-            (long long)npy->rows, (long long)npy->cols, (long long)wanted, (long long)had);
-    return TRN_OK;
+    TRN_TRY(trn_text_probe(path, &bytes, &npy->compressed));
+    TRN_TRY(trn_text_open(&text, path, 0));
+    trn_status_t status = read_header(npy, path, text, bytes);
+    trn_text_close(&text);
+    return status == TRN_OK ? check_bytes(npy, path, bytes) : status;
 }
 
 trn_matrix_type_t trn_npy_type(const trn_npy_t *npy) {
-    bool narrow = npy->kind == 'f' ? npy->size == 4 : npy->size <= 2;
+    bool narrow =
+        trn_dtype_whole(npy->type) ? trn_dtype_size(npy->type) <= 2 : npy->type != TRN_F64;
     return narrow ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
 }
 
-/* The number that lies in `size` bytes at `raw`, which are put into this machine's order first. */
-static double element(const trn_npy_t *npy, const char *raw) {
-    union {
-        char bytes[8];
-        float f4;
-        double f8;
-        int8_t i1;
-        int16_t i2;
-        int32_t i4;
-        int64_t i8;
-        uint8_t u1;
-        uint16_t u2;
-        uint32_t u4;
-        uint64_t u8;
-    } it = {{0}};
-    for (int64_t i = 0; i < npy->size; i++)
-        it.bytes[i] = raw[npy->swapped ? npy->size - 1 - i : i];
-    switch (npy->kind) {
-    case 'f':
-        return npy->size == 4 ? (double)it.f4 : it.f8;
-    case 'i':
-        return npy->size == 1   ? it.i1
-               : npy->size == 2 ? it.i2
-               : npy->size == 4 ? it.i4
-                                : (double)it.i8;
-    case 'u':
-        return npy->size == 1   ? it.u1
-               : npy->size == 2 ? it.u2
-               : npy->size == 4 ? it.u4
-                                : (double)it.u8;
-    default:
-        return it.u1 != 0;
+/* Reading -------------------------------------------------------------------------------------- */
+
+/* The elements of a file from `at` on, in file order. */
+typedef struct reader {
+    const trn_npy_t *npy;
+    const char *path;
+    trn_text_t *text;
+    int64_t at; /* element that comes next; -1: the stream is yet to be opened */
+    char *raw;  /* [PIECE] elements */
+} reader_t;
+
+/* Go to element `at`: by a seek in a plain file, else through all that lies between. */
+static trn_status_t go_to(reader_t *r, int64_t at) {
+    int64_t size = trn_dtype_size(r->npy->type), offset = r->npy->offset;
+    if (r->at == at) return TRN_OK;
+    if (!r->npy->compressed || r->at > at || r->at < 0) {
+        trn_text_close(&r->text);
+        TRN_TRY(trn_text_open(&r->text, r->path, r->npy->compressed ? 0 : offset + at * size));
+        r->at = r->npy->compressed ? 0 : at;
+        for (int64_t skip = r->npy->compressed ? offset : 0, some; skip > 0; skip -= some) {
+            some = skip < PIECE ? skip : PIECE;
+            TRN_TRY(read_next(r->text, r->path, offset - skip, some, r->raw));
+        }
     }
-}
-
-/* Where the numbers of a file go: number i of the rows read to values[i x stride]. */
-typedef struct target {
-    trn_matrix_type_t type;
-    void *values;
-    int64_t stride;
-} target_t;
-
-static void convert(const trn_npy_t *npy, int64_t count, const char *raw, target_t to, int64_t at) {
-    for (int64_t i = 0; i < count; i++) {
-        double value = element(npy, raw + i * npy->size);
-        if (to.type == TRN_MATRIX_F32)
-            ((float *)to.values)[at + i * to.stride] = (float)value;
-        else
-            ((double *)to.values)[at + i * to.stride] = value;
-    }
-}
-
-/* Elements [first, first + count) of the file to places at, at + stride, ... */
-static trn_status_t read_run(const trn_npy_t *npy, int file, const char *path, int64_t first,
-                             int64_t count, char *raw, target_t to, int64_t at) {
-    for (int64_t done = 0; done < count; done += PIECE) {
-        int64_t some = count - done < PIECE ? count - done : PIECE;
-        TRN_TRY(
-            read_at(file, path, npy->offset + (first + done) * npy->size, some * npy->size, raw));
-        convert(npy, some, raw, to, at + done * to.stride);
+    for (int64_t some; r->at < at; r->at += some) {
+        some = at - r->at < PIECE ? at - r->at : PIECE;
+        TRN_TRY(read_next(r->text, r->path, offset + r->at * size, some * size, r->raw));
     }
     return TRN_OK;
 }
 
-/* True if the file's rows are what is wanted, byte for byte. */
-static bool as_it_is(const trn_npy_t *npy, trn_matrix_type_t type) {
-    return npy->kind == 'f' && npy->size == trn_matrix_type_size(type) && !npy->swapped &&
-           !npy->fortran;
+/* Elements [first, first + count) to to.data, number `at` of the target on; `base` and `step`
+ * number them for the count of misfits. */
+static trn_status_t read_run(reader_t *r, int64_t first, int64_t count, trn_numbers_t to,
+                             int64_t base, int64_t step, trn_misfit_t *misfit) {
+    int64_t size = trn_dtype_size(r->npy->type), out = trn_dtype_size(to.type) * to.stride;
+    bool as_it_is = r->npy->type == to.type && !r->npy->swapped && to.stride == 1;
+    TRN_TRY(go_to(r, first));
+    for (int64_t done = 0, some; done < count; done += some) {
+        some = count - done < PIECE ? count - done : PIECE;
+        trn_numbers_t from = {r->npy->type, r->npy->swapped, r->raw, 1}, part = to;
+        trn_misfit_t found = {0};
+        part.data = (char *)to.data + done * out;
+        if (as_it_is) from.data = part.data;
+        TRN_TRY(read_next(r->text, r->path, r->npy->offset + (first + done) * size, some * size,
+                          from.data));
+        if (!as_it_is) trn_convert(from, part, some, 0, &found);
+        if (found.count > 0 && misfit->count == 0) {
+            misfit->first = base + (done + found.first) * step;
+            misfit->value = found.value;
+        }
+        misfit->count += found.count;
+        r->at += some;
+    }
+    return TRN_OK;
+}
+
+/* Nothing follows the last element of a compressed file, whose size is not known before. */
+static trn_status_t check_end(reader_t *r) {
+    int64_t got;
+    TRN_TRY(trn_text_read(r->text, r->raw, 1, &got));
+    if (got == 0) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: shape %lld x %lld: more bytes follow than that needs", r->path,
+                    (long long)r->npy->rows, (long long)r->npy->cols);
+}
+
+static trn_status_t read_rows(reader_t *r, int64_t first, int64_t rows, trn_dtype_t type,
+                              void *values, trn_misfit_t *misfit) {
+    const trn_npy_t *npy = r->npy;
+    int64_t cols = npy->cols, size = trn_dtype_size(type);
+    if (!npy->fortran)
+        TRN_TRY(read_run(r, first * cols, rows * cols, (trn_numbers_t){type, false, values, 1},
+                         first * cols, 1, misfit));
+    for (int64_t j = 0; npy->fortran && j < cols; j++) {
+        trn_numbers_t column = {type, false, (char *)values + j * size, cols};
+        TRN_TRY(read_run(r, j * npy->rows + first, rows, column, first * cols + j, cols, misfit));
+    }
+    return npy->compressed && r->at == npy->rows * cols ? check_end(r) : TRN_OK;
 }
 
 trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
-                          trn_matrix_type_t type, void *values) {
-    int file;
-    int64_t bytes;
-    char *raw = NULL;
-    TRN_TRY(open_file(&file, &bytes, path));
-    target_t to = {type, values, npy->fortran ? npy->cols : 1};
-    trn_status_t status = TRN_OK;
-    if (as_it_is(npy, type)) {
-        int64_t row = npy->cols * npy->size;
-        status = read_at(file, path, npy->offset + first * row, rows * row, values);
-        goto done;
-    }
-    TRN_OR(done, trn_alloc(&raw, PIECE, (size_t)npy->size, "a read buffer"));
-    if (!npy->fortran)
-        status = read_run(npy, file, path, first * npy->cols, rows * npy->cols, raw, to, 0);
-    for (int64_t j = 0; npy->fortran && j < npy->cols; j++)
-        TRN_OR(done, read_run(npy, file, path, j * npy->rows + first, rows, raw, to, j));
-done:
-    trn_free(&raw);
-    close(file);
+                          trn_dtype_t type, void *values, trn_misfit_t *misfit) {
+    reader_t r = {.npy = npy, .path = path, .at = -1};
+    if (rows == 0 || npy->cols == 0) return TRN_OK;
+    TRN_TRY(trn_alloc(&r.raw, PIECE, (size_t)trn_dtype_size(npy->type), "a read buffer"));
+    trn_status_t status = read_rows(&r, first, rows, type, values, misfit);
+    trn_text_close(&r.text);
+    trn_free(&r.raw);
     return status;
 }
 

@@ -1,9 +1,11 @@
 /* npy.h: two-dimensional arrays of numbers in NumPy's .npy files (NumPy Enhancement Proposal 1:
- * magic, version, a Python dictionary as text, raw elements). */
+ * magic, version, a Python dictionary as text, raw elements), plain or compressed. */
 #ifndef TRN_IO_NPY_H
 #define TRN_IO_NPY_H
 
+#include "base/dtype.h"
 #include "base/status.h"
+#include "kern/dense/convert.h"
 #include "mpi/matrix.h"
 
 #include <mpi.h>
@@ -12,31 +14,32 @@
 
 /* What a file's header says. Holds no resources and may be sent as bytes. */
 typedef struct trn_npy {
-    int64_t rows, cols;
-    int64_t offset; /* byte of the first element */
-    int64_t size;   /* bytes of an element */
-    char kind;      /* f: floating point, 4 or 8 bytes; i, u: integers of 1 to 8; b: bool */
-    bool swapped;   /* byte order other than this machine's */
-    bool fortran;   /* columns lie together rather than rows */
+    int64_t rows, cols; /* either may be 0 */
+    int64_t offset;     /* byte of the first element */
+    trn_dtype_t type;   /* of numbers */
+    bool swapped;       /* byte order other than this machine's */
+    bool fortran;       /* columns lie together rather than rows */
+    bool compressed;
 } trn_npy_t;
 
 enum { TRN_NPY_HEADER = 128 /* bytes that trn_npy_header writes */ };
 
-/* Read the header of `path` (versions 1, 2 and 3; float32, float64, integers and bool of either
- * byte order, C or Fortran order). Fails with TRN_INPUT: missing, no .npy, damaged header, another
- * type (objects and complex numbers among them), not two-dimensional, more or fewer bytes than the
- * shape needs. Local. */
+/* Read the header of `path` (versions 1, 2 and 3; floating point of 2, 4 and 8 bytes, integers and
+ * bool of either byte order, C or Fortran order). Fails with TRN_INPUT: missing, no .npy, damaged
+ * header, another type (objects and complex numbers among them), not two-dimensional, more or fewer
+ * bytes than the shape needs (of a compressed file: told when it is read). Local. */
 trn_status_t trn_npy_open(trn_npy_t *npy, const char *path);
 
-/* The narrower of the two types that holds every number of the file; float64 also for integers of
- * 8 bytes, which above 2^53 are rounded. Local. */
+/* The narrower of float32 and float64 that holds every number of the file; float64 also for
+ * integers of 8 bytes, which it may not hold. Local. */
 trn_matrix_type_t trn_npy_type(const trn_npy_t *npy);
 
-/* values[rows x cols] of `type` = rows [first, first + rows), rounded if that is narrower than the
- * file's. Fails with TRN_INPUT (file became shorter), TRN_IO, TRN_MEMORY. Local. Cost: one read of
- * these rows; in Fortran order one for each column. */
+/* values[rows x cols] of `type`, not bool, = rows [first, first + rows), rounded if that is
+ * narrower than the file's; what does not fit is counted (trn_convert), numbered along the rows of
+ * the file. Fails with TRN_INPUT (file became shorter), TRN_IO, TRN_MEMORY. Local. Cost: one read
+ * of these rows; in Fortran order one for each column; compressed: of all before them too. */
 trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
-                          trn_matrix_type_t type, void *values);
+                          trn_dtype_t type, void *values, trn_misfit_t *misfit);
 
 /* The version 1 header of a little-endian array of `type` in C order. Local. */
 void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,

@@ -21,8 +21,8 @@ typedef struct visit {
 
 /* Our name for an HDF5 type, or TRN_OTHER and its description. */
 static trn_dtype_t type_of(hid_t type, char other[64]) {
-    for (trn_dtype_t ours = TRN_F32; ours <= TRN_U64; ours++)
-        if (H5Tequal(type, trn_hdf_type(ours)) > 0) return ours;
+    for (trn_dtype_t ours = 0; ours < TRN_NUMBER_TYPES; ours++)
+        if (trn_hdf_type(ours) >= 0 && H5Tequal(type, trn_hdf_type(ours)) > 0) return ours;
     static const char *const classes[] = {
         "int",      "float",     "time", "fixed-length string", "opaque bits", "opaque",
         "compound", "reference", "enum", "variable-length",     "array"};

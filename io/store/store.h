@@ -15,6 +15,7 @@
 #ifndef TRN_IO_STORE_STORE_H
 #define TRN_IO_STORE_STORE_H
 
+#include "base/dtype.h"
 #include "base/status.h"
 
 #include <jansson.h>
@@ -23,23 +24,6 @@
 #include <stdint.h>
 
 enum { TRN_STORE_FORMAT = 1 /* value of the attribute trunnion_format */ };
-
-typedef enum trn_dtype {
-    TRN_F32,
-    TRN_F64,
-    TRN_I32,
-    TRN_I64,
-    TRN_U16,
-    TRN_U64,
-    TRN_STRING, /* UTF-8 text: trn_store_strings, trn_store_read_strings and their like only */
-    TRN_OTHER   /* in a file that others wrote: cannot be read */
-} trn_dtype_t;
-
-/* Bytes of one element; 0 for TRN_STRING and TRN_OTHER. Local. */
-int64_t trn_dtype_size(trn_dtype_t type);
-
-/* NumPy's name of a type ("float32"), "string" or "other". Local. */
-const char *trn_dtype_name(trn_dtype_t type);
 
 /* An open store, for writing or for reading. Opaque. */
 typedef struct trn_store trn_store_t;
@@ -140,7 +124,8 @@ void trn_store_abandon(trn_store_t **store);
 
 /* Open `path` for reading; `kind` NULL takes any. Collective, equal arguments. Fails (agreed) with
  * TRN_INPUT: missing, not HDF5, damaged metadata, not a Trunnion store, another kind (says which),
- * newer format, not complete. */
+ * newer format, not complete; TRN_IO: unreadable, or in use: open for writing in another program.
+ */
 trn_status_t trn_store_open(trn_store_t **store, MPI_Comm comm, const char *path, const char *kind);
 
 /* Close and set the pointer to NULL. Local. NULL is fine. */

@@ -70,6 +70,17 @@ hid_t trn_hdf_type(trn_dtype_t type) {
         return H5T_STD_U16LE;
     case TRN_U64:
         return H5T_STD_U64LE;
+    case TRN_I8:
+        return H5T_STD_I8LE;
+    case TRN_I16:
+        return H5T_STD_I16LE;
+    case TRN_U8:
+        return H5T_STD_U8LE;
+    case TRN_U32:
+        return H5T_STD_U32LE;
+    case TRN_F16: /* HDF5 1.10 has no name for these */
+    case TRN_BF16:
+    case TRN_BOOL:
     case TRN_STRING:
     case TRN_OTHER:
         break;

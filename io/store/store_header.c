@@ -24,7 +24,8 @@ enum {
     SHARED = 2,          /* flag: the message lies elsewhere */
     CLASS_INTEGER = 0,
     CLASS_REAL = 1,
-    CLASS_TEXT = 3
+    CLASS_TEXT = 3,
+    CLASS_VARIABLE = 9 /* of any length: its element says where in the heap it lies */
 };
 
 /* Bytes of the file, or of what lies around them. */
@@ -46,7 +47,8 @@ typedef struct header {
     int64_t messages; /* yet to come */
     place_t *piece;   /* [pieces] */
     int64_t pieces, piece_capacity;
-    char *data; /* of the piece at hand */
+    char *data;      /* of the piece at hand */
+    int64_t data_at; /* where in the file that begins */
     int64_t data_capacity;
 } header_t;
 
@@ -129,6 +131,18 @@ static trn_status_t add_text(header_t *h, const char *name, span_t data, int64_t
     return status;
 }
 
+/* As h5py writes a text: an element that names a string in the global heap. */
+static trn_status_t add_variable(header_t *h, const char *name, span_t type, span_t data,
+                                 int64_t size) {
+    char *text;
+    int64_t bytes, at = h->data_at + (data.at - h->data);
+    if ((type.at[1] & 15) != 1 || size != TRN_HEAP_ELEMENT) return TRN_OK; /* no text */
+    TRN_TRY(trn_heap_strings(h->fd, h->path, at, 1, &text, &bytes));
+    trn_status_t status = add_text(h, name, (span_t){text, bytes}, bytes);
+    trn_free(&text);
+    return status;
+}
+
 /* Types that we have no use for are passed over. */
 static trn_status_t read_attribute(header_t *h, span_t message) {
     span_t head, name, type, space;
@@ -145,12 +159,14 @@ static trn_status_t read_attribute(header_t *h, span_t message) {
     if (type.bytes < 8) return damaged("an attribute's type");
     int class = type.at[0] & 15;
     int64_t size = (int64_t)trn_little(type.at + 4, 4);
-    if ((class != CLASS_INTEGER && class != CLASS_REAL && class != CLASS_TEXT) || !is_single(space))
-        return TRN_OK;
+    bool known = class == CLASS_INTEGER || class == CLASS_REAL || class == CLASS_TEXT ||
+                 class == CLASS_VARIABLE;
+    if (!known || !is_single(space)) return TRN_OK;
     if (size > message.bytes) return damaged("an attribute longer than its place");
     return class == CLASS_INTEGER ? add_integer(h, name.at, type, message, size)
            : class == CLASS_REAL  ? add_real(h, name.at, type, message, size)
-                                  : add_text(h, name.at, message, size);
+           : class == CLASS_TEXT  ? add_text(h, name.at, message, size)
+                                  : add_variable(h, name.at, type, message, size);
 }
 
 /* The free pieces of a group's names form a list, which must end. */
@@ -188,6 +204,7 @@ static trn_status_t add_piece(header_t *h, uint64_t at, uint64_t bytes) {
 static trn_status_t read_piece(header_t *h, place_t place) {
     TRN_TRY(trn_grow(&h->data, &h->data_capacity, place.bytes, 1, "a header of a store"));
     TRN_TRY(trn_bytes_read(h->fd, h->path, place.at, h->data, place.bytes));
+    h->data_at = place.at;
     span_t rest = {h->data, place.bytes}, head, message;
     while (h->messages > 0 && take(&rest, HEAD, 1, &head)) {
         uint64_t type = trn_little(head.at, 2);

@@ -1,4 +1,5 @@
-#define _POSIX_C_SOURCE 200809L
+/* store_read.c: a store opened, asked, read and verified. */
+#define _DEFAULT_SOURCE /* flock */
 #include "base/mem.h"
 #include "io/store/store_impl.h"
 #include "mpi/agree.h"
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,8 +86,27 @@ static trn_status_t check_extent(const trn_store_t *store) {
     return TRN_OK;
 }
 
+/* Whether another program has the file open for writing, so that what it says of itself may not be
+ * true yet: HDF5 holds a lock then, and a file of its newest format says so in byte 11 too. A file
+ * system without locks knows nothing of it. Rank 0. */
+static trn_status_t check_use(const trn_store_t *store) {
+    enum { SUPERBLOCK = 12, NEWEST = 3, WRITING = 1 };
+    unsigned char block[SUPERBLOCK] = {0};
+    bool locked = flock(store->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    (void)flock(store->fd, LOCK_UN);
+    bool read = pread(store->fd, block, sizeof block, 0) == SUPERBLOCK;
+    bool marked = read && memcmp(block, "\211HDF\r\n\032\n", 8) == 0 && block[8] >= NEWEST &&
+                  (block[11] & WRITING);
+    if (!locked && !marked) return TRN_OK;
+    return trn_fail(TRN_IO, "%s: is in use, another program has it open for writing; %s",
+                    store->path,
+                    locked ? "wait until it has closed it"
+                           : "wait until it has closed it or, if it died, run `h5clear -s` on it");
+}
+
 static trn_status_t read_table(trn_store_t *store) {
     TRN_TRY(open_file(store));
+    TRN_TRY(check_use(store));
     TRN_TRY(trn_trailer_check(store->fd, store->path));
     TRN_TRY(trn_hdf_read_table(store->fd, store->path, &store->table));
     return check_extent(store);

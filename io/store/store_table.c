@@ -4,46 +4,6 @@
 
 #include <string.h>
 
-int64_t trn_dtype_size(trn_dtype_t type) {
-    switch (type) {
-    case TRN_F32:
-    case TRN_I32:
-        return 4;
-    case TRN_F64:
-    case TRN_I64:
-    case TRN_U64:
-        return 8;
-    case TRN_U16:
-        return 2;
-    case TRN_STRING:
-    case TRN_OTHER:
-        return 0;
-    }
-    return 0;
-}
-
-const char *trn_dtype_name(trn_dtype_t type) {
-    switch (type) {
-    case TRN_F32:
-        return "float32";
-    case TRN_F64:
-        return "float64";
-    case TRN_I32:
-        return "int32";
-    case TRN_I64:
-        return "int64";
-    case TRN_U16:
-        return "uint16";
-    case TRN_U64:
-        return "uint64";
-    case TRN_STRING:
-        return "string";
-    case TRN_OTHER:
-        return "other";
-    }
-    return "other";
-}
-
 trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
                       const char *what) {
     if (need <= *capacity) return TRN_OK;

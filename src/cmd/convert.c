@@ -19,6 +19,9 @@ static const trn_param_t params[] = {
              "IN.npy.vocab or OUT.npy.vocab"},
     {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
      .help = "numbers of a matrix in OUT: float32, float64 or as in IN (of .mtx: float64)"},
+    {"misfits", 0, TRN_PARAM_CHOICE, "refuse", .choices = "refuse|warn",
+     .help = "numbers of a matrix that the type in OUT cannot hold, such as whole ones above 2^53: "
+             "refuse the file, or round them and tell how many"},
     {0}};
 
 static trn_status_t output_format(const trn_run_t *run, trn_format_t *format) {
@@ -65,7 +68,7 @@ static trn_status_t is_matrix(trn_run_t *run, bool *matrix) {
     bool known_out = trn_matrix_format_of_name(files[1], &out) == TRN_OK;
     *matrix = in >= TRN_MATRIX_MTX || out >= TRN_MATRIX_MTX;
     if (*matrix || !known_in || !known_out) return TRN_OK;
-    if (in == TRN_MATRIX_NPY) {
+    if (in == TRN_MATRIX_NPY || in == TRN_MATRIX_NPY_PACKED) {
         *matrix = trn_any(run->comm, run->rank == 0 && !has_words(run));
         return TRN_OK;
     }
@@ -111,6 +114,7 @@ static trn_status_t convert_matrix(trn_run_t *run) {
     TRN_TRY(trn_matrix_file_place(run->comm, run->files[1], false));
     TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
     trn_matrix_type_t type = info.type;
+    info.lossy = strcmp(trn_params_text(run->params, "misfits"), "warn") == 0;
     if (strcmp(type_name, "auto") != 0)
         type = strcmp(type_name, "f32") == 0 ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
     json_object_set_new(run->result, "rows", json_integer(info.rows));

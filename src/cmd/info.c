@@ -84,7 +84,7 @@ static trn_status_t describe_npy(const char *path, json_t *into) {
     trn_npy_t npy;
     TRN_TRY(trn_npy_open(&npy, path));
     add_shape(into, "npy", npy.rows, npy.cols);
-    json_object_set_new(into, "type", json_sprintf("%c%lld", npy.kind, (long long)npy.size));
+    json_object_set_new(into, "type", json_string(trn_dtype_name(npy.type)));
     json_object_set_new(into, "order", json_string(npy.fortran ? "columns" : "rows"));
     return TRN_OK;
 }

@@ -16,6 +16,7 @@ mpi: base kern kern/* text graph
 mpi/dense mpi/sparse: base kern kern/* text graph mpi
 io: base kern kern/* text graph mpi mpi/*
 io/store: base kern kern/* text graph mpi mpi/* io
+io/rows: base kern kern/* text graph mpi mpi/* io io/store
 algo/common: base kern kern/* text graph model mpi mpi/* io io/*
 algo/matrix algo/vectors algo/words algo/graph algo/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/common
 algo/words: algo/vectors

@@ -18,6 +18,7 @@ static trn_status_t load_any(const char *path) {
     trn_sparse_destroy(&sparse);
     trn_matrix_destroy(&matrix);
     trn_dist_destroy(&dist);
+    info.mtx.digits = 24;
     if (info.format == TRN_MATRIX_MTX && status != TRN_USAGE)
         CHECK_EQUAL(trn_mtx_verify(comm, &info.mtx, path), status);
     return status;
@@ -70,8 +71,10 @@ static void bad_files(void) {
         {"%%MatrixMarket matrix array real symmetric\n2 2\n1\n2\n3\n4\n",
          ":2: promises 3 entries, but 4 follow"},
         {"%%MatrixMarket matrix array real general\n2 2\n1\n2\n3 3\n4\n", ":5: '3' after the"},
-        {"%%MatrixMarket matrix coordinate real symmetric\n3 3 1\n1 2 1\n",
-         ":3: entry (1, 2) lies above"},
+        {"%%MatrixMarket matrix coordinate real symmetric\n3 3 3\n1 2 1\n1 1 1\n3 1 5\n",
+         ":1: a symmetric matrix with 1 entries below the diagonal and 1 above"},
+        {"%%MatrixMarket matrix coordinate integer general\n3 3 2\n1 2 1\n1 3 16777217\n",
+         ":4: the value, 16777217, is a whole number that float32"},
         {"%%MatrixMarket matrix coordinate real general\n2 3000000000 1\n1 3000000000 5\n",
          "3000000000 columns"},
         {"%%MatrixMarket matrix array complex general\n1 1\n1 2\n", ":1: complex"},

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 static char path[] = "/tmp/trn_npy_XXXXXX";
 
@@ -19,7 +20,8 @@ static void put(FILE *file, double value, char kind, int size, bool big) {
     unsigned char bytes[8];
     float narrow = (float)value;
     int64_t whole = (int64_t)value;
-    const void *from = size == 4 ? (void *)&narrow : (void *)&value;
+    uint16_t half = trn_half_of(value);
+    const void *from = size == 2 ? (void *)&half : size == 4 ? (void *)&narrow : (void *)&value;
     memcpy(bytes, kind == 'f' ? from : &whole, (size_t)size);
     for (int i = 0; i < size; i++) /* this test runs on little-endian machines, as we do */
         fputc(bytes[big ? size - 1 - i : i], file);
@@ -54,34 +56,43 @@ static void make(int version, const char *dictionary, int64_t count, int size, b
     make_of(version, dictionary, count, 'f', size, big);
 }
 
+/* What a file of these elements holds of a value. */
+static double rounded(double value, char kind, int size) {
+    return kind != 'f' || size == 8 ? value
+           : size == 4              ? (double)(float)value
+                                    : trn_half_to(trn_half_of(value));
+}
+
 static void check(char kind, int size, bool fortran) {
     trn_npy_t npy;
     float values[ROWS * COLS];
     double wide[ROWS * COLS];
+    trn_misfit_t misfit = {0};
     assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
     assert_int_equal(npy.rows, ROWS);
     assert_int_equal(npy.cols, COLS);
-    bool narrow = kind == 'f' ? size == 4 : size <= 2;
+    bool narrow = kind == 'f' ? size <= 4 : size <= 2;
     assert_int_equal(trn_npy_type(&npy), narrow ? TRN_MATRIX_F32 : TRN_MATRIX_F64);
     for (int64_t first = 0; first < ROWS; first++) {
         int64_t rows = ROWS - first;
-        assert_int_equal(trn_npy_read(&npy, path, first, rows, TRN_MATRIX_F32, values), TRN_OK);
-        assert_int_equal(trn_npy_read(&npy, path, first, rows, TRN_MATRIX_F64, wide), TRN_OK);
+        assert_int_equal(trn_npy_read(&npy, path, first, rows, TRN_F32, values, &misfit), TRN_OK);
+        assert_int_equal(trn_npy_read(&npy, path, first, rows, TRN_F64, wide, &misfit), TRN_OK);
         for (int64_t i = first; i < ROWS; i++)
             for (int64_t j = 0; j < COLS; j++) {
                 double wanted = value_of(kind, fortran ? j * ROWS + i : i * COLS + j);
                 int64_t at = (i - first) * COLS + j;
-                assert_true(values[at] == (float)wanted);
-                assert_true(wide[at] == (size == 4 ? (double)(float)wanted : wanted));
+                assert_true(values[at] == (float)rounded(wanted, kind, size));
+                assert_true(wide[at] == rounded(wanted, kind, size));
             }
     }
+    assert_int_equal(misfit.count, 0);
 }
 
 static void reads_all_layouts(void **state) {
     (void)state;
     for (int version = 1; version <= 3; version++)
         for (int big = 0; big < 2; big++)
-            for (int size = 4; size <= 8; size += 4)
+            for (int size = 2; size <= 8; size *= 2)
                 for (int fortran = 0; fortran < 2; fortran++) {
                     char dictionary[128];
                     snprintf(dictionary, sizeof dictionary,
@@ -90,6 +101,78 @@ static void reads_all_layouts(void **state) {
                     make(version, dictionary, ROWS * COLS, size, big);
                     check('f', size, fortran);
                 }
+}
+
+/* The file as it is, packed by gzip in the same place. */
+static void pack(void) {
+    static char bytes[4096];
+    FILE *file = fopen(path, "rb");
+    unsigned length = (unsigned)fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    gzFile packed = gzopen(path, "wb");
+    assert_int_equal(gzwrite(packed, bytes, length), length);
+    gzclose(packed);
+}
+
+static void reads_compressed(void **state) {
+    (void)state;
+    make(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 3), }", ROWS * COLS, 4, false);
+    pack();
+    check('f', 4, false);
+    make(1, "{'descr': '>f8', 'fortran_order': True, 'shape': (5, 3), }", ROWS * COLS, 8, true);
+    pack();
+    check('f', 8, true);
+    float values[ROWS * COLS];
+    trn_npy_t npy;
+    trn_misfit_t misfit = {0};
+    for (int64_t count = 14; count <= 16; count += 2) { /* one too few, one too many */
+        make(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 3), }", count, 4, false);
+        pack();
+        assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
+        assert_int_equal(trn_npy_read(&npy, path, 0, 5, TRN_F32, values, &misfit), TRN_INPUT);
+        assert_non_null(strstr(trn_message(), count < 15 ? "truncated" : "more bytes follow"));
+    }
+}
+
+static void reads_empty_and_old(void **state) {
+    (void)state;
+    trn_npy_t npy;
+    make(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3), }", 0, 4, false);
+    assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
+    assert_true(npy.rows == 0 && npy.cols == 3);
+    make(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (5L, 3L), }", 15, 4, false);
+    check('f', 4, false);
+    make(1, "{\"descr\": '<f4', 'fortran_order': False, 'shape': (5,3,), }", 15, 4, false);
+    assert_int_equal(trn_npy_open(&npy, path), TRN_INPUT);
+    make(1, "{'descr': \"<f4\", 'fortran_order': False, 'shape': (5,3,), }", 15, 4, false);
+    check('f', 4, false);
+}
+
+static void counts_what_does_not_fit(void **state) {
+    (void)state;
+    static const int64_t large[6] = {1, 2, 3, 4, (INT64_C(1) << 53) + 1, (INT64_C(1) << 24) + 1};
+    trn_npy_t npy;
+    double wide[6];
+    float narrow[6];
+    for (int fortran = 0; fortran < 2; fortran++) {
+        char dictionary[128];
+        snprintf(dictionary, sizeof dictionary,
+                 "{'descr': '<i8', 'fortran_order': %s, 'shape': (2, 3), }",
+                 fortran ? "True" : "False");
+        make_of(1, dictionary, 0, 'i', 8, false);
+        FILE *file = fopen(path, "ab");
+        fwrite(large, 8, 6, file);
+        fclose(file);
+        trn_misfit_t misfit = {0};
+        assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
+        assert_int_equal(trn_npy_read(&npy, path, 0, 2, TRN_F64, wide, &misfit), TRN_OK);
+        assert_int_equal(misfit.count, 1);
+        assert_int_equal(misfit.first, fortran ? 2 : 4); /* row 0, column 2; row 1, column 1 */
+        misfit = (trn_misfit_t){0};
+        assert_int_equal(trn_npy_read(&npy, path, 1, 1, TRN_F32, narrow, &misfit), TRN_OK);
+        assert_int_equal(misfit.count, fortran ? 1 : 2);
+        assert_int_equal(misfit.first, fortran ? 5 : 4);
+    }
 }
 
 static void reads_integers(void **state) {
@@ -123,17 +206,23 @@ static void refuses(void **state) {
     make(1, DICTIONARY("'|O'", "False", "(5, 3)"), 15, 8, false);
     refused("descr");
     make(1, DICTIONARY("'<c8'", "False", "(5, 3)"), 15, 8, false);
-    refused("'<c8'");
-    make(1, DICTIONARY("'<f2'", "False", "(5, 3)"), 15, 4, false);
-    refused("'<f2'");
+    refused("descr: the elements are complex numbers, neither");
+    make(1, DICTIONARY("'<f16'", "False", "(5, 3)"), 15, 4, false);
+    refused("floats of another size");
+    make(1, DICTIONARY("'<U\x80\x1b[31m7'", "False", "(5, 3)"), 15, 4, false);
+    refused("the elements are text, neither");
+    make(1, DICTIONARY("'\x1b'", "False", "(5, 3)"), 15, 4, false);
+    refused("of an unknown type, neither");
     make(1, DICTIONARY("[('a', '<f4')]", "False", "(5, 3)"), 15, 4, false);
-    refused("descr");
+    refused("descr: the elements are records of several fields");
     make(1, DICTIONARY("'<f4'", "False", "(15,)"), 15, 4, false);
     refused("two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(5, 3, 1)"), 15, 4, false);
     refused("two-dimensional");
-    make(1, DICTIONARY("'<f4'", "False", "(0, 3)"), 0, 4, false);
-    refused("empty");
+    make(1, DICTIONARY("'<f4'", "False", "(-5, 3)"), 15, 4, false);
+    refused("shape: ( is not two-dimensional");
+    make(1, DICTIONARY("'<f4'", "False", "(5, 3\x1b)"), 15, 4, false);
+    refused("shape: (5, 3 is not two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(99999999999, 99999999999)"), 15, 4, false);
     refused("too large");
     make(1, DICTIONARY("'<f4'", "Perhaps", "(5, 3)"), 15, 4, false);
@@ -191,6 +280,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_all_layouts),
         cmocka_unit_test(reads_integers),
+        cmocka_unit_test(reads_compressed),
+        cmocka_unit_test(reads_empty_and_old),
+        cmocka_unit_test(counts_what_does_not_fit),
         cmocka_unit_test(writes_headers),
         cmocka_unit_test(refuses),
     };

@@ -1,3 +1,4 @@
+/* matrix_file.c: formats, probing and dense saving of matrix_file.h. */
 #include "algo/matrix/matrix_file_impl.h"
 
 #include "io/bytes.h"
@@ -5,33 +6,38 @@
 #include "mpi/agree.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Formats -------------------------------------------------------------------------------------- */
 
-static bool ends(const char *text, const char *ending) {
-    size_t length = strlen(text), tail = strlen(ending);
-    return length > tail && strcmp(text + length - tail, ending) == 0;
+/* Cut `ending` off text[*length] if that ends so, in any case of letters. */
+static bool cut(const char *text, size_t *length, const char *ending) {
+    size_t tail = strlen(ending);
+    bool there = *length > tail && strncasecmp(text + *length - tail, ending, tail) == 0;
+    if (there) *length -= tail;
+    return there;
 }
 
 trn_status_t trn_matrix_format_of_name(const char *path, trn_matrix_format_t *format) {
     static const struct {
         const char *ending;
-        trn_matrix_format_t format;
-    } known[] = {{".h5", TRN_MATRIX_H5},
-                 {".hdf5", TRN_MATRIX_H5},
-                 {".npy", TRN_MATRIX_NPY},
-                 {".mtx", TRN_MATRIX_MTX},
-                 {".mtx.gz", TRN_MATRIX_MTX_PACKED},
-                 {".mtx.xz", TRN_MATRIX_MTX_PACKED},
-                 {".mtx.zst", TRN_MATRIX_MTX_PACKED}};
+        trn_matrix_format_t format, packed;
+    } known[] = {{".h5", TRN_MATRIX_H5, TRN_MATRIX_H5},
+                 {".hdf5", TRN_MATRIX_H5, TRN_MATRIX_H5},
+                 {".npy", TRN_MATRIX_NPY, TRN_MATRIX_NPY_PACKED},
+                 {".mtx", TRN_MATRIX_MTX, TRN_MATRIX_MTX_PACKED}};
+    size_t length = strlen(path);
+    bool packed = cut(path, &length, ".gz") || cut(path, &length, ".xz") ||
+                  cut(path, &length, ".zst") || cut(path, &length, ".bz2");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!ends(path, known[i].ending)) continue;
-        *format = known[i].format;
+        if (!cut(path, &length, known[i].ending)) continue;
+        if (packed && known[i].packed == known[i].format) break;
+        *format = packed ? known[i].packed : known[i].format;
         return TRN_OK;
     }
     return trn_fail(TRN_USAGE,
                     "%s: the ending names no format of matrices; known are .h5 .hdf5 .npy .mtx "
-                    "and, for reading, .mtx.gz .mtx.xz .mtx.zst",
+                    "and, for reading, .npy and .mtx with a further .gz .xz .zst .bz2",
                     path);
 }
 
@@ -43,7 +49,7 @@ static trn_status_t describe_dense(const trn_store_t *store, trn_matrix_info_t *
     if (!trn_store_has(store, info->dataset, &type, &info->rows, &info->cols))
         return trn_fail(TRN_INPUT, "%s: has neither %s nor /row_ptr; it holds no matrix",
                         trn_store_path(store), info->dataset);
-    if ((type != TRN_F32 && type != TRN_F64) || info->rows < 1 || info->cols < 1)
+    if ((type != TRN_F32 && type != TRN_F64) || info->cols < 1)
         return trn_fail(TRN_INPUT, "%s:%s: is no matrix of float32 or float64; write it as such",
                         trn_store_path(store), info->dataset);
     info->type = type == TRN_F32 ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
@@ -67,7 +73,9 @@ static trn_status_t describe_sparse(const trn_store_t *store, bool square,
     if (!square) TRN_TRY(trn_store_get_int(store, "/", "cols", &info->cols));
     info->type = type == TRN_F32 ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
     info->sparse = true;
-    if (info->rows < 1 || info->cols < 1 || info->rows != starts - 1)
+    bool empty = info->rows == 0 || info->cols == 0;
+    if (info->rows < 0 || info->cols < 0 || info->rows != starts - 1 ||
+        (empty && info->entries > 0))
         return trn_fail(TRN_INPUT, "%s:/row_ptr: %lld numbers for %lld x %lld; damaged?", path,
                         (long long)starts, (long long)info->rows, (long long)info->cols);
     if (columns == info->entries) return TRN_OK;
@@ -101,7 +109,7 @@ static trn_status_t probe_store(MPI_Comm comm, const char *path, trn_matrix_info
 
 /* Rank 0. */
 static trn_status_t probe_plain(const char *path, trn_matrix_info_t *info) {
-    if (info->format == TRN_MATRIX_NPY) {
+    if (info->format == TRN_MATRIX_NPY || info->format == TRN_MATRIX_NPY_PACKED) {
         TRN_TRY(trn_npy_open(&info->npy, path));
         info->rows = info->npy.rows;
         info->cols = info->npy.cols;
@@ -134,8 +142,9 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
 static trn_status_t check_place(const char *path, bool sparse) {
     trn_matrix_format_t format;
     TRN_TRY(trn_matrix_format_of_name(path, &format));
-    if (format == TRN_MATRIX_MTX_PACKED)
-        return trn_fail(TRN_USAGE, "%s: compressed files can only be read; write .mtx", path);
+    if (format == TRN_MATRIX_MTX_PACKED || format == TRN_MATRIX_NPY_PACKED)
+        return trn_fail(TRN_USAGE, "%s: compressed files can only be read; write %s", path,
+                        format == TRN_MATRIX_NPY_PACKED ? ".npy" : ".mtx");
     if (sparse && format == TRN_MATRIX_NPY)
         return trn_fail(TRN_USAGE, "%s: .npy cannot hold a sparse matrix; write .h5 or .mtx", path);
     return TRN_OK;

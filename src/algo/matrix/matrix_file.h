@@ -4,8 +4,8 @@
  * float32 or float64; sparse as /row_ptr int64 [rows + 1], /col int32 [entries] (ascending in every
  * row) and /value float32 or float64 [entries], with the root attributes `rows` and `cols`. Read
  * are also kind "embedding" (dense, /embedding) and "cooccurrence" (sparse, square). .npy NumPy
- * (io/npy.h): dense .mtx       Matrix Market (io/mtx.h): array is dense, coordinate sparse; as
- * .mtx.gz, .mtx.xz and .mtx.zst it can be read but not written
+ * (io/npy.h): dense .mtx       Matrix Market (io/mtx.h): array is dense, coordinate sparse; both
+ * with a further .gz, .xz, .zst or .bz2 can be read but not written; endings in any case
  *
  * A distribution `dist` must cut rows only (one column part), into no more bands than ranks; band r
  * lies on rank r. What a file holds does not depend on the number of ranks. */
@@ -26,8 +26,9 @@
 typedef enum trn_matrix_format {
     TRN_MATRIX_H5,
     TRN_MATRIX_NPY,
+    TRN_MATRIX_NPY_PACKED, /* compressed */
     TRN_MATRIX_MTX,
-    TRN_MATRIX_MTX_PACKED /* compressed */
+    TRN_MATRIX_MTX_PACKED
 } trn_matrix_format_t;
 
 /* The format by the ending of `path`. Fails with TRN_USAGE naming the endings that are known.
@@ -45,6 +46,9 @@ typedef struct trn_matrix_info {
     trn_mtx_t mtx;          /* of a .mtx file */
     trn_npy_t npy;          /* of a .npy file */
     char dataset[16];       /* of a dense store: "/matrix" or "/embedding" */
+    /* For the caller to set: numbers that the wanted type cannot hold, such as whole ones above
+     * 2^53, are rounded and counted in a warning; else they are refused. */
+    bool lossy;
 } trn_matrix_info_t;
 
 /* Look at `path`, not at its numbers. Collective, equal arguments. Fails (agreed) with TRN_USAGE
@@ -53,10 +57,11 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
 
 /* Load a file that trn_matrix_file_probe has looked at as a dense matrix; a sparse one is filled up
  * with zeros. Numbers are converted to `type`: float64 to float32 rounds, and what is too large
- * becomes infinite. `dist` is borrowed by the matrix. Collective, equal arguments. Fails (agreed)
- * with TRN_INPUT (FILE:LINE or FILE:DATASET), TRN_USAGE (dist), TRN_MEMORY, TRN_IO.
- * Cost: each rank reads its rows (in a .npy file of Fortran order, its part of each column); a .mtx
- * file is read once by all ranks together, and every number travels to its owner. */
+ * becomes infinite; whole numbers that `type` does not hold: see info->lossy. `dist` is borrowed by
+ * the matrix. Collective, equal arguments. Fails (agreed) with TRN_INPUT (FILE:LINE or
+ * FILE:DATASET), TRN_USAGE (dist), TRN_MEMORY, TRN_IO. Cost: each rank reads its rows (in a .npy
+ * file of Fortran order, its part of each column); a .mtx file is read once by all ranks together,
+ * and every number travels to its owner. */
 trn_status_t trn_matrix_file_load(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                   trn_matrix_type_t type, const trn_dist_t *dist,
                                   trn_matrix_t **out);

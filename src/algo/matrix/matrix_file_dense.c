@@ -1,6 +1,7 @@
 /* matrix_file_dense.c: loading dense matrices (matrix_file.h). */
 #include "algo/matrix/matrix_file_impl.h"
 #include "base/mem.h"
+#include "io/rows/misfit.h"
 #include "io/store/store.h"
 #include "mpi/agree.h"
 
@@ -20,6 +21,13 @@ void trn_matrix_convert(int64_t count, trn_matrix_type_t from_type, const void *
         for (int64_t i = 0; i < count; i++)
             ((double *)to)[at + i] = (double)((const float *)from)[i];
     }
+}
+
+trn_mtx_t trn_matrix_mtx(const trn_matrix_info_t *info, trn_matrix_type_t type) {
+    trn_mtx_t mtx = info->mtx;
+    mtx.lossy = info->lossy;
+    mtx.digits = type == TRN_MATRIX_F32 ? 24 : 53;
+    return mtx;
 }
 
 /* Every rank holds as many rows as its band has: so nothing is held twice, and owners are defined.
@@ -58,7 +66,7 @@ static trn_status_t read_rows(trn_store_t *store, const trn_matrix_info_t *info,
     if (info->type == block.type)
         return trn_store_read(store, info->dataset, first, block.rows, block.data);
     int64_t row = info->cols * trn_matrix_type_size(info->type);
-    int64_t rows = row < PIECE_BYTES ? PIECE_BYTES / row : 1;
+    int64_t rows = row > 0 && row < PIECE_BYTES ? PIECE_BYTES / row : 1;
     char *piece;
     TRN_TRY(trn_alloc(&piece, rows, (size_t)row, "rows to convert"));
     trn_status_t status = TRN_OK;
@@ -114,11 +122,12 @@ static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplet
 static trn_status_t load_array(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                trn_matrix_type_t type, const trn_dist_t *dist, trn_matrix_t **out) {
     int64_t before;
-    TRN_TRY(trn_mtx_count(comm, &info->mtx, path, &before));
+    trn_mtx_t mtx = trn_matrix_mtx(info, type);
+    TRN_TRY(trn_mtx_count(comm, &mtx, path, &before));
     TRN_TRY(trn_matrix_create(out, comm, type, dist));
     if (info->mtx.symmetry == TRN_MTX_SKEW) clear(*out); /* the diagonal is not in the file */
     trn_route_t to = {owner, NULL, take, *out};
-    return trn_mtx_route(comm, &info->mtx, path, before, &to, TRN_MATRIX_BATCH);
+    return trn_mtx_route(comm, &mtx, path, before, &to, TRN_MATRIX_BATCH);
 }
 
 /* Anything sparse ------------------------------------------------------------------------------ */
@@ -142,16 +151,24 @@ static trn_status_t load_sparse(MPI_Comm comm, const char *path, const trn_matri
     return status;
 }
 
+static trn_status_t load_npy(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
+                             trn_matrix_t *matrix) {
+    trn_view_t block = trn_matrix_block(matrix);
+    trn_dtype_t type = block.type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
+    trn_misfit_t misfit = {0};
+    trn_status_t status = TRN_OK;
+    if (block.rows > 0)
+        status = trn_npy_read(&info->npy, path, trn_matrix_first_row(matrix), block.rows, type,
+                              block.data, &misfit);
+    TRN_AGREE(comm, status);
+    return trn_misfit_judge(comm, path, info->cols, type, &misfit, info->lossy);
+}
+
 static trn_status_t load_rows(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                               trn_matrix_type_t type, const trn_dist_t *dist, trn_matrix_t **out) {
     TRN_TRY(trn_matrix_create(out, comm, type, dist));
-    if (info->format == TRN_MATRIX_H5) return fill_from_store(comm, path, info, *out);
-    trn_view_t block = trn_matrix_block(*out);
-    trn_status_t status = TRN_OK;
-    if (block.rows > 0)
-        status = trn_npy_read(&info->npy, path, trn_matrix_first_row(*out), block.rows, type,
-                              block.data);
-    return trn_agree(comm, status);
+    return info->format == TRN_MATRIX_H5 ? fill_from_store(comm, path, info, *out)
+                                         : load_npy(comm, path, info, *out);
 }
 
 trn_status_t trn_matrix_file_load(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,

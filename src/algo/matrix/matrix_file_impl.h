@@ -17,4 +17,7 @@ bool trn_matrix_banded(const trn_dist_t *dist);
 trn_status_t trn_matrix_check_bands(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                     const trn_dist_t *dist);
 
+/* The head of a .mtx file, set for numbers that are wanted in `type`. Local. */
+trn_mtx_t trn_matrix_mtx(const trn_matrix_info_t *info, trn_matrix_type_t type);
+
 #endif

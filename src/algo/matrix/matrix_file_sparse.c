@@ -144,7 +144,8 @@ static trn_status_t load_mtx(MPI_Comm comm, const char *path, const trn_matrix_i
                              trn_sparse_t **out) {
     heap_t heap = {.dist = dist};
     trn_route_t to = {owner, NULL, take, &heap};
-    trn_status_t status = trn_mtx_route(comm, &info->mtx, path, 0, &to, TRN_MATRIX_BATCH);
+    trn_mtx_t mtx = trn_matrix_mtx(info, type == TRN_SPARSE_F32 ? TRN_MATRIX_F32 : TRN_MATRIX_F64);
+    trn_status_t status = trn_mtx_route(comm, &mtx, path, 0, &to, TRN_MATRIX_BATCH);
     if (status == TRN_OK) {
         status = trn_sparse_create(out, type, place, heap.count, heap.triplets);
         status = trn_agree(comm, status);
@@ -189,6 +190,7 @@ trn_status_t trn_sparse_file_load(MPI_Comm comm, const char *path, const trn_mat
 /* Rows and entries of all ranks, and those of the ranks before this one. */
 typedef struct totals {
     int64_t rows, entries, rows_before, entries_before;
+    bool last; /* this rank writes the end of all row pointers */
 } totals_t;
 
 /* Collective. The bands must be what the whole is made of, in rank order. */
@@ -201,7 +203,8 @@ static trn_status_t add_up(MPI_Comm comm, const char *path, const trn_sparse_t *
     MPI_Exscan(mine, before, 2, MPI_INT64_T, MPI_SUM, comm);
     if (rank == 0) before[0] = before[1] = 0;
     MPI_Allreduce(MPI_IN_PLACE, mine, 2, MPI_INT64_T, MPI_SUM, comm);
-    *totals = (totals_t){mine[0], mine[1], before[0], before[1]};
+    bool last = mine[0] == 0 ? rank == 0 : x.rows > 0 && before[0] + x.rows == mine[0];
+    *totals = (totals_t){mine[0], mine[1], before[0], before[1], last};
     trn_status_t status = TRN_OK;
     if (x.rows > 0 && (x.first_row != before[0] || x.first_col != 0 || x.cols != cols))
         status = trn_fail(TRN_USAGE, "%s: only a matrix cut into bands of rows can be saved", path);
@@ -221,11 +224,11 @@ static trn_status_t declare(trn_store_t *store, const trn_sparse_t *sparse, int6
 }
 
 /* This rank's starts, counted from the whole matrix's first entry; the end of all comes from the
- * last rank that has rows. */
+ * last rank that has rows, or from rank 0. */
 static trn_status_t write_starts(trn_store_t *store, const trn_sparse_t *sparse,
                                  const totals_t *totals) {
     int64_t rows = trn_sparse_extent(sparse).rows, *piece;
-    if (rows > 0 && totals->rows_before + rows == totals->rows) rows++;
+    if (totals->last) rows++;
     TRN_TRY(trn_alloc(&piece, PIECE, sizeof *piece, "row pointers to write"));
     trn_status_t status = TRN_OK;
     for (int64_t done = 0; done < rows && status == TRN_OK; done += PIECE) {

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "io/rows/misfit.h"
 #include "io/share.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -69,6 +70,9 @@ static trn_status_t open_npy(trn_embedding_t *e, const char *names) {
     MPI_Bcast(&e->npy, (int)sizeof e->npy, MPI_BYTE, 0, e->comm);
     e->rows = e->npy.rows;
     e->dim = e->npy.cols;
+    if (e->rows < 1 || e->dim < 1) /* equal on all ranks */
+        return trn_fail(TRN_INPUT, "%s: shape: %lld x %lld holds no vectors; give another file",
+                        e->path, (long long)e->rows, (long long)e->dim);
     char *file = NULL, *text = NULL;
     trn_status_t status;
     TRN_OR(done, trn_agree(e->comm, trn_embedding_names_file(e->path, names, &file)));
@@ -155,7 +159,7 @@ static trn_status_t check_finite(const trn_embedding_t *e) {
     return TRN_OK;
 }
 
-static trn_status_t load(trn_embedding_t *e) {
+static trn_status_t load(trn_embedding_t *e, trn_misfit_t *misfit) {
     int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, rows = own_rows(e);
     int64_t room = e->blocks * TRN_EMBEDDING_BLOCK;
     TRN_TRY(trn_alloc(&e->values, room * e->dim, sizeof *e->values, "the embedding"));
@@ -164,14 +168,17 @@ static trn_status_t load(trn_embedding_t *e) {
     if (e->format == TRN_FORMAT_H5)
         TRN_TRY(trn_store_read(e->store, "/embedding", first, rows, e->values));
     else if (e->format == TRN_FORMAT_NPY)
-        TRN_TRY(trn_npy_read(&e->npy, e->path, first, rows, TRN_MATRIX_F32, e->values));
+        TRN_TRY(trn_npy_read(&e->npy, e->path, first, rows, TRN_F32, e->values, misfit));
     else
         TRN_TRY(trn_vectors_read(e->vectors, first, rows, e->values));
     return check_finite(e);
 }
 
 trn_status_t trn_embedding_load(trn_embedding_t *e) {
-    trn_status_t status = trn_agree(e->comm, load(e));
+    trn_misfit_t misfit = {0};
+    trn_status_t status = trn_agree(e->comm, load(e, &misfit));
+    if (status == TRN_OK)
+        status = trn_misfit_judge(e->comm, e->path, e->dim, TRN_F32, &misfit, false);
     trn_store_close(&e->store);
     trn_vectors_close(&e->vectors);
     return status;
