@@ -127,9 +127,31 @@ printf ': one\nman king woman queen\nman king woman far\n: none\nman x y z\n' >"
 expect 0 "scores" ranks 3 words-eval "$scratch/small.txt" --similarity "$scratch/s.ws.tsv" \
     --analogy "$scratch/a.txt" --cosmul
 expect_equal "similarity" "$(awk '$1 == "s" {print $2, $3, $4, $5}' "$scratch/out")" "0.5 3 4 0.75"
-expect_equal "analogy" "$(awk '$1 == "a" && NF == 6 {print $2, $3, $4, $5}' "$scratch/out")" \
+expect_equal "analogy" "$(awk '$1 == "a" && NF > 8 {print $2, $3, $4, $5}' "$scratch/out")" \
     "0.5 0 2 3" # 3CosMul prefers Apple, whose cosine with man is -.89
+expect_equal "pairs left out are told" "1 nobody" "$(awk '$1 == "s" {print $6, $7}' "$scratch/out")"
+expect_equal "questions left out are told" "1 x, y, z" \
+    "$(awk '$1 == "a" && NF > 8 {print $7, $8, $9, $10}' "$scratch/out")"
+expect_equal "and logged" 2 "$(grep -c '1 \(pairs\|questions\) left out, with words' "$scratch/err")"
 expect_equal "section" "$(awk '$2 == "one" {print $3, $5, $6}' "$scratch/out")" "0.5 2 2"
+# As published: comments, header, score in the fourth column; section names with blanks; words that
+# training lowered are found however they are written.
+printf '# made\n# by them\nword1\tword2\tPOS\tSimLex999\tother\nStra\303\237e\tKing\tN\t3\t1\nking\tSTRASSE\tN\t1\t3\nSTRA\341\272\236E\t\316\233\316\237\316\223\316\237\316\243\tN\t2\t2\n' >"$scratch/published.txt"
+printf 'stra\303\237e 1 0\nking 1 1\nstrasse 0 1\n\316\273\316\277\316\263\316\277\317\202 1 .2\n' >"$scratch/german.glove"
+printf ': one to two\nking STRASSE \316\273\316\277\316\263\316\277\317\203 stra\303\237e\n' >"$scratch/greek.txt"
+for n in 1 3; do
+    expect 0 "published sets, $n ranks" ranks $n words-eval "$scratch/german.glove" --json \
+        --similarity "$scratch/published.txt" --analogy "$scratch/greek.txt"
+    expect_equal "all found, $n ranks" '3 "SimLex999" 1 "one to two"' "$(sed -nE \
+        's/^ *"(used|score_column|section)": ([^,]*),?$/\2/p' "$scratch/out" | head -n 4 | xargs -d '\n')"
+done
+expect 0 "another column" ranks 1 words-eval "$scratch/german.glove" --score-column other --json \
+    --similarity "$scratch/published.txt"
+expect_equal "another column" '"other"' "$(sed -n 's/.*"score_column": //p' "$scratch/out")"
+bad 3 "published.txt:3: no column 'rating'; the first line has: word1" "no such column" words-eval \
+    "$scratch/german.glove" --score-column rating --similarity "$scratch/published.txt"
+expect 0 "neighbors of words in any case" ranks 2 neighbors "$scratch/german.glove" \
+    'STRA'$'\341\272\236''E' 'Stra'$'\303\237''e' -k 1
 printf 'nobody nothing 1\n' >"$scratch/none.ws.tsv"
 expect 0 "nothing covered" ranks 2 words-eval "$scratch/small.txt" --json \
     --similarity "$scratch/none.ws.tsv"
@@ -138,7 +160,7 @@ printf 'man king 3\nman king\n' >"$scratch/bad.ws.tsv"
 bad 3 'bad.ws.tsv:2: 2 fields' "a field missing" words-eval "$scratch/small.txt" \
     --similarity "$scratch/bad.ws.tsv"
 printf 'man king high\n' >"$scratch/bad.ws.tsv"
-bad 3 "bad.ws.tsv:1: the score 'high'" "no number" words-eval "$scratch/small.txt" \
+bad 3 "bad.ws.tsv:1: the score 'high' is not a number.*--score-column" "no number" words-eval "$scratch/small.txt" \
     --similarity "$scratch/bad.ws.tsv"
 printf 'man king woman queen\n\nman king woman\n' >"$scratch/bad.an.tsv"
 bad 3 'bad.an.tsv:3: 3 fields' "three words" words-eval "$scratch/small.txt" \

@@ -1,3 +1,5 @@
+/* words_eval.c: every rank has the whole set and looks its words up; vectors are fetched or
+ * searched for together. */
 #include "algo/words/words_eval.h"
 
 #include "algo/vectors/search.h"
@@ -5,8 +7,11 @@
 #include "io/share.h"
 #include "mpi/agree.h"
 #include "text/lower.h"
+#include "text/pairs.h"
+#include "text/rules.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,64 +63,39 @@ done:
     return status;
 }
 
-/* Lines of a set ------------------------------------------------------------------------------ */
+/* Words of a set ------------------------------------------------------------------------------ */
 
-/* A set in memory, taken apart line by line. */
-typedef struct lines {
-    const char *path;
-    char *text;       /* the whole file, cut up while it is read */
-    char *next;       /* where the next line begins */
-    long long number; /* of the line last taken, from 1 */
-    int64_t count;    /* most lines there may be */
-} lines_t;
-
-static trn_status_t open_lines(MPI_Comm comm, const char *path, bool lowercase, lines_t *lines) {
-    *lines = (lines_t){.path = path};
-    TRN_TRY(trn_share_file(comm, path, &lines->text));
-    char *lower = NULL;
-    trn_status_t status = lowercase ? trn_lower(lines->text, &lower) : TRN_OK;
-    if ((status = trn_agree(comm, status)) != TRN_OK) {
-        trn_free(&lower);
-        trn_free(&lines->text);
-        return status;
+/* Note a word that is not in the vocabulary behind the first ones, if it is not there yet. */
+static void note_unknown(trn_unknown_t *unknown, const char *word) {
+    size_t used = strlen(unknown->first), length = strlen(word);
+    if (length > TRN_UNKNOWN_BYTES) length = TRN_UNKNOWN_BYTES;
+    while (length > 0 && ((unsigned char)word[length] & 0xc0) == 0x80)
+        length--; /* not in the middle of a character */
+    for (const char *at = unknown->first; *at; at += strspn(at, ", ")) {
+        size_t bytes = strcspn(at, ",");
+        if (bytes == length && memcmp(at, word, length) == 0) return;
+        at += bytes;
     }
-    if (lower) {
-        trn_free(&lines->text);
-        lines->text = lower;
-    }
-    lines->next = lines->text;
-    lines->count = 1;
-    for (const char *at = lines->text; (at = strchr(at, '\n')) != NULL; at++)
-        lines->count++;
-    return TRN_OK;
+    bool more = unknown->shown == TRN_UNKNOWN_SHOWN;
+    if (more && unknown->first[used - 1] == '.') return; /* the dots are there */
+    snprintf(unknown->first + used, sizeof unknown->first - used, "%s%.*s", used ? ", " : "",
+             more ? 3 : (int)length, more ? "..." : word);
+    unknown->shown += !more;
 }
 
-/* Cut the next line that is not blank into at most MOST_FIELDS fields and count all it has;
- * returns that count, 0 at the end. */
-static int next_fields(lines_t *lines, char *field[MOST_FIELDS]) {
-    static const char space[] = " \t\r";
-    int count = 0;
-    while (count == 0 && *lines->next) {
-        char *at = lines->next, *end = at + strcspn(at, "\n");
-        lines->next = end + (*end == '\n');
-        lines->number++;
-        *end = '\0';
-        for (at += strspn(at, space); *at; at += strspn(at, space)) {
-            if (count < MOST_FIELDS) field[count] = at;
-            count++;
-            at += strcspn(at, space);
-            if (*at) *at++ = '\0';
-        }
-    }
-    return count;
-}
-
-/* rows[i] = row of field i, -1 if it is not in the vocabulary; *known: none is -1. */
-static trn_status_t find_rows(trn_embedding_t *embedding, int count, char *const *field,
-                              int64_t *rows, bool *known) {
+/* rows[i] = row of word[i], lowered first if the set is; -1 if it is not in the vocabulary, which
+ * is noted. *known: none is -1. */
+static trn_status_t find_rows(const trn_eval_t *eval, int count, const char *const *word,
+                              int64_t *rows, bool *known, trn_unknown_t *unknown) {
     *known = true;
     for (int i = 0; i < count; i++) {
-        TRN_TRY(trn_embedding_find(embedding, field[i], &rows[i]));
+        char *lower = NULL;
+        if (eval->lowercase) TRN_TRY(trn_lower(word[i], &lower));
+        const char *wanted = lower ? lower : word[i];
+        trn_status_t status = trn_embedding_find(eval->embedding, wanted, &rows[i]);
+        if (status == TRN_OK && rows[i] < 0) note_unknown(unknown, wanted);
+        trn_free(&lower);
+        TRN_TRY(status);
         *known &= rows[i] >= 0;
     }
     return TRN_OK;
@@ -123,41 +103,37 @@ static trn_status_t find_rows(trn_embedding_t *embedding, int count, char *const
 
 /* Similarity ---------------------------------------------------------------------------------- */
 
-typedef struct pairs {
+typedef struct known_pairs {
     int64_t *row;   /* [2 x used] */
     double *score;  /* [used] what people said */
     double *cosine; /* [used] */
     float *buffer;  /* [2 x PAIRS x dim] */
-} pairs_t;
+} known_pairs_t;
 
-static trn_status_t read_pairs(trn_embedding_t *embedding, lines_t *lines, pairs_t *pairs,
+static trn_status_t find_pairs(const trn_eval_t *eval, const trn_pairs_t *set, known_pairs_t *known,
                                trn_similarity_t *result) {
-    int64_t dim = trn_embedding_dim(embedding);
-    TRN_TRY(trn_alloc(&pairs->row, 2 * lines->count, sizeof *pairs->row, "word pairs"));
-    TRN_TRY(trn_alloc(&pairs->score, lines->count, sizeof *pairs->score, "word pairs"));
-    TRN_TRY(trn_alloc(&pairs->cosine, lines->count, sizeof *pairs->cosine, "word pairs"));
-    TRN_TRY(trn_alloc(&pairs->buffer, 2 * PAIRS * dim, sizeof *pairs->buffer, "word pairs"));
-    char *field[MOST_FIELDS], *end;
-    for (int count; (count = next_fields(lines, field)) > 0;) {
-        if (count != 3)
-            return trn_fail(TRN_INPUT, "%s:%lld: %d fields; a line must be WORD WORD SCORE",
-                            lines->path, lines->number, count);
-        double score = strtod(field[2], &end);
-        if (*end || !isfinite(score))
-            return trn_fail(TRN_INPUT, "%s:%lld: the score '%.40s' is not a number", lines->path,
-                            lines->number, field[2]);
-        bool known;
-        TRN_TRY(find_rows(embedding, 2, field, pairs->row + 2 * result->used, &known));
-        pairs->score[result->used] = score;
-        result->used += known;
-        result->total++;
+    int64_t dim = trn_embedding_dim(eval->embedding);
+    TRN_TRY(trn_alloc(&known->row, 2 * set->count, sizeof *known->row, "word pairs"));
+    TRN_TRY(trn_alloc(&known->score, set->count, sizeof *known->score, "word pairs"));
+    TRN_TRY(trn_alloc(&known->cosine, set->count, sizeof *known->cosine, "word pairs"));
+    TRN_TRY(trn_alloc(&known->buffer, 2 * PAIRS * dim, sizeof *known->buffer, "word pairs"));
+    result->total = set->count;
+    for (int64_t i = 0; i < set->count; i++) {
+        bool both;
+        TRN_TRY(find_rows(eval, 2, set->pair[i].word, known->row + 2 * result->used, &both,
+                          &result->unknown));
+        known->score[result->used] = set->pair[i].score;
+        result->used += both;
     }
-    if (result->total == 0) return trn_fail(TRN_INPUT, "%s: holds no word pairs", lines->path);
+    if (set->header)
+        snprintf(result->column, sizeof result->column, "%s", set->header);
+    else if (set->columns > 3)
+        snprintf(result->column, sizeof result->column, "%lld", (long long)set->column);
     return TRN_OK;
 }
 
 /* Cosines of the known pairs, on every rank. May not fail. */
-static void measure(const trn_embedding_t *embedding, int64_t used, pairs_t *pairs) {
+static void measure(const trn_embedding_t *embedding, int64_t used, known_pairs_t *pairs) {
     int64_t dim = trn_embedding_dim(embedding);
     for (int64_t first = 0; first < used; first += PAIRS) {
         int64_t some = used - first < PAIRS ? used - first : PAIRS;
@@ -172,28 +148,64 @@ static void measure(const trn_embedding_t *embedding, int64_t used, pairs_t *pai
     }
 }
 
-trn_status_t trn_similarity(trn_embedding_t *embedding, const char *path, bool lowercase,
-                            trn_similarity_t *result) {
-    MPI_Comm comm = trn_embedding_comm(embedding);
-    lines_t lines;
-    pairs_t pairs = {0};
+/* Parse and look up, on every rank alike. Local. */
+static trn_status_t read_similarity(const trn_eval_t *eval, const char *path, char *text,
+                                    known_pairs_t *known, trn_similarity_t *result) {
+    trn_pairs_t set = {0};
+    trn_status_t status = trn_pairs_parse(&set, path, text, eval->score_column);
+    if (status == TRN_OK) status = find_pairs(eval, &set, known, result);
+    trn_pairs_free(&set);
+    return status;
+}
+
+trn_status_t trn_similarity(const trn_eval_t *eval, const char *path, trn_similarity_t *result) {
+    MPI_Comm comm = trn_embedding_comm(eval->embedding);
+    char *text;
+    known_pairs_t known = {0};
     *result = (trn_similarity_t){.spearman = NAN};
-    TRN_TRY(open_lines(comm, path, lowercase, &lines));
-    trn_status_t status = trn_agree(comm, read_pairs(embedding, &lines, &pairs, result));
+    TRN_TRY(trn_share_file(comm, path, &text));
+    trn_status_t status = trn_agree(comm, read_similarity(eval, path, text, &known, result));
     if (status == TRN_OK) {
-        measure(embedding, result->used, &pairs);
+        measure(eval->embedding, result->used, &known);
         status = trn_agree(
-            comm, trn_spearman(result->used, pairs.cosine, pairs.score, &result->spearman));
+            comm, trn_spearman(result->used, known.cosine, known.score, &result->spearman));
     }
-    trn_free(&pairs.row);
-    trn_free(&pairs.score);
-    trn_free(&pairs.cosine);
-    trn_free(&pairs.buffer);
-    trn_free(&lines.text);
+    trn_free(&known.row);
+    trn_free(&known.score);
+    trn_free(&known.cosine);
+    trn_free(&known.buffer);
+    trn_free(&text);
     return status;
 }
 
 /* Analogies ----------------------------------------------------------------------------------- */
+
+/* A set in memory, taken apart line by line. */
+typedef struct lines {
+    const char *path;
+    char *next;       /* where the next line begins; it is cut up when it is taken */
+    long long number; /* of the line last taken, from 1 */
+} lines_t;
+
+/* Cut the next line that is not blank into at most MOST_FIELDS fields and count all it has; returns
+ * that count, 0 at the end. A section's line, ": NAME", is two fields, whatever NAME holds. */
+static int next_fields(lines_t *lines, char *field[MOST_FIELDS]) {
+    int count = 0;
+    while (count == 0 && *lines->next) {
+        char *at = lines->next, *end = at + strcspn(at, "\n");
+        lines->next = end + (*end == '\n');
+        lines->number++;
+        *end = '\0';
+        for (at += strspn(at, TRN_BLANKS); *at; at += strspn(at, TRN_BLANKS)) {
+            if (count < MOST_FIELDS) field[count] = at;
+            count++;
+            if (count == 2 && strcmp(field[0], ":") == 0) break;
+            at += strcspn(at, TRN_BLANKS);
+            if (*at) *at++ = '\0';
+        }
+    }
+    return count;
+}
 
 typedef struct questions {
     int64_t used;
@@ -212,13 +224,13 @@ static trn_status_t add_section(trn_analogy_t *result, const char *name) {
     return TRN_OK;
 }
 
-static trn_status_t add_question(trn_embedding_t *embedding, char *const *field, questions_t *q,
+static trn_status_t add_question(const trn_eval_t *eval, char *const *field, questions_t *q,
                                  trn_analogy_t *result) {
     if (result->count == 0) TRN_TRY(add_section(result, ""));
     trn_section_t *section = &result->sections[result->count - 1];
     int64_t row[4];
     bool known;
-    TRN_TRY(find_rows(embedding, 4, field, row, &known));
+    TRN_TRY(find_rows(eval, 4, (const char *const *)field, row, &known, &result->unknown));
     section->total++;
     if (!known) return TRN_OK;
     section->used++;
@@ -230,27 +242,47 @@ static trn_status_t add_question(trn_embedding_t *embedding, char *const *field,
     return TRN_OK;
 }
 
-static trn_status_t read_questions(trn_embedding_t *embedding, lines_t *lines, questions_t *q,
-                                   trn_analogy_t *result) {
-    TRN_TRY(trn_alloc(&q->query, lines->count, sizeof *q->query, "questions"));
-    TRN_TRY(trn_alloc(&q->answer, lines->count, sizeof *q->answer, "questions"));
-    TRN_TRY(trn_alloc(&q->section, lines->count, sizeof *q->section, "questions"));
-    TRN_TRY(trn_alloc(&q->best, lines->count, sizeof *q->best, "answers"));
+/* Room for a question a line. */
+static trn_status_t make_room(const char *text, questions_t *q) {
+    int64_t most = 1;
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        most++;
+    TRN_TRY(trn_alloc(&q->query, most, sizeof *q->query, "questions"));
+    TRN_TRY(trn_alloc(&q->answer, most, sizeof *q->answer, "questions"));
+    TRN_TRY(trn_alloc(&q->section, most, sizeof *q->section, "questions"));
+    return trn_alloc(&q->best, most, sizeof *q->best, "answers");
+}
+
+/* The name of a section, without blanks behind it: ": NAME", ":NAME"; NULL if the line is none. */
+static char *section_name(int count, char *const *field) {
+    if (field[0][0] != ':' || count > 2) return NULL;
+    if (count == 2 && field[0][1]) return NULL;
+    char *name = count == 2 ? field[1] : field[0] + 1;
+    for (size_t length = strlen(name); length > 0 && strchr(TRN_BLANKS, name[length - 1]);)
+        name[--length] = '\0';
+    return name;
+}
+
+static trn_status_t read_questions(const trn_eval_t *eval, const char *path, char *text,
+                                   questions_t *q, trn_analogy_t *result) {
+    lines_t lines = {.path = path, .next = text};
     char *field[MOST_FIELDS];
     int64_t total = 0;
-    for (int count; (count = next_fields(lines, field)) > 0;) {
-        if (count == 2 && strcmp(field[0], ":") == 0) {
-            TRN_TRY(add_section(result, field[1]));
+    TRN_TRY(make_room(text, q));
+    for (int count; (count = next_fields(&lines, field)) > 0;) {
+        char *name = section_name(count, field);
+        if (name) {
+            TRN_TRY(add_section(result, name));
             continue;
         }
         if (count != 4)
             return trn_fail(TRN_INPUT,
                             "%s:%lld: %d fields; a line must be four words or ': SECTION'",
-                            lines->path, lines->number, count);
-        TRN_TRY(add_question(embedding, field, q, result));
+                            lines.path, lines.number, count);
+        TRN_TRY(add_question(eval, field, q, result));
         total++;
     }
-    if (total == 0) return trn_fail(TRN_INPUT, "%s: holds no questions", lines->path);
+    if (total == 0) return trn_fail(TRN_INPUT, "%s: holds no questions", path);
     return TRN_OK;
 }
 
@@ -265,15 +297,16 @@ static trn_status_t answer(const trn_embedding_t *embedding, questions_t *q, trn
     return TRN_OK;
 }
 
-trn_status_t trn_analogy(trn_embedding_t *embedding, const char *path, bool lowercase, bool mul,
-                         int threads, trn_analogy_t **result) {
+trn_status_t trn_analogy(const trn_eval_t *eval, const char *path, bool mul, int threads,
+                         trn_analogy_t **result) {
+    const trn_embedding_t *embedding = eval->embedding;
     MPI_Comm comm = trn_embedding_comm(embedding);
-    lines_t lines;
+    char *text;
     questions_t q = {0};
     *result = NULL;
-    TRN_TRY(open_lines(comm, path, lowercase, &lines));
+    TRN_TRY(trn_share_file(comm, path, &text));
     trn_status_t status = trn_alloc_zero(result, 1, sizeof **result, "an evaluation");
-    if (status == TRN_OK) status = read_questions(embedding, &lines, &q, *result);
+    if (status == TRN_OK) status = read_questions(eval, path, text, &q, *result);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = answer(embedding, &q, TRN_ANSWER_ADD, threads, *result);
     if (status == TRN_OK && mul) status = answer(embedding, &q, TRN_ANSWER_MUL, threads, *result);
@@ -281,7 +314,7 @@ trn_status_t trn_analogy(trn_embedding_t *embedding, const char *path, bool lowe
     trn_free(&q.answer);
     trn_free(&q.section);
     trn_free(&q.best);
-    trn_free(&lines.text);
+    trn_free(&text);
     if (status != TRN_OK) trn_analogy_destroy(result);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "algo/words/words_eval.h"
 #include "algo/vectors/search.h"
 #include "base/emit.h"
+#include "base/log.h"
 #include "cli/command.h"
 
 #include <math.h>
@@ -10,12 +11,18 @@
 
 static const trn_param_t params[] = {
     {"similarity", 0, TRN_PARAM_LIST, .metavar = "FILE",
-     .help = "sets of lines WORD WORD SCORE: Spearman's rank correlation of cosine and score"},
+     .help = "sets of lines WORD WORD SCORE, as they are published: parted by blanks, tabs, commas "
+             "or semicolons, with '# ' comments, a header and more columns or without: Spearman's "
+             "rank correlation of cosine and score"},
+    {"score-column", 0, TRN_PARAM_TEXT, .metavar = "NAME|N",
+     .help = "column of the score in similarity sets, by its name in the header or its number; "
+             "default: the first one behind the words that is a number on every line"},
     {"analogy", 0, TRN_PARAM_LIST, .metavar = "FILE",
      .help = "sets of lines A B C D, with ': SECTION' lines between: is D nearest to B - A + C?"},
     {"lowercase", 0, TRN_PARAM_BOOL, "true",
-     .help = "lower the words of the sets; either way a word that is not found is looked for "
-             "regardless of case"},
+     .help =
+         "lower the words of the sets as cooccur --lowercase does; either way a word that is not "
+         "found is looked for regardless of case"},
     {"cosmul", 0, TRN_PARAM_BOOL, "false", .help = "answer analogies by 3CosMul too"},
     {"format", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
      .help = "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
@@ -46,19 +53,36 @@ static json_t *set_name(const char *path) {
     return trn_json_text(name);
 }
 
-static trn_status_t run_similarity(trn_run_t *run, trn_embedding_t *embedding) {
+/* What was left out: on stderr, and in the set's row. */
+static void tell_unknown(const char *path, const char *what, int64_t dropped,
+                         const trn_unknown_t *unknown, json_t *row) {
+    json_object_set_new(row, "dropped", json_integer(dropped));
+    json_object_set_new(row, "unknown", dropped ? trn_json_text(unknown->first) : json_null());
+    if (dropped)
+        trn_log(TRN_LOG_INFO, "words-eval",
+                "%s: %lld %s left out, with words that are not in the "
+                "vocabulary: %s",
+                path, (long long)dropped, what, unknown->first);
+}
+
+static json_t *similarity_row(const char *path, const trn_similarity_t *s) {
+    json_t *row = json_pack("{s:o, s:o, s:I, s:I, s:o}", "set", set_name(path), "spearman",
+                            number(s->spearman), "used", (json_int_t)s->used, "total",
+                            (json_int_t)s->total, "coverage", share(s->used, s->total));
+    tell_unknown(path, "pairs", s->total - s->used, &s->unknown, row);
+    json_object_set_new(row, "score_column", s->column[0] ? trn_json_text(s->column) : json_null());
+    return row;
+}
+
+static trn_status_t run_similarity(trn_run_t *run, const trn_eval_t *eval) {
     char *const *paths;
     int count = trn_params_list(run->params, "similarity", &paths);
     json_t *table = json_array();
     trn_status_t status = TRN_OK;
     for (int i = 0; i < count && status == TRN_OK; i++) {
         trn_similarity_t s;
-        status = trn_similarity(embedding, paths[i], trn_params_bool(run->params, "lowercase"), &s);
-        if (status != TRN_OK) break;
-        json_array_append_new(
-            table, json_pack("{s:o, s:o, s:I, s:I, s:o}", "set", set_name(paths[i]), "spearman",
-                             number(s.spearman), "used", (json_int_t)s.used, "total",
-                             (json_int_t)s.total, "coverage", share(s.used, s.total)));
+        status = trn_similarity(eval, paths[i], &s);
+        if (status == TRN_OK) json_array_append_new(table, similarity_row(paths[i], &s));
     }
     if (count > 0) json_object_set(run->result, "similarity", table);
     json_decref(table);
@@ -90,19 +114,20 @@ static void report_analogy(const char *path, const trn_analogy_t *analogy, bool 
         all.mul += s->mul;
         if (s->name[0]) json_array_append_new(sections, analogy_row(path, s->name, s, cosmul));
     }
-    json_array_append_new(sets, analogy_row(path, NULL, &all, cosmul));
+    json_t *row = analogy_row(path, NULL, &all, cosmul);
+    tell_unknown(path, "questions", all.total - all.used, &analogy->unknown, row);
+    json_array_append_new(sets, row);
 }
 
-static trn_status_t run_analogy(trn_run_t *run, trn_embedding_t *embedding) {
+static trn_status_t run_analogy(trn_run_t *run, const trn_eval_t *eval) {
     char *const *paths;
     int count = trn_params_list(run->params, "analogy", &paths);
-    bool lowercase = trn_params_bool(run->params, "lowercase");
     bool cosmul = trn_params_bool(run->params, "cosmul");
     json_t *sets = json_array(), *sections = json_array();
     trn_status_t status = TRN_OK;
     for (int i = 0; i < count && status == TRN_OK; i++) {
         trn_analogy_t *analogy;
-        status = trn_analogy(embedding, paths[i], lowercase, cosmul, run->threads, &analogy);
+        status = trn_analogy(eval, paths[i], cosmul, run->threads, &analogy);
         if (status != TRN_OK) break;
         report_analogy(paths[i], analogy, cosmul, sets, sections);
         trn_analogy_destroy(&analogy);
@@ -117,8 +142,11 @@ static trn_status_t run_analogy(trn_run_t *run, trn_embedding_t *embedding) {
 static trn_status_t evaluate(trn_run_t *run, trn_embedding_t *embedding) {
     TRN_TRY(trn_embedding_load(embedding));
     trn_embedding_normalise(embedding);
-    TRN_TRY(run_similarity(run, embedding));
-    return run_analogy(run, embedding);
+    trn_eval_t eval = {.embedding = embedding,
+                       .lowercase = trn_params_bool(run->params, "lowercase"),
+                       .score_column = trn_params_text(run->params, "score-column")};
+    TRN_TRY(run_similarity(run, &eval));
+    return run_analogy(run, &eval);
 }
 
 static trn_status_t run_words_eval(trn_run_t *run) {
@@ -155,7 +183,8 @@ const trn_command_t trn_command_words_eval = {
         "Reports Spearman's rank correlation with people's similarity scores (ties share their "
         "mean rank) and the share of analogies answered rightly by 3CosAdd and, if wanted, 3CosMul "
         "among all words of the vocabulary. Pairs and questions with unknown words are left out; "
-        "coverage says how many were used. EMBEDDING is a store or any file that convert reads.",
+        "coverage says how many were used, and the first unknown words are told. EMBEDDING is a "
+        "store or any file that convert reads.",
     .min_files = 1,
     .max_files = 1,
     .params = params,
