@@ -58,7 +58,7 @@ expect_equal "exit code of the stopped run" 85 "$code"
 expect_only "the stopped run" "$work" m.h5.checkpoint
 # shellcheck disable=SC2086
 expect 2 "resumed with other settings" train 1 "$work/m.h5" $long --seed 99
-expect_message "resumed with other settings" checkpoint
+expect_message "resumed with other settings" "other settings: --seed [0-9]*, now 99; give the same ones"
 # shellcheck disable=SC2086
 expect 0 "resumed on 3 ranks" train 3 "$work/m.h5" $long --resume must
 expect_equal "bits after a stop" "$(numbers "$scratch/whole.h5")" "$(numbers "$work/m.h5")"

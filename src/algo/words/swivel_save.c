@@ -1,27 +1,52 @@
 /* swivel_save.c: results and checkpoints of Swivel, written and read at any number of ranks. */
 #include "algo/words/swivel_state.h"
 
+#include "algo/common/settings.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { SETTINGS_BYTES = 512 };
 
 /* Everything that the state depends on but the number of epochs, which may be raised. */
-static void describe(const trn_swivel_state_t *state, char text[SETTINGS_BYTES]) {
-    const trn_swivel_options_t *o = &state->options;
-    snprintf(text, SETTINGS_BYTES,
-             "words=%" PRId64 " nonzeros=%" PRId64 " dim=%" PRId64 " shard=%" PRId64
-             " optimiser=%s rate=%.17g final_rate=%.17g decay=%.17g accumulator=%.17g base=%.17g"
-             " scale=%.17g exponent=%.17g seed=%" PRIu64,
-             state->words, state->nonzeros, state->dim, state->shard,
-             o->optimiser == TRN_ADAGRAD ? "adagrad" : "rmsprop", o->rate, o->final_rate, o->decay,
-             o->accumulator, o->base, o->scale, o->exponent, o->seed);
+typedef struct settings {
+    int64_t words, nonzeros, dim, shard;
+    trn_swivel_options_t options;
+    const char *optimiser;
+} settings_t;
+
+#define AT(field)     offsetof(settings_t, field)
+#define OPTION(field) offsetof(settings_t, options.field)
+static const trn_setting_t table[] = {
+    {"words", "the words of the vocabulary", TRN_SETTING_INT, AT(words), NULL, NULL},
+    {"nonzeros", "the counts", TRN_SETTING_INT, AT(nonzeros), NULL, NULL},
+    {"dim", "--dim", TRN_SETTING_INT, AT(dim), NULL, NULL},
+    {"shard", "--shard-size", TRN_SETTING_INT, AT(shard), NULL, NULL},
+    {"optimiser", "the optimizer of --variant", TRN_SETTING_TEXT, AT(optimiser), NULL, NULL},
+    {"rate", "--learning-rate", TRN_SETTING_REAL, OPTION(rate), NULL, NULL},
+    {"final_rate", "--final-rate", TRN_SETTING_REAL, OPTION(final_rate), NULL, NULL},
+    {"decay", "the decay of --variant", TRN_SETTING_REAL, OPTION(decay), NULL, NULL},
+    {"accumulator", "the first accumulator of --variant", TRN_SETTING_REAL, OPTION(accumulator),
+     NULL, NULL},
+    {"base", "--confidence-base", TRN_SETTING_REAL, OPTION(base), NULL, NULL},
+    {"scale", "--confidence-scale", TRN_SETTING_REAL, OPTION(scale), NULL, NULL},
+    {"exponent", "--confidence-exponent", TRN_SETTING_REAL, OPTION(exponent), NULL, NULL},
+    {"seed", "--seed", TRN_SETTING_SEED, OPTION(seed), NULL, NULL},
+    {0}};
+
+static settings_t settings_of(const trn_swivel_state_t *s) {
+    return (settings_t){.words = s->words,
+                        .nonzeros = s->nonzeros,
+                        .dim = s->dim,
+                        .shard = s->shard,
+                        .options = s->options,
+                        .optimiser = s->options.optimiser == TRN_ADAGRAD ? "adagrad" : "rmsprop"};
 }
 
 /* The way of the vectors from block order to bands of words, a batch of words at a time. Sender
@@ -143,7 +168,8 @@ static trn_status_t declare_training(const trn_swivel_state_t *state, trn_store_
     static const char *const names[] = {"/row/values", "/row/accumulator", "/col/values",
                                         "/col/accumulator"};
     char settings[SETTINGS_BYTES];
-    describe(state, settings);
+    settings_t values = settings_of(state);
+    TRN_TRY(trn_settings_text(table, &values, settings, sizeof settings));
     for (int i = 0; i < 4; i++)
         TRN_TRY(
             trn_store_dataset(store, names[i], TRN_F32, state->blocks * state->shard, state->dim));
@@ -210,15 +236,10 @@ done:
 static trn_status_t check_settings(const trn_swivel_state_t *state, trn_store_t *store,
                                    int64_t *round) {
     const char *then;
-    char now[SETTINGS_BYTES];
     int64_t epoch;
-    describe(state, now);
+    settings_t values = settings_of(state);
     TRN_TRY(trn_store_get_text(store, "/", "settings", &then));
-    if (strcmp(then, now) != 0)
-        return trn_fail(TRN_USAGE,
-                        "%s: the checkpoint was made with other settings (%s; now %s); give the "
-                        "same ones, or --resume never",
-                        trn_store_path(store), then, now);
+    TRN_TRY(trn_settings_check(table, &values, trn_store_path(store), then));
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &epoch));
     TRN_TRY(trn_store_get_int(store, "/", "round", round));
     if (epoch < 0 || *round < 0 || *round >= state->blocks)

@@ -2,12 +2,14 @@
 #include "algo/kg/train/kg_train.h"
 
 #include "algo/kg/nodepiece/kg_nodepiece.h"
+#include "algo/kg/train/kg_settings.h"
 #include "algo/kg/train/kg_valid.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/schedule.h"
 #include "cli/command.h"
 #include "cli/kg_presets.h"
+#include "cli/param_fill.h"
 #include "mpi/agree.h"
 
 #include <stdio.h>
@@ -105,56 +107,30 @@ static const trn_param_t params[] = {
     {0},
 };
 
-static trn_loss_t loss_of(const trn_params_t *p, int64_t entities) {
-    static const char *const names[TRN_LOSSES] = {"softmax", "bce", "margin", "adversarial"};
-    trn_loss_t loss = {TRN_LOSS_SOFTMAX, (float)trn_params_real(p, "margin"),
-                       (float)trn_params_real(p, "temperature"),
-                       (float)trn_params_real(p, "negative-weight")};
-    if (loss.weight == 0) loss.weight = (float)entities / (float)trn_params_int(p, "negatives");
-    for (int i = 0; i < TRN_LOSSES; i++)
-        if (strcmp(names[i], trn_params_text(p, "loss")) == 0) loss.kind = (trn_loss_kind_t)i;
-    return loss;
+/* Blocks that the entities are dealt to. */
+static int64_t blocks_of(const trn_params_t *p, const trn_kg_options_t *o, int64_t entities) {
+    enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
+    int64_t blocks = o->blocks;
+    if (blocks == 0 && !o->in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
+    return blocks < entities ? blocks : entities;
 }
 
+/* What the settings' rows take from the options, and what follows from several of them. */
 static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     const trn_params_t *p = run->params;
-    const char *optimiser = trn_params_text(p, "optimizer");
+    trn_kg_settings_t settings = {0};
+    trn_kg_options_t *o = &settings.options;
+    trn_params_fill(p, trn_kg_setting_table, &settings);
     const char *regulariser = trn_params_text(p, "regularizer");
     double weight = trn_params_real(p, "weight");
-    enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
-    int64_t blocks = trn_params_int(p, "entity-blocks");
-    bool in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
-    if (blocks == 0 && !in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
-    return (trn_kg_options_t){
-        .epochs = trn_params_int(p, "epochs"),
-        .batch = trn_params_int(p, "batch-size"),
-        .blocks = blocks < entities ? blocks : entities,
-        .negatives = trn_params_int(p, "negatives"),
-        .self_negative = trn_params_bool(p, "self-negative"),
-        .filtered = trn_params_bool(p, "filtered"),
-        .loss = loss_of(p, entities),
-        .all_answers = trn_params_bool(p, "all-answers"),
-        .smoothing = trn_params_real(p, "smoothing"),
-        .entity_dropout = trn_params_real(p, "entity-dropout"),
-        .relation_dropout = trn_params_real(p, "relation-dropout"),
-        .optimiser = strcmp(optimiser, "adagrad") == 0 ? TRN_KG_ADAGRAD
-                     : strcmp(optimiser, "adam") == 0  ? TRN_KG_ADAM
-                                                       : TRN_KG_ADAGRAD_ROW,
-        .rate = trn_params_real(p, "learning-rate"),
-        .final_rate = trn_params_real(p, "final-rate"),
-        .l2 = strcmp(regulariser, "l2") == 0 ? weight : 0,
-        .n3 = strcmp(regulariser, "n3") == 0 ? weight : 0,
-        .dura = strcmp(regulariser, "dura") == 0 ? weight : 0,
-        .scale = trn_params_real(p, "scale"),
-        .start = trn_params_text(p, "start-from"),
-        .valid_every = trn_params_int(p, "valid-every"),
-        .patience = trn_params_int(p, "patience"),
-        .unit_entities = trn_params_bool(p, "unit-entities"),
-        .in_pairs = in_pairs,
-        .sweeps = trn_params_int(p, "sweeps"),
-        .seed = (uint64_t)trn_params_int(p, "seed"),
-    };
+    o->l2 = strcmp(regulariser, "l2") == 0 ? weight : 0;
+    o->n3 = strcmp(regulariser, "n3") == 0 ? weight : 0;
+    o->dura = strcmp(regulariser, "dura") == 0 ? weight : 0;
+    o->in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
+    o->blocks = blocks_of(p, o, entities);
+    if (o->loss.weight == 0) o->loss.weight = (float)entities / (float)o->negatives;
+    return *o;
 }
 
 /* With --encoder: its options, whose hashes the caller frees. Collective. */

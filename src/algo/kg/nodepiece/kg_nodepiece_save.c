@@ -1,12 +1,14 @@
 /* kg_nodepiece_save.c: the encoder's part of results and checkpoints. */
 #include "algo/kg/nodepiece/kg_nodepiece.h"
 
+#include "algo/common/settings.h"
 #include "algo/kg/nodepiece/kg_nodepiece_impl.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/watch.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,13 +49,36 @@ uint64_t trn_kg_nodepiece_digest(const trn_nodepiece_hash_t *h) {
     return sum;
 }
 
-static void describe(const learner_t *l, char *text) {
+/* What an encoder's part of a checkpoint depends on. */
+typedef struct settings {
+    int64_t anchors, nearest, context, piece, hidden;
+    double dropout;
+    const char *candidates;
+    uint64_t hashes;
+} settings_t;
+
+#define AT(field) offsetof(settings_t, field)
+static const trn_setting_t table[] = {
+    {"anchors", "--anchors of nodepiece", TRN_SETTING_INT, AT(anchors), NULL, NULL},
+    {"nearest", "--nearest of nodepiece", TRN_SETTING_INT, AT(nearest), NULL, NULL},
+    {"context", "--relations of nodepiece", TRN_SETTING_INT, AT(context), NULL, NULL},
+    {"piece", "--piece-dim", TRN_SETTING_INT, AT(piece), NULL, NULL},
+    {"hidden", "--hidden", TRN_SETTING_INT, AT(hidden), NULL, NULL},
+    {"dropout", "--encoder-dropout", TRN_SETTING_REAL, AT(dropout), NULL, NULL},
+    {"candidates", "the encoder's candidates", TRN_SETTING_TEXT, AT(candidates), NULL, "chunk"},
+    {"hashes", "the hashes' digest", TRN_SETTING_HASH, AT(hashes), NULL, NULL},
+    {0}};
+
+static settings_t settings_of(const learner_t *l) {
     const trn_nodepiece_hash_t *h = l->options->hash;
-    snprintf(text, SETTINGS_BYTES,
-             "anchors=%" PRId64 " nearest=%" PRId64 " context=%" PRId64 " piece=%" PRId64
-             " hidden=%" PRId64 " dropout=%.17g candidates=batch hashes=%016" PRIx64,
-             h->anchors, h->nearest, h->context, l->options->piece, l->options->hidden,
-             l->options->dropout, l->hashes);
+    return (settings_t){.anchors = h->anchors,
+                        .nearest = h->nearest,
+                        .context = h->context,
+                        .piece = l->options->piece,
+                        .hidden = l->options->hidden,
+                        .dropout = l->options->dropout,
+                        .candidates = "batch", /* a former program met those of a chunk */
+                        .hashes = l->hashes};
 }
 
 /* One array of the encoder or of its optimiser's state. */
@@ -89,8 +114,9 @@ static trn_status_t declare(void *self, trn_store_t *store, bool training) {
     learner_t *l = self;
     const trn_nodepiece_hash_t *hash = l->options->hash;
     char settings[SETTINGS_BYTES];
+    settings_t values = settings_of(l);
     array_t a;
-    describe(l, settings);
+    TRN_TRY(trn_settings_text(table, &values, settings, sizeof settings));
     for (int i = 0; i < TRN_ENCODER_PARTS; i++)
         for (int which = -1; which < (training ? 2 : 0); which++)
             if (array_at(l->encoder, i, which, l->state->options.optimiser, &a))
@@ -137,15 +163,10 @@ trn_status_t trn_kg_nodepiece_read(trn_store_t *store, trn_encoder_t *encoder) {
 static trn_status_t read(void *self, trn_store_t *store) {
     learner_t *l = self;
     const char *then;
-    char now[SETTINGS_BYTES];
+    settings_t values = settings_of(l);
     array_t a;
     TRN_TRY(trn_store_get_text(store, "/", "nodepiece_settings", &then));
-    describe(l, now);
-    if (strcmp(then, now) != 0)
-        return trn_fail(TRN_USAGE,
-                        "%s: the checkpoint was made with another encoder (%s; now %s); give the "
-                        "same options, or --resume never",
-                        trn_store_path(store), then, now);
+    TRN_TRY(trn_settings_check(table, &values, trn_store_path(store), then));
     TRN_TRY(trn_kg_nodepiece_read(store, l->encoder));
     for (int i = 0; i < TRN_ENCODER_PARTS; i++)
         for (int which = 0; which < 2; which++)

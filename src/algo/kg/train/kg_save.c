@@ -3,6 +3,7 @@
 #include "algo/kg/train/kg_train.h"
 
 #include "algo/kg/kg_score.h"
+#include "algo/kg/train/kg_settings.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
@@ -13,35 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SETTINGS_BYTES = 2048, BATCH_BYTES = 16 << 20 };
+enum { BATCH_BYTES = 16 << 20 };
 
 static const char *const part_names[3] = {"entity", "relation", "second"};
-
-/* Everything that the state depends on but the number of epochs, which may be raised where the
- * rate does not depend on it. */
-static void describe(const trn_kg_state_t *state, const trn_kg_t *kg, char *text) {
-    const trn_kg_options_t *o = &state->options;
-    const trn_kg_header_t *h = &state->header;
-    char later[64] = ""; /* settings that checkpoints of before do not know */
-    if (o->dura > 0 || o->filtered)
-        snprintf(later, sizeof later, " dura=%.17g filtered=%d", o->dura, o->filtered);
-    snprintf(text, SETTINGS_BYTES,
-             "model=%s dim=%" PRId64 " relation_dim=%" PRId64 " norm=%c reciprocal=%d"
-             " entities=%" PRId64 " relations=%" PRId64 " triples=%" PRId64 " epochs=%" PRId64
-             " batch=%" PRId64 " blocks=%" PRId64 " negatives=%" PRId64 " optimiser=%d"
-             " rate=%.17g final_rate=%.17g l2=%.17g n3=%.17g scale=%.17g unit=%d seed=%" PRIu64
-             " loss=%d margin=%.9g temperature=%.9g all_answers=%d smoothing=%.17g"
-             " weight=%.9g dropout=%.17g,%.17g valid_every=%" PRId64 " patience=%" PRId64
-             " sweeps=%" PRId64 "%s%s start=%.200s",
-             h->model->name, h->shape.dim, h->shape.relation_dim, h->shape.norm, h->reciprocal,
-             h->entities, h->relations, kg->triples[TRN_TRAIN], o->final_rate == 1 ? 0 : o->epochs,
-             o->batch, o->blocks, o->negatives, (int)o->optimiser, o->rate, o->final_rate, o->l2,
-             o->n3, o->scale, o->unit_entities, o->seed, (int)o->loss.kind, (double)o->loss.margin,
-             (double)o->loss.temperature, o->all_answers, o->smoothing, (double)o->loss.weight,
-             o->entity_dropout, o->relation_dropout, o->valid_every, o->patience,
-             o->in_pairs ? o->sweeps : 0, o->self_negative ? " self_negative" : "", later,
-             o->start ? o->start : "");
-}
 
 /* One of the six arrays of the optimiser's state. */
 typedef struct moment {
@@ -74,12 +49,13 @@ static bool moment_at(const trn_kg_state_t *s, int part, int which, moment_t *m)
 
 static trn_status_t declare_training(const trn_kg_state_t *s, const trn_kg_t *kg,
                                      trn_store_t *store) {
-    char settings[SETTINGS_BYTES];
+    char settings[TRN_KG_SETTINGS_BYTES];
+    trn_kg_settings_t values = trn_kg_settings(&s->header, &s->options, kg->triples[TRN_TRAIN]);
     moment_t m;
     for (int i = 0; i < 6; i++)
         if (moment_at(s, i / 2, i % 2, &m))
             TRN_TRY(trn_store_dataset(store, m.name, TRN_F32, m.rows, m.width));
-    describe(s, kg, settings);
+    TRN_TRY(trn_settings_text(trn_kg_setting_table, &values, settings, sizeof settings));
     TRN_TRY(trn_store_set_int(store, "/", "epoch", s->epoch));
     TRN_TRY(trn_store_set_int(store, "/", "step", s->step));
     TRN_TRY(trn_store_set_int(store, "/", "position", s->position));
@@ -203,15 +179,11 @@ typedef struct loading {
 static trn_status_t read_training(trn_store_t *store, const loading_t *loading) {
     trn_kg_state_t *s = loading->state;
     const char *then;
-    char now[SETTINGS_BYTES];
+    trn_kg_settings_t values =
+        trn_kg_settings(&s->header, &s->options, loading->kg->triples[TRN_TRAIN]);
     moment_t m;
-    describe(s, loading->kg, now);
     TRN_TRY(trn_store_get_text(store, "/", "settings", &then));
-    if (strcmp(then, now) != 0)
-        return trn_fail(TRN_USAGE,
-                        "%s: the checkpoint was made with other settings (%s; now %s); give the "
-                        "same ones, or --resume never",
-                        trn_store_path(store), then, now);
+    TRN_TRY(trn_settings_check(trn_kg_setting_table, &values, trn_store_path(store), then));
     TRN_TRY(trn_store_get_int(store, "/", "epoch", &s->epoch));
     TRN_TRY(trn_store_get_int(store, "/", "step", &s->step));
     TRN_TRY(trn_store_get_int(store, "/", "position", &s->position));
