@@ -2,12 +2,12 @@
 #include "io/bytes.h"
 
 #include "base/mem.h"
+#include "base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -153,15 +153,53 @@ trn_status_t trn_path_writable(const char *path) {
     return status;
 }
 
-trn_status_t trn_path_temporary(MPI_Comm comm, const char *path, char **temporary) {
-    int rank;
-    unsigned long long draw = 0;
-    MPI_Comm_rank(comm, &rank);
-    if (rank == 0 && getrandom(&draw, sizeof draw, 0) != sizeof draw)
-        draw = (unsigned long long)getpid();
-    MPI_Bcast(&draw, 1, MPI_UNSIGNED_LONG_LONG, 0, comm);
+trn_status_t trn_path_drawn(const char *path, uint64_t draw, char **temporary) {
     int64_t bytes = (int64_t)strlen(path) + 32;
     TRN_TRY(trn_alloc(temporary, bytes, 1, "a file name"));
-    snprintf(*temporary, (size_t)bytes, "%s.tmp.%016llx", path, draw);
+    snprintf(*temporary, (size_t)bytes, "%s.tmp.%016llx", path, (unsigned long long)draw);
     return TRN_OK;
+}
+
+trn_status_t trn_path_temporary(MPI_Comm comm, const char *path, char **temporary) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    uint64_t draw = rank == 0 ? trn_own_draw() : 0;
+    MPI_Bcast(&draw, 1, MPI_UINT64_T, 0, comm);
+    return trn_path_drawn(path, draw, temporary);
+}
+
+trn_status_t trn_path_create(const char *temporary, int *fd) {
+    *fd = trn_own_create(temporary);
+    if (*fd >= 0) return TRN_OK;
+    return trn_fail(TRN_IO, "%s: cannot create the file: %s; choose another directory", temporary,
+                    strerror(errno));
+}
+
+trn_status_t trn_path_join(MPI_Comm comm, const char *temporary, int *fd) {
+    int rank;
+    struct stat info = {0};
+    MPI_Comm_rank(comm, &rank);
+    if (rank == 0) (void)fstat(*fd, &info);
+    /* Its owner as the file system has it, which for root may be another user (root_squash). */
+    unsigned long owner = info.st_uid;
+    MPI_Bcast(&owner, 1, MPI_UNSIGNED_LONG, 0, comm);
+    if (rank == 0) return TRN_OK;
+    const char *flaw;
+    *fd = trn_own_open(temporary, O_RDWR, (uid_t)owner, &flaw);
+    if (*fd >= 0) return TRN_OK;
+    return trn_fail(TRN_IO,
+                    "%s: rank 0 made this file, but it cannot be opened here: it is %s; use a "
+                    "directory that all nodes share and only you can write to",
+                    temporary, flaw ? flaw : strerror(errno));
+}
+
+trn_status_t trn_path_rename(int fd, const char *temporary, const char *path) {
+    if (!trn_own_named(temporary, fd))
+        return trn_fail(TRN_IO,
+                        "%s: was removed or replaced before it was renamed to %s; see who else "
+                        "writes to this directory",
+                        temporary, path);
+    if (rename(temporary, path) == 0) return TRN_OK;
+    return trn_fail(TRN_IO, "%s: cannot rename %s to it: %s; check its permissions", path,
+                    temporary, strerror(errno));
 }

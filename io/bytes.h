@@ -37,9 +37,24 @@ trn_status_t trn_directory_of(const char *path, char **directory);
  * a regular file has the name. Fails with TRN_IO, TRN_MEMORY. Local. */
 trn_status_t trn_path_writable(const char *path);
 
-/* *temporary = "PATH.tmp.16 hex digits" for the file before it is renamed to `path`: rank 0's draw,
- * so that two jobs never share one; freed with trn_free. Fails with TRN_MEMORY (not agreed).
- * Collective. Cost: one Bcast. */
+/* *temporary = "PATH.tmp.16 hex digits" for the file before it is renamed to `path`, so that two
+ * jobs never share one; freed with trn_free. Fails with TRN_MEMORY. Local: of a given draw. */
+trn_status_t trn_path_drawn(const char *path, uint64_t draw, char **temporary);
+
+/* The same of rank 0's draw. Collective; fails not agreed. Cost: one Bcast. */
 trn_status_t trn_path_temporary(MPI_Comm comm, const char *path, char **temporary);
+
+/* Make the file of a temporary name on the calling rank: *fd >= 0, held and guarded as
+ * trn_own_create says. Fails with TRN_IO. Local. */
+trn_status_t trn_path_create(const char *temporary, int *fd);
+
+/* Open on the other ranks what rank 0 has made (its *fd is given): the very file, not what somebody
+ * may have put in its place since. Fails with TRN_IO (not agreed): no shared directory. Collective.
+ * Cost: one Bcast. */
+trn_status_t trn_path_join(MPI_Comm comm, const char *temporary, int *fd);
+
+/* Give the file that is open as `fd` under its temporary name the name `path`, in place of what had
+ * it; a link there is replaced, not followed. Fails with TRN_IO. Local. */
+trn_status_t trn_path_rename(int fd, const char *temporary, const char *path);
 
 #endif

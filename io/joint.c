@@ -1,16 +1,14 @@
+/* joint.c: one temporary file that rank 0 makes and all ranks open, sync and let go of together. */
 #define _POSIX_C_SOURCE 200809L
 #include "io/joint.h"
 
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/signal.h"
 #include "io/bytes.h"
 #include "mpi/agree.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 struct trn_joint {
@@ -24,27 +22,17 @@ static trn_status_t plan(trn_joint_t *j, const char *path, int64_t bytes) {
     TRN_TRY(trn_strdup(&j->path, path));
     TRN_TRY(trn_directory_of(path, &j->directory));
     TRN_TRY(trn_bytes_check_limit(path, bytes));
-    return j->rank == 0 ? trn_path_writable(path) : TRN_OK;
+    if (j->rank > 0) return TRN_OK;
+    TRN_TRY(trn_path_writable(path));
+    trn_own_clean(path);
+    return TRN_OK;
 }
 
 /* Rank 0. */
 static trn_status_t make_file(trn_joint_t *j, int64_t bytes) {
     TRN_TRY(trn_bytes_check_free(j->path, j->directory, bytes));
-    trn_signal_guard(j->temporary); /* first, lest a signal in between leave the file */
-    j->fd = open(j->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (j->fd < 0)
-        return trn_fail(TRN_IO, "%s: cannot create the file: %s; choose another directory",
-                        j->temporary, strerror(errno));
+    TRN_TRY(trn_path_create(j->temporary, &j->fd));
     return trn_bytes_reserve(j->fd, j->path, j->directory, bytes);
-}
-
-static trn_status_t open_file(trn_joint_t *j) {
-    if (j->rank > 0) j->fd = open(j->temporary, O_RDWR | O_CLOEXEC);
-    if (j->fd >= 0) return TRN_OK;
-    return trn_fail(TRN_IO,
-                    "%s: rank 0 made this file, but it cannot be opened here: %s; use a "
-                    "directory that all nodes share",
-                    j->temporary, strerror(errno));
 }
 
 static trn_status_t create(trn_joint_t *j, const char *path, int64_t bytes) {
@@ -52,14 +40,14 @@ static trn_status_t create(trn_joint_t *j, const char *path, int64_t bytes) {
     if (status == TRN_OK) status = plan(j, path, bytes);
     TRN_AGREE(j->comm, status);
     TRN_AGREE(j->comm, j->rank == 0 ? make_file(j, bytes) : TRN_OK);
-    return trn_agree(j->comm, open_file(j));
+    return trn_agree(j->comm, trn_path_join(j->comm, j->temporary, &j->fd));
 }
 
 static void release(trn_joint_t **joint, bool keep) {
     trn_joint_t *j = *joint;
     if (!j) return;
+    if (!keep && j->rank == 0 && j->fd >= 0) trn_own_unlink(j->temporary, j->fd);
     if (j->fd >= 0) close(j->fd);
-    if (!keep && j->rank == 0 && j->fd >= 0) (void)unlink(j->temporary);
     trn_signal_release(j->temporary);
     trn_free(&j->path);
     trn_free(&j->temporary);
@@ -85,13 +73,6 @@ trn_status_t trn_joint_write(trn_joint_t *j, int64_t offset, const void *data, i
     return trn_bytes_write(j->fd, j->path, offset, data, bytes);
 }
 
-/* Rank 0, when all data are on disk. */
-static trn_status_t rename_file(const trn_joint_t *j) {
-    if (rename(j->temporary, j->path) == 0) return TRN_OK;
-    return trn_fail(TRN_IO, "%s: cannot rename %s to it: %s; check its permissions", j->path,
-                    j->temporary, strerror(errno));
-}
-
 trn_status_t trn_joint_close(trn_joint_t **joint, trn_status_t status) {
     trn_joint_t *j = *joint;
     if (!j) return status;
@@ -100,7 +81,7 @@ trn_status_t trn_joint_close(trn_joint_t **joint, trn_status_t status) {
     status = trn_agree(comm, status);
     bool renamed = false;
     if (status == TRN_OK && j->rank == 0) {
-        status = rename_file(j);
+        status = trn_path_rename(j->fd, j->temporary, j->path);
         renamed = status == TRN_OK;
         if (renamed) status = trn_bytes_sync_directory(j->directory);
     }

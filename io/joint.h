@@ -10,8 +10,8 @@
 typedef struct trn_joint trn_joint_t;
 
 /* Begin to write what will be `path`, `bytes` long, under a temporary name beside it; its disk
- * space is reserved here. Collective, equal arguments. Fails (agreed) with TRN_IO (directory, no
- * space, file size limit), TRN_MEMORY. */
+ * space is reserved here, and what killed jobs left of such files is removed. Collective, equal
+ * arguments. Fails (agreed) with TRN_IO (directory, no space, file size limit), TRN_MEMORY. */
 trn_status_t trn_joint_create(trn_joint_t **joint, MPI_Comm comm, const char *path, int64_t bytes);
 
 /* Write `bytes` at `offset`. Local. Fails with TRN_IO; the failure must still be brought to

@@ -1,52 +1,58 @@
+/* output.c: a stream to a temporary file, and what makes that the file wanted: flush, fsync,
+ * rename. */
 #define _POSIX_C_SOURCE 200809L
 #include "io/output.h"
 
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/signal.h"
+#include "io/bytes.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 struct trn_output {
     FILE *file;
-    char *path, *temporary;
+    char *path, *temporary, *directory;
+    int fd; /* of `file` too; -1: none yet */
 };
 
 static void release(trn_output_t **output) {
     trn_signal_release((*output)->temporary);
     trn_free(&(*output)->path);
     trn_free(&(*output)->temporary);
+    trn_free(&(*output)->directory);
     trn_free(output);
 }
 
+/* The last thing that may fail comes last: until then there is no file to take back. */
+static trn_status_t open_output(trn_output_t *o, const char *path) {
+    TRN_TRY(trn_strdup(&o->path, path));
+    TRN_TRY(trn_directory_of(path, &o->directory));
+    TRN_TRY(trn_path_drawn(path, trn_own_draw(), &o->temporary));
+    TRN_TRY(trn_path_writable(path));
+    trn_own_clean(path);
+    TRN_TRY(trn_path_create(o->temporary, &o->fd));
+    o->file = fdopen(o->fd, "wb");
+    if (o->file) return TRN_OK;
+    trn_own_unlink(o->temporary, o->fd);
+    close(o->fd);
+    return trn_fail(TRN_MEMORY, "%s: no memory for a stream", path);
+}
+
 trn_status_t trn_output_create(trn_output_t **output, const char *path) {
-    *output = NULL;
-    trn_output_t *o;
-    TRN_TRY(trn_alloc_zero(&o, 1, sizeof *o, "an output file"));
-    trn_status_t status;
-    size_t bytes = strlen(path) + 32;
-    TRN_OR(failed, trn_strdup(&o->path, path));
-    TRN_OR(failed, trn_alloc(&o->temporary, (int64_t)bytes, 1, "a file name"));
-    snprintf(o->temporary, bytes, "%s.tmp.%ld", path, (long)getpid());
-    trn_signal_guard(o->temporary); /* first, lest a signal in between leave the file */
-    o->file = fopen(o->temporary, "wbx");
-    if (!o->file) {
-        status = trn_fail(TRN_IO, "%s: cannot create: %s", path, strerror(errno));
-        goto failed;
-    }
-    *output = o;
-    return TRN_OK;
-failed:
-    release(&o);
+    TRN_TRY(trn_alloc_zero(output, 1, sizeof **output, "an output file"));
+    (*output)->fd = -1;
+    trn_status_t status = open_output(*output, path);
+    if (status != TRN_OK) release(output);
     return status;
 }
 
 static trn_status_t complain(const trn_output_t *output, const char *deed) {
-    return trn_fail(TRN_IO, "%s: cannot %s: %s", output->path, deed, strerror(errno));
+    return trn_fail(TRN_IO, "%s: cannot %s: %s; free space or choose another directory",
+                    output->path, deed, strerror(errno));
 }
 
 trn_status_t trn_output_write(trn_output_t *output, const void *data, int64_t bytes) {
@@ -54,27 +60,24 @@ trn_status_t trn_output_write(trn_output_t *output, const void *data, int64_t by
     return complain(output, "write");
 }
 
-/* A rename is safe from a power cut only once the directory is on the disk too. Some file systems
- * refuse to sync a directory; then nothing more can be done. */
-static void sync_directory(char *path) {
-    int directory = open(dirname(path), O_RDONLY | O_CLOEXEC);
-    if (directory < 0) return;
-    (void)fsync(directory);
-    close(directory);
+FILE *trn_output_stream(trn_output_t *output) {
+    return output->file;
+}
+
+/* Everything is on the disk before the name is given, and the name before success is told. */
+static trn_status_t finish(const trn_output_t *o) {
+    if (fflush(o->file) != 0 || ferror(o->file)) return complain(o, "write");
+    TRN_TRY(trn_bytes_sync(o->fd, o->path));
+    return trn_path_rename(o->fd, o->temporary, o->path);
 }
 
 trn_status_t trn_output_close(trn_output_t **output, trn_status_t status) {
     trn_output_t *o = *output;
     if (!o) return status;
-    if (status == TRN_OK && (fflush(o->file) != 0 || fsync(fileno(o->file)) != 0))
-        status = complain(o, "write");
-    if (fclose(o->file) != 0 && status == TRN_OK) status = complain(o, "close");
-    if (status == TRN_OK && rename(o->temporary, o->path) != 0)
-        status = complain(o, "rename to it");
-    if (status != TRN_OK)
-        (void)unlink(o->temporary);
-    else
-        sync_directory(o->temporary);
+    if (status == TRN_OK) status = finish(o);
+    if (status != TRN_OK) trn_own_unlink(o->temporary, o->fd);
+    (void)fclose(o->file); /* nothing is left in it */
+    if (status == TRN_OK) status = trn_bytes_sync_directory(o->directory);
     release(output);
     return status;
 }

@@ -1,3 +1,4 @@
+/* spool.c: bytes in chunks of memory, then in a file that has no name. */
 #define _GNU_SOURCE
 #include "io/spool.h"
 
@@ -47,16 +48,24 @@ void trn_spool_destroy(trn_spool_t **spool) {
     trn_free(spool);
 }
 
-static trn_status_t open_file(trn_spool_t *s) {
+/* A file without a name; where there is no such thing (NFS), one that loses its name at once. */
+static int open_nameless(const char *folder) {
     char name[4096];
+    int file = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return file;
+    if (snprintf(name, sizeof name, "%s/trunnion-spool-XXXXXX", folder) >= (int)sizeof name)
+        return -1;
+    file = mkostemp(name, O_CLOEXEC);
+    if (file >= 0) unlink(name);
+    return file;
+}
+
+static trn_status_t open_file(trn_spool_t *s) {
     TRN_TRY(trn_alloc(&s->buffer, WRITE_BUFFER, 1, "a spool's buffer"));
-    int length = snprintf(name, sizeof name, "%s/trunnion-spool-XXXXXX", s->folder);
-    s->file = length < (int)sizeof name ? mkostemp(name, O_CLOEXEC) : -1;
-    if (s->file < 0)
-        return trn_fail(TRN_IO, "%s: cannot make a temporary file: %s; set TMPDIR", s->folder,
-                        strerror(errno));
-    unlink(name);
-    return TRN_OK;
+    s->file = open_nameless(s->folder);
+    if (s->file >= 0) return TRN_OK;
+    return trn_fail(TRN_IO, "%s: cannot make a temporary file: %s; set TMPDIR", s->folder,
+                    strerror(errno));
 }
 
 static trn_status_t flush(trn_spool_t *s) {

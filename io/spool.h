@@ -1,6 +1,6 @@
 /* spool.h: bytes put in order and read back: in memory as long as that suffices, then in a file.
  *
- * The file has no name (it is unlinked at once), so nothing is left whatever happens. */
+ * The file has no name, so nothing is left whatever happens. */
 #ifndef TRN_IO_SPOOL_H
 #define TRN_IO_SPOOL_H
 

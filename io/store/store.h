@@ -33,6 +33,14 @@ typedef struct trn_store trn_store_t;
  * before it. Collective, equal arguments. Fails (agreed) with TRN_IO, TRN_MEMORY. */
 trn_status_t trn_store_place(MPI_Comm comm, const char *path);
 
+/* Whether a store may take the place of what has a name that the user did not give, such as
+ * NAME.prev: nothing, or a store, even a damaged one, that is a regular file of this user with one
+ * name. Local. Fails with TRN_IO (what it is instead), TRN_MEMORY. Cost: 64 KiB read. */
+trn_status_t trn_store_replaceable(const char *path);
+
+/* Remove such a file; what is none stays. Local. */
+void trn_store_remove(const char *path);
+
 /* Begin to write `path` with root attributes trunnion_format, kind, created_by, params (JSON, may
  * be NULL) and seed. Only declarations follow until trn_store_begin. Checks here: the directory
  * exists and is writable, RLIMIT_FSIZE is looked at when the size is known. Collective, equal
@@ -93,7 +101,8 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
 
 /* `status` is this rank's outcome of its writes. If all are well: exchange the checksums' border
  * pieces, verify by reading back, write checksums and `complete`, fsync, keep the former file as
- * NAME.prev, rename, fsync the directory. Else remove the temporary file and return the agreed
+ * NAME.prev, rename, fsync the directory. Neither NAME nor NAME.prev is replaced unless it is
+ * trn_store_replaceable. Else remove the temporary file and return the agreed
  * failure. Frees the store either way. Collective.
  * Cost: one read of every byte from the page cache, one fsync. */
 trn_status_t trn_store_commit(trn_store_t **store, trn_status_t status);

@@ -177,7 +177,9 @@ static trn_status_t write_sums(const trn_store_t *store, int64_t index) {
 
 /* Give the present file the name NAME.prev besides, so that NAME never vanishes. */
 static trn_status_t keep_former(const trn_store_t *store, const plan_t *plan) {
+    TRN_TRY(trn_store_replaceable(store->path));
     if (access(store->path, F_OK) != 0) return TRN_OK;
+    TRN_TRY(trn_store_replaceable(plan->previous));
     bool linked = link(store->path, plan->former) == 0;
     /* A file system without links: NAME is missing for a moment, NAME.prev is there. */
     bool moved = rename(linked ? plan->former : store->path, plan->previous) == 0;
@@ -196,9 +198,7 @@ static trn_status_t seal(trn_store_t *store, const plan_t *plan, bool keep) {
     TRN_TRY(trn_trailer_write(store->fd, store->temporary, &store->table));
     if (store->sync) TRN_TRY(trn_bytes_sync(store->fd, store->temporary));
     if (keep) TRN_TRY(keep_former(store, plan));
-    if (rename(store->temporary, store->path) != 0)
-        return trn_fail(TRN_IO, "%s: cannot rename %s to it: %s; check its permissions",
-                        store->path, store->temporary, strerror(errno));
+    TRN_TRY(trn_path_rename(store->fd, store->temporary, store->path));
     store->created = false;
     return store->sync ? trn_bytes_sync_directory(plan->directory) : TRN_OK;
 }

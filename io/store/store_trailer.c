@@ -5,10 +5,13 @@
  * hang. So a file ends with the list of the spans between the data, their XXH3-64 and a signature;
  * readers check it before HDF5 sees the file. HDF5 tools do not mind it, and one that changes the
  * file cuts it off: such a file is read without. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* memmem */
 #include "base/mem.h"
+#include "base/own.h"
 #include "io/store/store_impl.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,4 +115,47 @@ trn_status_t trn_trailer_check(int fd, const char *path) {
                     "%s: names, attributes or strings are damaged (checksum); use "
                     "another copy",
                     path);
+}
+
+/* Ours as written, or as a power cut or a bad disk left it: a whole trailer at its end, or HDF5
+ * with our attribute near its beginning, or nothing at all. HDF5 itself is not asked: the file may
+ * be anybody's. */
+static trn_status_t recognize(int fd, const char *path, bool *ours) {
+    enum { HEAD = 64 << 10 };
+    static const char hdf[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+    static const char attribute[] = "trunnion_format";
+    const int64_t tail = (int64_t)sizeof(trailer_t), end = (int64_t)lseek(fd, 0, SEEK_END);
+    int64_t head = end < HEAD ? end : HEAD;
+    trailer_t trailer = {0};
+    char *bytes;
+    TRN_TRY(trn_alloc(&bytes, HEAD, 1, "the head of a store"));
+    trn_status_t status = trn_bytes_read(fd, path, 0, bytes, head);
+    if (status == TRN_OK && end >= tail)
+        status = trn_bytes_read(fd, path, end - tail, &trailer, tail);
+    *ours = end == 0 || memcmp(trailer.signature, signature, sizeof signature) == 0 ||
+            (head > (int64_t)sizeof hdf && memcmp(bytes, hdf, sizeof hdf) == 0 &&
+             memmem(bytes, (size_t)head, attribute, strlen(attribute)));
+    trn_free(&bytes);
+    return status;
+}
+
+trn_status_t trn_store_replaceable(const char *path) {
+    const char *flaw;
+    int fd = trn_own_open(path, O_RDONLY, geteuid(), &flaw);
+    if (fd < 0 && !flaw && errno == ENOENT) return TRN_OK;
+    if (fd < 0 && !flaw)
+        return trn_fail(TRN_IO, "%s: cannot open: %s; check its permissions", path,
+                        strerror(errno));
+    bool ours = false;
+    trn_status_t status = fd < 0 ? TRN_OK : recognize(fd, path, &ours);
+    if (fd >= 0) close(fd);
+    if (status != TRN_OK || ours) return status;
+    return trn_fail(TRN_IO,
+                    "%s: is no file of ours but %s, and would be replaced; move it away, or give "
+                    "another name",
+                    path, flaw ? flaw : "one with other content");
+}
+
+void trn_store_remove(const char *path) {
+    if (trn_store_replaceable(path) == TRN_OK) (void)unlink(path);
 }

@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/signal.h"
 #include "io/store/store_impl.h"
 #include "mpi/agree.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,14 +175,8 @@ static trn_status_t make_file(trn_store_t *store, int64_t bound) {
     TRN_TRY(trn_directory_of(store->path, &directory));
     trn_status_t status = trn_bytes_check_free(store->path, directory, bound);
     if (status != TRN_OK) goto done;
-    trn_signal_guard(store->temporary); /* first, lest a signal in between leave the file */
-    /* Made here and not by HDF5, for the sake of errno. */
-    store->fd = open(store->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (store->fd < 0) {
-        status = trn_fail(TRN_IO, "%s: cannot create the file: %s; choose another directory",
-                          store->temporary, strerror(errno));
-        goto done;
-    }
+    /* Made here and not by HDF5, which would follow a link, and for the sake of errno. */
+    TRN_OR(done, trn_path_create(store->temporary, &store->fd));
     store->created = true;
     TRN_OR(done, trn_hdf_lay_out(store));
     struct stat info = {0};
@@ -240,16 +234,6 @@ static trn_status_t lead_layout(trn_store_t *store, int64_t bound) {
     return status;
 }
 
-static trn_status_t open_file(trn_store_t *store) {
-    if (store->rank > 0) store->fd = open(store->temporary, O_RDWR | O_CLOEXEC);
-    store->created = true;
-    if (store->fd >= 0) return TRN_OK;
-    return trn_fail(TRN_IO,
-                    "%s: rank 0 made this file, but it cannot be opened here: %s; use a "
-                    "directory that all nodes share",
-                    store->temporary, strerror(errno));
-}
-
 static void let_go_of_strings(trn_store_t *store) {
     const char *const *nothing;
     for (int64_t i = 0; i < store->table.nentries; i++)
@@ -267,7 +251,8 @@ trn_status_t trn_store_begin(trn_store_t *store) {
     MPI_Bcast(store->table.entries,
               (int)(store->table.nentries * (int64_t)sizeof *store->table.entries), MPI_BYTE, 0,
               store->comm);
-    return trn_agree(store->comm, open_file(store));
+    store->created = true;
+    return trn_agree(store->comm, trn_path_join(store->comm, store->temporary, &store->fd));
 }
 
 /* Write ---------------------------------------------------------------------------------------- */
@@ -350,7 +335,7 @@ trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t
 void trn_store_abandon(trn_store_t **store) {
     if (!*store) return;
     trn_behind_free(&(*store)->behind);
-    if ((*store)->rank == 0 && (*store)->created) unlink((*store)->temporary);
+    if ((*store)->rank == 0 && (*store)->created) trn_own_unlink((*store)->temporary, (*store)->fd);
     trn_signal_release((*store)->temporary);
     trn_store_close(store);
 }

@@ -1,11 +1,16 @@
+/* signal.c: handlers that take down the wish to stop, or end the process without litter. What runs
+ * in a handler is restricted to what POSIX lets a handler call: lstat, unlink, raise and atomics.
+ */
 #define _GNU_SOURCE
 #include "base/signal.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +19,16 @@ enum { GUARDS = 8, ECHO_MS = 500 };
 static volatile sig_atomic_t wanted;
 static atomic_bool can_save;
 static atomic_llong asked; /* ms of the clock at the first TERM or INT; 0: none yet */
-static _Atomic(const char *) guards[GUARDS];
+
+/* A file to remove. A slot with a path is taken; who takes a free one first marks it as being
+ * filled, so that a handler never sees a path without its file. */
+static struct {
+    _Atomic(const char *) path;
+    bool known; /* which file it is, by these */
+    dev_t device;
+    ino_t inode;
+} guards[GUARDS];
+static const char filling[] = "";
 
 static long long milliseconds(void) {
     struct timespec now;
@@ -22,11 +36,20 @@ static long long milliseconds(void) {
     return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What stands there by now may be another's. */
+static void remove_guarded(int slot) {
+    struct stat info;
+    const char *path = atomic_load(&guards[slot].path);
+    if (!path || path == filling || lstat(path, &info) != 0) return;
+    bool ours = guards[slot].known
+                    ? info.st_dev == guards[slot].device && info.st_ino == guards[slot].inode
+                    : S_ISREG(info.st_mode) && info.st_uid == geteuid();
+    if (ours) (void)unlink(path);
+}
+
 static void end_process(int number) {
-    for (int i = 0; i < GUARDS; i++) {
-        const char *path = atomic_load(&guards[i]);
-        if (path) (void)unlink(path);
-    }
+    for (int i = 0; i < GUARDS; i++)
+        remove_guarded(i);
     signal(number, SIG_DFL);
     raise(number); /* takes effect when the handler returns */
 }
@@ -70,17 +93,24 @@ void trn_signal_set_stop(int number) {
     wanted = number;
 }
 
-static void replace(const char *old, const char *by) {
+void trn_signal_guard(const char *path, int fd) {
+    struct stat info;
     for (int i = 0; i < GUARDS; i++) {
-        const char *expected = old;
-        if (atomic_compare_exchange_strong(&guards[i], &expected, by)) return;
+        const char *expected = NULL;
+        if (!atomic_compare_exchange_strong(&guards[i].path, &expected, filling)) continue;
+        guards[i].known = fd >= 0 && fstat(fd, &info) == 0;
+        if (guards[i].known) {
+            guards[i].device = info.st_dev;
+            guards[i].inode = info.st_ino;
+        }
+        atomic_store(&guards[i].path, path);
+        return;
     }
 }
 
-void trn_signal_guard(const char *path) {
-    replace(NULL, path);
-}
-
 void trn_signal_release(const char *path) {
-    replace(path, NULL);
+    for (int i = 0; i < GUARDS; i++) {
+        const char *expected = path;
+        if (path && atomic_compare_exchange_strong(&guards[i].path, &expected, NULL)) return;
+    }
 }

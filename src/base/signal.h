@@ -17,10 +17,12 @@ int trn_signal_stop(void);
 /* Ask for a stop as a signal would (tests); 0 takes the wish back. Local. */
 void trn_signal_set_stop(int number);
 
-/* Have `path` (borrowed) removed if a signal ends the process: a file not yet whole. Release takes
- * the same pointer; one that is not guarded is fine. Local; any thread. Cost: a look at 8 slots;
- * when all are taken the file is left unguarded. */
-void trn_signal_guard(const char *path);
+/* Have `path` (borrowed) removed if a signal ends the process: a file not yet whole. It is removed
+ * only as long as it is the file open as `fd`, which may be closed by then; with `fd` -1, only if
+ * it is a regular file of this user. Release takes the same pointer; one that is not guarded is
+ * fine. Local; any thread. Cost: a look at 8 slots; when all are taken the file is left unguarded.
+ */
+void trn_signal_guard(const char *path, int fd);
 void trn_signal_release(const char *path);
 
 #endif

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/mem.h"
+#include "base/signal.h"
+#include "io/bytes.h"
 #include "io/manifest.h"
 #include "mpi/agree.h"
 
@@ -10,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 trn_status_t trn_bench_begin(MPI_Comm comm, int threads, json_t *result) {
     TRN_TRY(trn_manifest(comm, result));
@@ -119,4 +122,44 @@ trn_status_t trn_bench_print(FILE *to, const char *name, const json_t *result) {
     if (fflush(to) == 0 && !ferror(to)) return TRN_OK;
     return trn_fail(TRN_IO, "cannot write the result: %s; check where it is sent",
                     errno ? strerror(errno) : "write error");
+}
+
+/* Files in a shared directory ---------------------------------------------------------------- */
+
+static trn_status_t draw_names(trn_bench_files_t *files, const char *stem) {
+    trn_status_t status = TRN_OK;
+    for (int i = 0; i < 2; i++) { /* collective, whatever the first one comes to */
+        trn_status_t one = trn_path_temporary(files->comm, stem, &files->path[i]);
+        if (status == TRN_OK) status = one;
+    }
+    return trn_agree(files->comm, status);
+}
+
+trn_status_t trn_bench_files_open(trn_bench_files_t *files, MPI_Comm comm, const char *directory) {
+    static const char name[] = "/trunnion-bench";
+    *files = (trn_bench_files_t){.comm = comm};
+    size_t bytes = strlen(directory) + sizeof name;
+    char *stem = NULL;
+    trn_status_t status = trn_agree(comm, trn_alloc(&stem, (int64_t)bytes, 1, "a file name"));
+    if (status == TRN_OK) {
+        snprintf(stem, bytes, "%s%s", directory, name);
+        status = trn_lock_take(&files->lock, comm, stem);
+    }
+    if (status == TRN_OK) status = draw_names(files, stem);
+    trn_free(&stem);
+    if (status != TRN_OK) trn_bench_files_close(files);
+    for (int i = 0; i < 2 && status == TRN_OK; i++)
+        trn_signal_guard(files->path[i], -1);
+    return status;
+}
+
+void trn_bench_files_close(trn_bench_files_t *files) {
+    int rank;
+    MPI_Comm_rank(files->comm, &rank);
+    for (int i = 0; i < 2; i++) {
+        if (files->path[i] && rank == 0) (void)unlink(files->path[i]);
+        trn_signal_release(files->path[i]);
+        trn_free(&files->path[i]);
+    }
+    trn_lock_release(&files->lock);
 }

@@ -6,6 +6,7 @@
 #define TRN_CLI_BENCH_H
 
 #include "base/status.h"
+#include "io/lock.h"
 
 #include <jansson.h>
 #include <mpi.h>
@@ -43,6 +44,21 @@ typedef struct trn_bench_entry {
  * machine disturbs all alike; fills in what was measured. Collective, equal arguments. Fails
  * (agreed) with TRN_MEMORY, or as a body does. */
 trn_status_t trn_bench_race(MPI_Comm comm, int64_t repeats, int count, trn_bench_entry_t *entries);
+
+/* Two names for a benchmark's files in a directory where anybody may write. */
+typedef struct trn_bench_files {
+    MPI_Comm comm;
+    trn_lock_t *lock; /* of DIR/trunnion-bench */
+    char *path[2];    /* which nobody else can foretell; not files yet */
+} trn_bench_files_t;
+
+/* Take the directory for benchmarks and draw names in it; what a killed benchmark left there is
+ * removed. Collective, equal arguments. Fails (agreed) with TRN_IO (another benchmark runs there),
+ * TRN_MEMORY. */
+trn_status_t trn_bench_files_open(trn_bench_files_t *files, MPI_Comm comm, const char *directory);
+
+/* Remove the files and give the directory back; fine after a failed open. Collective. */
+void trn_bench_files_close(trn_bench_files_t *files);
 
 /* Print a result as described above; `name` is the verb's ("bench comm"). Fails with TRN_IO,
  * TRN_MEMORY. Local. */

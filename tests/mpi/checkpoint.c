@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ROWS = 400000 };
@@ -182,6 +183,56 @@ static void refused(void) {
     clear();
 }
 
+/* What is no checkpoint of ours is not replaced, whichever name of ours it has. */
+static void foreign(void) {
+    const char *const names[] = {path, former};
+    for (int i = 0; i < 2; i++) {
+        MPI_Barrier(comm);
+        if (rank == 0) {
+            FILE *stream = fopen(names[i], "w");
+            CHECK(stream && fputs("mine", stream) >= 0 && fclose(stream) == 0);
+        }
+        MPI_Barrier(comm);
+        expect(TRN_RESUME_NEVER, TRN_IO, -1);
+        CHECK(strstr(trn_message(), "is no file of ours but one with other content") != NULL);
+        if (i == 1) CHECK_OK(save(1)); /* there is nothing to keep as the former yet */
+        CHECK_EQUAL(save(2), TRN_IO);
+        trn_checkpoint_remove(comm, path);
+        CHECK(there(names[i]));
+        clear();
+    }
+    CHECK_OK(save(1));
+    CHECK_OK(save(2));
+    damage(path);
+    MPI_Barrier(comm);
+    if (rank == 0) CHECK(mkdir(aside, 0777) == 0);
+    expect(TRN_RESUME_AUTO, TRN_IO, -1);
+    CHECK(there(path) && there(former));
+    MPI_Barrier(comm);
+    if (rank == 0) CHECK(rmdir(aside) == 0);
+    clear();
+}
+
+/* Damage of any kind leaves enough to know ours by. */
+static void recognized(void) {
+    for (int kind = 0; kind < 4; kind++) {
+        CHECK_OK(save(1));
+        MPI_Barrier(comm);
+        if (rank == 0) {
+            static const char zeros[4096];
+            FILE *stream = fopen(path, "r+b");
+            if (kind == 0) fwrite(zeros, 1, sizeof zeros, stream); /* a lost page */
+            if (kind == 1) fseek(stream, -64, SEEK_END);
+            if (kind == 1) fwrite(zeros, 1, 64, stream);
+            if (kind >= 2) CHECK(ftruncate(fileno(stream), kind == 2 ? 500000 : 0) == 0);
+            fclose(stream);
+        }
+        MPI_Barrier(comm);
+        expect(TRN_RESUME_NEVER, TRN_OK, -1);
+        clear();
+    }
+}
+
 static void parses(void) {
     trn_resume_t policy;
     CHECK_OK(trn_resume_parse("must", &policy));
@@ -198,5 +249,5 @@ static void tear_down(void) {
 }
 
 HARNESS_MAIN({"set_up", set_up}, {"none", none}, {"newest", newest}, {"falls_back", falls_back},
-             {"all_damaged", all_damaged}, {"refused", refused}, {"parses", parses},
-             {"tear_down", tear_down})
+             {"all_damaged", all_damaged}, {"refused", refused}, {"foreign", foreign},
+             {"recognized", recognized}, {"parses", parses}, {"tear_down", tear_down})

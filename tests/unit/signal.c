@@ -27,8 +27,8 @@ static int child(bool saves, int first, int second, long ms) {
     pid_t process = fork();
     if (process == 0) {
         trn_signal_install(saves);
-        trn_signal_guard(whole);
-        trn_signal_guard(half);
+        trn_signal_guard(whole, -1);
+        trn_signal_guard(half, -1);
         trn_signal_release(whole);
         raise(first);
         pause_ms(ms);

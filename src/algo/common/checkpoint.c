@@ -1,11 +1,12 @@
+/* checkpoint.c: which of two generations to load, and what becomes of those that are not needed. */
 #define _POSIX_C_SOURCE 200809L
 #include "algo/common/checkpoint.h"
 
 #include "base/log.h"
-#include "base/mem.h"
+#include "base/own.h"
 #include "mpi/agree.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,15 +54,29 @@ static trn_status_t load_one(MPI_Comm comm, const char *path, const char *kind,
     return status;
 }
 
+/* Rank 0: rename the damaged FILE, if it is there: the next commit is not to make it the kept
+ * generation. A damaged one of before gives way, nothing else does. */
+static trn_status_t put_aside(const char *path, const char *former) {
+    char aside[PATH_BYTES];
+    snprintf(aside, sizeof aside, "%s.damaged", path);
+    if (access(path, F_OK) != 0) return TRN_OK;
+    TRN_TRY(trn_store_replaceable(aside));
+    if (rename(path, aside) != 0)
+        return trn_fail(TRN_IO, "%s: is damaged, and cannot be renamed to %s: %s; move it away",
+                        path, aside, strerror(errno));
+    trn_log(TRN_LOG_WARN, "checkpoint", "resumed from %s; the damaged file is now %s", former,
+            aside);
+    return TRN_OK;
+}
+
 /* FILE could not be loaded for `reason`; FILE.prev it is. Collective. */
 static trn_status_t fall_back(MPI_Comm comm, const char *path, const char *kind, const char *reason,
                               trn_status_t (*load)(trn_store_t *, void *), void *user) {
-    char former[PATH_BYTES], aside[PATH_BYTES];
+    char former[PATH_BYTES];
     bool damaged;
     int rank;
     MPI_Comm_rank(comm, &rank);
     snprintf(former, sizeof former, "%s.prev", path);
-    snprintf(aside, sizeof aside, "%s.damaged", path);
     if (!there(comm, former)) return trn_fail(TRN_INPUT, "%s", reason);
     trn_log(TRN_LOG_WARN, "checkpoint", "%s; trying %s", reason, former);
     trn_status_t status = load_one(comm, former, kind, load, user, &damaged);
@@ -71,42 +86,23 @@ static trn_status_t fall_back(MPI_Comm comm, const char *path, const char *kind,
         return trn_fail(TRN_INPUT, "%.400s; nor can the former one be used: %s", reason, second);
     }
     TRN_TRY(status);
-    if (rank == 0 && access(path, F_OK) == 0 && rename(path, aside) == 0)
-        trn_log(TRN_LOG_WARN, "checkpoint", "resumed from %s; the damaged file is now %s", former,
-                aside);
+    return trn_agree(comm, rank == 0 ? put_aside(path, former) : TRN_OK);
+}
+
+/* Rank 0: neither generation is to replace what is not one of ours; and room for the next. */
+static trn_status_t settle(const char *path) {
+    char former[PATH_BYTES];
+    snprintf(former, sizeof former, "%s.prev", path);
+    TRN_TRY(trn_store_replaceable(path));
+    TRN_TRY(trn_store_replaceable(former));
+    trn_own_clean(path);
     return TRN_OK;
 }
 
-/* Unlink what killed jobs left half written beside `path`: PATH.tmp.16 hex digits (io/bytes.h). */
-static void clean(MPI_Comm comm, const char *path) {
-    enum { DIGITS = 16 };
-    int rank;
-    MPI_Comm_rank(comm, &rank);
-    if (rank > 0) return;
-    char directory[PATH_BYTES], start[PATH_BYTES], stale[PATH_BYTES + 512];
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path + 1) : 2,
-             slash ? path : "./");
-    snprintf(start, sizeof start, "%s.tmp.", name);
-    size_t length = strlen(start);
-    DIR *entries = opendir(directory);
-    if (!entries) return;
-    for (const struct dirent *e = readdir(entries); e; e = readdir(entries)) {
-        if (strncmp(e->d_name, start, length) != 0) continue;
-        const char *digits = e->d_name + length;
-        if (strlen(digits) != DIGITS || strspn(digits, "0123456789abcdef") != DIGITS) continue;
-        snprintf(stale, sizeof stale, "%s%s", directory, e->d_name);
-        (void)unlink(stale);
-    }
-    closedir(entries);
-}
-
-trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *kind,
-                                 trn_resume_t policy,
-                                 trn_status_t (*load)(trn_store_t *store, void *user), void *user,
-                                 bool *loaded) {
-    *loaded = false;
-    if (policy == TRN_RESUME_NEVER) return TRN_OK;
+/* As trn_checkpoint_load, but for what is looked at in the end. Collective. */
+static trn_status_t load_any(MPI_Comm comm, const char *path, const char *kind, trn_resume_t policy,
+                             trn_status_t (*load)(trn_store_t *store, void *user), void *user,
+                             bool *loaded) {
     char former[PATH_BYTES], reason[1024];
     snprintf(former, sizeof former, "%s.prev", path);
     bool damaged = true;
@@ -125,8 +121,18 @@ trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *ki
     }
     if (status != TRN_OK && damaged) status = fall_back(comm, path, kind, reason, load, user);
     *loaded = status == TRN_OK;
-    if (*loaded) clean(comm, path);
     return status;
+}
+
+trn_status_t trn_checkpoint_load(MPI_Comm comm, const char *path, const char *kind,
+                                 trn_resume_t policy,
+                                 trn_status_t (*load)(trn_store_t *store, void *user), void *user,
+                                 bool *loaded) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    *loaded = false;
+    if (policy != TRN_RESUME_NEVER) TRN_TRY(load_any(comm, path, kind, policy, load, user, loaded));
+    return trn_agree(comm, rank == 0 ? settle(path) : TRN_OK);
 }
 
 void trn_checkpoint_remove(MPI_Comm comm, const char *path) {
@@ -135,7 +141,6 @@ void trn_checkpoint_remove(MPI_Comm comm, const char *path) {
     if (rank > 0) return;
     char former[PATH_BYTES];
     snprintf(former, sizeof former, "%s.prev", path);
-    (void)unlink(former); /* first: whoever is killed in between leaves the newer one */
-    (void)unlink(path);
-    clean(comm, path);
+    trn_store_remove(former); /* first: whoever is killed in between leaves the newer one */
+    trn_store_remove(path);
 }

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "base/signal.h"
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
@@ -18,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COLS = 256, STEP = 8 << 20 /* bytes of one bare pwrite or pread */, NAME_BYTES = 4096 };
+enum { COLS = 256, STEP = 8 << 20 /* bytes of one bare pwrite or pread */ };
 
 /* What is being timed. */
 typedef struct files {
@@ -28,7 +27,7 @@ typedef struct files {
     int64_t rows, first, end; /* of the matrix, and this rank's band [first, end) */
     float *data;              /* [(end - first) x COLS] */
     float *back;              /* the same, read back */
-    char store[NAME_BYTES], bare[NAME_BYTES];
+    const char *store, *bare;
 } files_t;
 
 static trn_status_t store_write(files_t *files) {
@@ -77,11 +76,11 @@ static trn_status_t move_band(const files_t *files, int fd, bool writing) {
 /* Open the bare file, move the band, sync and close. `flags` for rank 0, which comes first. */
 static trn_status_t bare(files_t *files, bool writing) {
     int fd = -1;
-    int flags = writing ? O_RDWR | O_CREAT : O_RDONLY;
+    int flags = (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW;
     trn_status_t status = TRN_OK;
-    if (files->rank == 0) fd = open(files->bare, flags, 0666);
+    if (files->rank == 0) fd = open(files->bare, writing ? flags | O_CREAT | O_EXCL : flags, 0666);
     MPI_Barrier(files->comm);
-    if (files->rank > 0) fd = open(files->bare, flags & ~O_CREAT);
+    if (files->rank > 0) fd = open(files->bare, flags);
     if (fd < 0)
         status = trn_fail(TRN_IO, "%s: cannot open: %s; choose another --dir", files->bare,
                           strerror(errno));
@@ -157,10 +156,7 @@ static trn_status_t run_case(trn_run_t *run, files_t *files, bool writing, doubl
 }
 
 static trn_status_t prepare(trn_run_t *run, files_t *files, double **seconds) {
-    const char *directory = trn_params_text(run->params, "dir");
     int64_t band = files->end - files->first;
-    snprintf(files->store, sizeof files->store, "%s/trunnion-bench.h5", directory);
-    snprintf(files->bare, sizeof files->bare, "%s/trunnion-bench.raw", directory);
     TRN_TRY(trn_alloc(seconds, 2 * trn_params_int(run->params, "repeats"), sizeof **seconds,
                       "timings"));
     TRN_TRY(trn_alloc(&files->data, band * COLS + 1, sizeof(float), "the matrix"));
@@ -187,18 +183,15 @@ static trn_status_t run(trn_run_t *run) {
         return TRN_OK;
     }
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
+    trn_bench_files_t names;
+    TRN_TRY(trn_bench_files_open(&names, run->comm, trn_params_text(run->params, "dir")));
+    files.store = names.path[0];
+    files.bare = names.path[1];
     double *seconds = NULL;
     trn_status_t status = trn_agree(run->comm, prepare(run, &files, &seconds));
-    trn_signal_guard(files.store);
-    trn_signal_guard(files.bare);
     if (status == TRN_OK) status = run_case(run, &files, true, seconds);
     if (status == TRN_OK) status = run_case(run, &files, false, seconds);
-    if (run->rank == 0) {
-        (void)unlink(files.store);
-        (void)unlink(files.bare);
-    }
-    trn_signal_release(files.store);
-    trn_signal_release(files.bare);
+    trn_bench_files_close(&names);
     trn_free(&seconds);
     trn_free(&files.data);
     trn_free(&files.back);

@@ -2,7 +2,6 @@
 #include "algo/words/swivel.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "base/signal.h"
 #include "cli/bench.h"
 #include "cli/command.h"
 #include "io/store/store.h"
@@ -12,9 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-enum { PATH_BYTES = 4096 };
 
 /* Made-up counts, one row at a time: gaps between columns are uniform with mean 1 / density. */
 typedef struct made {
@@ -157,22 +153,13 @@ static trn_status_t measure(trn_run_t *run, const char *counts_path, const char 
 
 static trn_status_t run(trn_run_t *run) {
     const char *given = trn_params_text(run->params, "counts");
-    const char *directory = trn_params_text(run->params, "dir");
-    char counts[PATH_BYTES], output[PATH_BYTES];
-    int pid = (int)getpid();
-    MPI_Bcast(&pid, 1, MPI_INT, 0, run->comm);
-    snprintf(counts, sizeof counts, "%s/trunnion-bench-%d-x.h5", directory, pid);
-    snprintf(output, sizeof output, "%s/trunnion-bench-%d-e.h5", directory, pid);
+    trn_bench_files_t names;
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
-    trn_signal_guard(output);
-    if (!given) trn_signal_guard(counts);
-    trn_status_t status = given ? TRN_OK : make_counts(run, counts);
+    TRN_TRY(trn_bench_files_open(&names, run->comm, trn_params_text(run->params, "dir")));
+    trn_status_t status = given ? TRN_OK : make_counts(run, names.path[0]);
     if (status == TRN_OK)
-        status = trn_agree(run->comm, measure(run, given ? given : counts, output));
-    if (run->rank == 0 && !given) unlink(counts);
-    if (run->rank == 0) unlink(output);
-    trn_signal_release(output);
-    trn_signal_release(counts);
+        status = trn_agree(run->comm, measure(run, given ? given : names.path[0], names.path[1]));
+    trn_bench_files_close(&names);
     TRN_TRY(status);
     return trn_agree(run->comm, run->rank == 0 ? trn_bench_verdict(run->result) : TRN_OK);
 }

@@ -177,7 +177,8 @@ static trn_status_t run_training(trainer_t *t) {
 
 /* After a failure with no checkpoint to go on from, the best model so far is half a result. */
 static void drop_best(const trainer_t *t) {
-    if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0) unlink(t->best);
+    if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0)
+        trn_store_remove(t->best);
 }
 
 /* Everything beside the state. */
@@ -185,7 +186,10 @@ static trn_status_t prepare(trainer_t *t) {
     trn_kg_state_t *s = t->state;
     char path[4096];
     snprintf(path, sizeof path, "%s.best", t->output);
-    TRN_TRY(trn_agree(s->comm, trn_strdup(&t->best, path)));
+    trn_status_t status = trn_strdup(&t->best, path);
+    if (status == TRN_OK && s->rank == 0 && s->options.valid_every > 0)
+        status = trn_store_replaceable(path);
+    TRN_AGREE(s->comm, status);
     TRN_TRY(trn_kg_start_from(s, t->kg));
     if (s->options.valid_every > 0) TRN_TRY(trn_kg_valid_create(&t->valid, s, t->kg));
     return t->regime->create(&t->self, s, t->kg);
