@@ -6,7 +6,6 @@
 #include "mpi/trace_count.h"
 #include "mpi/watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -238,48 +237,36 @@ static void exchange(MPI_Comm comm, const preamble_t *mine, event_t *events, FIL
     }
 }
 
-static trn_status_t close_trace(FILE *file, const char *path, json_t *totals) {
+static trn_status_t end_trace(FILE *file, json_t *totals) {
     fprintf(file, "{\"ph\":\"M\",\"pid\":0,\"tid\":0,\"name\":\"thread_name\",\"args\":{\"name\":"
                   "\"phases\"}}\n],\n\"otherData\":");
     bool bad = json_dumpf(totals, file, JSON_COMPACT) != 0;
     fprintf(file, "}\n");
-    bad |= ferror(file) != 0;
-    bad |= fclose(file) != 0;
-    if (bad) return trn_fail(TRN_IO, "%s: cannot write the trace (%s)", path, strerror(errno));
+    if (bad && !ferror(file))
+        return trn_fail(TRN_MEMORY, "phases: no memory for the trace's totals");
     return TRN_OK;
 }
 
-static trn_status_t open_trace(FILE **file, const char *path, event_t **events, int64_t room) {
-    TRN_TRY(trn_alloc(events, room, sizeof **events, "trace events"));
-    *file = fopen(path, "w");
-    if (!*file) return trn_fail(TRN_IO, "%s: cannot open it (%s)", path, strerror(errno));
-    fprintf(*file, "{\"displayTimeUnit\":\"ms\",\n\"traceEvents\":[\n");
-    return TRN_OK;
-}
-
-trn_status_t trn_trace_write(MPI_Comm comm, const char *path) {
+trn_status_t trn_trace_write(MPI_Comm comm, FILE *file) {
     int rank;
     MPI_Comm_rank(comm, &rank);
     preamble_t mine = {.nevents = trace.nevents, .lost = trace.lost};
     for (int i = 0; i < PHASES; i++)
         memcpy(mine.name[i], trace.total[i].name, NAME_BYTES);
-    FILE *file = NULL;
     event_t *events = NULL;
     json_t *totals = rank == 0 ? json_object() : NULL;
     trn_status_t status = trn_trace_totals(comm, totals);
     if (status != TRN_OK) goto done;
     int64_t room = mine.nevents;
     MPI_Allreduce(MPI_IN_PLACE, &room, 1, MPI_INT64_T, MPI_MAX, comm);
-    if (rank == 0) status = open_trace(&file, path, &events, room);
+    if (rank == 0) status = trn_alloc(&events, room, sizeof *events, "trace events");
     TRN_OR(done, trn_agree(comm, status));
+    if (rank == 0) fprintf(file, "{\"displayTimeUnit\":\"ms\",\n\"traceEvents\":[\n");
     MPI_Barrier(comm);
     mine.now = trn_seconds();
     exchange(comm, &mine, events, file);
-    if (rank == 0) status = close_trace(file, path, totals);
-    file = NULL;
-    status = trn_agree(comm, status);
+    status = trn_agree(comm, rank == 0 ? end_trace(file, totals) : TRN_OK);
 done:
-    if (file) fclose(file);
     trn_free(&events);
     json_decref(totals);
     return status;

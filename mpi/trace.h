@@ -26,6 +26,7 @@
 #include <mpi.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Start reading clocks; `keep_events` also remembers every phase's begin and end (24 bytes each,
  * up to a million a rank) for trn_trace_write. Forgets all that was counted before. No phase may
@@ -49,9 +50,10 @@ void trn_trace_bytes(int64_t *sent, int64_t *received, int64_t *calls);
  * Fails (agreed) with TRN_MEMORY. Cost: one Gather of 4 KiB a rank. */
 trn_status_t trn_trace_totals(MPI_Comm comm, json_t *into);
 
-/* Write `path` on rank 0: Chrome trace JSON (chrome://tracing, Perfetto) with one process a rank
- * and the totals above under "phases". Clocks are aligned at a barrier. Collective, equal `path`.
- * Fails (agreed) with TRN_IO, TRN_MEMORY. Cost: all events go to rank 0, one rank at a time. */
-trn_status_t trn_trace_write(MPI_Comm comm, const char *path);
+/* Write to `file` on rank 0 (ignored elsewhere): Chrome trace JSON (chrome://tracing, Perfetto)
+ * with one process a rank and the totals above under "phases". Clocks are aligned at a barrier.
+ * Collective. Fails (agreed) with TRN_MEMORY; look at the stream's error flag for the rest. Cost:
+ * all events go to rank 0, one rank at a time. */
+trn_status_t trn_trace_write(MPI_Comm comm, FILE *file);
 
 #endif

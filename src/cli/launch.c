@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "io/lock.h"
 #include "io/manifest.h"
+#include "io/output.h"
 #include "kern/dense/blas.h"
 #include "mpi/agree.h"
 #include "mpi/trace.h"
@@ -171,6 +172,16 @@ static trn_status_t take_locks(job_t *job) {
     return TRN_OK;
 }
 
+/* The trace is there whole or not at all. Collective. */
+static trn_status_t write_trace(const trn_run_t *run, const char *path) {
+    trn_output_t *output = NULL;
+    trn_status_t status = run->rank == 0 ? trn_output_create(&output, path) : TRN_OK;
+    status = trn_agree(run->comm, status);
+    if (status == TRN_OK)
+        status = trn_trace_write(run->comm, output ? trn_output_stream(output) : NULL);
+    return trn_agree(run->comm, trn_output_close(&output, status));
+}
+
 /* From the agreed start to the agreed end of the verb. Collective. */
 static trn_status_t execute(job_t *job) {
     trn_run_t *run = &job->run;
@@ -191,7 +202,7 @@ static trn_status_t execute(job_t *job) {
     status = trn_agree(run->comm, status);
     for (int i = 0; i < 2; i++)
         trn_lock_release(&job->locks[i]);
-    return status == TRN_OK && trace ? trn_trace_write(run->comm, trace) : status;
+    return status == TRN_OK && trace ? write_trace(run, trace) : status;
 }
 
 /* Report a failure as soon as it is known, so that ours is the first line about it. */
