@@ -1,7 +1,10 @@
+/* shared.c: every rank makes a block in /dev/shm under a name that nobody can guess, tells the
+ * name, and takes it away as soon as the ranks of its node have mapped the block. */
 #define _GNU_SOURCE
 #include "mpi/shared.h"
 
 #include "base/mem.h"
+#include "base/own.h"
 #include "mpi/agree.h"
 
 #include <errno.h>
@@ -10,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { NAME_BYTES = 64 };
@@ -26,7 +30,7 @@ struct trn_shared {
     notice_t *notice; /* [ranks] */
     void **block;     /* [ranks]; NULL on other nodes */
     int64_t claimed;
-    bool named; /* the file has a name that must go */
+    int file; /* of the own block while it has a name that must go; then -1 */
 };
 
 static trn_status_t no_room(int64_t bytes, int error) {
@@ -44,43 +48,67 @@ static trn_status_t map(int file, int64_t bytes, int protection, void **at) {
     return no_room(bytes, errno);
 }
 
+/* A new file that is held, so that no other job takes it for one that a killed job left. */
+static int make_file(char name[NAME_BYTES]) {
+    struct stat info;
+    for (;;) {
+        snprintf(name, NAME_BYTES, "/trunnion-shared.tmp.%016llx",
+                 (unsigned long long)trn_own_draw());
+        int file = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+        if (file < 0 && errno == EEXIST) continue;
+        if (file < 0) return -1;
+        (void)trn_own_hold(file);
+        if (fstat(file, &info) == 0 && info.st_nlink > 0) return file;
+        close(file); /* another job was faster than our hold */
+    }
+}
+
 static trn_status_t make_own(trn_shared_t *shared, int64_t bytes) {
-    static int made; /* names within a process differ */
     notice_t *own = &shared->notice[shared->rank];
     TRN_TRY(trn_mem_claim(bytes, "a shared block"));
     shared->claimed = bytes;
     own->bytes = bytes;
-    int file;
-    do { /* other containers may have the same process numbers */
-        snprintf(own->name, sizeof own->name, "/trunnion-%ld-%d", (long)getpid(), made++);
-        file = shm_open(own->name, O_RDWR | O_CREAT | O_EXCL, 0600);
-    } while (file < 0 && errno == EEXIST);
-    if (file < 0) return no_room(bytes, errno);
-    shared->named = true;
-    int error = posix_fallocate(file, 0, bytes > 0 ? bytes : 1);
+    trn_own_clean("/dev/shm/trunnion-shared");
+    shared->file = make_file(own->name);
+    if (shared->file < 0) return no_room(bytes, errno);
+    int error = posix_fallocate(shared->file, 0, bytes > 0 ? bytes : 1);
+    return error ? no_room(bytes, error)
+                 : map(shared->file, bytes, PROT_READ | PROT_WRITE, &shared->block[shared->rank]);
+}
+
+/* What has the name must be what its rank made: a shorter file would end us by SIGBUS. */
+static trn_status_t map_other(const notice_t *notice, void **block) {
+    struct stat info = {0};
+    int file = shm_open(notice->name, O_RDONLY, 0);
+    if (file < 0) return no_room(notice->bytes, errno);
+    const char *flaw = trn_own_flaw(file, geteuid());
+    if (!flaw && (fstat(file, &info) != 0 || info.st_size < notice->bytes)) flaw = "too short";
     trn_status_t status =
-        error ? no_room(bytes, error)
-              : map(file, bytes, PROT_READ | PROT_WRITE, &shared->block[shared->rank]);
+        flaw ? trn_fail(TRN_IO, "/dev/shm%s: is %s; see who else writes there", notice->name, flaw)
+             : map(file, notice->bytes, PROT_READ, block);
     close(file);
     return status;
 }
 
 static trn_status_t map_others(trn_shared_t *shared) {
     const notice_t *own = &shared->notice[shared->rank];
-    for (int r = 0; r < shared->ranks; r++) {
-        const notice_t *notice = &shared->notice[r];
-        if (r == shared->rank || notice->node != own->node) continue;
-        int file = shm_open(notice->name, O_RDONLY, 0);
-        if (file < 0) return no_room(notice->bytes, errno);
-        trn_status_t status = map(file, notice->bytes, PROT_READ, &shared->block[r]);
-        close(file);
-        TRN_TRY(status);
-    }
+    for (int r = 0; r < shared->ranks; r++)
+        if (r != shared->rank && shared->notice[r].node == own->node)
+            TRN_TRY(map_other(&shared->notice[r], &shared->block[r]));
     return TRN_OK;
+}
+
+/* All who need the name have had it. */
+static void take_name(trn_shared_t *shared) {
+    if (shared->file < 0) return;
+    shm_unlink(shared->notice[shared->rank].name);
+    close(shared->file);
+    shared->file = -1;
 }
 
 static trn_status_t plan(trn_shared_t **out, MPI_Comm comm) {
     TRN_TRY(trn_alloc_zero(out, 1, sizeof **out, "a shared block"));
+    (*out)->file = -1;
     MPI_Comm_rank(comm, &(*out)->rank);
     MPI_Comm_size(comm, &(*out)->ranks);
     TRN_TRY(trn_alloc_zero(&(*out)->notice, (*out)->ranks, sizeof(notice_t), "shared blocks"));
@@ -106,7 +134,7 @@ trn_status_t trn_shared_create(trn_shared_t **shared, MPI_Comm comm, int64_t byt
     MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, s->notice, sizeof(notice_t), MPI_BYTE, comm);
     TRN_OR(done, trn_agree(comm, map_others(s)));
 done:
-    if (*shared && (*shared)->named) shm_unlink((*shared)->notice[(*shared)->rank].name);
+    if (*shared) take_name(*shared);
     if (status != TRN_OK) trn_shared_destroy(shared);
     return status;
 }
