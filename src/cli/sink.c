@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/log.h"
+#include "base/own.h"
 
 #include <errno.h>
 #include <string.h>
@@ -87,6 +88,23 @@ static void on_line(void *user, trn_log_level_t level, const char *topic, const 
     fprintf(stderr, "%s %s [%d] %s: %s\n", now, level_name(level), sink.rank, topic, text);
 }
 
+/* Appended to as long as the run takes, so it is looked at first: a name in a shared directory may
+ * have been set as a trap. */
+static trn_status_t open_events(void) {
+    const char *flaw;
+    int fd = trn_own_append(sink.path, &flaw);
+    sink.events = fd >= 0 ? fdopen(fd, "a") : NULL;
+    if (sink.events) return TRN_OK;
+    int error = errno;
+    if (fd >= 0) close(fd);
+    if (flaw)
+        return trn_fail(TRN_IO,
+                        "%s: is %s, in a directory where others can write; give another "
+                        "--log-json",
+                        sink.path, flaw);
+    return trn_fail(TRN_IO, "%s: cannot append: %s; check --log-json", sink.path, strerror(error));
+}
+
 trn_status_t trn_sink_open(const trn_params_t *params, int rank, bool launched) {
     const char *mode = trn_params_text(params, "progress");
     memset(&sink, 0, sizeof sink);
@@ -98,9 +116,7 @@ trn_status_t trn_sink_open(const trn_params_t *params, int rank, bool launched) 
                (strcmp(mode, "auto") == 0 && !launched && isatty(STDERR_FILENO));
     sink.start = sink.last = trn_seconds();
     sink.path = trn_params_text(params, "log-json");
-    if (sink.path && rank == 0 && !(sink.events = fopen(sink.path, "a")))
-        return trn_fail(TRN_IO, "%s: cannot append: %s; check --log-json", sink.path,
-                        strerror(errno));
+    if (sink.path && rank == 0) TRN_TRY(open_events());
     trn_log_to(&(trn_log_sink_t){.line = on_line, .event = on_event});
     return TRN_OK;
 }
