@@ -7,7 +7,7 @@ set -eu
 
 packages="gcc libc6-dev make cmake git pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
     libopenblas-openmp-dev liblapack-dev libscalapack-openmpi-dev libjansson-dev libxxhash-dev
-    libzstd-dev libutf8proc-dev zlib1g-dev liblzma-dev librandom123-dev hdf5-tools python3
+    libzstd-dev libutf8proc-dev zlib1g-dev libbz2-dev liblzma-dev librandom123-dev hdf5-tools python3
     python3-h5py xz-utils ca-certificates"
 test_packages="libcmocka-dev shellcheck clang-format-14 groff-base util-linux zstd
     valgrind python3-scipy cppcheck iproute2 munge slurmctld slurmd slurm-client

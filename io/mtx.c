@@ -2,8 +2,7 @@
 #include "io/mtx.h"
 
 #include "base/mem.h"
-#include "io/scan.h"
-#include "io/text.h"
+#include "io/text/scan.h"
 #include "kern/dense/convert.h"
 #include "text/number.h"
 
@@ -113,12 +112,13 @@ static trn_status_t parse_sizes(trn_mtx_t *mtx, const char *path, const char *li
  * bytes at least for each field, but the last may lack its end. */
 static trn_status_t check_room(const trn_mtx_t *mtx, const char *path) {
     int64_t least = mtx->array ? 2 : mtx->field == TRN_MTX_PATTERN ? 4 : 6;
-    if (mtx->compressed || mtx->entries <= (mtx->bytes - mtx->offset + 1) / least) return TRN_OK;
+    int64_t bytes = mtx->input.bytes;
+    if (trn_input_whole(&mtx->input) || mtx->entries <= (bytes - mtx->offset + 1) / least)
+        return TRN_OK;
     return trn_fail(TRN_INPUT,
                     "%s:%lld: promises %lld entries, more than a file of %lld bytes can hold; "
                     "truncated?",
-                    path, (long long)mtx->size_line, (long long)mtx->entries,
-                    (long long)mtx->bytes);
+                    path, (long long)mtx->size_line, (long long)mtx->entries, (long long)bytes);
 }
 
 static trn_status_t read_head(trn_mtx_t *mtx, const char *path, trn_scan_t *scan) {
@@ -143,11 +143,11 @@ trn_status_t trn_mtx_open(trn_mtx_t *mtx, const char *path) {
     trn_scan_t *scan;
     memset(mtx, 0, sizeof *mtx);
     mtx->digits = 53;
-    TRN_TRY(trn_text_probe(path, &mtx->bytes, &mtx->compressed));
-    TRN_TRY(trn_scan_open(&scan, path, 0));
-    trn_status_t status = read_head(mtx, path, scan);
-    trn_scan_close(&scan);
-    return status;
+    mtx->input.path = path;
+    TRN_TRY(trn_input_look(&mtx->input));
+    TRN_TRY(trn_input_reread(&mtx->input, "a matrix is read twice"));
+    TRN_TRY(trn_scan_open(&scan, &mtx->input, 0));
+    return trn_scan_end(&scan, read_head(mtx, path, scan));
 }
 
 /* Lines of data -------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #define TRN_IO_MTX_H
 
 #include "base/status.h"
+#include "io/text/input.h"
 #include "mpi/matrix.h"
 #include "mpi/sparse/sparse.h"
 
@@ -28,16 +29,15 @@ typedef enum trn_mtx_symmetry {
     TRN_MTX_SKEW
 } trn_mtx_symmetry_t;
 
-/* What the head of a file says. Holds no resources and may be sent as bytes. */
+/* What the head of a file says. Holds no resources and may be sent as bytes, but for `input`. */
 typedef struct trn_mtx {
-    bool array; /* dense; else coordinate */
-    bool compressed;
+    trn_input_t input; /* as this rank saw it; its path is borrowed */
+    bool array;        /* dense; else coordinate */
     trn_mtx_field_t field;
     trn_mtx_symmetry_t symmetry;
     int64_t rows, cols;
     int64_t entries;   /* lines of data that must follow */
     int64_t offset;    /* of the first byte behind the line of sizes, uncompressed */
-    int64_t bytes;     /* of the file */
     int64_t size_line; /* number of the line of sizes */
     /* For the caller to change: whole numbers that a float of so many binary digits (24 or, as
      * trn_mtx_open sets it, 53) cannot hold are refused or, if `lossy`, counted in a warning. */

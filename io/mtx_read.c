@@ -2,8 +2,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/mtx.h"
-#include "io/scan.h"
-#include "io/text.h"
+#include "io/text/scan.h"
+#include "io/text/text.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
@@ -38,9 +38,6 @@ static trn_status_t next_line(reader_t *r, char **line, int64_t *at) {
         while (*text == ' ' || *text == '\t' || *text == '\r')
             text++;
         if (text == *line + bytes || *text == '%') continue;
-        if (memchr(text, '\0', (size_t)(*line + bytes - text)))
-            return trn_fail(TRN_INPUT, "%s:%lld: holds a NUL byte; is the file binary?", r->path,
-                            (long long)trn_text_lines(r->path, *at) + 1);
         r->entries++;
         return TRN_OK;
     }
@@ -60,16 +57,16 @@ static trn_status_t open_reader(reader_t *r, MPI_Comm comm) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
-    int64_t bytes = r->mtx->bytes - r->mtx->offset;
+    int64_t bytes = r->mtx->input.bytes - r->mtx->offset;
     int64_t first = r->mtx->offset + trn_part_start(bytes, ranks, rank);
     r->end = r->mtx->offset + trn_part_start(bytes, ranks, rank + 1);
-    if (r->mtx->compressed) { /* which can only be read from the start */
+    if (trn_input_whole(&r->mtx->input)) { /* which can only be read from the start */
         first = r->mtx->offset;
         r->end = rank == 0 ? INT64_MAX : first;
     }
     if (first >= r->end) return TRN_OK;
     bool inside = first > r->mtx->offset;
-    TRN_TRY(trn_scan_open(&r->scan, r->path, first - inside));
+    TRN_TRY(trn_scan_open(&r->scan, &r->mtx->input, first - inside));
     return inside ? skip_to_line(r) : TRN_OK;
 }
 
@@ -100,7 +97,7 @@ trn_status_t trn_mtx_count(MPI_Comm comm, const trn_mtx_t *mtx, const char *path
     MPI_Comm_rank(comm, &rank);
     reader_t r = {.mtx = mtx, .path = path};
     trn_status_t status = count_lines(&r, comm);
-    trn_scan_close(&r.scan);
+    status = trn_scan_end(&r.scan, status);
     trn_wait_all(comm); /* a compressed file keeps one rank busy */
     TRN_AGREE(comm, status);
     int64_t entries = r.entries;
@@ -137,10 +134,8 @@ static void step_place(reader_t *r) {
 /* File and line before what trn_mtx_parse said about the line that begins at byte `at`. */
 static trn_status_t locate(const reader_t *r, trn_status_t status, int64_t at) {
     if (status != TRN_INPUT) return status;
-    char what[512];
-    snprintf(what, sizeof what, "%s", trn_message());
-    return trn_fail(TRN_INPUT, "%s:%lld: %s", r->path, (long long)trn_text_lines(r->path, at) + 1,
-                    what);
+    return trn_fail_prefix(status, "%s:%lld: ", r->path,
+                           (long long)trn_text_lines(&r->mtx->input, at) + 1);
 }
 
 /* Give one entry, *got: that of the next line, or the image of the one before. */
@@ -217,7 +212,7 @@ trn_status_t trn_mtx_route(MPI_Comm comm, const trn_mtx_t *mtx, const char *path
     trn_status_t status = trn_agree(comm, open_reader(&r, comm));
     if (status == TRN_OK)
         status = trn_sparse_route(comm, &(trn_route_t){owner, give, take, &r}, batch);
-    trn_scan_close(&r.scan);
+    status = trn_agree(comm, trn_scan_end(&r.scan, status));
     return status == TRN_OK ? conclude(comm, &r) : status;
 }
 
@@ -238,7 +233,7 @@ trn_status_t trn_mtx_verify(MPI_Comm comm, const trn_mtx_t *mtx, const char *pat
     reader_t r = {.mtx = mtx, .path = path};
     if (mtx->array) seek_place(&r, before);
     trn_status_t status = drain(&r, comm);
-    trn_scan_close(&r.scan);
+    status = trn_scan_end(&r.scan, status);
     trn_wait_all(comm);
     TRN_AGREE(comm, status);
     return conclude(comm, &r);

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "io/joint.h"
-#include "io/text.h"
+#include "io/text/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -143,7 +143,7 @@ static trn_status_t read_header(trn_npy_t *npy, const char *path, trn_text_t *te
     if (file_bytes < PREFIX) return trn_fail(TRN_INPUT, "%s: too short for a .npy file", path);
     TRN_TRY(read_next(text, path, 0, PREFIX, prefix));
     if (memcmp(prefix, magic, sizeof magic - 1) != 0)
-        return trn_fail(TRN_INPUT, "%s: not a .npy file (bad magic)", path);
+        return trn_text_refuse(&npy->input, "a .npy file", "save it with numpy.save");
     const unsigned char *at = (const unsigned char *)prefix;
     int version = at[6];
     if (version < 1 || version > 3)
@@ -151,7 +151,8 @@ static trn_status_t read_header(trn_npy_t *npy, const char *path, trn_text_t *te
                         version);
     int64_t length = at[8] | at[9] << 8, start = version == 1 ? 10 : 12;
     if (version > 1) length |= (int64_t)at[10] << 16 | (int64_t)at[11] << 24;
-    if (length < 2 || length > LONGEST_HEADER || (!npy->compressed && start + length > file_bytes))
+    bool beyond = !trn_input_whole(&npy->input) && start + length > file_bytes;
+    if (length < 2 || length > LONGEST_HEADER || beyond)
         return trn_fail(TRN_INPUT, "%s: the header's length of %lld bytes is wrong", path,
                         (long long)length);
     memcpy(header, prefix + start, (size_t)(PREFIX - start)); /* of version 1, two are read */
@@ -164,7 +165,7 @@ static trn_status_t read_header(trn_npy_t *npy, const char *path, trn_text_t *te
 static trn_status_t check_bytes(const trn_npy_t *npy, const char *path, int64_t file_bytes) {
     int64_t wanted = npy->rows * npy->cols * trn_dtype_size(npy->type);
     int64_t had = file_bytes - npy->offset;
-    if (npy->compressed || wanted == had) return TRN_OK;
+    if (trn_input_whole(&npy->input) || wanted == had) return TRN_OK;
     return trn_fail(TRN_INPUT, "%s: shape %lld x %lld needs %lld bytes but %lld follow the header",
                     path, (long long)npy->rows, (long long)npy->cols, (long long)wanted,
                     (long long)had);
@@ -172,13 +173,13 @@ static trn_status_t check_bytes(const trn_npy_t *npy, const char *path, int64_t 
 
 trn_status_t trn_npy_open(trn_npy_t *npy, const char *path) {
     trn_text_t *text;
-    int64_t bytes;
     memset(npy, 0, sizeof *npy);
-    TRN_TRY(trn_text_probe(path, &bytes, &npy->compressed));
-    TRN_TRY(trn_text_open(&text, path, 0));
-    trn_status_t status = read_header(npy, path, text, bytes);
-    trn_text_close(&text);
-    return status == TRN_OK ? check_bytes(npy, path, bytes) : status;
+    npy->input = (trn_input_t){.path = path, .content = TRN_CONTENT_ANY};
+    TRN_TRY(trn_input_look(&npy->input));
+    TRN_TRY(trn_input_reread(&npy->input, "an array is read twice"));
+    TRN_TRY(trn_text_open(&text, &npy->input, 0));
+    TRN_TRY(trn_text_end(&text, read_header(npy, path, text, npy->input.bytes)));
+    return check_bytes(npy, path, npy->input.bytes);
 }
 
 trn_matrix_type_t trn_npy_type(const trn_npy_t *npy) {
@@ -202,11 +203,12 @@ typedef struct reader {
 static trn_status_t go_to(reader_t *r, int64_t at) {
     int64_t size = trn_dtype_size(r->npy->type), offset = r->npy->offset;
     if (r->at == at) return TRN_OK;
-    if (!r->npy->compressed || r->at > at || r->at < 0) {
-        trn_text_close(&r->text);
-        TRN_TRY(trn_text_open(&r->text, r->path, r->npy->compressed ? 0 : offset + at * size));
-        r->at = r->npy->compressed ? 0 : at;
-        for (int64_t skip = r->npy->compressed ? offset : 0, some; skip > 0; skip -= some) {
+    bool whole = trn_input_whole(&r->npy->input);
+    if (!whole || r->at > at || r->at < 0) {
+        TRN_TRY(trn_text_end(&r->text, TRN_OK));
+        TRN_TRY(trn_text_open(&r->text, &r->npy->input, whole ? 0 : offset + at * size));
+        r->at = whole ? 0 : at;
+        for (int64_t skip = whole ? offset : 0, some; skip > 0; skip -= some) {
             some = skip < PIECE ? skip : PIECE;
             TRN_TRY(read_next(r->text, r->path, offset - skip, some, r->raw));
         }
@@ -264,7 +266,7 @@ static trn_status_t read_rows(reader_t *r, int64_t first, int64_t rows, trn_dtyp
         trn_numbers_t column = {type, false, (char *)values + j * size, cols};
         TRN_TRY(read_run(r, j * npy->rows + first, rows, column, first * cols + j, cols, misfit));
     }
-    return npy->compressed && r->at == npy->rows * cols ? check_end(r) : TRN_OK;
+    return trn_input_whole(&npy->input) && r->at == npy->rows * cols ? check_end(r) : TRN_OK;
 }
 
 trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
@@ -273,7 +275,7 @@ trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first,
     if (rows == 0 || npy->cols == 0) return TRN_OK;
     TRN_TRY(trn_alloc(&r.raw, PIECE, (size_t)trn_dtype_size(npy->type), "a read buffer"));
     trn_status_t status = read_rows(&r, first, rows, type, values, misfit);
-    trn_text_close(&r.text);
+    status = trn_text_end(&r.text, status);
     trn_free(&r.raw);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "base/dtype.h"
 #include "base/status.h"
+#include "io/text/input.h"
 #include "kern/dense/convert.h"
 #include "mpi/matrix.h"
 
@@ -12,14 +13,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a file's header says. Holds no resources and may be sent as bytes. */
+/* What a file's header says. Holds no resources and may be sent as bytes, but for `input`. */
 typedef struct trn_npy {
+    trn_input_t input;  /* as this rank saw it; its path is borrowed */
     int64_t rows, cols; /* either may be 0 */
     int64_t offset;     /* byte of the first element */
     trn_dtype_t type;   /* of numbers */
     bool swapped;       /* byte order other than this machine's */
     bool fortran;       /* columns lie together rather than rows */
-    bool compressed;
 } trn_npy_t;
 
 enum { TRN_NPY_HEADER = 128 /* bytes that trn_npy_header writes */ };

@@ -12,9 +12,11 @@
  * nothing allocated on ranks other than 0. Cost: a Bcast of the bytes. */
 trn_status_t trn_share(MPI_Comm comm, void *data, int64_t *bytes, const char *what);
 
-/* Read a whole small text file (plain or compressed) on rank 0 and share it, ended by NUL; free
- * *text with trn_free. Collective, equal arguments. Fails (agreed) with TRN_INPUT (missing,
- * damaged, a NUL byte inside: not text), TRN_MEMORY, TRN_IO. */
+/* Read a whole small text file or pipe (plain or compressed) on rank 0 and share it, ended by NUL;
+ * free *text with trn_free. Collective, equal arguments. Fails (agreed) with TRN_INPUT (missing,
+ * damaged, changed meanwhile, not text, a line above 1 MiB, above 2 GiB in all), TRN_MEMORY,
+ * TRN_IO.
+ */
 trn_status_t trn_share_file(MPI_Comm comm, const char *path, char **text);
 
 /* Make a list of `count` words out of text[bytes], in which each is ended by NUL: one allocation

@@ -1,9 +1,8 @@
 #include "io/vectors.h"
 
 #include "base/mem.h"
-#include "io/scan.h"
 #include "io/share.h"
-#include "io/text.h"
+#include "io/text/scan.h"
 #include "mpi/agree.h"
 #include "text/lookup.h"
 #include "text/utf8.h"
@@ -26,6 +25,7 @@ static const char space[] = " \t\r";
 
 struct trn_vectors {
     char *path;
+    trn_input_t input; /* of this rank */
     trn_format_t format;
     int64_t rows, dim;
     int64_t *offset; /* [blocks] byte where row TRN_VECTORS_BLOCK x block begins */
@@ -72,7 +72,7 @@ static trn_status_t next_line(const trn_vectors_t *v, trn_scan_t *scan, long lon
                               char **line) {
     int64_t bytes;
     TRN_TRY(trn_scan_until(scan, '\n', LONGEST_LINE, line, &bytes));
-    if (*line && strlen(*line) != (size_t)bytes)
+    if (*line && strlen(*line) != (size_t)bytes) /* only a binary file's first line may */
         return trn_fail(TRN_INPUT, "%s:%lld: holds a NUL byte; is the file binary?", v->path,
                         number);
     return TRN_OK;
@@ -82,10 +82,8 @@ static trn_status_t next_line(const trn_vectors_t *v, trn_scan_t *scan, long lon
  * a row has at least a letter, a space and `least` bytes for each number. */
 static trn_status_t check_room(const harvest_t *h) {
     const trn_vectors_t *v = h->vectors;
-    int64_t bytes, least = v->format == TRN_FORMAT_BINARY ? 4 : 2;
-    bool compressed;
-    TRN_TRY(trn_text_probe(v->path, &bytes, &compressed));
-    if (compressed || h->promised <= bytes / (v->dim * least + 1)) return TRN_OK;
+    int64_t bytes = v->input.bytes, least = v->format == TRN_FORMAT_BINARY ? 4 : 2;
+    if (trn_input_whole(&v->input) || h->promised <= bytes / (v->dim * least + 1)) return TRN_OK;
     return trn_fail(TRN_INPUT,
                     "%s:1: promises %lld words of dimension %lld, more than a file of %lld bytes "
                     "can hold; truncated, or of another format?",
@@ -214,7 +212,7 @@ static trn_status_t harvest(harvest_t *h) {
     h->blocks = FIRST_ROWS / TRN_VECTORS_BLOCK;
     TRN_TRY(trn_alloc(&h->text, h->capacity, 1, "the vocabulary"));
     TRN_TRY(trn_alloc(&v->offset, h->blocks, sizeof *v->offset, "block offsets"));
-    TRN_TRY(trn_scan_open(&h->scan, v->path, 0));
+    TRN_TRY(trn_scan_open(&h->scan, &v->input, 0));
     if (v->format != TRN_FORMAT_GLOVE) TRN_TRY(read_head(h));
     TRN_TRY(v->format == TRN_FORMAT_BINARY ? harvest_binary(h) : harvest_lines(h));
     if (v->rows == 0 && h->promised < 0)
@@ -262,8 +260,16 @@ static trn_status_t create(trn_vectors_t **vectors, const char *path, trn_format
     TRN_TRY(trn_alloc_zero(vectors, 1, sizeof **vectors, "a file of vectors"));
     (*vectors)->format = format;
     trn_status_t status = trn_strdup(&(*vectors)->path, path);
+    (*vectors)->input = (trn_input_t){.path = (*vectors)->path,
+                                      .content = format == TRN_FORMAT_BINARY ? TRN_CONTENT_BINARY
+                                                                             : TRN_CONTENT_TEXT};
     if (status != TRN_OK) trn_free(vectors);
     return status;
+}
+
+static trn_status_t look(trn_vectors_t *v, MPI_Comm comm) {
+    TRN_TRY(trn_inputs_look(comm, 1, &v->input));
+    return trn_input_reread(&v->input, "vectors are read twice"); /* equal on all ranks */
 }
 
 trn_status_t trn_vectors_open(trn_vectors_t **vectors, MPI_Comm comm, const char *path,
@@ -272,11 +278,11 @@ trn_status_t trn_vectors_open(trn_vectors_t **vectors, MPI_Comm comm, const char
     int rank;
     MPI_Comm_rank(comm, &rank);
     trn_status_t status = trn_agree(comm, create(vectors, path, format));
+    if (status == TRN_OK) status = look(*vectors, comm);
     if (status == TRN_OK) {
         harvest_t h = {.vectors = *vectors};
-        status = trn_agree(comm, rank == 0 ? harvest(&h) : TRN_OK);
+        status = trn_agree(comm, rank == 0 ? trn_scan_end(&h.scan, harvest(&h)) : TRN_OK);
         if (status == TRN_OK) status = share(&h, comm, words);
-        trn_scan_close(&h.scan);
         trn_free(&h.text);
     }
     if (status != TRN_OK) {
@@ -348,12 +354,11 @@ static trn_status_t read_binary_row(const trn_vectors_t *v, trn_scan_t *scan, in
 trn_status_t trn_vectors_read(const trn_vectors_t *v, int64_t first, int64_t rows, float *values) {
     if (rows == 0) return TRN_OK;
     trn_scan_t *scan;
-    TRN_TRY(trn_scan_open(&scan, v->path, v->offset[first / TRN_VECTORS_BLOCK]));
+    TRN_TRY(trn_scan_open(&scan, &v->input, v->offset[first / TRN_VECTORS_BLOCK]));
     trn_status_t status = TRN_OK;
     for (int64_t i = 0; i < rows && status == TRN_OK; i++)
         status = v->format == TRN_FORMAT_BINARY
                      ? read_binary_row(v, scan, first + i, values + i * v->dim)
                      : read_text_row(v, scan, first + i, values + i * v->dim);
-    trn_scan_close(&scan);
-    return status;
+    return trn_scan_end(&scan, status);
 }

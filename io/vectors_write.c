@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "io/npy.h"
-#include "io/scan.h"
+#include "io/text/scan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,33 +44,40 @@ static bool is_head(const char *line) {
            sscanf(line, "%*s %*s %c", &more) != 1 && strpbrk(line + strspn(line, " \t"), " \t");
 }
 
-trn_status_t trn_format_of_file(trn_format_t *format, const char *path) {
-    enum { SIGNATURE = 8, FIRST_LINE = 1 << 28 };
+/* The format of a text: by its first line. */
+static trn_status_t format_of_text(trn_format_t *format, const char *path) {
+    enum { FIRST_LINE = 1 << 28 };
+    trn_input_t input = {.path = path};
+    TRN_TRY(trn_input_look(&input));
     trn_scan_t *scan;
-    TRN_TRY(trn_scan_open(&scan, path, 0));
-    trn_status_t status;
-    char *start, *line;
+    TRN_TRY(trn_scan_open(&scan, &input, 0));
+    char *line;
     int64_t bytes;
+    trn_status_t status = trn_scan_until(scan, '\n', FIRST_LINE, &line, &bytes);
+    if (status == TRN_OK && !line) status = trn_fail(TRN_INPUT, "%s: the file is empty", path);
+    if (status == TRN_OK) *format = is_head(line) ? TRN_FORMAT_WORD2VEC : TRN_FORMAT_GLOVE;
+    return trn_scan_end(&scan, status);
+}
+
+trn_status_t trn_format_of_file(trn_format_t *format, const char *path) {
+    enum { SIGNATURE = 8 };
+    trn_input_t input = {.path = path, .content = TRN_CONTENT_ANY};
     *format = TRN_FORMAT_AUTO;
-    TRN_OR(done, trn_scan_take(scan, SIGNATURE, &start));
-    if (start && memcmp(start, "\x89HDF\r\n\x1a\n", SIGNATURE) == 0)
+    TRN_TRY(trn_input_look(&input));
+    TRN_TRY(trn_input_reread(&input, "its format must be found out first"));
+    trn_scan_t *scan;
+    TRN_TRY(trn_scan_open(&scan, &input, 0));
+    char *start;
+    trn_status_t status = trn_scan_take(scan, SIGNATURE, &start);
+    if (status == TRN_OK && start && memcmp(start, "\x89HDF\r\n\x1a\n", SIGNATURE) == 0)
         *format = TRN_FORMAT_H5;
-    else if (start && memcmp(start, "\x93NUMPY", 6) == 0)
+    else if (status == TRN_OK && start && memcmp(start, "\x93NUMPY", 6) == 0)
         *format = TRN_FORMAT_NPY;
     else if (ends(path, ".bin") || strstr(path, ".bin."))
         *format = TRN_FORMAT_BINARY;
-    if (*format != TRN_FORMAT_AUTO) goto done;
-
-    trn_scan_close(&scan);
-    TRN_TRY(trn_scan_open(&scan, path, 0));
-    TRN_OR(done, trn_scan_until(scan, '\n', FIRST_LINE, &line, &bytes));
-    if (!line)
-        status = trn_fail(TRN_INPUT, "%s: the file is empty", path);
-    else
-        *format = is_head(line) ? TRN_FORMAT_WORD2VEC : TRN_FORMAT_GLOVE;
-done:
-    trn_scan_close(&scan);
-    return status;
+    status = trn_scan_end(&scan, status);
+    if (status != TRN_OK || *format != TRN_FORMAT_AUTO) return status;
+    return format_of_text(format, path);
 }
 
 trn_status_t trn_vectors_writable(trn_format_t format, int64_t rows, char *const *words,

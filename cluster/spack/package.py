@@ -27,6 +27,7 @@ class Trunnion(CMakePackage):
     depends_on("xxhash")
     depends_on("zstd")
     depends_on("xz")
+    depends_on("bzip2")
     depends_on("zlib-api")
     depends_on("utf8proc")
     depends_on("random123")

@@ -22,6 +22,15 @@ trn_status_t trn_fail(trn_status_t status, const char *format, ...) {
     return status;
 }
 
+trn_status_t trn_fail_prefix(trn_status_t status, const char *format, ...) {
+    char text[MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return trn_fail(status, "%s%s", text, message);
+}
+
 const char *trn_message(void) {
     return message;
 }

@@ -23,6 +23,11 @@ typedef enum trn_status {
 trn_status_t trn_fail(trn_status_t status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Put file and line, say, before the message that waits, and return `status`: for what a function
+ * below could not know. Local. */
+trn_status_t trn_fail_prefix(trn_status_t status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Message of this thread's last failure ("" if none); valid until its next failure. Local. */
 const char *trn_message(void);
 

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "io/npy.h"
 #include "io/store/store.h"
-#include "io/text.h"
+#include "io/text/input.h"
 #include "io/vectors.h"
 #include "mpi/agree.h"
 
@@ -153,14 +153,13 @@ static trn_status_t describe_vectors(trn_run_t *run, const char *path, trn_forma
 
 /* Collective. */
 static trn_status_t describe(trn_run_t *run, const char *path, json_t *into) {
-    int64_t bytes = 0;
-    bool compressed = false;
+    trn_input_t input = {.path = path, .content = TRN_CONTENT_ANY};
     trn_format_t format = TRN_FORMAT_AUTO;
-    trn_status_t status = trn_text_probe(path, &bytes, &compressed);
+    trn_status_t status = trn_input_look(&input);
     if (status == TRN_OK) status = trn_format_of_file(&format, path);
     TRN_AGREE(run->comm, status);
-    json_object_set_new(into, "bytes", json_integer(bytes));
-    if (compressed) json_object_set_new(into, "compressed", json_true());
+    json_object_set_new(into, "bytes", json_integer(input.bytes));
+    if (input.coding != TRN_CODING_NONE) json_object_set_new(into, "compressed", json_true());
     if (is_mtx(path)) return describe_mtx(run, path, into);
     if (format == TRN_FORMAT_H5) return describe_store(run, path, into);
     if (format == TRN_FORMAT_NPY) return trn_agree(run->comm, describe_npy(path, into));

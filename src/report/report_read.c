@@ -1,6 +1,6 @@
 #include "report/report.h"
 
-#include "io/scan.h"
+#include "io/text/scan.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -49,7 +49,9 @@ trn_status_t trn_report_read(const char *path, json_t *runs) {
     char *line, what[256];
     int64_t bytes, number = 0;
     json_t *run = NULL;
-    TRN_TRY(trn_scan_open(&scan, path, 0));
+    trn_input_t input = {.path = path, .grows = true};
+    TRN_TRY(trn_input_look(&input));
+    TRN_TRY(trn_scan_open(&scan, &input, 0));
     trn_status_t status, bad = TRN_OK;
     while ((status = trn_scan_until(scan, '\n', LINE_BYTES, &line, &bytes)) == TRN_OK && line) {
         if (bad != TRN_OK) break; /* a line that is not the last */
@@ -58,8 +60,7 @@ trn_status_t trn_report_read(const char *path, json_t *runs) {
         if (bad != TRN_OK) snprintf(what, sizeof what, "%s", trn_message());
     }
     bool more = status == TRN_OK && line;
-    trn_scan_close(&scan);
-    if (status != TRN_OK) return status;
+    TRN_TRY(trn_scan_end(&scan, status));
     if (bad != TRN_OK && (more || !run))
         return trn_fail(bad, "%s:%" PRId64 ": %s", path, number, what);
     if (!run) return trn_fail(TRN_INPUT, "%s: holds no run; give a file of --log-json", path);

@@ -122,7 +122,7 @@ zstd -qc "$scratch/corpus" | head -c 900 >"$scratch/cut.zst"
 bad 3 'cut.zst: compressed data is truncated' "truncated zstd" "$scratch/cut.zst"
 bad 3 'corpus:1: a line of more than 20 bytes' "a long line" "$scratch/corpus" --max-line 20
 { head -n 122 "$scratch/corpus"; printf 'x\0y\n'; tail -n 50 "$scratch/corpus"; } >"$scratch/nul"
-bad 3 'nul:123: a NUL byte' "a NUL byte" "$scratch/nul"
+bad 3 'nul:123: holds a NUL byte' "a NUL byte" "$scratch/nul"
 awk 'NR == 200 { for (i = 0; i < 500; i++) printf "0123456789"; print ""; next } { print }' \
     "$scratch/corpus" >"$scratch/long"
 bad 3 'long:200: a word of more than 4096 bytes.* --long-words' "a long word" "$scratch/long"

@@ -211,7 +211,7 @@ bad 3 'bare.txt: the file holds no triples' "headings alone" --train train.txt b
 bad 2 '--allow-unseen: has no meaning' "--allow-unseen without --split" --train train.txt --allow-unseen
 bad 2 '--header: has no meaning with --wordnet' "--header of WordNet" --wordnet . --header
 printf '%s\na\tr\tb\0c\n' "$good" >nul.txt
-bad 3 'nul.txt:2: a NUL byte' "a NUL byte" --train nul.txt
+bad 3 'nul.txt:2: holds a NUL byte' "a NUL byte" --train nul.txt
 printf '%s\ncaf\351\tr\tb\n' "$good" >latin.txt
 bad 3 'latin.txt:2: .*UTF-8' "Latin-1" --train latin.txt
 gzip -c many.txt | head -c 1000 >cut.txt.gz

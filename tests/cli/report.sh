@@ -51,6 +51,6 @@ bad() { # NAME FILE MESSAGE
 bad "text in a log" mixed.jsonl 'mixed.jsonl:2: no JSON object'
 bad "an event of no run" headless.jsonl 'headless.jsonl:1: an event before any manifest'
 bad "an empty log" empty.jsonl 'empty.jsonl: holds no run'
-bad "a binary file" g.h5 'g.h5:1: no JSON object'
+bad "a binary file" g.h5 'g.h5: is an HDF5 file, not text'
 expect 2 "no output" ranks 1 report "$log"
 finish

@@ -14,9 +14,10 @@ kern/train: base kern kern/search
 model: base kern kern/* text graph
 mpi: base kern kern/* text graph
 mpi/dense mpi/sparse: base kern kern/* text graph mpi
-io: base kern kern/* text graph mpi mpi/*
-io/store: base kern kern/* text graph mpi mpi/* io
-io/rows: base kern kern/* text graph mpi mpi/* io io/store
+io/text: base kern kern/* text graph mpi mpi/*
+io: base kern kern/* text graph mpi mpi/* io/text
+io/store: base kern kern/* text graph mpi mpi/* io io/text
+io/rows: base kern kern/* text graph mpi mpi/* io io/text io/store
 algo/common: base kern kern/* text graph model mpi mpi/* io io/*
 algo/matrix algo/vectors algo/words algo/graph algo/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/common
 algo/words: algo/vectors

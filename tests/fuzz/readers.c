@@ -13,7 +13,7 @@
 #include "io/npy.h"
 #include "io/share.h"
 #include "io/store/store.h"
-#include "io/text.h"
+#include "io/text/text.h"
 #include "io/vectors.h"
 #include "mpi/dist.h"
 #include "text/vocab.h"
@@ -181,14 +181,16 @@ static trn_status_t read_text(const char *path) {
     char buffer[4099];
     int64_t total = 0, got = 1;
     trn_text_t *text;
-    TRN_TRY(trn_text_open(&text, path, 0));
+    trn_input_t input = {.path = path};
+    TRN_TRY(trn_input_look(&input));
+    TRN_TRY(trn_text_open(&text, &input, 0));
     trn_status_t status = TRN_OK;
     while (status == TRN_OK && got > 0 && total < LARGEST_TEXT) {
         status = trn_text_read(text, buffer, 1 + total % (int64_t)sizeof buffer, &got);
         total += got;
     }
-    trn_text_close(&text);
-    (void)trn_text_lines(path, total < 4096 ? total : 4096);
+    status = trn_text_end(&text, status);
+    (void)trn_text_lines(&input, total < 4096 ? total : 4096);
     return status;
 }
 

@@ -1,6 +1,7 @@
-/* io/text: plain, gzip, xz and zstd give the same bytes; damage is told, never passed on. */
+/* io/text/text: plain, gzip, bzip2, xz and zstd give the same bytes; damage is told, never passed
+ * on. */
 #define _GNU_SOURCE
-#include "io/text.h"
+#include "io/text/text.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -13,8 +14,8 @@
 #include <cmocka.h>
 
 static char folder[] = "/tmp/trn_text_XXXXXX";
-static const char *const tools[] = {NULL, "gzip", "xz", "zstd -q"};
-enum { TOOLS = 4, LINES = 60000 };
+static const char *const tools[] = {NULL, "gzip", "xz", "zstd -q", "bzip2"};
+enum { TOOLS = 5, LINES = 60000 };
 
 static void shell(const char *format, ...) {
     char command[4096];
@@ -50,22 +51,20 @@ static int remove_files(void **state) {
 static trn_status_t slurp(const char *path, int64_t offset, int64_t piece, char **data,
                           int64_t *bytes) {
     trn_text_t *text;
+    trn_input_t input = {.path = path};
     *data = malloc(8 << 20);
     *bytes = 0;
-    TRN_TRY(trn_text_open(&text, path, offset));
+    TRN_TRY(trn_input_look(&input));
+    TRN_TRY(trn_text_open(&text, &input, offset));
     trn_status_t status;
     int64_t got;
     do {
         status = trn_text_read(text, *data + *bytes, piece, &got);
         *bytes += got;
     } while (status == TRN_OK && got > 0);
-    if (status == TRN_OK) {
-        int64_t on_disk;
-        bool compressed;
-        assert_int_equal(trn_text_probe(path, &on_disk, &compressed), TRN_OK);
-        assert_int_equal(trn_text_consumed(text), on_disk - offset);
-    }
-    trn_text_close(&text);
+    if (status == TRN_OK && input.coding != TRN_CODING_NONE)
+        assert_int_equal(trn_text_consumed(text), input.stamp.bytes);
+    status = trn_text_end(&text, status);
     assert_null(text);
     return status;
 }
@@ -96,24 +95,75 @@ static void same_bytes_from_every_format(void **state) {
     assert_int_equal(trn_mem_now(), 0);
 }
 
-static void probe_tells_size_and_kind(void **state) {
+static void a_look_tells_size_and_kind(void **state) {
     (void)state;
+    static const trn_coding_t codings[TOOLS] = {TRN_CODING_NONE, TRN_CODING_GZIP, TRN_CODING_XZ,
+                                                TRN_CODING_ZSTD, TRN_CODING_BZIP2};
     char path[256];
     for (int tool = 0; tool < TOOLS; tool++) {
-        int64_t bytes = 0;
-        bool compressed = false;
+        trn_input_t input = {.path = path};
         path_of(path, tool, "");
-        assert_int_equal(trn_text_probe(path, &bytes, &compressed), TRN_OK);
-        assert_true(bytes > 1000);
-        assert_int_equal(compressed, tool > 0);
+        assert_int_equal(trn_input_look(&input), TRN_OK);
+        assert_true(input.bytes > 1000);
+        assert_int_equal(input.coding, codings[tool]);
+        assert_int_equal(trn_input_whole(&input), tool > 0);
     }
-    int64_t bytes;
-    bool compressed;
     path_of(path, 0, ".missing");
-    assert_int_equal(trn_text_probe(path, &bytes, &compressed), TRN_INPUT);
+    assert_int_equal(trn_input_look(&(trn_input_t){.path = path}), TRN_INPUT);
     assert_non_null(strstr(trn_message(), path));
-    assert_int_equal(trn_text_probe(folder, &bytes, &compressed), TRN_INPUT);
+    assert_int_equal(trn_input_look(&(trn_input_t){.path = folder}), TRN_INPUT);
     assert_non_null(strstr(trn_message(), "directory"));
+}
+
+/* What a shell command makes reads as this text. */
+static void reads_as(const char *command, const char *wanted) {
+    char path[256], *data;
+    int64_t bytes;
+    path_of(path, 0, ".made");
+    shell("cd %s && (%s) >t0.made", folder, command);
+    trn_status_t status = slurp(path, 0, 1000, &data, &bytes);
+    if (status != TRN_OK) fail_msg("%s: %s", command, trn_message());
+    if (bytes != (int64_t)strlen(wanted) || memcmp(data, wanted, (size_t)bytes) != 0)
+        fail_msg("%s: read as '%.*s'", command, (int)bytes, data);
+    free(data);
+    assert_int_equal(trn_mem_now(), 0);
+}
+
+static void forms_that_others_write(void **state) {
+    (void)state;
+    reads_as("echo a | gzip; head -c 3000 /dev/zero", "a\n"); /* a tape's padding */
+    reads_as("echo a | gzip; head -c 300000 /dev/zero; echo b | gzip", "a\nb\n");
+    reads_as("echo a | bzip2; head -c 512 /dev/zero; echo b | bzip2", "a\nb\n");
+    reads_as("printf '' | bzip2", "");
+    /* Skippable frames: pzstd puts one before, a seekable file has one behind. */
+    reads_as("printf '\\120\\052\\115\\030\\004\\0\\0\\0abcd'; echo a | zstd -q; "
+             "printf '\\136\\052\\115\\030\\0\\0\\0\\0'; echo b | zstd -q",
+             "a\nb\n");
+    reads_as("echo a | zstd -q --long=31 --ultra -22", "a\n"); /* a window of 2 GiB */
+    reads_as("echo a | xz; head -c 8 /dev/zero; echo b | xz", "a\nb\n");
+}
+
+static void a_byte_order_mark_is_no_text(void **state) {
+    (void)state;
+    reads_as("printf '\\357\\273\\277a b\\nc\\n'", "a b\nc\n");
+    reads_as("printf '\\357\\273\\277'", "");
+    reads_as("printf '\\357\\273\\277a\\n' | gzip", "a\n");
+    reads_as("printf '\\357\\273\\277a\\n' | zstd -q", "a\n");
+    reads_as("printf 'a\\n\\357\\273\\277b\\n'", "a\n\xef\xbb\xbf"
+                                                 "b\n"); /* inside it is a letter */
+    /* Offsets count from behind it. */
+    char path[256], *data;
+    int64_t bytes;
+    path_of(path, 0, ".made");
+    shell("printf '\\357\\273\\277one\\ntwo\\nthree\\n' >%s", path);
+    trn_input_t input = {.path = path};
+    assert_int_equal(trn_input_look(&input), TRN_OK);
+    assert_int_equal(input.bytes, 14);
+    assert_int_equal(slurp(path, 4, 1000, &data, &bytes), TRN_OK);
+    assert_int_equal(bytes, 10);
+    assert_memory_equal(data, "two\nthree\n", 10);
+    free(data);
+    assert_int_equal(trn_text_lines(&input, 8), 2);
 }
 
 static void truncation_and_flips_are_bad_input(void **state) {
@@ -163,7 +213,9 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bytes_from_every_format),
-        cmocka_unit_test(probe_tells_size_and_kind),
+        cmocka_unit_test(a_look_tells_size_and_kind),
+        cmocka_unit_test(forms_that_others_write),
+        cmocka_unit_test(a_byte_order_mark_is_no_text),
         cmocka_unit_test(truncation_and_flips_are_bad_input),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -132,8 +132,12 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
     memset(info, 0, sizeof *info);
     TRN_AGREE(comm, trn_matrix_format_of_name(path, &info->format));
     if (info->format == TRN_MATRIX_H5) return probe_store(comm, path, info);
+    bool npy = info->format == TRN_MATRIX_NPY || info->format == TRN_MATRIX_NPY_PACKED;
+    trn_input_t here = {.path = path, .content = npy ? TRN_CONTENT_ANY : TRN_CONTENT_TEXT};
+    TRN_TRY(trn_inputs_look(comm, 1, &here));
     TRN_AGREE(comm, rank == 0 ? probe_plain(path, info) : TRN_OK);
     MPI_Bcast(info, (int)sizeof *info, MPI_BYTE, 0, comm);
+    info->mtx.input = info->npy.input = here; /* each rank holds to what it saw itself */
     return TRN_OK;
 }
 

@@ -66,8 +66,11 @@ static trn_status_t parse_names(trn_embedding_t *e, const char *file, char *text
 }
 
 static trn_status_t open_npy(trn_embedding_t *e, const char *names) {
+    trn_input_t here = {.path = e->path, .content = TRN_CONTENT_ANY};
+    TRN_TRY(trn_inputs_look(e->comm, 1, &here));
     TRN_AGREE(e->comm, e->rank == 0 ? trn_npy_open(&e->npy, e->path) : TRN_OK);
     MPI_Bcast(&e->npy, (int)sizeof e->npy, MPI_BYTE, 0, e->comm);
+    e->npy.input = here;
     e->rows = e->npy.rows;
     e->dim = e->npy.cols;
     if (e->rows < 1 || e->dim < 1) /* equal on all ranks */

@@ -4,7 +4,7 @@
 #include "algo/words/cooccur_impl.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/text.h"
+#include "io/text/text.h"
 #include "text/row.h"
 
 #include <math.h>
@@ -42,7 +42,8 @@ static trn_status_t begin(sample_t *s, const trn_cooccur_options_t *options) {
 }
 
 /* Add `quota` bytes of text; what a stretch begins or ends in the middle of counts as a line. */
-static trn_status_t take_stretch(sample_t *s, trn_text_t *text, int64_t quota, int64_t *taken) {
+static trn_status_t take_stretch(sample_t *s, trn_text_t *text, const char *path, int64_t quota,
+                                 int64_t *taken) {
     int64_t got = 1, count;
     *taken = 0;
     trn_tokens_begin(s->tokens, true);
@@ -57,7 +58,9 @@ static trn_status_t take_stretch(sample_t *s, trn_text_t *text, int64_t quota, i
         /* A stretch may start inside a character. */
         while (*taken == 0 && from < s->text + got && (*from & 0xc0) == 0x80)
             from++;
-        TRN_TRY(trn_tokens_feed(s->tokens, from, s->text + got - from, s->ids + s->used, &count));
+        trn_status_t status =
+            trn_tokens_feed(s->tokens, from, s->text + got - from, s->ids + s->used, &count);
+        if (status != TRN_OK) return trn_fail_prefix(status, "%s: ", path);
         s->used += count;
         *taken += got;
     }
@@ -68,19 +71,18 @@ static trn_status_t take_stretch(sample_t *s, trn_text_t *text, int64_t quota, i
 }
 
 /* A sample of one file: a compressed one from its start, a plain one at even distances. */
-static trn_status_t take_file(sample_t *s, const char *path, int64_t bytes, bool compressed,
-                              int64_t quota) {
+static trn_status_t take_file(sample_t *s, const trn_input_t *input, int64_t quota) {
+    bool compressed = trn_input_whole(input);
+    int64_t bytes = input->bytes;
     int64_t stretches = compressed || bytes <= quota ? 1 : STRETCHES, read = 0, consumed = 0;
     for (int64_t i = 0; i < stretches; i++) {
         trn_text_t *text;
         int64_t taken;
-        TRN_TRY(trn_text_open(&text, path, bytes / stretches * i * (stretches > 1)));
-        trn_status_t status = take_stretch(s, text, quota / stretches + 1, &taken);
+        TRN_TRY(trn_text_open(&text, input, bytes / stretches * i * (stretches > 1)));
+        trn_status_t status = take_stretch(s, text, input->path, quota / stretches + 1, &taken);
         read += taken;
         consumed += compressed ? trn_text_consumed(text) : taken;
-        trn_text_close(&text);
-        if (status == TRN_INPUT) return trn_fail(TRN_INPUT, "%s: %s", path, trn_message());
-        TRN_TRY(status);
+        TRN_TRY(trn_text_end(&text, status));
         s->ids[s->used++] = TRN_BREAK;
     }
     double stands = consumed ? (double)read / (double)consumed * (double)bytes : 0.0;
@@ -90,20 +92,29 @@ static trn_status_t take_file(sample_t *s, const char *path, int64_t bytes, bool
     return TRN_OK;
 }
 
-static trn_status_t take_sample(sample_t *s, int nfiles, char *const *files) {
-    int64_t total = 0, bytes;
-    bool compressed;
+static trn_status_t take_files(sample_t *s, int nfiles, trn_input_t *inputs) {
+    int64_t total = 0;
     for (int i = 0; i < nfiles; i++) {
-        TRN_TRY(trn_text_probe(files[i], &bytes, &compressed));
-        total += bytes;
+        TRN_TRY(trn_input_look(&inputs[i]));
+        TRN_TRY(trn_input_reread(&inputs[i], "a dry run goes by the sizes of files"));
+        total += inputs[i].bytes;
     }
     for (int i = 0; i < nfiles; i++) {
-        TRN_TRY(trn_text_probe(files[i], &bytes, &compressed));
-        double quota = (double)SAMPLE * (double)bytes / (double)(total ? total : 1);
-        TRN_TRY(take_file(s, files[i], bytes, compressed, (int64_t)quota + 1));
+        double quota = (double)SAMPLE * (double)inputs[i].bytes / (double)(total ? total : 1);
+        TRN_TRY(take_file(s, &inputs[i], (int64_t)quota + 1));
     }
     if (trn_words_size(s->words) > 0) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s: no words in the sample; give text", files[0]);
+    return trn_fail(TRN_INPUT, "%s: no words in the sample; give text", inputs[0].path);
+}
+
+static trn_status_t take_sample(sample_t *s, int nfiles, char *const *files) {
+    trn_input_t *inputs;
+    TRN_TRY(trn_alloc_zero(&inputs, nfiles, sizeof *inputs, "the list of files"));
+    for (int i = 0; i < nfiles; i++)
+        inputs[i].path = files[i];
+    trn_status_t status = take_files(s, nfiles, inputs);
+    trn_free(&inputs);
+    return status;
 }
 
 /* Value at 2^steps times the size of y[2], given those at 1/4, 1/2 and 1. */

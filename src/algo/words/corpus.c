@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "io/text.h"
+#include "io/text/text.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
@@ -14,9 +14,7 @@
 enum { CHUNK = 256 << 10 };
 
 typedef struct file {
-    const char *path;
-    int64_t bytes;
-    bool compressed;
+    trn_input_t input;
     int place; /* on the command line */
 } file_t;
 
@@ -30,16 +28,11 @@ typedef struct reader {
 } reader_t;
 
 /* Put file and line before what the tokeniser said about text that began at byte `start`. */
-static trn_status_t locate(const reader_t *reader, trn_status_t status, const char *path,
+static trn_status_t locate(const reader_t *reader, trn_status_t status, const trn_input_t *input,
                            int64_t start) {
     if (status != TRN_INPUT) return status;
-    char what[512];
-    size_t length = strlen(trn_message());
-    if (length >= sizeof what) length = sizeof what - 1;
-    memcpy(what, trn_message(), length);
-    what[length] = '\0';
-    long long line = trn_tokens_line(reader->tokens) + trn_text_lines(path, start);
-    return trn_fail(TRN_INPUT, "%s:%lld: %s", path, line, what);
+    long long line = trn_tokens_line(reader->tokens) + trn_text_lines(input, start);
+    return trn_fail_prefix(TRN_INPUT, "%s:%lld: ", input->path, line);
 }
 
 static trn_status_t keep(reader_t *reader, int64_t count) {
@@ -55,8 +48,8 @@ static void tell_progress(reader_t *reader, int64_t bytes) {
 
 /* Read from an open text, whose next byte is byte `at` of the file, the lines that begin before
  * byte `end`. */
-static trn_status_t read_lines(reader_t *reader, trn_text_t *text, const char *path, int64_t at,
-                               int64_t end) {
+static trn_status_t read_lines(reader_t *reader, trn_text_t *text, const trn_input_t *input,
+                               int64_t at, int64_t end) {
     int64_t start = at, got, count;
     bool last = false;
     trn_tokens_begin(reader->tokens, at == 0);
@@ -71,13 +64,13 @@ static trn_status_t read_lines(reader_t *reader, trn_text_t *text, const char *p
         }
         trn_status_t status =
             trn_tokens_feed(reader->tokens, reader->text, got, reader->ids, &count);
-        if (status != TRN_OK) return locate(reader, status, path, start);
+        if (status != TRN_OK) return locate(reader, status, input, start);
         TRN_TRY(keep(reader, count));
         tell_progress(reader, got);
         at += got;
     }
     trn_status_t status = trn_tokens_finish(reader->tokens, reader->ids, &count);
-    if (status != TRN_OK) return locate(reader, status, path, start);
+    if (status != TRN_OK) return locate(reader, status, input, start);
     return keep(reader, count);
 }
 
@@ -96,48 +89,38 @@ static trn_status_t skip_line(reader_t *reader, trn_text_t *text, int64_t *at, i
 }
 
 /* The lines of a file that begin in bytes [first, end). */
-static trn_status_t read_stretch(reader_t *reader, const char *path, int64_t first, int64_t end) {
+static trn_status_t read_stretch(reader_t *reader, const trn_input_t *input, int64_t first,
+                                 int64_t end) {
     trn_text_t *text;
-    trn_status_t status;
     if (first > 0) { /* a line begins at `first` if the byte before is a newline */
         int64_t at = first - 1;
-        TRN_TRY(trn_text_open(&text, path, at));
-        status = skip_line(reader, text, &at, end);
-        trn_text_close(&text);
-        TRN_TRY(status);
+        TRN_TRY(trn_text_open(&text, input, at));
+        TRN_TRY(trn_text_end(&text, skip_line(reader, text, &at, end)));
         if (at >= end) return TRN_OK;
         first = at;
     }
-    TRN_TRY(trn_text_open(&text, path, first));
-    status = read_lines(reader, text, path, first, end);
-    trn_text_close(&text);
-    return status;
+    TRN_TRY(trn_text_open(&text, input, first));
+    return trn_text_end(&text, read_lines(reader, text, input, first, end));
 }
 
 static int larger_first(const void *left, const void *right) {
     const file_t *a = left, *b = right;
-    if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
+    if (a->input.bytes != b->input.bytes) return a->input.bytes < b->input.bytes ? 1 : -1;
     return a->place - b->place;
 }
 
-/* Look at all files; every rank must see what rank 0 sees. */
+/* Look at all files, on all ranks. */
 static trn_status_t probe(MPI_Comm comm, int nfiles, char *const *names, file_t *files) {
-    trn_status_t status = TRN_OK;
-    for (int i = 0; i < nfiles && status == TRN_OK; i++) {
-        files[i] = (file_t){.path = names[i], .place = i};
-        status = trn_text_probe(names[i], &files[i].bytes, &files[i].compressed);
-    }
-    TRN_AGREE(comm, status);
-    for (int i = 0; i < nfiles; i++) {
-        int64_t here = files[i].compressed ? -files[i].bytes : files[i].bytes, first = here;
-        MPI_Bcast(&first, 1, MPI_INT64_T, 0, comm);
-        if (here != first && status == TRN_OK)
-            status = trn_fail(TRN_INPUT,
-                              "%s: %lld bytes here, %lld on rank 0; give all nodes the "
-                              "same files",
-                              names[i], (long long)llabs(here), (long long)llabs(first));
-    }
-    return trn_agree(comm, status);
+    trn_input_t *inputs;
+    trn_status_t status = trn_alloc_zero(&inputs, nfiles, sizeof *inputs, "the list of files");
+    for (int i = 0; i < nfiles && status == TRN_OK; i++)
+        inputs[i].path = names[i];
+    status = trn_agree(comm, status);
+    if (status == TRN_OK) status = trn_inputs_look(comm, nfiles, inputs);
+    for (int i = 0; i < nfiles && status == TRN_OK; i++)
+        files[i] = (file_t){inputs[i], i};
+    trn_free(&inputs);
+    return status;
 }
 
 /* This rank's even share of the plain files taken end to end. */
@@ -145,31 +128,34 @@ static trn_status_t read_plain(reader_t *reader, int nfiles, const file_t *files
                                int ranks) {
     int64_t total = 0, before = 0;
     for (int i = 0; i < nfiles; i++)
-        total += files[i].compressed ? 0 : files[i].bytes;
+        total += trn_input_whole(&files[i].input) ? 0 : files[i].input.bytes;
     int64_t first = trn_part_start(total, ranks, rank),
             end = trn_part_start(total, ranks, rank + 1);
     for (int i = 0; i < nfiles; i++) {
-        if (files[i].compressed) continue;
+        const trn_input_t *input = &files[i].input;
+        if (trn_input_whole(input)) continue;
         int64_t from = first > before ? first - before : 0;
-        int64_t to = end - before < files[i].bytes ? end - before : files[i].bytes;
-        if (from < to) TRN_TRY(read_stretch(reader, files[i].path, from, to));
-        before += files[i].bytes;
+        int64_t to = end - before < input->bytes ? end - before : input->bytes;
+        if (from < to) TRN_TRY(read_stretch(reader, input, from, to));
+        before += input->bytes;
     }
     return TRN_OK;
 }
 
-/* Compressed files, largest first (the order of `files`), each to the rank with least to do. */
-static trn_status_t read_compressed(reader_t *reader, int nfiles, const file_t *files, int rank,
-                                    int ranks) {
+/* Compressed files, largest first (the order of `files`), each to the rank with least to do; then
+ * pipes, of no known size, which only rank 0 has. */
+static trn_status_t read_whole(reader_t *reader, int nfiles, const file_t *files, int rank,
+                               int ranks) {
     int64_t *load;
     trn_status_t status = trn_alloc_zero(&load, ranks, sizeof *load, "the ranks' loads");
     for (int i = 0; i < nfiles && status == TRN_OK; i++) {
-        if (!files[i].compressed) continue;
+        const trn_input_t *input = &files[i].input;
+        if (!trn_input_whole(input)) continue;
         int least = 0;
-        for (int r = 1; r < ranks; r++)
+        for (int r = 1; r < ranks && !input->stream; r++)
             if (load[r] < load[least]) least = r;
-        load[least] += files[i].bytes;
-        if (least == rank) status = read_stretch(reader, files[i].path, 0, INT64_MAX);
+        load[least] += input->bytes;
+        if (least == rank) status = read_stretch(reader, input, 0, INT64_MAX);
     }
     trn_free(&load);
     return status;
@@ -185,7 +171,7 @@ static trn_status_t read_share(MPI_Comm comm, reader_t *reader, int nfiles, file
     TRN_TRY(trn_tokens_create(&reader->tokens, words, options));
     TRN_TRY(read_plain(reader, nfiles, files, rank, ranks));
     qsort(files, (size_t)nfiles, sizeof *files, larger_first);
-    return read_compressed(reader, nfiles, files, rank, ranks);
+    return read_whole(reader, nfiles, files, rank, ranks);
 }
 
 trn_status_t trn_corpus_read(MPI_Comm comm, int nfiles, char *const *files,

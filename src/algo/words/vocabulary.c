@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "io/text.h"
+#include "io/share.h"
 #include "mpi/agree.h"
 #include "mpi/exchange.h"
 
@@ -89,32 +89,12 @@ trn_status_t trn_vocabulary_merge(MPI_Comm comm, const trn_words_t *words, int64
     return status;
 }
 
-/* All of a file's text. */
-static trn_status_t slurp(const char *path, char **data, int64_t *bytes) {
-    int64_t room = 64 << 10, got = 1;
-    trn_text_t *text;
-    *bytes = 0;
-    TRN_TRY(trn_text_open(&text, path, 0));
-    trn_status_t status = trn_alloc(data, room, 1, "the word list");
-    while (status == TRN_OK && got > 0) {
-        if (*bytes == room) status = trn_realloc(data, room *= 2, 1, "the word list");
-        if (status == TRN_OK) status = trn_text_read(text, *data + *bytes, room - *bytes, &got);
-        if (status == TRN_OK) *bytes += got;
-    }
-    trn_text_close(&text);
-    return status;
-}
-
-static trn_status_t read_list(const trn_list_source_t *source, const trn_words_t *words,
-                              trn_vocab_t **vocab, trn_vocab_report_t *report) {
+/* The listed words and how often this rank has each. */
+static trn_status_t parse_list(const trn_list_source_t *source, const char *text,
+                               const trn_words_t *words, trn_vocab_t **vocab,
+                               trn_vocab_report_t *report) {
     const char *path = source->path;
-    char *data = NULL;
-    int64_t bytes;
-    trn_status_t status = slurp(path, &data, &bytes);
-    if (status == TRN_OK)
-        status = trn_vocab_parse(vocab, path, data, bytes, source->options, report);
-    trn_free(&data);
-    TRN_TRY(status);
+    TRN_TRY(trn_vocab_parse(vocab, path, text, (int64_t)strlen(text), source->options, report));
     if (report->repeated > 0 && source->refuse_repeated)
         return trn_fail(
             TRN_INPUT,
@@ -148,7 +128,10 @@ trn_status_t trn_vocabulary_read(MPI_Comm comm, const trn_list_source_t *source,
                                  const trn_words_t *words, trn_vocab_t **vocab) {
     trn_vocab_report_t report = {0};
     *vocab = NULL;
-    trn_status_t status = trn_agree(comm, read_list(source, words, vocab, &report));
+    char *text;
+    TRN_TRY(trn_share_file(comm, source->path, &text));
+    trn_status_t status = trn_agree(comm, parse_list(source, text, words, vocab, &report));
+    trn_free(&text);
     if (status == TRN_OK) tell_report(comm, source->path, &report);
     if (status == TRN_OK)
         status = trn_agree(comm, trn_check_equal(comm, (*vocab)->size, "the size of --vocab"));

@@ -69,10 +69,6 @@ trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t plac
 trn_status_t trn_kg_import_sketch(trn_kg_sketch_t *sketch, bool relation, const char *name,
                                   int64_t bytes);
 
-/* Put file and line before the message about the line that begins at byte `offset`, if `status` is
- * TRN_INPUT. Local. */
-trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t offset);
-
 /* Read this rank's lines of WordNet's files as facts to train. Collective. Fails as
  * trn_kg_import_read. */
 trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import);

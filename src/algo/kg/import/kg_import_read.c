@@ -1,8 +1,8 @@
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
 #include "graph/triple_line.h"
-#include "io/scan.h"
-#include "io/text.h"
+#include "io/text/scan.h"
+#include "io/text/text.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
@@ -67,7 +67,7 @@ trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t plac
 typedef struct source {
     int split;
     int64_t number; /* among the split's files */
-    const char *path;
+    const trn_input_t *input;
 } source_t;
 
 /* Remember that the last fact noted stood in the first line of its file. */
@@ -92,27 +92,12 @@ static trn_status_t take_line(trn_kg_import_t *import, const source_t *source, c
     if (offset >= (int64_t)1 << TRN_PLACE_FILE_SHIFT >> 2)
         return trn_fail(TRN_INPUT, "the file is longer than 16 TB; cut it");
     if (offset == 0 && o->header) return TRN_OK;
-    if (offset == 0 && length >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) { /* byte order mark */
-        line += 3;
-        length -= 3;
-    }
     if (trn_triple_blank(line, length, &o->format)) return TRN_OK;
     TRN_TRY(trn_triple_line(line, length, &o->format, &row));
     int64_t place = ((int64_t)source->split << TRN_PLACE_SPLIT_SHIFT) +
                     (source->number << TRN_PLACE_FILE_SHIFT) + TRN_PLACE_COLUMNS * offset;
     TRN_TRY(trn_kg_import_fact(import, source->split, place, o->order, &row));
     return offset == 0 ? note_first(import, source, trn_triple_is_heading(&row, o->order)) : TRN_OK;
-}
-
-trn_status_t trn_kg_import_locate(trn_status_t status, const char *path, int64_t offset) {
-    if (status != TRN_INPUT) return status;
-    char what[512];
-    size_t length = strlen(trn_message());
-    if (length >= sizeof what) length = sizeof what - 1;
-    memcpy(what, trn_message(), length);
-    what[length] = '\0';
-    return trn_fail(TRN_INPUT, "%s:%lld: %s", path, (long long)trn_text_lines(path, offset) + 1,
-                    what);
 }
 
 /* The lines that begin in bytes [first, end). */
@@ -122,68 +107,64 @@ static trn_status_t read_stretch(trn_kg_import_t *import, const source_t *source
     char *line;
     int64_t length, lines = 0;
     /* a line begins at `first` if the byte before is a newline */
-    TRN_TRY(trn_scan_open(&scan, source->path, first > 0 ? first - 1 : 0));
+    TRN_TRY(trn_scan_open(&scan, source->input, first > 0 ? first - 1 : 0));
     trn_status_t status =
         first > 0 ? trn_scan_until(scan, '\n', LINE_BYTES, &line, &length) : TRN_OK;
+    int64_t begin = trn_scan_offset(scan);
     while (status == TRN_OK && trn_scan_offset(scan) < end) {
         int64_t offset = trn_scan_offset(scan);
         status = trn_scan_until(scan, '\n', LINE_BYTES, &line, &length);
         if (status != TRN_OK || !line) break;
-        status = trn_kg_import_locate(take_line(import, source, line, length, offset), source->path,
-                                      offset);
+        status = take_line(import, source, line, length, offset);
+        if (status == TRN_INPUT)
+            status = trn_fail_prefix(status, "%s:%lld: ", source->input->path,
+                                     (long long)(trn_text_lines(source->input, begin) + lines + 1));
         if (++lines % TICK_LINES == 0) trn_watch_tick();
     }
-    trn_scan_close(&scan);
-    return status;
+    return trn_scan_end(&scan, status);
 }
 
 /* The files of a split as they lie end to end. */
 typedef struct pile {
-    int64_t *start;   /* [files + 1] bytes on disk before each */
-    int64_t *same;    /* [files] their sizes on rank 0 */
-    int64_t *found;   /* [files] facts found in each */
-    bool *compressed; /* [files] */
+    trn_input_t *input; /* [files] */
+    int64_t *start;     /* [files + 1] bytes on disk before each */
+    int64_t *found;     /* [files] facts found in each */
+    bool stream;        /* one of them is a pipe */
 } pile_t;
 
 static void pile_free(pile_t *pile) {
+    trn_free(&pile->input);
     trn_free(&pile->start);
-    trn_free(&pile->same);
     trn_free(&pile->found);
-    trn_free(&pile->compressed);
 }
 
-/* Look at all files before one is read. Local. */
-static trn_status_t pile_up(pile_t *pile, const trn_kg_import_files_t *files) {
+static trn_status_t pile_create(pile_t *pile, const trn_kg_import_files_t *files) {
+    TRN_TRY(trn_alloc_zero(&pile->input, files->count, sizeof *pile->input, "files"));
     TRN_TRY(trn_alloc_zero(&pile->start, files->count + 1, sizeof *pile->start, "files"));
-    TRN_TRY(trn_alloc(&pile->same, files->count, sizeof *pile->same, "files"));
     TRN_TRY(trn_alloc_zero(&pile->found, files->count, sizeof *pile->found, "files"));
-    TRN_TRY(trn_alloc(&pile->compressed, files->count, sizeof *pile->compressed, "files"));
+    for (int64_t f = 0; f < files->count; f++)
+        pile->input[f].path = files->path[f];
+    return TRN_OK;
+}
+
+/* Look at all files before one is read. Collective. */
+static trn_status_t pile_up(pile_t *pile, MPI_Comm comm, const trn_kg_import_files_t *files) {
+    TRN_AGREE(comm, pile_create(pile, files));
+    TRN_TRY(trn_inputs_look(comm, files->count, pile->input));
     for (int64_t f = 0; f < files->count; f++) {
-        TRN_TRY(trn_text_probe(files->path[f], &pile->same[f], &pile->compressed[f]));
-        pile->start[f + 1] = pile->start[f] + pile->same[f];
+        pile->start[f + 1] = pile->start[f] + pile->input[f].bytes;
+        pile->stream |= pile->input[f].stream;
     }
     return TRN_OK;
 }
 
-/* All nodes must see the same files. */
-static trn_status_t check_sizes(const trn_kg_import_t *import, const trn_kg_import_files_t *files,
-                                pile_t *pile) {
-    MPI_Bcast(pile->same, (int)files->count, MPI_INT64_T, 0, import->comm);
-    for (int64_t f = 0; f < files->count; f++) {
-        int64_t bytes = pile->start[f + 1] - pile->start[f];
-        if (bytes != pile->same[f])
-            return trn_fail(TRN_INPUT,
-                            "%s: %lld bytes here, %lld on rank 0; give all nodes the same file",
-                            files->path[f], (long long)bytes, (long long)pile->same[f]);
-    }
-    return TRN_OK;
-}
-
-/* The rank that reads a compressed file, which cannot be cut: that of its middle. Alone in its
+/* The rank that reads a file that is not cut. A pipe is rank 0's, and to keep the order of facts so
+ * are the other files of its split. A compressed file goes to the rank of its middle; alone in its
  * split it may be anywhere, so that three of them keep three ranks busy. */
 static int64_t reader_of(const trn_kg_import_t *import, const trn_kg_import_files_t *files,
                          const pile_t *pile, int split, int64_t file) {
     int64_t middle = (pile->start[file] + pile->start[file + 1]) / 2;
+    if (pile->stream) return 0;
     if (files->count == 1) return split % import->ranks;
     return trn_part_of(pile->start[files->count], import->ranks, middle);
 }
@@ -196,12 +177,12 @@ static trn_status_t read_part(trn_kg_import_t *import, const trn_kg_import_files
     int64_t first = trn_part_start(bytes, import->ranks, import->rank);
     int64_t end = trn_part_start(bytes, import->ranks, import->rank + 1);
     for (int64_t f = 0; f < files->count; f++) {
-        source_t source = {split, f, files->path[f]};
+        source_t source = {split, f, &pile->input[f]};
         int64_t start = pile->start[f], size = pile->start[f + 1] - start;
         int64_t from = first > start ? first - start : 0;
         int64_t to = end - start < size ? end - start : size;
         int64_t before = import->facts[split].count;
-        if (pile->compressed[f]) {
+        if (pile->stream || trn_input_whole(&pile->input[f])) {
             from = 0;
             to = reader_of(import, files, pile, split, f) == import->rank ? INT64_MAX : 0;
         }
@@ -216,8 +197,7 @@ static trn_status_t read_split(trn_kg_import_t *import, int split) {
     const trn_kg_import_files_t *files = &import->options->files[split];
     pile_t pile = {0};
     trn_status_t status;
-    TRN_OR(done, trn_agree(import->comm, pile_up(&pile, files)));
-    TRN_OR(done, trn_agree(import->comm, check_sizes(import, files, &pile)));
+    TRN_OR(done, pile_up(&pile, import->comm, files));
     status = read_part(import, files, &pile, split);
     trn_wait_all(import->comm); /* one compressed file keeps one rank busy */
     TRN_OR(done, trn_agree(import->comm, status));
@@ -225,7 +205,8 @@ static trn_status_t read_split(trn_kg_import_t *import, int split) {
     for (int64_t f = 0; f < files->count && status == TRN_OK; f++)
         if (pile.found[f] == 0)
             status = trn_fail(TRN_INPUT, "%s: the file %s; give one with a triple a line",
-                              files->path[f], pile.same[f] == 0 ? "is empty" : "holds no triples");
+                              files->path[f],
+                              pile.input[f].stamp.bytes == 0 ? "is empty" : "holds no triples");
 done:
     pile_free(&pile);
     return status;

@@ -89,6 +89,15 @@ static trn_status_t take_line(trn_kg_import_t *import, const wordnet_t *w, int f
     return TRN_OK;
 }
 
+/* File and line before what was said about the line that begins at byte `at`. */
+static trn_status_t locate(const wordnet_t *w, trn_status_t status, int file, int64_t at) {
+    if (status != TRN_INPUT) return status;
+    long long line = 1;
+    for (int64_t i = 0; i < at; i++)
+        line += w->text[file][i] == '\n';
+    return trn_fail_prefix(status, "%s:%lld: ", w->path[file], line);
+}
+
 /* Check, or take the facts of, the lines of one file that begin in bytes [first, end) of it. */
 static trn_status_t each_line(trn_kg_import_t *import, const wordnet_t *w, int file, int64_t first,
                               int64_t end, bool check) {
@@ -102,7 +111,7 @@ static trn_status_t each_line(trn_kg_import_t *import, const wordnet_t *w, int f
         trn_status_t status = trn_wordnet_comment(line, length) ? TRN_OK
                               : check                           ? check_line(line, length, file, at)
                                       : take_line(import, w, file, line, length, at);
-        TRN_TRY(trn_kg_import_locate(status, w->path[file], at));
+        TRN_TRY(locate(w, status, file, at));
         at += length + 1;
         if (++lines % TICK_LINES == 0) trn_watch_tick();
     }

@@ -1,19 +1,25 @@
 /* scan.h: pieces out of a text stream: up to a delimiter, or of a given size. */
-#ifndef TRN_IO_SCAN_H
-#define TRN_IO_SCAN_H
+#ifndef TRN_IO_TEXT_SCAN_H
+#define TRN_IO_TEXT_SCAN_H
 
 #include "base/status.h"
+#include "io/text/input.h"
 
 #include <stdint.h>
 
-/* A buffered reader over io/text. Opaque. */
+/* A buffered reader over io/text/text.h. Opaque. */
 typedef struct trn_scan trn_scan_t;
 
-/* Open `path` (plain or compressed) and skip to byte `offset` of the uncompressed content: a seek
- * in a plain file, else read and thrown away. Fails with TRN_INPUT, TRN_MEMORY, TRN_IO. Local. */
-trn_status_t trn_scan_open(trn_scan_t **scan, const char *path, int64_t offset);
+/* Open what has been looked at (its path stays borrowed) and go to byte `offset` of the
+ * uncompressed text: a seek in a plain file, else read and thrown away. Fails as trn_text_open and
+ * trn_text_read do. Local. */
+trn_status_t trn_scan_open(trn_scan_t **scan, const trn_input_t *input, int64_t offset);
 
-/* Close and set the pointer to NULL; NULL is fine. Local. */
+/* Close, set the pointer to NULL and judge what was read, as trn_text_end: TRN_INPUT if the file
+ * changed meanwhile, else `status`. NULL is fine. Local. */
+trn_status_t trn_scan_end(trn_scan_t **scan, trn_status_t status);
+
+/* Close without judging, where nothing of what was read is used. Local. */
 void trn_scan_close(trn_scan_t **scan);
 
 /* *piece = the bytes up to the next `delimiter` or the end of the file, `*bytes` of them, ended by

@@ -1,7 +1,8 @@
-#include "io/scan.h"
+/* scan.c: a buffer that grows to the piece asked for, over io/text/text (scan.h). */
+#include "io/text/scan.h"
 
 #include "base/mem.h"
-#include "io/text.h"
+#include "io/text/text.h"
 
 #include <string.h>
 
@@ -44,8 +45,8 @@ static trn_status_t skip(trn_scan_t *s, int64_t bytes) {
     while (bytes > 0) {
         if (s->begin == s->end) TRN_TRY(fill(s));
         if (s->ended)
-            return trn_fail(TRN_INPUT, "%s: byte %lld: the file became shorter while it was read",
-                            s->path, (long long)s->offset);
+            return trn_fail(TRN_INPUT, "%s: ends at byte %lld, before what is wanted", s->path,
+                            (long long)s->offset);
         int64_t some = s->end - s->begin < bytes ? s->end - s->begin : bytes;
         hand_out(s, some);
         bytes -= some;
@@ -53,18 +54,15 @@ static trn_status_t skip(trn_scan_t *s, int64_t bytes) {
     return TRN_OK;
 }
 
-trn_status_t trn_scan_open(trn_scan_t **scan, const char *path, int64_t offset) {
+trn_status_t trn_scan_open(trn_scan_t **scan, const trn_input_t *input, int64_t offset) {
     *scan = NULL;
-    int64_t size;
-    bool compressed;
-    TRN_TRY(trn_text_probe(path, &size, &compressed));
     trn_scan_t *s;
     TRN_TRY(trn_alloc_zero(&s, 1, sizeof *s, "a reader"));
-    *s = (trn_scan_t){.path = path, .capacity = FIRST_CAPACITY};
+    *s = (trn_scan_t){.path = input->path, .capacity = FIRST_CAPACITY};
     trn_status_t status;
     TRN_OR(failed, trn_alloc(&s->buffer, s->capacity + 1, 1, "a read buffer"));
-    s->offset = compressed ? 0 : offset;
-    TRN_OR(failed, trn_text_open(&s->text, path, s->offset));
+    s->offset = trn_input_whole(input) ? 0 : offset;
+    TRN_OR(failed, trn_text_open(&s->text, input, s->offset));
     TRN_OR(failed, skip(s, offset - s->offset));
     *scan = s;
     return TRN_OK;
@@ -78,6 +76,12 @@ void trn_scan_close(trn_scan_t **scan) {
     trn_text_close(&(*scan)->text);
     trn_free(&(*scan)->buffer);
     trn_free(scan);
+}
+
+trn_status_t trn_scan_end(trn_scan_t **scan, trn_status_t status) {
+    if (*scan) status = trn_text_end(&(*scan)->text, status);
+    trn_scan_close(scan);
+    return status;
 }
 
 trn_status_t trn_scan_until(trn_scan_t *s, char delimiter, int64_t limit, char **piece,
