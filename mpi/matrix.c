@@ -29,6 +29,30 @@ trn_view_t trn_view_part(trn_view_t view, int64_t row, int64_t rows, int64_t col
     return view;
 }
 
+/* Square tiles, so that the rows that are read and those that are written both stay in the cache.
+ */
+enum { TILE = 32 };
+
+#define TRANSPOSE(name, T)                                                                         \
+    static void name(trn_view_t from, trn_view_t to) {                                             \
+        const T *source = from.data;                                                               \
+        T *target = to.data;                                                                       \
+        for (int64_t i0 = 0; i0 < from.rows; i0 += TILE)                                           \
+            for (int64_t j0 = 0; j0 < from.cols; j0 += TILE)                                       \
+                for (int64_t i = i0; i < from.rows && i < i0 + TILE; i++)                          \
+                    for (int64_t j = j0; j < from.cols && j < j0 + TILE; j++)                      \
+                        target[j * to.stride + i] = source[i * from.stride + j];                   \
+    }
+TRANSPOSE(transpose_f32, float)
+TRANSPOSE(transpose_f64, double)
+
+void trn_view_transpose(trn_view_t from, trn_view_t to) {
+    if (from.type == TRN_MATRIX_F32)
+        transpose_f32(from, to);
+    else
+        transpose_f64(from, to);
+}
+
 static trn_status_t plan(trn_matrix_t **out, MPI_Comm comm, trn_matrix_type_t type,
                          const trn_dist_t *dist) {
     int rank, ranks;

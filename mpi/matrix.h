@@ -31,6 +31,10 @@ int64_t trn_matrix_type_size(trn_matrix_type_t type);
 /* The part of a view from (row, col) on, rows x cols large, which must lie inside. Local. */
 trn_view_t trn_view_part(trn_view_t view, int64_t row, int64_t rows, int64_t col, int64_t cols);
 
+/* The rows of `to` become the columns of `from`: to.rows = from.cols and to.cols = from.rows, both
+ * of one type and apart in memory. Local. */
+void trn_view_transpose(trn_view_t from, trn_view_t to);
+
 /* A distributed matrix. Opaque. */
 typedef struct trn_matrix trn_matrix_t;
 

@@ -8,14 +8,14 @@
 /* Q diag(values) Q^T with a random orthogonal Q. */
 static trn_tall_t symmetric(MPI_Comm on, int64_t n, const double *values) {
     trn_tall_t a = tall_random(on, n, n, 1), q = tall_random(on, n, n, 2);
-    CHECK_OK(trn_tall_orthonormalise(trn_tall_cols(q, 0, 0), q));
-    double *all = tall_whole(q), *turned = malloc(sizeof *turned * (size_t)(n * n));
+    CHECK_OK(trn_tall_orthonormalize(trn_tall_cols(q, 0, 0), q));
+    double *all = tall_whole(q), *scaled = malloc(sizeof *scaled * (size_t)(n * n));
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
-            turned[i * n + j] = values[i] * all[j * n + i];
-    trn_tall_multiply(1, q, turned, n, 0, a);
+            scaled[i * n + j] = values[i] * all[j * n + i];
+    trn_tall_multiply(1, q, scaled, n, 0, a);
     CHECK_OK(trn_eig_check(a, 1e-12, "A"));
-    free(all), free(turned);
+    free(all), free(scaled);
     trn_tall_free(&q);
     return a;
 }

@@ -26,13 +26,13 @@ static trn_sparse_t *sparse_of(trn_tall_t a) {
 
 enum { GRAM, DENSE, SPARSE, WAYS };
 
-static trn_status_t decompose(int way, trn_tall_t a, int64_t k, bool centre, trn_svd_t *svd) {
-    if (way == GRAM && !centre) return trn_svd_gram(svd, a, k);
+static trn_status_t decompose(int way, trn_tall_t a, int64_t k, bool center, trn_svd_t *svd) {
+    if (way == GRAM && !center) return trn_svd_gram(svd, a, k);
     trn_operator_t *op = NULL;
     trn_sparse_t *sparse = way == SPARSE ? sparse_of(a) : NULL;
     trn_status_t status = sparse ? trn_operator_sparse(&op, a.comm, a.rows, a.block.cols, sparse)
                                  : trn_agree(a.comm, trn_operator_dense(&op, a));
-    if (status == TRN_OK && centre) status = trn_operator_centre(op);
+    if (status == TRN_OK && center) status = trn_operator_center(op);
     if (status == TRN_OK) status = trn_svd_krylov(svd, op, k, STOP);
     trn_operator_destroy(&op);
     trn_sparse_destroy(&sparse);
@@ -155,7 +155,7 @@ static void repeated(void) {
 }
 
 /* Taking the means off in the operator is what taking them off the numbers is. */
-static void centred(void) {
+static void centered(void) {
     for (int way = DENSE; way < WAYS; way++)
         for (int wide = 0; wide < 2; wide++) {
             int64_t rows = wide ? 30 : 1100, cols = wide ? 1100 : 30, k = 5;
@@ -166,7 +166,7 @@ static void centred(void) {
             trn_svd_t implied, filled;
             double *mean = malloc(sizeof *mean * (size_t)cols);
             CHECK_OK(decompose(way, a, k, true, &implied));
-            CHECK_OK(trn_tall_centre(a, mean));
+            CHECK_OK(trn_tall_center(a, mean));
             CHECK_OK(trn_svd_gram(&filled, a, k));
             if (harness_well()) {
                 for (int64_t i = 0; i < k; i++)
@@ -237,7 +237,7 @@ static trn_status_t injected_sparse(void *argument) {
                                           (trn_extent_t){first, a->block.rows, 0, a->block.cols},
                                           a->block.rows > 0, &entry));
     if (status == TRN_OK) status = trn_operator_sparse(&op, comm, a->rows, a->block.cols, sparse);
-    if (status == TRN_OK) status = trn_operator_centre(op);
+    if (status == TRN_OK) status = trn_operator_center(op);
     if (status == TRN_OK) status = trn_svd_krylov(&svd, op, 1, (trn_svd_stop_t){1, 1});
     trn_operator_destroy(&op);
     trn_sparse_destroy(&sparse);
@@ -254,5 +254,5 @@ static void memory_fails(void) {
 }
 
 HARNESS_MAIN({"known spectra", spectra}, {"edges", edges}, {"repeated values", repeated},
-             {"centred", centred}, {"same bits", same_bits}, {"gives up", gives_up},
+             {"centered", centered}, {"same bits", same_bits}, {"gives up", gives_up},
              {"memory failing", memory_fails})

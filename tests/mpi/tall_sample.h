@@ -3,7 +3,9 @@
 #ifndef TESTS_MPI_TALL_SAMPLE_H
 #define TESTS_MPI_TALL_SAMPLE_H
 
+#include "algo/matrix/gram.h"
 #include "algo/matrix/tall.h"
+#include "algo/matrix/tall_orthonormal.h"
 
 #include "harness.h"
 
@@ -56,8 +58,8 @@ static inline trn_tall_t tall_spectrum(MPI_Comm on, int64_t rows, int64_t cols, 
                                        const double *values) {
     trn_tall_t a = tall_random(on, rows, cols, 1), u = tall_random(on, rows, rank_, 2),
                v = tall_random(on, cols, rank_, 3);
-    CHECK_OK(trn_tall_orthonormalise(trn_tall_cols(u, 0, 0), u));
-    CHECK_OK(trn_tall_orthonormalise(trn_tall_cols(v, 0, 0), v));
+    CHECK_OK(trn_tall_orthonormalize(trn_tall_cols(u, 0, 0), u));
+    CHECK_OK(trn_tall_orthonormalize(trn_tall_cols(v, 0, 0), v));
     double *all = tall_whole(v), *small = malloc(sizeof(double) * (size_t)(rank_ * cols));
     for (int64_t k = 0; k < rank_; k++)
         for (int64_t j = 0; j < cols; j++)

@@ -31,11 +31,11 @@ static trn_status_t largest(trn_tall_t a, int64_t first, const char *name, doubl
     return TRN_OK;
 }
 
-static trn_status_t compare(trn_tall_t a, trn_tall_t turned, int64_t first, double most,
+static trn_status_t compare(trn_tall_t a, trn_tall_t transposed, int64_t first, double most,
                             const char *name) {
     for (int64_t i = 0; i < a.block.rows; i++)
         for (int64_t j = 0; j < a.block.cols; j++) {
-            double *here = row_of(a, i) + j, there = row_of(turned, i)[j];
+            double *here = row_of(a, i) + j, there = row_of(transposed, i)[j];
             if (fabs(*here - there) > most)
                 return trn_fail(TRN_INPUT,
                                 "%s: not symmetric: entry (%lld, %lld) is %.17g, but (%lld, %lld) "
@@ -53,14 +53,14 @@ trn_status_t trn_eig_check(trn_tall_t a, double tolerance, const char *name) {
                         (long long)a.rows, (long long)a.block.cols);
     int rank;
     double size;
-    trn_tall_t turned;
+    trn_tall_t transposed;
     MPI_Comm_rank(a.comm, &rank);
     int64_t first = trn_tall_start(a.comm, a.rows, rank);
     TRN_AGREE(a.comm, largest(a, first, name, &size));
     MPI_Allreduce(MPI_IN_PLACE, &size, 1, MPI_DOUBLE, MPI_MAX, a.comm);
-    TRN_TRY(trn_tall_transpose(&turned, a));
-    trn_status_t status = trn_agree(a.comm, compare(a, turned, first, tolerance * size, name));
-    trn_tall_free(&turned);
+    TRN_TRY(trn_tall_transpose(&transposed, a));
+    trn_status_t status = trn_agree(a.comm, compare(a, transposed, first, tolerance * size, name));
+    trn_tall_free(&transposed);
     return status;
 }
 
@@ -88,9 +88,9 @@ static trn_status_t alone(trn_tall_t a, double *values) {
     if (rank == 0 && !trn_lapack_eig(n, all.data, values, work))
         status = trn_fail(TRN_NUMERIC, "an eigenvalue did not converge");
     TRN_OR(done, trn_agree(a.comm, status));
-    trn_view_t turned = {TRN_MATRIX_F64, all.rows, all.cols, all.stride, work};
-    trn_tall_turn(all, turned); /* the work space holds 2 n^2 numbers */
-    trn_redist_run(take, turned, a.block);
+    trn_view_t transposed = {TRN_MATRIX_F64, all.rows, all.cols, all.stride, work};
+    trn_view_transpose(all, transposed); /* the work space holds 2 n^2 numbers */
+    trn_redist_run(take, transposed, a.block);
     MPI_Bcast(values, (int)n, MPI_DOUBLE, 0, a.comm);
 done:
     trn_redist_destroy(&bring);
@@ -117,7 +117,7 @@ static trn_scalapack_grid_t choose_grid(int ranks) {
 
 /* A matrix dealt in blocks, its eigenvectors as rows likewise, and these as columns. */
 typedef struct dealt {
-    trn_dist_t *bands, *cyclic, *turned;
+    trn_dist_t *bands, *cyclic, *transposed;
     trn_view_t a, rows, cols;
     trn_redist_t *bring, *take;
 } dealt_t;
@@ -128,7 +128,7 @@ static trn_status_t deal(dealt_t *dealt, MPI_Comm comm, int64_t n, trn_scalapack
     TRN_TRY(trn_tall_dist(&dealt->bands, comm, n, n));
     TRN_TRY(
         trn_dist_create_cyclic(&dealt->cyclic, n, n, grid.block, grid.block, grid.rows, grid.cols));
-    TRN_TRY(trn_dist_transpose(&dealt->turned, dealt->cyclic));
+    TRN_TRY(trn_dist_transpose(&dealt->transposed, dealt->cyclic));
     int64_t rows = trn_dist_local_rows(dealt->cyclic, rank),
             cols = trn_dist_local_cols(dealt->cyclic, rank);
     dealt->a = dealt->rows = (trn_view_t){TRN_MATRIX_F64, rows, cols, cols, NULL};
@@ -144,7 +144,7 @@ static void deal_back(dealt_t *dealt) {
     trn_redist_destroy(&dealt->take);
     trn_dist_destroy(&dealt->bands);
     trn_dist_destroy(&dealt->cyclic);
-    trn_dist_destroy(&dealt->turned);
+    trn_dist_destroy(&dealt->transposed);
     trn_free(&dealt->a.data);
     trn_free(&dealt->rows.data);
 }
@@ -158,10 +158,11 @@ static trn_status_t together(trn_tall_t a, double *values) {
     TRN_OR(done, status);
     TRN_OR(done,
            trn_redist_create(&dealt.bring, a.comm, TRN_MATRIX_F64, dealt.bands, dealt.cyclic));
-    TRN_OR(done, trn_redist_create(&dealt.take, a.comm, TRN_MATRIX_F64, dealt.turned, dealt.bands));
+    TRN_OR(done,
+           trn_redist_create(&dealt.take, a.comm, TRN_MATRIX_F64, dealt.transposed, dealt.bands));
     trn_redist_run(dealt.bring, a.block, dealt.a);
     TRN_OR(done, trn_scalapack_eig(a.comm, a.rows, dealt.a, values, dealt.rows, grid));
-    trn_tall_turn(dealt.rows, dealt.cols);
+    trn_view_transpose(dealt.rows, dealt.cols);
     trn_redist_run(dealt.take, dealt.cols, a.block);
 done:
     deal_back(&dealt);
@@ -177,6 +178,6 @@ trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method) {
                         "eigenvectors of %lld rows on one rank: at most %d; use ScaLAPACK",
                         (long long)a.rows, (int)TRN_EIG_LOCAL_MOST);
     TRN_TRY(*method == TRN_EIG_LOCAL ? alone(a, values) : together(a, values));
-    trn_tall_turn_positive(a, trn_tall_cols(a, 0, 0));
+    trn_tall_fix_signs(a, trn_tall_cols(a, 0, 0));
     return TRN_OK;
 }

@@ -1,5 +1,5 @@
 /* gram.h: x^T x of a tall matrix, at half the work of the product that it is; bits do not depend on
- * the number of ranks or threads. trn_tall_gram (algo/tall.h) is the same for small results. */
+ * the number of ranks or threads. */
 #ifndef TRN_ALGO_MATRIX_GRAM_H
 #define TRN_ALGO_MATRIX_GRAM_H
 
@@ -16,6 +16,10 @@
  * TRN_MEMORY, TRN_USAGE (2^31 columns or more). Memory: trn_gram_bytes. Cost: rows x cols^2 flops
  * over all ranks; each receives the whole result once, and log(blocks) times 16 MiB at most. */
 trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads);
+
+/* product[x.cols x x.cols] = x^T x, exactly symmetric; otherwise as trn_tall_cross
+ * (algo/matrix/tall.h). Collective. */
+trn_status_t trn_tall_gram(trn_tall_t x, double *product);
 
 /* Most bytes that trn_gram takes on one rank for `rows` x `cols` numbers of `type`. Local. */
 int64_t trn_gram_bytes(int64_t rows, int64_t cols, trn_matrix_type_t type);

@@ -22,7 +22,7 @@ typedef struct job {
     bool transpose[3];
     int64_t rows[3], cols[3]; /* of op(A), op(B) and C */
     trn_matrix_type_t type;
-    trn_dist_t *stored[3], *dist[3]; /* as in the file, as used: the same unless turned */
+    trn_dist_t *stored[3], *dist[3]; /* as in the file, as used: the same unless transposed */
     trn_matrix_t *dense[3];
     trn_sparse_t *sparse[3];
 } job_t;
@@ -76,9 +76,9 @@ static trn_status_t look(job_t *job) {
                     : TRN_MATRIX_F64;
     trn_status_t status = TRN_OK;
     for (int i = A; i <= C && status == TRN_OK; i++) {
-        bool turned = job->transpose[i];
-        status = trn_dist_create(&job->stored[i], turned ? job->cols[i] : job->rows[i],
-                                 turned ? job->rows[i] : job->cols[i], job->ranks, 1);
+        bool transposed = job->transpose[i];
+        status = trn_dist_create(&job->stored[i], transposed ? job->cols[i] : job->rows[i],
+                                 transposed ? job->rows[i] : job->cols[i], job->ranks, 1);
         if (status == TRN_OK)
             status = trn_dist_create(&job->dist[i], job->rows[i], job->cols[i], job->ranks, 1);
     }
@@ -95,18 +95,8 @@ static trn_status_t load_dense(job_t *job, int which, trn_matrix_t **out) {
                                 job->stored[which], out);
 }
 
-/* Turn this rank's block [rows x cols] into to[cols x rows]. */
-static void turn_block(trn_view_t from, trn_view_t to) {
-    for (int64_t i = 0; i < from.rows; i++)
-        for (int64_t j = 0; j < from.cols; j++)
-            if (from.type == TRN_MATRIX_F32)
-                ((float *)to.data)[j * to.stride + i] = ((float *)from.data)[i * from.stride + j];
-            else
-                ((double *)to.data)[j * to.stride + i] = ((double *)from.data)[i * from.stride + j];
-}
-
-/* The transpose, in bands of its rows: columns go to their owners, who turn them. */
-static trn_status_t turn(job_t *job, int which, trn_matrix_t *from) {
+/* The transpose, in bands of its rows: columns go to their owners, who transpose their strips. */
+static trn_status_t transpose(job_t *job, int which, trn_matrix_t *from) {
     const trn_dist_t *stored = trn_matrix_dist(from);
     trn_dist_t *columns = NULL;
     trn_matrix_t *strip = NULL;
@@ -116,7 +106,7 @@ static trn_status_t turn(job_t *job, int which, trn_matrix_t *from) {
     TRN_OR(done, trn_matrix_create(&strip, job->comm, job->type, columns));
     TRN_OR(done, trn_matrix_redistribute(from, strip));
     TRN_OR(done, trn_matrix_create(&job->dense[which], job->comm, job->type, job->dist[which]));
-    turn_block(trn_matrix_block(strip), trn_matrix_block(job->dense[which]));
+    trn_view_transpose(trn_matrix_block(strip), trn_matrix_block(job->dense[which]));
 done:
     trn_matrix_destroy(&strip);
     trn_dist_destroy(&columns);
@@ -124,11 +114,11 @@ done:
 }
 
 /* The dense operand of a sparse product, which takes no transposes of it. */
-static trn_status_t load_turned(job_t *job, int which) {
+static trn_status_t load_transposed(job_t *job, int which) {
     if (!job->transpose[which]) return load_dense(job, which, &job->dense[which]);
     trn_matrix_t *from;
     TRN_TRY(load_dense(job, which, &from));
-    trn_status_t status = turn(job, which, from);
+    trn_status_t status = transpose(job, which, from);
     trn_matrix_destroy(&from);
     return status;
 }
@@ -205,7 +195,7 @@ static trn_status_t multiply_mixed(job_t *job) {
                      12 * job->info[s].entries / job->ranks));
     if (w->dry) return TRN_OK;
     TRN_TRY(load_sparse(job, s));
-    TRN_TRY(load_turned(job, d));
+    TRN_TRY(load_transposed(job, d));
     TRN_TRY(load_sum(job));
     TRN_TRY(trn_spmm_plan_create(&plan, job->comm, &options, job->sparse[s], job->stored[s],
                                  job->type, job->dist[d], job->dist[C]));
@@ -217,14 +207,14 @@ static trn_status_t multiply_mixed(job_t *job) {
     return status;
 }
 
-/* A sparse operand, turned if it must be. */
+/* A sparse operand, transposed if that is asked. */
 static trn_status_t load_straight(job_t *job, int which) {
     TRN_TRY(load_sparse(job, which));
     if (!job->transpose[which]) return TRN_OK;
-    trn_sparse_t *turned;
-    TRN_TRY(trn_sparse_transpose_all(job->comm, job->sparse[which], job->dist[which], &turned));
+    trn_sparse_t *transposed;
+    TRN_TRY(trn_sparse_transpose_all(job->comm, job->sparse[which], job->dist[which], &transposed));
     trn_sparse_destroy(&job->sparse[which]);
-    job->sparse[which] = turned;
+    job->sparse[which] = transposed;
     return TRN_OK;
 }
 

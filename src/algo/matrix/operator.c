@@ -25,7 +25,7 @@ struct trn_operator {
     const trn_sparse_t *sparse; /* borrowed; NULL if dense */
     trn_sparse_t *transpose;    /* this rank's rows of the transposed sparse matrix */
     route_t route[2];           /* A x, A^T x */
-    trn_tall_t mean;            /* [cols x 1], if centred */
+    trn_tall_t mean;            /* [cols x 1], if centered */
 };
 
 trn_status_t trn_operator_dense(trn_operator_t **op, trn_tall_t matrix) {
@@ -201,7 +201,7 @@ trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t 
     return op->mean.block.cols > 0 ? take_off(op, transposed, x, y) : TRN_OK;
 }
 
-trn_status_t trn_operator_centre(trn_operator_t *op) {
+trn_status_t trn_operator_center(trn_operator_t *op) {
     trn_tall_t ones, mean;
     trn_status_t status = trn_tall_create(&ones, op->comm, op->rows, 1);
     trn_status_t other = trn_tall_create(&mean, op->comm, op->cols, 1);

@@ -27,9 +27,9 @@ void trn_operator_destroy(trn_operator_t **op);
 
 /* From now on the matrix counts as having its column means taken off; nothing is filled in.
  * Collective. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (not finite). */
-trn_status_t trn_operator_centre(trn_operator_t *op);
+trn_status_t trn_operator_center(trn_operator_t *op);
 
-/* The column means, this rank's part [cols x 1], borrowed; {0} if not centred. Local. */
+/* The column means, this rank's part [cols x 1], borrowed; {0} if not centered. Local. */
 trn_tall_t trn_operator_mean(const trn_operator_t *op);
 
 /* Let the operator be the transpose of what it was. Local. */

@@ -1,5 +1,7 @@
 #include "algo/matrix/qr.h"
 
+#include "algo/matrix/gram.h"
+#include "algo/matrix/tall_orthonormal.h"
 #include "base/mem.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
@@ -112,7 +114,7 @@ static void copy(trn_tall_t from, trn_tall_t to) {
 }
 
 /* Columns of Q and rows of R change sign where R's diagonal is negative. */
-static void turn_positive(trn_tall_t a, double *r) {
+static void fix_signs(trn_tall_t a, double *r) {
     int64_t n = a.block.cols;
     for (int64_t i = 0; i < n; i++) {
         if (r[i * n + i] >= 0) continue;
@@ -133,7 +135,7 @@ static trn_status_t by_basis(trn_tall_t a, double *r, work_t *work) {
     MPI_Comm_rank(a.comm, &rank);
     TRN_AGREE(a.comm, work_extend(work, a));
     copy(a, work->copy);
-    TRN_TRY(trn_tall_orthonormalise(trn_tall_cols(a, 0, 0), a));
+    TRN_TRY(trn_tall_orthonormalize(trn_tall_cols(a, 0, 0), a));
     TRN_TRY(trn_tall_cross(a, work->copy, work->small));
     if (rank == 0) {
         trn_lapack_qr(n, work->small, work->upper, work->lapack);
@@ -142,7 +144,7 @@ static trn_status_t by_basis(trn_tall_t a, double *r, work_t *work) {
     share(a.comm, n, work->small);
     share(a.comm, n, r);
     trn_tall_rotate(a, n, work->small, work->scratch);
-    turn_positive(a, r);
+    fix_signs(a, r);
     return TRN_OK;
 }
 

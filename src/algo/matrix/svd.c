@@ -1,6 +1,8 @@
 #include "algo/matrix/svd.h"
 
+#include "algo/matrix/gram.h"
 #include "algo/matrix/svd_impl.h"
+#include "algo/matrix/tall_orthonormal.h"
 #include "base/mem.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
@@ -119,7 +121,7 @@ trn_status_t trn_svd_finish(trn_svd_t *svd, trn_operator_t *op, trn_tall_t v) {
     TRN_OR(done, status);
     TRN_OR(done, trn_operator_apply(op, false, svd->v, finish.image));
     copy(finish.image, svd->u);
-    TRN_OR(done, trn_tall_orthonormalise(trn_tall_cols(svd->u, 0, 0), svd->u));
+    TRN_OR(done, trn_tall_orthonormalize(trn_tall_cols(svd->u, 0, 0), svd->u));
     TRN_OR(done, trn_tall_cross(svd->u, finish.image, finish.core));
     TRN_OR(done, split_core(&finish, svd, comm));
     trn_tall_rotate(svd->u, svd->rank, finish.left, finish.scratch);
@@ -191,7 +193,7 @@ trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank) {
     if (status == TRN_OK) status = by_gram(svd, wide ? tall : a, rank);
     trn_tall_free(&tall);
     if (wide) trn_svd_swap(svd);
-    if (status == TRN_OK) trn_tall_turn_positive(svd->v, svd->u);
+    if (status == TRN_OK) trn_tall_fix_signs(svd->v, svd->u);
     if (status != TRN_OK) trn_svd_free(svd);
     return status;
 }
@@ -210,8 +212,9 @@ int64_t trn_svd_finish_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks
 
 int64_t trn_svd_gram_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
     int64_t n = rows < cols ? rows : cols;
-    int64_t turned = rows < cols ? 2 * tall_bytes(cols, rows, ranks) : 0; /* and on its way there */
+    int64_t transposed =
+        rows < cols ? 2 * tall_bytes(cols, rows, ranks) : 0; /* and on its way there */
     int64_t gram = (3 * n * n + 11 * n) * (int64_t)sizeof(double);
     int64_t finish = trn_svd_finish_bytes(rows, cols, rank, ranks);
-    return turned + (gram > finish ? gram : finish);
+    return transposed + (gram > finish ? gram : finish);
 }

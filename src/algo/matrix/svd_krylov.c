@@ -1,6 +1,8 @@
 #include "algo/matrix/svd.h"
 
+#include "algo/matrix/gram.h"
 #include "algo/matrix/svd_impl.h"
+#include "algo/matrix/tall_orthonormal.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
 
@@ -23,7 +25,7 @@ typedef struct krylov {
     double *values;                 /* [most] */
     double *cross;                  /* [most x width] */
     double *gram;                   /* [width x width]: of `rest` */
-    double *turn;                   /* [most x most]: eigenvectors as columns */
+    double *rotation;               /* [most x most]: eigenvectors as columns */
     double *scratch;                /* [block x most] */
     double off;                     /* the worst wanted residual, over the largest value */
 } krylov_t;
@@ -52,7 +54,7 @@ static trn_status_t create(krylov_t *at, trn_operator_t *op, int64_t wanted) {
     TRN_TRY(trn_tall_create(&at->rest, comm, n, width));
     TRN_TRY(trn_alloc_zero(&at->h, most * most, sizeof(double), what));
     TRN_TRY(trn_alloc(&at->vectors, most * most, sizeof(double), what));
-    TRN_TRY(trn_alloc(&at->turn, most * most, sizeof(double), what));
+    TRN_TRY(trn_alloc(&at->rotation, most * most, sizeof(double), what));
     TRN_TRY(trn_alloc(&at->values, most, sizeof(double), what));
     TRN_TRY(trn_alloc(&at->cross, most * width, sizeof(double), what));
     TRN_TRY(trn_alloc(&at->gram, width * width, sizeof(double), what));
@@ -65,7 +67,7 @@ static void destroy(krylov_t *at) {
     trn_tall_free(&at->rest);
     trn_free(&at->h);
     trn_free(&at->vectors);
-    trn_free(&at->turn);
+    trn_free(&at->rotation);
     trn_free(&at->values);
     trn_free(&at->cross);
     trn_free(&at->gram);
@@ -124,8 +126,8 @@ static trn_status_t look(krylov_t *at) {
 /* Keep the best vectors of a basis that is full. */
 static void restart(krylov_t *at) {
     int64_t keep = least(at->wanted + at->width, at->size - 1), most = at->most;
-    strongest(at->vectors, at->size, keep, at->turn);
-    trn_tall_rotate(trn_tall_cols(at->basis, 0, at->size), keep, at->turn, at->scratch);
+    strongest(at->vectors, at->size, keep, at->rotation);
+    trn_tall_rotate(trn_tall_cols(at->basis, 0, at->size), keep, at->rotation, at->scratch);
     memset(at->h, 0, sizeof(double) * (size_t)(most * most));
     for (int64_t j = 0; j < keep; j++)
         at->h[j * most + j] = at->values[at->size - 1 - j];
@@ -138,8 +140,8 @@ static trn_status_t append(krylov_t *at, int64_t width) {
     trn_tall_t rest = trn_tall_cols(at->rest, 0, at->last);
     if (width < at->last) {
         TRN_TRY(trn_tall_eig(rest.comm, at->last, at->gram, at->cross, "the matrix"));
-        strongest(at->gram, at->last, width, at->turn);
-        trn_tall_rotate(rest, width, at->turn, at->scratch);
+        strongest(at->gram, at->last, width, at->rotation);
+        trn_tall_rotate(rest, width, at->rotation, at->scratch);
     }
     trn_tall_t next = trn_tall_cols(at->basis, at->size, width);
     const double *from = rest.block.data;
@@ -147,15 +149,15 @@ static trn_status_t append(krylov_t *at, int64_t width) {
     for (int64_t i = 0; i < next.block.rows; i++)
         memcpy(to + i * next.block.stride, from + i * rest.block.stride,
                sizeof(double) * (size_t)width);
-    return trn_tall_orthonormalise(trn_tall_cols(at->basis, 0, at->size), next);
+    return trn_tall_orthonormalize(trn_tall_cols(at->basis, 0, at->size), next);
 }
 
 /* A random block becomes the next one. Collective. */
 static trn_status_t append_random(krylov_t *at, int64_t width, uint32_t draw) {
-    enum { START = 1 << 20 }; /* apart from what trn_tall_orthonormalise draws */
+    enum { START = 1 << 20 }; /* apart from what trn_tall_orthonormalize draws */
     trn_tall_t next = trn_tall_cols(at->basis, at->size, width);
     trn_tall_random(next, START + draw);
-    return trn_tall_orthonormalise(trn_tall_cols(at->basis, 0, at->size), next);
+    return trn_tall_orthonormalize(trn_tall_cols(at->basis, 0, at->size), next);
 }
 
 /* Make room in the basis; returns how many columns the next block may have. */
@@ -208,8 +210,8 @@ static trn_status_t by_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t wanted
     if (status == TRN_OK) status = trn_tall_create(&v, comm, at.n, wanted);
     TRN_OR(done, trn_agree(comm, status));
     TRN_OR(done, search(&at, stop, &steps));
-    strongest(at.vectors, at.size, wanted, at.turn);
-    trn_tall_multiply(1, trn_tall_cols(at.basis, 0, at.size), at.turn, wanted, 0, v);
+    strongest(at.vectors, at.size, wanted, at.rotation);
+    trn_tall_multiply(1, trn_tall_cols(at.basis, 0, at.size), at.rotation, wanted, 0, v);
     svd->steps = steps;
     svd->basis = at.size;
     destroy(&at);
@@ -234,7 +236,7 @@ trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, tr
         trn_operator_flip(op);
         trn_svd_swap(svd);
     }
-    if (status == TRN_OK) trn_tall_turn_positive(svd->v, svd->u);
+    if (status == TRN_OK) trn_tall_fix_signs(svd->v, svd->u);
     if (status != TRN_OK) trn_svd_free(svd);
     return status;
 }

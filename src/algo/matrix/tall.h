@@ -63,33 +63,14 @@ void trn_tall_solve(trn_tall_t x, const double *r);
  * Memory: at most 32 MiB for each level of the tree over blocks. */
 trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product);
 
-/* product[x.cols x x.cols] = x^T x, exactly symmetric; otherwise as trn_tall_cross. Collective. */
-trn_status_t trn_tall_gram(trn_tall_t x, double *product);
-
 /* Take the column means, which come back in mean[x.cols] on every rank, off x. Collective. Fails
  * (agreed) with TRN_MEMORY. */
-trn_status_t trn_tall_centre(trn_tall_t x, double *mean);
-
-/* Eigenvalues, ascending, and eigenvectors, as the rows of `a`, of symmetric a [n x n], which is
- * equal on all ranks; rank 0 works. Collective. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (`what`
- * is not finite, no convergence). */
-trn_status_t trn_tall_eig(MPI_Comm comm, int64_t n, double *a, double *values, const char *what);
-
-/* x becomes an orthonormal basis of what its columns span outside the span of `basis`, itself
- * orthonormal (it may have no columns); directions that x lacks are replaced by random ones, so
- * that all columns are there in the end. Needs basis.cols + x.cols <= rows. Collective. Fails
- * (agreed) with TRN_MEMORY, TRN_NUMERIC (not finite). Cost: two to four rounds of products. Source:
- * Stathopoulos and Wu, A block orthogonalization procedure with constant synchronization
- * requirements, SIAM J. Sci. Comput. 23 (2002): SVQB, repeated. */
-trn_status_t trn_tall_orthonormalise(trn_tall_t basis, trn_tall_t x);
+trn_status_t trn_tall_center(trn_tall_t x, double *mean);
 
 /* Turn the sign of columns of x, and of the same columns of `follower` (which may have none),
  * so that the largest entry by size of each column of x, the first of several, is positive.
  * Collective. Cost: two small messages a column. */
-void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower);
-
-/* The rows of `to` become the columns of `from`, both float64 and apart in memory. Local. */
-void trn_tall_turn(trn_view_t from, trn_view_t to);
+void trn_tall_fix_signs(trn_tall_t x, trn_tall_t follower);
 
 /* Create the transpose of x. Collective. Fails (agreed) with TRN_MEMORY. Memory: a second copy, and
  * what trn_redist takes. */

@@ -1,3 +1,5 @@
+/* tall_move.c: tall matrices on the move: transposed, gathered whole, and with the signs of their
+ * columns settled between the ranks. */
 #include "algo/matrix/tall.h"
 
 #include "base/mem.h"
@@ -26,19 +28,6 @@ trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64
     return cut(dist, comm, rows, cols, false);
 }
 
-/* The rows of `to` are the columns of `from`. Square tiles, so that both sides stay in the cache.
- */
-void trn_tall_turn(trn_view_t from, trn_view_t to) {
-    enum { TILE = 32 };
-    const double *source = from.data;
-    double *target = to.data;
-    for (int64_t i0 = 0; i0 < from.rows; i0 += TILE)
-        for (int64_t j0 = 0; j0 < from.cols; j0 += TILE)
-            for (int64_t i = i0; i < from.rows && i < i0 + TILE; i++)
-                for (int64_t j = j0; j < from.cols && j < j0 + TILE; j++)
-                    target[j * to.stride + i] = source[i * from.stride + j];
-}
-
 trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x) {
     trn_dist_t *from = NULL, *to = NULL;
     trn_redist_t *redist = NULL;
@@ -53,7 +42,7 @@ trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x) {
     TRN_OR(done, trn_agree(x.comm, status));
     TRN_OR(done, trn_redist_create(&redist, x.comm, TRN_MATRIX_F64, from, to));
     trn_redist_run(redist, x.block, band);
-    trn_tall_turn(band, transpose->block);
+    trn_view_transpose(band, transpose->block);
 done:
     trn_redist_destroy(&redist);
     trn_dist_destroy(&from);
@@ -97,7 +86,7 @@ trn_status_t trn_tall_gather(trn_tall_t x, double *all) {
     return status;
 }
 
-void trn_tall_turn_positive(trn_tall_t x, trn_tall_t follower) {
+void trn_tall_fix_signs(trn_tall_t x, trn_tall_t follower) {
     double *x_at = x.block.data, *y_at = follower.block.data;
     for (int64_t j = 0; j < x.block.cols; j++) {
         struct {

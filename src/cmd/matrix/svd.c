@@ -27,12 +27,12 @@ static const trn_param_t params[] = {
 /* What is worked on, in one of three shapes. Start with {0}. */
 typedef struct work {
     trn_matrix_info_t info;
-    bool gram, centre, sparse; /* sparse: kept so */
+    bool gram, center, sparse; /* sparse: kept so */
     trn_tall_file_t dense;
     trn_dist_t *dist;
     trn_sparse_t *band;
     trn_operator_t *op;
-    double *mean; /* [cols], if centred */
+    double *mean; /* [cols], if centered */
     trn_svd_t svd;
 } work_t;
 
@@ -52,7 +52,7 @@ static trn_status_t choose(const trn_run_t *run, work_t *work) {
     TRN_TRY(trn_matrix_file_probe(run->comm, path, &work->info));
     const trn_matrix_info_t *info = &work->info;
     int64_t side = info->rows < info->cols ? info->rows : info->cols;
-    work->centre = trn_params_bool(run->params, "center");
+    work->center = trn_params_bool(run->params, "center");
     work->gram = strcmp(method, "auto") == 0 ? !info->sparse && side <= TRN_SVD_GRAM_MOST
                                              : strcmp(method, "gram") == 0;
     work->sparse = info->sparse && !work->gram;
@@ -103,13 +103,13 @@ static trn_status_t load(const trn_run_t *run, work_t *work) {
             trn_sparse_file_load(run->comm, path, info, TRN_SPARSE_F64, work->dist, &work->band));
         TRN_AGREE(run->comm, check_finite(work->band, path));
         TRN_TRY(trn_operator_sparse(&work->op, run->comm, info->rows, info->cols, work->band));
-        return work->centre ? trn_operator_centre(work->op) : TRN_OK;
+        return work->center ? trn_operator_center(work->op) : TRN_OK;
     }
     TRN_TRY(trn_tall_file_load(&work->dense, run->comm, path, info));
     TRN_AGREE(run->comm, trn_operator_dense(&work->op, work->dense.tall));
-    if (!work->centre) return TRN_OK;
+    if (!work->center) return TRN_OK;
     TRN_AGREE(run->comm, trn_alloc(&work->mean, info->cols, sizeof(double), "column means"));
-    return trn_tall_centre(work->dense.tall, work->mean);
+    return trn_tall_center(work->dense.tall, work->mean);
 }
 
 static trn_status_t decompose(const trn_run_t *run, work_t *work) {
@@ -125,7 +125,7 @@ static trn_status_t declare(trn_store_t *store, const work_t *work) {
     TRN_TRY(trn_tall_declare(store, "/u", svd->u));
     TRN_TRY(trn_store_dataset(store, "/singular_values", TRN_F64, svd->rank, 0));
     TRN_TRY(trn_tall_declare(store, "/v", svd->v));
-    if (work->centre) TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, work->info.cols, 0));
+    if (work->center) TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, work->info.cols, 0));
     TRN_TRY(trn_store_set_text(store, "/", "method", work->gram ? "gram" : "krylov"));
     TRN_TRY(trn_store_set_int(store, "/", "steps", svd->steps));
     TRN_TRY(trn_store_set_real(store, "/", "residual", svd->residual));
@@ -138,7 +138,7 @@ static trn_status_t write_all(trn_store_t *store, MPI_Comm comm, const work_t *w
     TRN_TRY(trn_tall_write(store, "/u", svd->u));
     TRN_TRY(trn_tall_write_whole(store, "/singular_values", comm, svd->rank, svd->values));
     TRN_TRY(trn_tall_write(store, "/v", svd->v));
-    if (!work->centre) return TRN_OK;
+    if (!work->center) return TRN_OK;
     if (work->sparse) return trn_tall_write(store, "/mean", trn_operator_mean(work->op));
     return trn_tall_write_whole(store, "/mean", comm, work->info.cols, work->mean);
 }
