@@ -75,6 +75,12 @@ int64_t trn_params_size(const trn_params_t *params, const char *name);
 const char *trn_params_text(const trn_params_t *params, const char *name); /* TEXT and CHOICE */
 int trn_params_list(const trn_params_t *params, const char *name, char *const **words);
 
+/* *value = the INT `name`, which may not exceed `most`, of things that there are, as `has` says in
+ * words ("a.npy is 5 x 3"): a default shrinks to `most` with a line in the log, what the user gave
+ * is refused. Fails with TRN_USAGE. Local. */
+trn_status_t trn_params_at_most(const trn_params_t *params, const char *name, int64_t most,
+                                const char *has, int64_t *value);
+
 /* All values as a JSON object in table order, owned by the caller (NULL when out of memory); what
  * has no value is null. Local. */
 json_t *trn_params_json(const trn_params_t *params);

@@ -23,6 +23,11 @@ skew[7, 30] += 1e-6 * abs(skew).max()
 numpy.save(to + "skew.npy", skew)
 tall[1200, 3] = numpy.nan
 numpy.save(to + "nan.npy", tall)
+numpy.save(to + "ones.npy", numpy.outer(numpy.arange(1, 7), numpy.arange(1, 5)))
+numpy.save(to + "tiny.npy", tall[:30, :4] * 1e-310)
+numpy.save(to + "huge.npy", numpy.outer(numpy.arange(1, 8), numpy.arange(1, 6)) * 1e305)
+numpy.save(to + "beyond.npy", numpy.full((4, 3), 1.7e308))
+numpy.save(to + "empty.npy", numpy.zeros((0, 3)))
 sparse = scipy.sparse.random(900, 700, 0.02, random_state=2)
 scipy.io.mmwrite(to + "sparse.mtx", sparse, precision=17)
 sparse.data[100] = numpy.inf
@@ -84,6 +89,12 @@ same svd deficient.npy svd -k 33 --method krylov
 same svd sparse.mtx svd -k 12
 same svd sparse.mtx svd -k 12 --method gram
 same pca sparse.mtx svd -k 12 --center
+same svd ones.npy svd -k 4
+same svd ones.npy svd -k 4 --method krylov
+same pca ones.npy svd -k 4 --center
+same svd tiny.npy svd -k 3
+same svd huge.npy svd -k 5
+same qr huge.npy qr
 same qr tall.npy qr
 same qr deficient.npy qr
 same eig symmetric.npy eig
@@ -95,6 +106,9 @@ else
     expect 0 "eig by ScaLAPACK: what numpy finds" "$python" "$scratch/check.py" eig \
         "$scratch/symmetric.npy" "$work/x.h5"
 fi
+expect 0 "a default of more values than there are" ranks 2 svd "$scratch/ones.npy" -o "$work/x.h5"
+expect_equal "a default of more values than there are: said" \
+    "$(grep -c '4 instead of the default 10: .*ones.npy is 6 x 4' "$scratch/err")" 1
 for verb in "svd tall.npy" "svd sparse.mtx --method krylov" "qr tall.npy" "eig symmetric.npy"; do
     read -ra words <<<"$verb"
     words[1]=$scratch/${words[1]}
@@ -113,6 +127,10 @@ bad() { # CODE PATTERN WHAT ARGUMENT...
     done
 }
 bad 2 'rank: 41 .*1300 x 40' "more than there are" svd "$scratch/tall.npy" -k 41
+bad 3 'empty.npy.* empty' "nothing" svd "$scratch/empty.npy"
+for verb in svd qr; do
+    bad 6 'too large for float64' "a result beyond float64" $verb "$scratch/beyond.npy"
+done
 bad 6 'nan.npy: entry \(1201, 4\)' "NaN" svd "$scratch/nan.npy"
 bad 6 'nan.npy: entry \(1201, 4\)' "NaN in qr" qr "$scratch/nan.npy"
 bad 6 'inf.mtx: entry' "infinity, sparse" svd "$scratch/inf.mtx"

@@ -26,9 +26,9 @@ trn_status_t trn_eig_check(trn_tall_t a, double tolerance, const char *name);
 /* values[n] = the eigenvalues of symmetric a [n x n], ascending, on every rank; column j of `a`
  * becomes the eigenvector of values[j], of length 1, its entry of largest size positive. *method
  * becomes what was done. Collective, equal arguments but for rows of `a`. Fails (agreed) with
- * TRN_MEMORY, TRN_USAGE (too large for the method, built without ScaLAPACK), TRN_NUMERIC.
- * Cost: 9 n^3 flop, on rank 0 or shared out. Memory on rank 0: 4 n^2 numbers; by ScaLAPACK 5 n^2 /
- * P.
+ * TRN_MEMORY, TRN_USAGE (too large for the method, built without ScaLAPACK), TRN_NUMERIC (not
+ * finite, an eigenvalue beyond float64). Cost: 9 n^3 flop, on rank 0 or shared out. Memory on rank
+ * 0: 4 n^2 numbers; by ScaLAPACK 5 n^2 / P.
  */
 trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method);
 

@@ -1,3 +1,5 @@
+/* operator.c: a matrix, dense or sparse, as products with blocks of columns; centered and deflated
+ * without touching its numbers. */
 #include "algo/matrix/operator.h"
 
 #include "base/mem.h"
@@ -26,6 +28,7 @@ struct trn_operator {
     trn_sparse_t *transpose;    /* this rank's rows of the transposed sparse matrix */
     route_t route[2];           /* A x, A^T x */
     trn_tall_t mean;            /* [cols x 1], if centered */
+    trn_tall_t away; /* [cols x any], orthonormal, borrowed: directions that are cut off */
 };
 
 trn_status_t trn_operator_dense(trn_operator_t **op, trn_tall_t matrix) {
@@ -195,10 +198,51 @@ done:
     return status;
 }
 
-trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y) {
-    transposed = transposed != op->flipped;
+static trn_status_t centered_product(trn_operator_t *op, bool transposed, trn_tall_t x,
+                                     trn_tall_t y) {
     TRN_TRY(product(op, transposed, x, y));
     return op->mean.block.cols > 0 ? take_off(op, transposed, x, y) : TRN_OK;
+}
+
+/* x loses what it has along the directions that are cut off. Collective. */
+static trn_status_t cut_off(const trn_operator_t *op, trn_tall_t x) {
+    double *along;
+    trn_status_t status =
+        trn_agree(op->comm, trn_alloc(&along, op->away.block.cols * x.block.cols, sizeof *along,
+                                      "directions that are cut off"));
+    if (status == TRN_OK) status = trn_tall_cross(op->away, x, along);
+    if (status == TRN_OK) trn_tall_multiply(-1, op->away, along, x.block.cols, 1, x);
+    trn_free(&along);
+    return status;
+}
+
+/* A (I - V V^T), and its transpose (I - V V^T) A^T. Collective. */
+static trn_status_t deflated_product(trn_operator_t *op, bool transposed, trn_tall_t x,
+                                     trn_tall_t y) {
+    if (transposed) {
+        TRN_TRY(centered_product(op, true, x, y));
+        return cut_off(op, y);
+    }
+    trn_tall_t beside;
+    trn_status_t status =
+        trn_agree(op->comm, trn_tall_create(&beside, op->comm, x.rows, x.block.cols));
+    if (status == TRN_OK) {
+        copy(x.block, beside.block);
+        status = cut_off(op, beside);
+    }
+    if (status == TRN_OK) status = centered_product(op, false, beside, y);
+    trn_tall_free(&beside);
+    return status;
+}
+
+trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y) {
+    transposed = transposed != op->flipped;
+    return op->away.block.cols > 0 ? deflated_product(op, transposed, x, y)
+                                   : centered_product(op, transposed, x, y);
+}
+
+void trn_operator_deflate(trn_operator_t *op, trn_tall_t directions) {
+    op->away = directions;
 }
 
 trn_status_t trn_operator_center(trn_operator_t *op) {

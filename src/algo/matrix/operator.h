@@ -32,6 +32,10 @@ trn_status_t trn_operator_center(trn_operator_t *op);
 /* The column means, this rank's part [cols x 1], borrowed; {0} if not centered. Local. */
 trn_tall_t trn_operator_mean(const trn_operator_t *op);
 
+/* From now on the matrix counts as A (I - V V^T), V = `directions` [cols x any] orthonormal and
+ * borrowed; none ({0}) ends that. Local. */
+void trn_operator_deflate(trn_operator_t *op, trn_tall_t directions);
+
 /* Let the operator be the transpose of what it was. Local. */
 void trn_operator_flip(trn_operator_t *op);
 

@@ -1,6 +1,9 @@
+/* qr.c: A = Q R by Cholesky's factor of the Gram matrix, twice, and by an orthonormal basis where A
+ * is too close to dependent columns for that; columns at either end of float64 are scaled first. */
 #include "algo/matrix/qr.h"
 
 #include "algo/matrix/gram.h"
+#include "algo/matrix/scale.h"
 #include "algo/matrix/tall_orthonormal.h"
 #include "base/mem.h"
 #include "kern/dense/lapack.h"
@@ -11,9 +14,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Work space of n columns, all but the first for by_basis alone. */
+/* Work space of n columns, all but the first two for by_basis alone. */
 typedef struct work {
     double *small;   /* [n x n] */
+    double *largest; /* [n]: of each column of A */
     trn_tall_t copy; /* of A */
     double *upper;   /* [n x n] */
     double *lapack;
@@ -35,6 +39,7 @@ static trn_status_t check(trn_tall_t a) {
 
 static trn_status_t work_create(work_t *work, trn_tall_t a) {
     TRN_TRY(check(a));
+    TRN_TRY(trn_alloc(&work->largest, a.block.cols, sizeof(double), "columns of a matrix"));
     return trn_alloc(&work->small, a.block.cols * a.block.cols, sizeof(double), "an R");
 }
 
@@ -50,9 +55,33 @@ static trn_status_t work_extend(work_t *work, trn_tall_t a) {
 static void work_destroy(work_t *work) {
     trn_tall_free(&work->copy);
     trn_free(&work->small);
+    trn_free(&work->largest);
     trn_free(&work->upper);
     trn_free(&work->lapack);
     trn_free(&work->scratch);
+}
+
+/* Columns whose numbers have no squares in float64 are scaled by powers of two, each by its own: A
+ * D = Q (R D), so that a small column is as exact as a large one. Collective. */
+static void scale_columns(trn_tall_t a, double *largest) {
+    int64_t n = a.block.cols;
+    memset(largest, 0, sizeof *largest * (size_t)n);
+    for (int64_t i = 0; i < a.block.rows; i++) {
+        const double *row = (const double *)a.block.data + i * a.block.stride;
+        for (int64_t j = 0; j < n; j++) /* NaN and infinity are found in the Gram matrix */
+            if (fabs(row[j]) > largest[j] && isfinite(row[j])) largest[j] = fabs(row[j]);
+    }
+    MPI_Allreduce(MPI_IN_PLACE, largest, (int)n, MPI_DOUBLE, MPI_MAX, a.comm);
+    for (int64_t j = 0; j < n; j++)
+        trn_scale_view(trn_tall_cols(a, j, 1).block, -trn_scale_exponent(largest[j]));
+}
+
+static trn_status_t scale_back(int64_t n, const double *largest, double *r) {
+    for (int64_t j = 0; j < n; j++)
+        for (int64_t i = 0; i <= j; i++)
+            TRN_TRY(
+                trn_scale_back(r + i * n + j, 1, trn_scale_exponent(largest[j]), "R of A = Q R"));
+    return TRN_OK;
 }
 
 /* From rank 0 to all. Collective. */
@@ -77,7 +106,7 @@ static trn_status_t factor(MPI_Comm comm, int64_t n, double *gram, bool *good) {
     double low = INFINITY, high = 0;
     for (int64_t i = 0; i < n * n; i++)
         if (!isfinite(gram[i]))
-            return trn_fail(TRN_NUMERIC, "QR: not finite; a number is NaN, infinite or too large");
+            return trn_fail(TRN_NUMERIC, "QR: not finite; a number is NaN or infinite");
     *good = trn_lapack_cholesky(n, gram);
     share(comm, n, gram);
     for (int64_t i = 0; i < n; i++) {
@@ -153,8 +182,10 @@ trn_status_t trn_qr(trn_tall_t a, double *r, trn_qr_way_t *way) {
     bool good = false;
     trn_status_t status = trn_agree(a.comm, work_create(&work, a));
     if (status == TRN_OK && a.block.cols > 0) {
+        scale_columns(a, work.largest);
         status = by_cholesky(a, r, &work, &good);
         if (status == TRN_OK && !good) status = by_basis(a, r, &work);
+        if (status == TRN_OK) status = scale_back(a.block.cols, work.largest, r);
     }
     if (way) *way = good ? TRN_QR_CHOLESKY : TRN_QR_BASIS;
     work_destroy(&work);

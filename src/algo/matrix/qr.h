@@ -19,11 +19,11 @@ enum { TRN_QR_MOST = 8192 };
 /* `a` [m x n], m >= n, becomes Q and r [n x n] becomes R on every rank, zero below its diagonal,
  * which is not negative; *way may be NULL. A rank-deficient A has an R with zeros (to rounding) on
  * its diagonal, and Q is orthonormal nevertheless. Collective, equal arguments but for rows of `a`.
- * Fails (agreed) with TRN_USAGE (m < n, n > TRN_QR_MOST), TRN_MEMORY, TRN_NUMERIC (not finite); `a`
- * is then of no use. Bits do not depend on the number of ranks. Cost: 4 m n^2 flop / P, two sums of
- * n^2 numbers over a tree; TRN_QR_BASIS: several times that, and a copy of A. Source: Yamamoto,
- * Nakatsukasa, Yanagisawa and Fukaya, Roundoff error analysis of the CholeskyQR2 algorithm, ETNA 44
- * (2015). */
+ * Fails (agreed) with TRN_USAGE (m < n, n > TRN_QR_MOST), TRN_MEMORY, TRN_NUMERIC (not finite; a
+ * column of R beyond float64); `a` is then of no use. Bits do not depend on the number of ranks.
+ * Cost: 4 m n^2 flop / P, two sums of n^2 numbers over a tree; TRN_QR_BASIS: several times that,
+ * and a copy of A. Source: Yamamoto, Nakatsukasa, Yanagisawa and Fukaya, Roundoff error analysis of
+ * the CholeskyQR2 algorithm, ETNA 44 (2015). */
 trn_status_t trn_qr(trn_tall_t a, double *r, trn_qr_way_t *way);
 
 #endif

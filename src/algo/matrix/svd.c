@@ -1,6 +1,9 @@
+/* svd.c: singular values of any matrix: what is scaled, centered and by which method; the Gram
+ * method; and what both methods end with, the way from a basis of right vectors to triplets. */
 #include "algo/matrix/svd.h"
 
 #include "algo/matrix/gram.h"
+#include "algo/matrix/scale.h"
 #include "algo/matrix/svd_impl.h"
 #include "algo/matrix/tall_orthonormal.h"
 #include "base/mem.h"
@@ -8,11 +11,13 @@
 #include "mpi/agree.h"
 
 #include <math.h>
+#include <string.h>
 
 void trn_svd_free(trn_svd_t *svd) {
     trn_free(&svd->values);
     trn_tall_free(&svd->u);
     trn_tall_free(&svd->v);
+    trn_tall_free(&svd->mean);
     *svd = (trn_svd_t){0};
 }
 
@@ -210,11 +215,174 @@ int64_t trn_svd_finish_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks
            (4 * rank * rank + TRN_TALL_BLOCK * rank) * (int64_t)sizeof(double);
 }
 
-int64_t trn_svd_gram_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
+static int64_t gram_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
     int64_t n = rows < cols ? rows : cols;
     int64_t transposed =
         rows < cols ? 2 * tall_bytes(cols, rows, ranks) : 0; /* and on its way there */
     int64_t gram = (3 * n * n + 11 * n) * (int64_t)sizeof(double);
     int64_t finish = trn_svd_finish_bytes(rows, cols, rank, ranks);
     return transposed + (gram > finish ? gram : finish);
+}
+
+int64_t trn_svd_bytes(trn_svd_method_t method, int64_t rows, int64_t cols, int64_t rank,
+                      int ranks) {
+    return method == TRN_SVD_GRAM ? gram_bytes(rows, cols, rank, ranks)
+                                  : trn_svd_krylov_bytes(rows, cols, rank, ranks);
+}
+
+/* Any matrix ----------------------------------------------------------------------------------- */
+
+trn_svd_method_t trn_svd_choose(trn_svd_method_t asked, int64_t rows, int64_t cols, bool sparse) {
+    if (asked != TRN_SVD_AUTO) return asked;
+    int64_t side = rows < cols ? rows : cols;
+    return !sparse && side <= TRN_SVD_GRAM_MOST ? TRN_SVD_GRAM : TRN_SVD_KRYLOV;
+}
+
+/* Scale the numbers so that their fourth powers stay within float64; *exponent undoes it.
+ * Collective. */
+static trn_status_t scale(trn_svd_matrix_t a, const char *name, int *exponent) {
+    double largest;
+    int rank;
+    MPI_Comm_rank(a.comm, &rank);
+    TRN_AGREE(a.comm, a.sparse ? trn_largest_sparse(a.sparse, name, &largest)
+                               : trn_largest(a.dense.block, trn_tall_start(a.comm, a.rows, rank),
+                                             name, &largest));
+    MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, a.comm);
+    *exponent = trn_scale_exponent(largest);
+    if (a.sparse)
+        trn_scale_sparse(a.sparse, -*exponent);
+    else
+        trn_scale_view(a.dense.block, -*exponent);
+    return TRN_OK;
+}
+
+/* The means of a dense matrix come off its numbers, and this rank keeps its part of them. A sparse
+ * one is not filled up: its operator takes them off. Collective. */
+static trn_status_t center(trn_svd_t *svd, trn_svd_matrix_t a, trn_operator_t *op) {
+    int rank;
+    double *mean = NULL;
+    MPI_Comm_rank(a.comm, &rank);
+    trn_status_t status = trn_tall_create(&svd->mean, a.comm, a.cols, 1);
+    if (status == TRN_OK && !a.sparse)
+        status = trn_alloc(&mean, a.cols, sizeof *mean, "column means");
+    TRN_OR(done, trn_agree(a.comm, status));
+    TRN_OR(done, a.sparse ? trn_operator_center(op) : trn_tall_center(a.dense, mean));
+    const double *mine =
+        a.sparse ? trn_operator_mean(op).block.data : mean + trn_tall_start(a.comm, a.cols, rank);
+    memcpy(svd->mean.block.data, mine, sizeof *mine * (size_t)svd->mean.block.rows);
+done:
+    trn_free(&mean);
+    return status;
+}
+
+static trn_status_t open_operator(trn_operator_t **op, trn_svd_matrix_t a) {
+    return a.sparse ? trn_operator_sparse(op, a.comm, a.rows, a.cols, a.sparse)
+                    : trn_agree(a.comm, trn_operator_dense(op, a.dense));
+}
+
+/* Small values --------------------------------------------------------------------------------- */
+
+/* Both methods see squares: what is below 1e-8 of the largest value drowns in the rounding of its
+ * square, and of a space of such values they bring up just any vectors. So where values that small
+ * are wanted, the others are cut off, and a search beside them, in which the small ones are the
+ * largest, comes down by the same factor again. */
+static const double CLEAR = 1e-6;    /* values of this part of the largest are right to rounding */
+static const double NOTHING = 1e-14; /* values of this part of the largest are rounding */
+
+/* How many of the values stand clear of rounding after `stage` searches beside others. */
+static int64_t count_clear(const trn_svd_t *svd, int stage) {
+    int64_t count = 0;
+    double least = svd->values[0] * CLEAR;
+    for (int i = 0; i < stage; i++)
+        least *= CLEAR;
+    while (count < svd->rank && svd->values[count] >= least)
+        count++;
+    return count;
+}
+
+static trn_status_t join(trn_tall_t *joint, trn_tall_t clear, trn_tall_t found) {
+    int64_t r = clear.block.cols, k = r + found.block.cols;
+    TRN_TRY(trn_agree(clear.comm, trn_tall_create(joint, clear.comm, clear.rows, k)));
+    copy(clear, trn_tall_cols(*joint, 0, r));
+    copy(found, trn_tall_cols(*joint, r, k - r));
+    return trn_tall_orthonormalize(trn_tall_cols(*joint, 0, r), trn_tall_cols(*joint, r, k - r));
+}
+
+/* Put vectors found beside the first `clear` of `svd` in the place of its others; *better unless
+ * that search did not arrive. Collective. */
+static trn_status_t search_beside(trn_svd_t *svd, trn_operator_t *op, int64_t clear,
+                                  trn_svd_stop_t stop, bool *better) {
+    enum { STEPS = 200 /* where nothing but rounding is left, no search arrives */ };
+    trn_svd_t found = {0};
+    trn_tall_t joint = {0}, first = trn_tall_cols(svd->v, 0, clear);
+    int64_t k = svd->rank, steps = svd->steps, basis = svd->basis;
+    stop.steps = stop.steps < STEPS ? stop.steps : STEPS;
+    trn_operator_deflate(op, first);
+    trn_status_t status = trn_svd_krylov(&found, op, k - clear, stop);
+    trn_operator_deflate(op, (trn_tall_t){0});
+    *better = status == TRN_OK;
+    if (status == TRN_NUMERIC) return TRN_OK;
+    if (status == TRN_OK) status = join(&joint, first, found.v);
+    if (status == TRN_OK) {
+        trn_svd_free(svd);
+        status = trn_svd_finish(svd, op, joint);
+        joint = (trn_tall_t){0};
+        svd->steps = steps + found.steps;
+        svd->basis = basis;
+    }
+    trn_svd_free(&found);
+    trn_tall_free(&joint);
+    if (status == TRN_OK) trn_tall_fix_signs(svd->v, svd->u);
+    return status;
+}
+
+/* Find wanted values that the method could not see. With all vectors of the short side there is
+ * nothing that could be missed. Collective. */
+static trn_status_t find_small(trn_svd_t *svd, trn_operator_t *op, trn_svd_stop_t stop) {
+    int64_t rows = trn_operator_rows(op), cols = trn_operator_cols(op), clear;
+    bool better = svd->rank < (rows < cols ? rows : cols);
+    for (int stage = 0; better && (clear = count_clear(svd, stage)) < svd->rank; stage++) {
+        if (svd->values[clear] <= NOTHING * svd->values[0]) return TRN_OK;
+        TRN_TRY(search_beside(svd, op, clear, stop, &better));
+    }
+    return TRN_OK;
+}
+
+/* All together --------------------------------------------------------------------------------- */
+
+static trn_status_t decompose(trn_svd_t *svd, trn_svd_matrix_t a, const trn_svd_options_t *options,
+                              trn_operator_t *op) {
+    trn_tall_t mean;
+    if (options->center) TRN_TRY(center(svd, a, op));
+    mean = svd->mean;
+    svd->mean = (trn_tall_t){0};
+    trn_status_t status = svd->method == TRN_SVD_KRYLOV
+                              ? trn_svd_krylov(svd, op, options->rank, options->stop)
+                              : trn_svd_gram(svd, a.dense, options->rank);
+    if (status == TRN_OK) status = find_small(svd, op, options->stop);
+    svd->mean = mean;
+    return status;
+}
+
+trn_status_t trn_svd(trn_svd_t *svd, trn_svd_matrix_t matrix, const trn_svd_options_t *options) {
+    trn_svd_method_t method =
+        trn_svd_choose(options->method, matrix.rows, matrix.cols, matrix.sparse != NULL);
+    trn_operator_t *op = NULL;
+    trn_status_t status;
+    int exponent;
+    *svd = (trn_svd_t){.method = method};
+    if (method == TRN_SVD_GRAM && matrix.sparse)
+        return trn_fail(TRN_USAGE, "%s: the Gram method takes dense matrices", options->name);
+    TRN_OR(done, scale(matrix, options->name, &exponent));
+    TRN_OR(done, open_operator(&op, matrix));
+    TRN_OR(done, decompose(svd, matrix, options, op));
+    svd->method = method;
+    status = trn_scale_back(svd->values, svd->rank, exponent, "the largest singular value");
+    if (status == TRN_OK && options->center)
+        status = trn_scale_back(svd->mean.block.data, svd->mean.block.rows, exponent, "a mean");
+    status = trn_agree(matrix.comm, status);
+done:
+    trn_operator_destroy(&op);
+    if (status != TRN_OK) trn_svd_free(svd);
+    return status;
 }

@@ -1,3 +1,5 @@
+/* svd_krylov.c: singular vectors by a block Krylov method on A^T A with full orthogonalization and
+ * thick restarts. */
 #include "algo/matrix/svd.h"
 
 #include "algo/matrix/gram.h"
@@ -6,6 +8,7 @@
 #include "base/mem.h"
 #include "mpi/agree.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -103,6 +106,8 @@ static trn_status_t grow(krylov_t *at, int64_t width) {
  * length of the last block's remainder under the last entries of the eigenvector. Collective. */
 static trn_status_t look(krylov_t *at) {
     static const double floor = 1e-6; /* values below this part of the largest are one to us */
+    static const double rounding =
+        16 * DBL_EPSILON; /* what products with A^T A leave in any case */
     int64_t n = at->size, width = at->last, seen = least(at->wanted, n);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
@@ -117,7 +122,8 @@ static trn_status_t look(krylov_t *at) {
             for (int64_t j = 0; j < width; j++)
                 square += tail[i] * at->gram[i * width + j] * tail[j];
         double scale = largest * fmax(value, floor * largest);
-        if (square > 0) at->off = fmax(at->off, scale > 0 ? sqrt(square) / scale : INFINITY);
+        if (sqrt(square) > rounding * largest * largest)
+            at->off = fmax(at->off, scale > 0 ? sqrt(square) / scale : INFINITY);
     }
     if (n == at->n) at->off = 0; /* the basis is the whole space */
     return TRN_OK;

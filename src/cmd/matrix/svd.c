@@ -8,12 +8,12 @@
 #include "cli/command.h"
 #include "mpi/agree.h"
 
-#include <math.h>
 #include <string.h>
 
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "S.h5", .help = "store to write (required)"},
-    {"rank", 'k', TRN_PARAM_INT, "10", 1, 1e9, .help = "how many singular values"},
+    {"rank", 'k', TRN_PARAM_INT, "10", 1, 1e9,
+     .help = "how many singular values; by default fewer where the matrix has fewer"},
     {"center", 0, TRN_PARAM_BOOL, "false",
      .help = "take the mean off every column first: principal component analysis"},
     {"method", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|gram|krylov",
@@ -24,100 +24,89 @@ static const trn_param_t params[] = {
     {"max-steps", 0, TRN_PARAM_INT, "1000", 1, 1e9, .help = "krylov: give up after so many blocks"},
     {0}};
 
-/* What is worked on, in one of three shapes. Start with {0}. */
+/* The matrix as it was loaded, and what came of it. Start with {0}. */
 typedef struct work {
     trn_matrix_info_t info;
-    bool gram, center, sparse; /* sparse: kept so */
+    trn_svd_options_t options;
+    bool sparse; /* kept so: the Gram method wants zeros filled in */
     trn_tall_file_t dense;
     trn_dist_t *dist;
     trn_sparse_t *band;
-    trn_operator_t *op;
-    double *mean; /* [cols], if centered */
     trn_svd_t svd;
 } work_t;
 
 static void work_free(work_t *work) {
     trn_svd_free(&work->svd);
-    trn_operator_destroy(&work->op);
     trn_sparse_destroy(&work->band);
     trn_dist_destroy(&work->dist);
     trn_tall_file_free(&work->dense);
-    trn_free(&work->mean);
+}
+
+static trn_svd_method_t method_named(const char *name) {
+    return strcmp(name, "gram") == 0     ? TRN_SVD_GRAM
+           : strcmp(name, "krylov") == 0 ? TRN_SVD_KRYLOV
+                                         : TRN_SVD_AUTO;
+}
+
+static const char *name_of(trn_svd_method_t method) {
+    return method == TRN_SVD_GRAM ? "gram" : "krylov";
+}
+
+/* As many values as were asked for, or by default up to ten of those that there are. */
+static trn_status_t count_values(const trn_run_t *run, work_t *work) {
+    const trn_matrix_info_t *info = &work->info;
+    int64_t side = info->rows < info->cols ? info->rows : info->cols;
+    char has[256];
+    snprintf(has, sizeof has, "%.180s is %lld x %lld", run->files[0], (long long)info->rows,
+             (long long)info->cols);
+    if (side == 0) return trn_fail(TRN_INPUT, "%s: an empty matrix has no singular values", has);
+    return trn_params_at_most(run->params, "rank", side, has, &work->options.rank);
 }
 
 /* Look at the file and choose. Collective. */
 static trn_status_t choose(const trn_run_t *run, work_t *work) {
-    const char *method = trn_params_text(run->params, "method"), *path = run->files[0];
-    int64_t rank = trn_params_int(run->params, "rank");
+    trn_svd_options_t *options = &work->options;
+    const char *path = run->files[0];
     TRN_TRY(trn_matrix_file_probe(run->comm, path, &work->info));
     const trn_matrix_info_t *info = &work->info;
-    int64_t side = info->rows < info->cols ? info->rows : info->cols;
-    work->center = trn_params_bool(run->params, "center");
-    work->gram = strcmp(method, "auto") == 0 ? !info->sparse && side <= TRN_SVD_GRAM_MOST
-                                             : strcmp(method, "gram") == 0;
-    work->sparse = info->sparse && !work->gram;
-    if (rank > side)
-        return trn_fail(TRN_USAGE,
-                        "--rank: %lld singular values are more than %s has: it is "
-                        "%lld x %lld",
-                        (long long)rank, path, (long long)info->rows, (long long)info->cols);
-    return TRN_OK;
+    options->method = trn_svd_choose(method_named(trn_params_text(run->params, "method")),
+                                     info->rows, info->cols, info->sparse);
+    options->center = trn_params_bool(run->params, "center");
+    options->stop = (trn_svd_stop_t){trn_params_real(run->params, "tolerance"),
+                                     trn_params_int(run->params, "max-steps")};
+    options->name = path;
+    work->sparse = info->sparse && options->method == TRN_SVD_KRYLOV;
+    return count_values(run, work);
 }
 
 /* Bytes on the rank that needs most. */
 static void predict(const trn_run_t *run, const work_t *work) {
     const trn_matrix_info_t *info = &work->info;
-    int64_t rank = trn_params_int(run->params, "rank");
+    const trn_svd_options_t *options = &work->options;
     int64_t bands = (info->rows + run->ranks - 1) / run->ranks, matrix, needed;
     if (work->sparse) /* both ways, and the entries on their way to the transpose */
         matrix = (2 * 12 + 40) * (info->entries / run->ranks + 1);
     else
         matrix = bands * info->cols * (int64_t)sizeof(double);
-    needed = work->gram ? trn_svd_gram_bytes(info->rows, info->cols, rank, run->ranks)
-                        : trn_svd_krylov_bytes(info->rows, info->cols, rank, run->ranks);
+    needed = trn_svd_bytes(options->method, info->rows, info->cols, options->rank, run->ranks);
     json_object_set_new(run->result, "bytes_per_rank",
                         json_pack("{s:I, s:I, s:I}", "matrix", (json_int_t)matrix, "work",
                                   (json_int_t)needed, "total", (json_int_t)(matrix + needed)));
-}
-
-static trn_status_t check_finite(const trn_sparse_t *band, const char *path) {
-    const int64_t *start = trn_sparse_start(band);
-    trn_extent_t extent = trn_sparse_extent(band);
-    for (int64_t i = 0; i < extent.rows; i++)
-        for (int64_t e = start[i]; e < start[i + 1]; e++)
-            if (!isfinite(trn_sparse_value(band, e)))
-                return trn_fail(
-                    TRN_NUMERIC, "%s: entry (%lld, %lld) is %g; remove what is not finite", path,
-                    (long long)(extent.first_row + i + 1),
-                    (long long)trn_sparse_column(band)[e] + 1, trn_sparse_value(band, e));
-    return TRN_OK;
 }
 
 /* Collective. */
 static trn_status_t load(const trn_run_t *run, work_t *work) {
     const trn_matrix_info_t *info = &work->info;
     const char *path = run->files[0];
-    if (work->sparse) {
-        TRN_AGREE(run->comm, trn_tall_dist(&work->dist, run->comm, info->rows, info->cols));
-        TRN_TRY(
-            trn_sparse_file_load(run->comm, path, info, TRN_SPARSE_F64, work->dist, &work->band));
-        TRN_AGREE(run->comm, check_finite(work->band, path));
-        TRN_TRY(trn_operator_sparse(&work->op, run->comm, info->rows, info->cols, work->band));
-        return work->center ? trn_operator_center(work->op) : TRN_OK;
-    }
-    TRN_TRY(trn_tall_file_load(&work->dense, run->comm, path, info));
-    TRN_AGREE(run->comm, trn_operator_dense(&work->op, work->dense.tall));
-    if (!work->center) return TRN_OK;
-    TRN_AGREE(run->comm, trn_alloc(&work->mean, info->cols, sizeof(double), "column means"));
-    return trn_tall_center(work->dense.tall, work->mean);
+    if (!work->sparse) return trn_tall_file_load(&work->dense, run->comm, path, info);
+    TRN_AGREE(run->comm, trn_tall_dist(&work->dist, run->comm, info->rows, info->cols));
+    return trn_sparse_file_load(run->comm, path, info, TRN_SPARSE_F64, work->dist, &work->band);
 }
 
 static trn_status_t decompose(const trn_run_t *run, work_t *work) {
-    int64_t rank = trn_params_int(run->params, "rank");
-    trn_svd_stop_t stop = {trn_params_real(run->params, "tolerance"),
-                           trn_params_int(run->params, "max-steps")};
-    return work->gram ? trn_svd_gram(&work->svd, work->dense.tall, rank)
-                      : trn_svd_krylov(&work->svd, work->op, rank, stop);
+    trn_svd_matrix_t matrix = {run->comm, work->info.rows, work->info.cols, work->dense.tall,
+                               work->band};
+    return trn_svd(&work->svd, matrix, &work->options);
 }
 
 static trn_status_t declare(trn_store_t *store, const work_t *work) {
@@ -125,8 +114,9 @@ static trn_status_t declare(trn_store_t *store, const work_t *work) {
     TRN_TRY(trn_tall_declare(store, "/u", svd->u));
     TRN_TRY(trn_store_dataset(store, "/singular_values", TRN_F64, svd->rank, 0));
     TRN_TRY(trn_tall_declare(store, "/v", svd->v));
-    if (work->center) TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, work->info.cols, 0));
-    TRN_TRY(trn_store_set_text(store, "/", "method", work->gram ? "gram" : "krylov"));
+    if (work->options.center)
+        TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, work->info.cols, 0));
+    TRN_TRY(trn_store_set_text(store, "/", "method", name_of(work->options.method)));
     TRN_TRY(trn_store_set_int(store, "/", "steps", svd->steps));
     TRN_TRY(trn_store_set_real(store, "/", "residual", svd->residual));
     return trn_store_begin(store);
@@ -138,9 +128,7 @@ static trn_status_t write_all(trn_store_t *store, MPI_Comm comm, const work_t *w
     TRN_TRY(trn_tall_write(store, "/u", svd->u));
     TRN_TRY(trn_tall_write_whole(store, "/singular_values", comm, svd->rank, svd->values));
     TRN_TRY(trn_tall_write(store, "/v", svd->v));
-    if (!work->center) return TRN_OK;
-    if (work->sparse) return trn_tall_write(store, "/mean", trn_operator_mean(work->op));
-    return trn_tall_write_whole(store, "/mean", comm, work->info.cols, work->mean);
+    return work->options.center ? trn_tall_write(store, "/mean", svd->mean) : TRN_OK;
 }
 
 static trn_status_t save(const trn_run_t *run, const char *output, const work_t *work) {
@@ -170,7 +158,7 @@ static void report(const trn_run_t *run, const char *output, const work_t *work,
     result = json_pack(
         "{s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "output", output, "rows",
         (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
-        (json_int_t)info->entries, "method", work->gram ? "gram" : "krylov", "steps",
+        (json_int_t)info->entries, "method", name_of(work->options.method), "steps",
         (json_int_t)svd->steps, "basis", (json_int_t)svd->basis, "residual", svd->residual,
         "seconds", trn_seconds() - start, "peak_bytes", (json_int_t)peak, "matrix_bytes",
         (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
@@ -205,9 +193,12 @@ const trn_command_t trn_command_svd = {
     .description =
         "A is dense or sparse: .h5, .npy or .mtx. S.h5 holds /u, /singular_values and /v, and "
         "/mean with --center, all float64; the entry of largest size in each column of /v is "
-        "positive. The number of ranks does not change a bit. The Gram method cannot tell values "
-        "below 1e-8 of the largest from zero; the Krylov method can, and stops when the residuals "
-        "of all wanted vectors are below the tolerance.",
+        "positive. Any matrix of finite numbers will do, rank-deficient ones (vectors of values "
+        "that "
+        "are 0 come out orthonormal, too) and numbers down to 1e-320 or up to 1e308. The number of "
+        "ranks does not change a bit. Values below 1e-6 of the largest, of which both methods see "
+        "only squares, are found by a second search beside the others; the Krylov method stops "
+        "when the residuals of all wanted vectors are below the tolerance.",
     .min_files = 1,
     .max_files = 1,
     .params = params,

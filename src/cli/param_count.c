@@ -1,0 +1,17 @@
+/* param_count.c: counts that must not exceed what there is, which is known only when inputs have
+ * been looked at. */
+#include "base/log.h"
+#include "cli/param.h"
+
+trn_status_t trn_params_at_most(const trn_params_t *params, const char *name, int64_t most,
+                                const char *has, int64_t *value) {
+    *value = trn_params_int(params, name);
+    if (*value <= most) return TRN_OK;
+    if (trn_params_given(params, name))
+        return trn_fail(TRN_USAGE, "--%s: %lld is too many: %s; give at most %lld", name,
+                        (long long)*value, has, (long long)most);
+    trn_log(TRN_LOG_INFO, name, "%lld instead of the default %lld: %s", (long long)most,
+            (long long)*value, has);
+    *value = most;
+    return TRN_OK;
+}
