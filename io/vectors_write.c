@@ -84,10 +84,10 @@ trn_status_t trn_vectors_writable(trn_format_t format, int64_t rows, char *const
                                   const char *path) {
     if (format == TRN_FORMAT_H5) return TRN_OK;
     for (int64_t i = 0; i < rows; i++)
-        if (!words[i][0] || strpbrk(words[i], " \t\r\n"))
+        if (!words[i][0] || strpbrk(words[i], TRN_BLANKS "\n"))
             return trn_fail(TRN_INPUT,
-                            "%s: the word '%s' (row %lld) is empty or holds white space, which "
-                            "only an .h5 file can keep",
+                            "%s: the word '%.40s' (row %lld) is empty or holds a blank or a line "
+                            "end, which only an .h5 file can keep; write .h5",
                             path, words[i], (long long)i + 1);
     return TRN_OK;
 }

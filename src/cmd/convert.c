@@ -1,7 +1,7 @@
 /* convert.c: the verb `convert`: an embedding or a matrix from one file format into another. */
 #include "algo/matrix/matrix_file.h"
 #include "algo/vectors/embedding.h"
-#include "cli/command.h"
+#include "cli/reading.h"
 #include "io/store/store.h"
 #include "mpi/agree.h"
 
@@ -15,8 +15,9 @@ static const trn_param_t params[] = {
     {"to", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
      .help = "format of OUT; auto goes by .h5, .npy, .txt or .vec (word2vec), .bin, .glove"},
     {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
-     .help = "the words of a .npy file, one a line: read if IN is .npy, else written; default "
-             "IN.npy.vocab or OUT.npy.vocab"},
+     .help = "the words of a .npy file, one a line, perhaps with counts: read if IN is .npy, else "
+             "written; default IN.npy.vocab or OUT.npy.vocab"},
+    TRN_WORD_PARAMS,
     {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
      .help = "numbers of a matrix in OUT: float32, float64 or as in IN (of .mtx: float64)"},
     {"misfits", 0, TRN_PARAM_CHOICE, "refuse", .choices = "refuse|warn",
@@ -131,14 +132,15 @@ static trn_status_t convert_matrix(trn_run_t *run) {
 /* Embeddings ----------------------------------------------------------------------------------- */
 
 static trn_status_t convert_embedding(trn_run_t *run) {
-    trn_format_t format, from = trn_format_named(trn_params_text(run->params, "from"));
+    trn_format_t format;
+    trn_reading_t reading = trn_reading_of(run->params, "from");
     TRN_TRY(output_format(run, &format)); /* equal arguments: the same on every rank */
     trn_embedding_t *embedding;
-    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], from,
-                               trn_params_text(run->params, "vocab")));
+    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
     trn_status_t status = TRN_OK;
     json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
+    trn_reading_note(embedding, run->result);
     if (trn_params_bool(run->params, "dry-run"))
         trn_embedding_report(embedding, trn_embedding_write_bytes(embedding, format), run->result);
     else

@@ -132,7 +132,8 @@ static trn_status_t describe_vectors(trn_run_t *run, const char *path, trn_forma
                                      json_t *into) {
     trn_vectors_t *vectors = NULL;
     char **words = NULL;
-    trn_status_t status = trn_vectors_open(&vectors, run->comm, path, format, &words);
+    trn_word_rules_t rules = {TRN_INVALID_REFUSE, TRN_OVERLONG_REFUSE};
+    trn_status_t status = trn_vectors_open(&vectors, run->comm, path, format, &rules, &words);
     bool verify = trn_params_bool(run->params, "verify");
     if (status == TRN_OK)
         status = trn_agree(run->comm, check_vectors(vectors, verify ? INT64_MAX : 1));

@@ -1,5 +1,8 @@
+/* number.c: most numbers in files have few digits and a small exponent: one division of whole
+ * numbers then rounds them rightly, and the library is asked only about the others. */
 #include "text/number.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -139,6 +142,20 @@ const char *trn_number_real(const char *text, double *value) {
             *value = strtod(unsigned_text, NULL);
     }
     if (end && negative) *value = -*value;
+    return end;
+}
+
+const char *trn_number_float(const char *text, float *value) {
+    enum { BELOW = 0x1fffffff, HALF = 0x10000000 }; /* bits of a float64 that a float32 has not */
+    double wide;
+    uint64_t bits;
+    const char *end = trn_number_real(text, &wide);
+    if (!end) return NULL;
+    memcpy(&bits, &wide, sizeof bits);
+    /* Rounding twice may differ from rounding once if the first stops halfway between two float32;
+     * below the normal ones halves look otherwise. */
+    bool normal = fabs(wide) >= (double)FLT_MIN || bits << 1 == 0;
+    *value = normal && (bits & BELOW) != HALF ? (float)wide : strtof(text, NULL);
     return end;
 }
 

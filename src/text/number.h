@@ -11,6 +11,9 @@
  * (so for what %.17g makes of numbers from 1e-10 to 1e40), strtod beyond. */
 const char *trn_number_real(const char *text, double *value);
 
+/* The same as float32, as by strtof. Local. */
+const char *trn_number_float(const char *text, float *value);
+
 /* The same for a whole number: sign and digits; too large ones become INT64_MAX or -INT64_MAX.
  * Local. */
 const char *trn_number_whole(const char *text, int64_t *value);

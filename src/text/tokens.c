@@ -4,10 +4,10 @@
 
 #include "base/mem.h"
 #include "text/lower.h"
+#include "text/normalize.h"
 #include "text/utf8.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 /* What a byte means; a token's bytes are or-ed together to tell how it must be treated. */
 enum { SPACE = 1, NEWLINE = 2, NUL = 4, HIGH = 8, UPPER = 16, STOP = SPACE | NEWLINE | NUL };
@@ -18,7 +18,6 @@ enum {
     CARRY = TRN_TOKEN_BYTES + MARK + 1, /* of these the last says that there are more */
     REPAIRED = 3 * TRN_TOKEN_BYTES,     /* every byte may become U+FFFD */
     LOWERED = REPAIRED + REPAIRED / 2,  /* trn_lower_room */
-    POINTS = 2 * LOWERED /* code points: a decomposition makes 3 of 2 bytes at most */
 };
 
 typedef struct pending {
@@ -45,7 +44,7 @@ struct trn_tokens {
     trn_word_counts_t malformed;
     char *repaired;  /* [REPAIRED] a word without ill-formed bytes; NULL: never asked for */
     char *lowered;   /* [LOWERED]; NULL: case stays */
-    int32_t *points; /* [POINTS + 1] code points, then in place UTF-8; NULL: form stays */
+    int32_t *points; /* [trn_normalize_room(LOWERED)]; NULL: form stays */
 };
 
 static void classify(uint8_t class_of[256], bool lowercase) {
@@ -73,7 +72,8 @@ trn_status_t trn_tokens_create(trn_tokens_t **tokens, trn_words_t *words,
     if (status == TRN_OK && options->lowercase)
         status = trn_alloc(&t->lowered, LOWERED, 1, "lowering words");
     if (status == TRN_OK && options->nfc)
-        status = trn_alloc(&t->points, POINTS + 1, sizeof *t->points, "normalizing words");
+        status = trn_alloc(&t->points, trn_normalize_room(LOWERED), sizeof *t->points,
+                           "normalizing words");
     if (status != TRN_OK) trn_tokens_destroy(tokens);
     return status;
 }
@@ -105,19 +105,6 @@ trn_status_t trn_token_check(const char *bytes, int64_t length) {
                     (uint8_t)bytes[well]);
 }
 
-/* Normalize a word; *bytes then points into t->points. */
-static trn_status_t compose(trn_tokens_t *t, const char **bytes, int64_t *length) {
-    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    utf8proc_ssize_t points =
-        utf8proc_decompose((const utf8proc_uint8_t *)*bytes, *length, t->points, POINTS, options);
-    if (points >= 0 && points <= POINTS) points = utf8proc_reencode(t->points, points, options);
-    if (points < 0 || points > POINTS * (int64_t)sizeof *t->points)
-        return trn_fail(TRN_INPUT, "cannot normalize a word; give the text normalized");
-    *bytes = (const char *)t->points;
-    *length = points;
-    return TRN_OK;
-}
-
 /* Lowering comes first: the lower case of a normalized word need not be normalized, as a capital J
  * with a caron is two code points and the small one is one. */
 trn_status_t trn_tokens_rewrite(trn_tokens_t *t, const char **bytes, int64_t *length) {
@@ -125,7 +112,12 @@ trn_status_t trn_tokens_rewrite(trn_tokens_t *t, const char **bytes, int64_t *le
         *length = trn_lower_bytes(*bytes, *length, t->lowered);
         *bytes = t->lowered;
     }
-    return t->points ? compose(t, bytes, length) : TRN_OK;
+    if (!t->points) return TRN_OK;
+    *length = trn_normalize_bytes(*bytes, *length, true, t->points);
+    if (*length < 0)
+        return trn_fail(TRN_INPUT, "cannot normalize a word; give the text normalized");
+    *bytes = (const char *)t->points;
+    return TRN_OK;
 }
 
 static trn_status_t look_up(trn_tokens_t *t, const char *bytes, int64_t length, int32_t *id) {

@@ -88,6 +88,37 @@ rm "$scratch/e.npy.vocab"
 bad 3 'e.npy.vocab' "no names" convert "$scratch/e.npy" "$work/x.txt"
 bad 5 'nowhere' "no such directory" convert "$scratch/e.txt" "$work/nowhere/x.txt"
 
+# Files as they are found: repeated words, names with blanks, a matrix without words -----------------
+printf 'the 1 2\nof 3 4\nthe 5 6\n\n' >"$scratch/repeated.glove"
+for n in 1 3; do
+    expect 0 "a repeated word, $n ranks" ranks $n convert "$scratch/repeated.glove" "$work/r.txt"
+    expect_equal "the first is kept, $n ranks" "2 2,the 1 2,of 3 4," "$(tr '\n' ',' <"$work/r.txt")"
+    expect_equal "one warning, $n ranks" 1 "$(grep -c "warn .*repeated.glove:3: the word 'the' is \
+there already, in row 1; 1 rows of repeated words left out" "$scratch/err")"
+    expect_equal "counted, $n ranks" 1 "$(awk '$1 == "repeated_words" {print $2}' "$scratch/out")"
+    rm "$work/r.txt"
+done
+bad 3 "repeated.glove:3: the word 'the' is there already, in row 1 .*--repeated-words first" \
+    "a repeated word refused" convert "$scratch/repeated.glove" "$work/x.txt" --repeated-words refuse
+printf '3 1\na 1\nb 2\nc 3\n' >"$scratch/three.txt"
+expect 0 "three rows" ranks 1 convert "$scratch/three.txt" "$scratch/three.npy"
+printf '\357\273\277the 10\nof 7\nthe 1\n\n\n' >"$scratch/three.npy.vocab"
+expect 0 "names with counts, one repeated" ranks 2 convert "$scratch/three.npy" "$scratch/named.txt"
+expect_equal "names with counts" "2 1,the 1,of 2," "$(tr '\n' ',' <"$scratch/named.txt")"
+printf 'the\nNew York\nof\n' >"$scratch/three.npy.vocab"
+bad 3 "three.npy.vocab:2: 'York' stands behind the word 'New'.*join the parts" "half a name" convert \
+    "$scratch/three.npy" "$work/x.h5"
+printf 'the\n\nof\nand\n' >"$scratch/three.npy.vocab"
+bad 3 "three.npy.vocab:2: the line is empty" "a row without a name" convert "$scratch/three.npy" \
+    "$work/x.h5"
+printf '5.0e-01 1.5 2.5\n3.5 4.5 5.5\n' >"$scratch/savetxt.txt"
+bad 3 "savetxt.txt:1: every word is a number, .*numpy.savetxt.* glove" "a matrix without words" \
+    convert "$scratch/savetxt.txt" "$work/x.npy"
+expect 0 "a matrix said to have words" ranks 2 convert "$scratch/savetxt.txt" "$work/y.npy" --from glove
+expect_equal "a matrix said to have words: a warning" 1 \
+    "$(grep -c 'warn .*every word is a number' "$scratch/err")"
+rm "$work"/y.npy*
+
 # What info says of vectors, and of text that holds none ------------------------------------------------
 expect 0 "word2vec's format" ranks 1 convert "$scratch/e.txt" "$scratch/e.bin"
 make_corpus "$scratch/corpus.txt" 20

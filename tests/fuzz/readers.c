@@ -86,9 +86,17 @@ static trn_status_t read_graph(const char *path) {
 
 static trn_status_t read_embedding_as(const char *path, trn_format_t format, const char *names) {
     trn_embedding_t *embedding;
-    TRN_TRY(trn_embedding_open(&embedding, MPI_COMM_SELF, path, format, names));
-    trn_status_t status = trn_embedding_load(embedding);
-    trn_embedding_destroy(&embedding);
+    trn_status_t status = TRN_OK;
+    for (int rules = 0; rules < 3; rules++) { /* refuse, replace and skip, skip and cut */
+        trn_reading_t reading = {.format = format,
+                                 .names = names,
+                                 .rules = {(trn_invalid_t)rules, (trn_overlong_t)rules},
+                                 .refuse_repeated = rules == 0};
+        trn_status_t opened = trn_embedding_open(&embedding, MPI_COMM_SELF, path, &reading);
+        if (opened == TRN_OK) opened = trn_embedding_load(embedding);
+        trn_embedding_destroy(&embedding);
+        status = both(status, opened);
+    }
     return status;
 }
 

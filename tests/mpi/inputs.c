@@ -89,7 +89,7 @@ static trn_status_t read_corpus(void) {
 static trn_status_t read_vectors_as(trn_format_t format) {
     trn_vectors_t *vectors;
     char **words;
-    TRN_TRY(trn_vectors_open(&vectors, comm, path, format, &words));
+    TRN_TRY(trn_vectors_open(&vectors, comm, path, format, &(trn_word_rules_t){0}, &words));
     int64_t rows = trn_vectors_rows(vectors);
     float *values = malloc((size_t)(rows * trn_vectors_dim(vectors)) * sizeof *values);
     trn_status_t status = trn_agree(comm, trn_vectors_read(vectors, 0, rows, values));
@@ -176,7 +176,8 @@ static void a_file_that_is_replaced_between_passes_is_refused(void) {
     trn_vectors_t *vectors;
     char **words;
     put_lines("", "w%d 1 2 3\n", 10);
-    CHECK_OK(trn_vectors_open(&vectors, comm, path, TRN_FORMAT_GLOVE, &words));
+    CHECK_OK(
+        trn_vectors_open(&vectors, comm, path, TRN_FORMAT_GLOVE, &(trn_word_rules_t){0}, &words));
     put_lines("", "w%d 3 2 1\n", 10); /* of the same size */
     float values[30];
     CHECK_EQUAL(trn_agree(comm, trn_vectors_read(vectors, 0, 10, values)), TRN_INPUT);

@@ -45,7 +45,7 @@ static void make_file(void) {
 
 static trn_embedding_t *load(void) {
     trn_embedding_t *embedding = NULL;
-    CHECK_OK(trn_embedding_open(&embedding, comm, path, TRN_FORMAT_AUTO, NULL));
+    CHECK_OK(trn_embedding_open(&embedding, comm, path, NULL));
     if (!harness_well()) return NULL;
     CHECK_OK(trn_embedding_load(embedding));
     return embedding;
@@ -110,7 +110,7 @@ static uint64_t lone_hash(trn_answer_t answer) {
     static trn_best_t best[QUERIES * K];
     trn_embedding_t *embedding = NULL;
     make_queries(queries);
-    CHECK_OK(trn_embedding_open(&embedding, MPI_COMM_SELF, path, TRN_FORMAT_AUTO, NULL));
+    CHECK_OK(trn_embedding_open(&embedding, MPI_COMM_SELF, path, NULL));
     CHECK_OK(trn_embedding_load(embedding));
     trn_embedding_normalise(embedding);
     CHECK_OK(trn_search(embedding, QUERIES, queries, answer, K, 1, best));
@@ -198,7 +198,7 @@ static trn_status_t search_and_write(void *argument) {
     trn_query_t query = {.terms = 1, .row = {0}, .sign = {1}};
     char out[80];
     snprintf(out, sizeof out, "%s.npy", path);
-    TRN_TRY(trn_embedding_open(&embedding, comm, path, TRN_FORMAT_AUTO, NULL));
+    TRN_TRY(trn_embedding_open(&embedding, comm, path, NULL));
     trn_status_t status;
     TRN_OR(done, trn_embedding_load(embedding));
     trn_embedding_normalise(embedding);

@@ -3,6 +3,7 @@
 #include "text/lower.h"
 #include "base/mem.h"
 #include "text/lookup.h"
+#include "text/normalize.h"
 #include "text/utf8.h"
 
 #include <setjmp.h>
@@ -138,6 +139,34 @@ static void maximal_subparts(void **state) {
     }
 }
 
+static void normal_forms(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *composed, *decomposed; /* NULL: as it is */
+    } cases[] = {
+        {"plain", NULL, NULL},
+        {"café", NULL, "cafe\u0301"},
+        {"cafe\u0301", "café", NULL},
+        {"\u212b", "\u00c5", "A\u030a"},
+        {"i\u0307", NULL, NULL},
+        {"ΐΐΐ", NULL, "ι\u0308\u0301ι\u0308\u0301ι\u0308\u0301"},
+        {"한국", NULL, "\u1112\u1161\u11ab\u1100\u116e\u11a8"},
+        {"bad\xff", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int compose = 0; compose < 2; compose++) {
+            const char *wanted = compose ? cases[i].composed : cases[i].decomposed;
+            char *normal;
+            assert_int_equal(trn_normalize(cases[i].text, compose, &normal), TRN_OK);
+            if (wanted)
+                assert_string_equal(normal, wanted);
+            else
+                assert_null(normal);
+            trn_free(&normal);
+        }
+    assert_int_equal(trn_mem_now(), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lower_case_is_not_case_folding),
@@ -145,6 +174,7 @@ int main(void) {
         cmocka_unit_test(all_code_points),
         cmocka_unit_test(look_ups_find_what_was_lowered),
         cmocka_unit_test(maximal_subparts),
+        cmocka_unit_test(normal_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

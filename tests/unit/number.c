@@ -19,7 +19,18 @@ static uint64_t draw(void) {
     return state;
 }
 
+static void same_float(const char *text) {
+    float got = 7, wanted;
+    char *wanted_end;
+    wanted = strtof(text, &wanted_end);
+    const char *end = trn_number_float(text, &got);
+    if (end != wanted_end) fail_msg("'%s': ends at '%s'", text, end ? end : "nowhere");
+    if (memcmp(&got, &wanted, sizeof got) != 0)
+        fail_msg("'%s' is %a, strtof says %a", text, (double)got, (double)wanted);
+}
+
 static void same(const char *text) {
+    same_float(text);
     double got = 7, wanted;
     char *wanted_end;
     wanted = strtod(text, &wanted_end);
@@ -129,14 +140,37 @@ static void halves(void **unused) {
     }
 }
 
+/* Decimals exactly between two float32, and so near to it that a float64 cannot tell. */
+static void float_halves(void **unused) {
+    (void)unused;
+    char text[400], more[420];
+    for (int i = 0; i < 100000; i++) {
+        float below;
+        uint32_t bits = (uint32_t)draw() & 0x7fffffff;
+        memcpy(&below, &bits, sizeof below);
+        if (!isfinite(below)) continue;
+        double half = ((double)below + (double)nextafterf(below, INFINITY)) / 2;
+        if (!isfinite(half)) half = 0x1.ffffffp127;  /* rounds to infinity */
+        snprintf(text, sizeof text, "%.160e", half); /* all its digits */
+        same_float(text);
+        char *power = strchr(text, 'e');
+        snprintf(more, sizeof more, "%.*s1%s", (int)(power - text), text, power);
+        same_float(more);
+        snprintf(text, sizeof text, "%.9g", (double)below);
+        same_float(text);
+    }
+}
+
 static void not_numbers(void **unused) {
     (void)unused;
     static const char *const texts[] = {"",   "-",   "+",   ".",  "e5", "x",
                                         " 1", "--1", "-+1", "in", "na"};
     double real;
+    float narrow;
     int64_t whole;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_null(trn_number_real(texts[i], &real));
+        assert_null(trn_number_float(texts[i], &narrow));
         assert_null(trn_number_whole(texts[i], &whole));
     }
     const char *hex = "0x10";
@@ -169,7 +203,8 @@ static void whole_numbers(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(like_strtod), cmocka_unit_test(random_numbers), cmocka_unit_test(halves),
+        cmocka_unit_test(like_strtod), cmocka_unit_test(random_numbers),
+        cmocka_unit_test(halves),      cmocka_unit_test(float_halves),
         cmocka_unit_test(not_numbers), cmocka_unit_test(whole_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

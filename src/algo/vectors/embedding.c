@@ -1,12 +1,10 @@
 #include "algo/vectors/embedding_impl.h"
 
 #include "base/mem.h"
-#include "base/nearest.h"
 #include "io/rows/misfit.h"
 #include "io/share.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
-#include "text/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,54 +20,12 @@ trn_status_t trn_embedding_names_file(const char *path, const char *names, char 
     return TRN_OK;
 }
 
-/* Squeeze the first field of every line of `text` to its front, each ended by NUL. */
-static trn_status_t first_fields(const char *file, char *text, int64_t *count, int64_t *bytes) {
-    char *to = text;
-    *count = *bytes = 0;
-    for (char *line = text, *next; *line; line = next) {
-        size_t length = strcspn(line, "\n"), word = strcspn(line, " \t\r\n");
-        next = line + length + (line[length] == '\n');
-        ++*count;
-        if (word == 0)
-            return trn_fail(TRN_INPUT, "%s:%lld: the line does not start with a word", file,
-                            (long long)*count);
-        memmove(to, line, word);
-        to[word] = '\0';
-        if (!trn_utf8_valid(to))
-            return trn_fail(TRN_INPUT, "%s:%lld: the word is not valid UTF-8", file,
-                            (long long)*count);
-        to += word + 1;
-    }
-    *bytes = to - text;
-    return TRN_OK;
-}
-
-/* A repeated word could be found under one of its rows only. */
-static trn_status_t check_words(const char *file, int64_t count, char *const *words) {
-    trn_lookup_t *lookup;
-    int64_t twice;
-    TRN_TRY(trn_lookup_create(&lookup, count, words, false, &twice));
-    trn_lookup_destroy(&lookup);
-    if (twice < 0) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s:%lld: the word '%s' is there already", file,
-                    (long long)twice + 1, words[twice]);
-}
-
-static trn_status_t parse_names(trn_embedding_t *e, const char *file, char *text) {
-    int64_t count, bytes;
-    TRN_TRY(first_fields(file, text, &count, &bytes));
-    if (count != e->rows)
-        return trn_fail(TRN_INPUT, "%s: %lld words for the %lld rows of %s", file, (long long)count,
-                        (long long)e->rows, e->path);
-    TRN_TRY(trn_words_list(count, text, bytes, &e->words));
-    return check_words(file, count, e->words);
-}
-
-static trn_status_t open_npy(trn_embedding_t *e, const char *names) {
+static trn_status_t open_npy(trn_embedding_t *e, const trn_reading_t *reading) {
     trn_input_t here = {.path = e->path, .content = TRN_CONTENT_ANY};
     TRN_TRY(trn_inputs_look(e->comm, 1, &here));
     TRN_AGREE(e->comm, e->rank == 0 ? trn_npy_open(&e->npy, e->path) : TRN_OK);
     MPI_Bcast(&e->npy, (int)sizeof e->npy, MPI_BYTE, 0, e->comm);
+    e->npy.input = here;
     e->npy.input = here;
     e->rows = e->npy.rows;
     e->dim = e->npy.cols;
@@ -78,9 +34,9 @@ static trn_status_t open_npy(trn_embedding_t *e, const char *names) {
                         e->path, (long long)e->rows, (long long)e->dim);
     char *file = NULL, *text = NULL;
     trn_status_t status;
-    TRN_OR(done, trn_agree(e->comm, trn_embedding_names_file(e->path, names, &file)));
+    TRN_OR(done, trn_agree(e->comm, trn_embedding_names_file(e->path, reading->names, &file)));
     TRN_OR(done, trn_share_file(e->comm, file, &text));
-    status = trn_agree(e->comm, parse_names(e, file, text));
+    status = trn_agree(e->comm, trn_embedding_parse_names(e, reading, file, text));
 done:
     trn_free(&text);
     trn_free(&file);
@@ -104,7 +60,16 @@ static trn_status_t open_store(trn_embedding_t *e) {
     return trn_agree(e->comm, status);
 }
 
-static trn_status_t open_any(trn_embedding_t *e, const char *names) {
+static trn_status_t open_vectors(trn_embedding_t *e, const trn_reading_t *reading) {
+    TRN_TRY(trn_vectors_open(&e->vectors, e->comm, e->path, e->format, &reading->rules, &e->words));
+    e->rows = trn_vectors_rows(e->vectors);
+    e->dim = trn_vectors_dim(e->vectors);
+    e->counts.malformed = trn_vectors_malformed(e->vectors);
+    return trn_agree(e->comm, trn_embedding_judge_words(e, reading));
+}
+
+/* Find out the format and read the words of all rows. */
+static trn_status_t open_any(trn_embedding_t *e, const trn_reading_t *reading) {
     int format = (int)e->format;
     trn_status_t status = TRN_OK;
     if (e->format == TRN_FORMAT_AUTO && e->rank == 0)
@@ -114,28 +79,27 @@ static trn_status_t open_any(trn_embedding_t *e, const char *names) {
     MPI_Bcast(&format, 1, MPI_INT, 0, e->comm);
     e->format = (trn_format_t)format;
     if (e->format == TRN_FORMAT_H5) return open_store(e);
-    if (e->format == TRN_FORMAT_NPY) return open_npy(e, names);
-    TRN_TRY(trn_vectors_open(&e->vectors, e->comm, e->path, e->format, &e->words));
-    e->rows = trn_vectors_rows(e->vectors);
-    e->dim = trn_vectors_dim(e->vectors);
-    return TRN_OK;
+    return e->format == TRN_FORMAT_NPY ? open_npy(e, reading) : open_vectors(e, reading);
 }
 
 static trn_status_t create(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
-                           trn_format_t format) {
+                           const trn_reading_t *reading) {
     TRN_TRY(trn_alloc_zero(embedding, 1, sizeof **embedding, "an embedding"));
     trn_embedding_t *e = *embedding;
     e->comm = comm;
-    e->format = format;
+    e->format = reading->format;
     MPI_Comm_rank(comm, &e->rank);
     MPI_Comm_size(comm, &e->ranks);
     return trn_strdup(&e->path, path);
 }
 
 trn_status_t trn_embedding_open(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
-                                trn_format_t format, const char *names) {
-    trn_status_t status = trn_agree(comm, create(embedding, comm, path, format));
-    if (status == TRN_OK) status = open_any(*embedding, names);
+                                const trn_reading_t *reading) {
+    static const trn_reading_t defaults = {0};
+    if (!reading) reading = &defaults;
+    trn_status_t status = trn_agree(comm, create(embedding, comm, path, reading));
+    if (status == TRN_OK) status = open_any(*embedding, reading);
+    if (status == TRN_OK) status = trn_embedding_drop(*embedding, reading);
     if (status != TRN_OK) {
         trn_embedding_destroy(embedding);
         return status;
@@ -162,18 +126,43 @@ static trn_status_t check_finite(const trn_embedding_t *e) {
     return TRN_OK;
 }
 
+/* values[count x dim] = rows [first, first + count) of the file, or of its rows that are left. */
+static trn_status_t read_rows(trn_embedding_t *e, int64_t first, int64_t count, float *values,
+                              trn_misfit_t *misfit) {
+    if (e->format == TRN_FORMAT_H5)
+        return trn_store_read(e->store, "/embedding", first, count, values);
+    if (e->format == TRN_FORMAT_NPY)
+        return trn_npy_read(&e->npy, e->path, first, count, TRN_F32, values, misfit);
+    return trn_vectors_read(e->vectors, first, count, values);
+}
+
+/* The same, but for the rows that are left out: run by run of those between them. A file of vectors
+ * skips rows by itself, for it is read from one end to the other. */
+static trn_status_t read_kept(trn_embedding_t *e, int64_t first, int64_t count, float *values,
+                              trn_misfit_t *misfit) {
+    if (e->ndropped == 0 || e->vectors) return read_rows(e, first, count, values, misfit);
+    int64_t before = 0; /* rows left out before the next one that is wanted */
+    while (before < e->ndropped && e->dropped[before] <= first + before)
+        before++;
+    while (count > 0) {
+        int64_t at = first + before, run = count;
+        if (before < e->ndropped && e->dropped[before] - at < run) run = e->dropped[before] - at;
+        if (run > 0) TRN_TRY(read_rows(e, at, run, values, misfit));
+        first += run;
+        count -= run;
+        values += run * e->dim;
+        before++;
+    }
+    return TRN_OK;
+}
+
 static trn_status_t load(trn_embedding_t *e, trn_misfit_t *misfit) {
     int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, rows = own_rows(e);
     int64_t room = e->blocks * TRN_EMBEDDING_BLOCK;
     TRN_TRY(trn_alloc(&e->values, room * e->dim, sizeof *e->values, "the embedding"));
     if (rows <= 0) return TRN_OK;
     memset(e->values + rows * e->dim, 0, (size_t)((room - rows) * e->dim) * sizeof *e->values);
-    if (e->format == TRN_FORMAT_H5)
-        TRN_TRY(trn_store_read(e->store, "/embedding", first, rows, e->values));
-    else if (e->format == TRN_FORMAT_NPY)
-        TRN_TRY(trn_npy_read(&e->npy, e->path, first, rows, TRN_F32, e->values, misfit));
-    else
-        TRN_TRY(trn_vectors_read(e->vectors, first, rows, e->values));
+    TRN_TRY(read_kept(e, first, rows, e->values, misfit));
     return check_finite(e);
 }
 
@@ -194,6 +183,7 @@ void trn_embedding_destroy(trn_embedding_t **embedding) {
     trn_vectors_close(&e->vectors);
     trn_lookup_destroy(&e->exact);
     trn_lookup_destroy(&e->folded);
+    trn_free(&e->dropped);
     trn_free(&e->values);
     trn_free(&e->words);
     trn_free(&e->path);
@@ -214,6 +204,9 @@ MPI_Comm trn_embedding_comm(const trn_embedding_t *e) {
 }
 trn_format_t trn_embedding_format(const trn_embedding_t *e) {
     return e->format;
+}
+trn_reading_counts_t trn_embedding_counts(const trn_embedding_t *e) {
+    return e->counts;
 }
 int64_t trn_embedding_first_block(const trn_embedding_t *e) {
     return e->first_block;
@@ -254,21 +247,6 @@ void trn_embedding_normalise(trn_embedding_t *e) {
         for (int64_t j = 0; j < e->dim; j++)
             row[j] = (float)(row[j] * scale);
     }
-}
-
-trn_status_t trn_embedding_find(trn_embedding_t *e, const char *word, int64_t *row) {
-    if (!e->exact) TRN_TRY(trn_lookup_create(&e->exact, e->rows, e->words, false, NULL));
-    if (!e->folded) TRN_TRY(trn_lookup_create(&e->folded, e->rows, e->words, true, NULL));
-    *row = trn_lookup_find(e->exact, word);
-    if (*row < 0) *row = trn_lookup_find(e->folded, word);
-    return TRN_OK;
-}
-
-const char *trn_embedding_suggest(const trn_embedding_t *e, const char *word) {
-    trn_nearest_t nearest = {0};
-    for (int64_t i = 0; i < e->rows; i++)
-        trn_nearest_try(&nearest, word, e->words[i]);
-    return nearest.name;
 }
 
 void trn_embedding_gather(const trn_embedding_t *e, int64_t count, const int64_t *number,

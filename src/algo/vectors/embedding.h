@@ -8,21 +8,38 @@
 
 #include "base/status.h"
 #include "io/vectors.h"
+#include "text/rules.h"
 
 #include <jansson.h>
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TRN_EMBEDDING_BLOCK = TRN_VECTORS_BLOCK };
 
 typedef struct trn_embedding trn_embedding_t;
 
-/* Open `path`, find out its sizes and read the words, not the vectors. TRN_FORMAT_AUTO tells the
- * format from the file. A .npy file has its words in `names`, the first field of each line (NULL:
- * PATH.vocab). `comm` is borrowed. Collective, equal arguments. Fails (agreed) with TRN_INPUT
- * naming FILE:LINE or field, TRN_MEMORY, TRN_IO. */
+/* How a file is read; {0}: find out its format, refuse words that are not as they should be, of
+ * repeated words keep the first. */
+typedef struct trn_reading {
+    trn_format_t format;
+    const char *names; /* file with the words of a .npy file (text/list.h); NULL: PATH.vocab */
+    trn_word_rules_t rules;
+    bool refuse_repeated;
+} trn_reading_t;
+
+/* Rows that were left out or changed. */
+typedef struct trn_reading_counts {
+    int64_t repeated;
+    trn_word_counts_t malformed;
+} trn_reading_counts_t;
+
+/* Open `path`, find out its sizes and read the words, not the vectors. Of rows with one word the
+ * first is kept; the others, and those that the rules leave out, do not count as rows; a warning
+ * tells of them. `comm` and `reading` (NULL: {0}) are borrowed. Collective, equal arguments. Fails
+ * (agreed) with TRN_INPUT naming FILE:LINE or field, TRN_MEMORY, TRN_IO. */
 trn_status_t trn_embedding_open(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
-                                trn_format_t format, const char *names);
+                                const trn_reading_t *reading);
 
 /* Read this rank's rows. Collective; once, after opening. Fails (agreed) with TRN_INPUT: damaged
  * file, a value that is not finite, TRN_MEMORY, TRN_IO. Cost: one read of the rank's rows. */
@@ -37,8 +54,9 @@ int64_t trn_embedding_dim(const trn_embedding_t *embedding);
 char *const *trn_embedding_words(const trn_embedding_t *embedding);
 MPI_Comm trn_embedding_comm(const trn_embedding_t *embedding);
 
-/* The format of the file it came from. Local. */
+/* The format of the file it came from, and what was left out or changed in reading. Local. */
 trn_format_t trn_embedding_format(const trn_embedding_t *embedding);
+trn_reading_counts_t trn_embedding_counts(const trn_embedding_t *embedding);
 
 /* First block of this rank and how many it has. Local. */
 int64_t trn_embedding_first_block(const trn_embedding_t *embedding);
@@ -57,8 +75,9 @@ void trn_embedding_report(const trn_embedding_t *embedding, int64_t work, json_t
 /* Scale every row to length 1 (float64 sum, in column order); zero rows stay zero. Local. */
 void trn_embedding_normalise(trn_embedding_t *embedding);
 
-/* *row = the word's row: the word as it is, else the first word that has the same lower-case form,
- * else -1. The first call makes the tables. Fails with TRN_MEMORY. Local. */
+/* *row = the word's row: the word as it is, else the first one that is equal regardless of case
+ * (trn_lower_key), else the same for its normalization forms C and D, else -1. The first call makes
+ * the tables. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_embedding_find(trn_embedding_t *embedding, const char *word, int64_t *row);
 
 /* The word most like `word`, for a suggestion; NULL: none is near. Borrowed. Local. Cost: all

@@ -1,4 +1,4 @@
-/* embedding_impl.h: the inside of an embedding, for embedding.c and embedding_write.c only. */
+/* embedding_impl.h: the inside of an embedding, for the files embedding*.c only. */
 #ifndef TRN_ALGO_VECTORS_EMBEDDING_IMPL_H
 #define TRN_ALGO_VECTORS_EMBEDDING_IMPL_H
 
@@ -12,8 +12,10 @@ struct trn_embedding {
     MPI_Comm comm; /* borrowed */
     int rank, ranks;
     char *path;
-    int64_t rows, dim;
-    char **words;                /* [rows], one allocation */
+    int64_t rows, dim;          /* rows of the file, but for those left out */
+    char **words;               /* [rows], one allocation; all differ */
+    int64_t *dropped, ndropped; /* rows of the file that are left out, ascending, from 0 */
+    trn_reading_counts_t counts;
     int64_t first_block, blocks; /* of this rank */
     float *values;               /* [blocks x TRN_EMBEDDING_BLOCK x dim] */
     trn_lookup_t *exact, *folded;
@@ -27,5 +29,19 @@ struct trn_embedding {
 /* Name of the file with the words of a .npy file, to be freed with trn_free: `names`, else
  * PATH.vocab. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_embedding_names_file(const char *path, const char *names, char **file);
+
+/* Make the words of a .npy file of `text`, the list in `file`: a word for each row, "" where it is
+ * left out. Fails with TRN_INPUT, TRN_MEMORY. Local. */
+trn_status_t trn_embedding_parse_names(trn_embedding_t *e, const trn_reading_t *reading,
+                                       const char *file, const char *text);
+
+/* Tell apart words from the first column of a matrix in text: a warning if all are whole numbers,
+ * TRN_INPUT if all are numbers, some of them not whole, and nobody said that the file is GloVe
+ * text. Local. */
+trn_status_t trn_embedding_judge_words(const trn_embedding_t *e, const trn_reading_t *reading);
+
+/* Leave out the rows without a word, and those whose word came before, and tell it. Collective.
+ * Fails (agreed) with TRN_INPUT if repeated words are refused, TRN_MEMORY. */
+trn_status_t trn_embedding_drop(trn_embedding_t *e, const trn_reading_t *reading);
 
 #endif

@@ -3,17 +3,14 @@
 #include "algo/vectors/search.h"
 #include "base/emit.h"
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/reading.h"
 #include "mpi/agree.h"
 
 #include <string.h>
 
 static const trn_param_t params[] = {
     {"k", 'k', TRN_PARAM_INT, "10", 1, 100000, .help = "how many neighbours of each"},
-    {"format", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
-     .help = "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
-    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
-     .help = "the words of a .npy file, one a line; default EMBEDDING.vocab"},
+    TRN_EMBEDDING_PARAMS,
     {0}};
 
 static trn_status_t add_word(trn_embedding_t *embedding, const char *word, float sign,
@@ -33,14 +30,18 @@ static trn_status_t add_word(trn_embedding_t *embedding, const char *word, float
     return TRN_OK;
 }
 
-/* "a - b + c", words and signs in turn and apart; `text` is cut up. */
+/* "a - b + c", words and signs in turn and apart; `text` is cut up. A store may have names with
+ * blanks: a text that is one as a whole is that one. */
 static trn_status_t parse(trn_embedding_t *embedding, char *text, trn_query_t *query) {
-    static const char space[] = " \t";
     float sign = 1;
     bool want_word = true;
     char *rest;
+    int64_t row;
     *query = (trn_query_t){0};
-    for (char *part = strtok_r(text, space, &rest); part; part = strtok_r(NULL, space, &rest)) {
+    TRN_TRY(trn_embedding_find(embedding, text, &row));
+    if (row >= 0) return add_word(embedding, text, sign, query);
+    for (char *part = strtok_r(text, TRN_BLANKS, &rest); part;
+         part = strtok_r(NULL, TRN_BLANKS, &rest)) {
         bool joins = strcmp(part, "+") == 0 || strcmp(part, "-") == 0;
         if (want_word) {
             TRN_TRY(add_word(embedding, part, sign, query));
@@ -104,10 +105,10 @@ done:
 }
 
 static trn_status_t run_neighbors(trn_run_t *run) {
-    trn_format_t format = trn_format_named(trn_params_text(run->params, "format"));
     trn_embedding_t *embedding;
-    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], format,
-                               trn_params_text(run->params, "vocab")));
+    trn_reading_t reading = trn_reading_of(run->params, "format");
+    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
+    trn_reading_note(embedding, run->result);
     trn_status_t status = TRN_OK;
     if (trn_params_bool(run->params, "dry-run")) {
         int k = (int)trn_params_int(run->params, "k");
@@ -128,7 +129,8 @@ const trn_command_t trn_command_neighbors = {
     .description =
         "Prints the k words of greatest cosine for each WORD. A quoted WORD may be a sum of words, "
         "\"a - b + c\"; its own words are left out. Words are looked up as they are, then "
-        "regardless of case. EMBEDDING is a store or any file that convert reads.",
+        "regardless of case and of Unicode's normalization forms. EMBEDDING is a store or any file "
+        "that convert reads.",
     .min_files = 2,
     .max_files = 1 << 20,
     .params = params,

@@ -3,7 +3,7 @@
 #include "algo/vectors/search.h"
 #include "base/emit.h"
 #include "base/log.h"
-#include "cli/command.h"
+#include "cli/reading.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,10 +24,7 @@ static const trn_param_t params[] = {
          "lower the words of the sets as cooccur --lowercase does; either way a word that is not "
          "found is looked for regardless of case"},
     {"cosmul", 0, TRN_PARAM_BOOL, "false", .help = "answer analogies by 3CosMul too"},
-    {"format", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
-     .help = "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"},
-    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
-     .help = "the words of a .npy file, one a line; default EMBEDDING.vocab"},
+    TRN_EMBEDDING_PARAMS,
     {0}};
 
 /* A fraction or score, null where it is undefined. */
@@ -156,12 +153,12 @@ static trn_status_t run_words_eval(trn_run_t *run) {
         0)
         return trn_fail(TRN_USAGE, "--similarity or --analogy: give at least one set");
     trn_embedding_t *embedding;
-    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0],
-                               trn_format_named(trn_params_text(run->params, "format")),
-                               trn_params_text(run->params, "vocab")));
+    trn_reading_t reading = trn_reading_of(run->params, "format");
+    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
     json_object_set_new(run->result, "embedding", trn_json_text(run->files[0]));
     json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
+    trn_reading_note(embedding, run->result);
     trn_status_t status = TRN_OK;
     if (trn_params_bool(run->params, "dry-run")) {
         trn_answer_t answer =
