@@ -158,7 +158,7 @@ static trn_status_t place_score(parser_t *p, const char *wanted, int64_t *column
 
 /* Line `i` into a pair; its words are cut off only now, for the line was looked at again and again.
  */
-static trn_status_t read_pair(const parser_t *p, int64_t i, int64_t column, trn_pair_t *pair) {
+static trn_status_t read_pair(const parser_t *p, int64_t i, int64_t column, trn_word_pair_t *pair) {
     field_t field[MOST];
     int64_t count = split(p, i, field);
     long long number = p->line[i].number;

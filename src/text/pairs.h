@@ -16,18 +16,18 @@
 
 #include <stdint.h>
 
-typedef struct trn_pair {
+typedef struct trn_word_pair {
     const char *word[2];
     double score;
-} trn_pair_t;
+} trn_word_pair_t;
 
 /* A set; the words lie in its text. Start with {0}. */
 typedef struct trn_pairs {
     int64_t count;
-    trn_pair_t *pair;   /* [count] */
-    int64_t column;     /* of the score, from 1 */
-    int64_t columns;    /* fields of the first pair's line */
-    const char *header; /* what the header calls the score; NULL: there is no header */
+    trn_word_pair_t *pair; /* [count] */
+    int64_t column;        /* of the score, from 1 */
+    int64_t columns;       /* fields of the first pair's line */
+    const char *header;    /* what the header calls the score; NULL: there is no header */
 } trn_pairs_t;
 
 /* Make a set of `text` (ended by NUL, borrowed, cut up), `path` its name for messages; `column`:
