@@ -1,3 +1,4 @@
+/* trace.c: counts of this rank by phase, events, and how they come together on rank 0. */
 #include "mpi/trace.h"
 
 #include "base/clock.h"
@@ -42,6 +43,8 @@ static struct {
     event_t *events;
     int64_t nevents, room, lost;
 } trace = {.phases = 1, .total[0].name = "(none)", .key[0] = "(none)"};
+
+bool trn_trace_clocks;
 
 static int innermost(void) {
     return trace.open[trace.depth < DEPTH ? trace.depth : DEPTH].phase;

@@ -1,8 +1,10 @@
 /* trace.h: what goes over the wire, and where time goes, phase by phase.
  *
- * MPI calls are wrapped through the profiling interface: each is counted, with its bytes, towards
- * the innermost open phase. Counting is always on (a few additions a call); clocks are read only
- * after trn_trace_enable. All functions are for the thread that initialised MPI.
+ * The program `trunnion` wraps MPI calls through the profiling interface: each is counted, with its
+ * bytes, towards the innermost open phase. Counting is always on (a few additions a call); clocks
+ * are read only after trn_trace_enable. A program of yours that links the library has no wrappers
+ * but its own: phases are timed there, and bytes and calls stay 0 unless it calls trn_trace_count.
+ * All functions are for the thread that initialised MPI.
  *
  * Bytes are those the operation asks for, as if each rank sent straight to each receiver, own
  * share excluded, whatever the library does below; over all ranks, sent equals received. With n

@@ -21,7 +21,8 @@ trn_status_t trn_watch_start(MPI_Comm comm, double seconds);
 /* Name what this rank does now (borrowed: a string literal, say); counts as progress. Local. */
 void trn_watch_phase(const char *phase);
 
-/* Progress happened. Local; any thread. Cost: one relaxed load and store. */
+/* Progress happened: a phase, a block read or written; in the program `trunnion` every completed
+ * MPI call too. Local; any thread. Cost: one relaxed load and store. */
 void trn_watch_tick(void);
 
 /* Stop watching; fine when nothing is watched. To be called before MPI_Finalize. Local. */

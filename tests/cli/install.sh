@@ -38,6 +38,49 @@ expect 0 "pkg-config" pkg-config --cflags --libs trunnion
 expect 0 "build with pkg-config" mpicc main.c -o with_pkg_config $(cat "$scratch/out")
 expect 0 "run, found by pkg-config" job -n 2 ./with_pkg_config
 
+# A profiler of the user's own sees the calls that the library makes, for the library has none of them.
+cat >profiled.c <<'END'
+#include <trunnion.h>
+
+static int calls;
+
+int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
+    calls++;
+    return PMPI_Allreduce(in, out, count, type, op, comm);
+}
+
+int main(int argc, char **argv) {
+    MPI_Init(&argc, &argv);
+    trn_trace_enable(false); /* what once brought wrappers of the library's own */
+    trn_trace_begin("phase");
+    trn_status_t status = trn_watch_start(MPI_COMM_WORLD, 60); /* agrees once */
+    status = trn_agree(MPI_COMM_WORLD, status);
+    trn_watch_stop();
+    trn_trace_end();
+    MPI_Finalize();
+    return status == TRN_OK && calls == 2 ? 0 : 1;
+}
+END
+# shellcheck disable=SC2046 # words are wanted
+expect 0 "build with a profiler" mpicc profiled.c -o profiled $(pkg-config --cflags --libs trunnion)
+expect 0 "run with a profiler" job -n 2 ./profiled
+library=$(find "$prefix" -name libtrunnion.a)
+expect_equal "MPI functions in the library" "" "$(nm -g "$library" | grep -E ' [TtWDB] _?P?MPI_')"
+
+# C++: every header has C linkage, once, also when installed over; tests/form/headers.sh compiles each.
+if command -v mpicxx >/dev/null; then
+    expect 0 "installed again" cmake --install "$(dirname "$TRUNNION")" --prefix "$prefix"
+    expect_equal "headers without C linkage, or with it twice" "" "$(find "$prefix/include/trunnion" \
+        -name '*.h' ! -name trunnion.h -exec grep -c '^extern "C"' {} + | grep -v ':1$')"
+    cp main.c main.cc
+    # shellcheck disable=SC2046 # words are wanted
+    expect 0 "build in C++" mpicxx -std=c++17 -Wall -Wextra -Werror -DOMPI_SKIP_MPICXX \
+        main.cc -o with_cxx $(pkg-config --cflags --libs trunnion)
+    expect 0 "run in C++" job -n 1 ./with_cxx
+else
+    echo "not checked: C++, because there is no mpicxx"
+fi
+
 expect 0 "the installed program" "$prefix/bin/trunnion" --version
 for file in share/man/man1/trunnion.1 share/bash-completion/completions/trunnion; do
     checks=$((checks + 1))

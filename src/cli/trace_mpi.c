@@ -1,13 +1,13 @@
-/* MPI calls on their way through: each wrapper counts the bytes that its call moves by the rules
- * of trace.h and passes the call on. Completed calls are progress for the watchdog. */
+/* trace_mpi.c: MPI calls on their way through: each wrapper counts the bytes that its call moves by
+ * the rules of mpi/trace.h and passes the call on. Completed calls are progress for the watchdog.
+ * Linked into the program and the tests of messages, never into the library: there MPI's functions
+ * belong to the user's profiler. */
 #include "base/clock.h"
 #include "mpi/trace_count.h"
 #include "mpi/watch.h"
 
 #include <mpi.h>
 #include <stdbool.h>
-
-bool trn_trace_clocks;
 
 static double now(void) {
     return trn_trace_clocks ? trn_seconds() : 0;
