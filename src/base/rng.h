@@ -20,6 +20,8 @@ typedef enum trn_rng_stream {
     TRN_RNG_KG_ORDER = 43,    /* order of queries in an epoch */
     TRN_RNG_KG_NEGATIVE = 44, /* candidates of a batch */
     TRN_RNG_KG_DROPOUT = 45,  /* numbers of a question's vectors that are left out */
+    TRN_RNG_KG_FALSE = 46,    /* false triples to fit thresholds with */
+    TRN_RNG_KG_SAMPLE = 47,   /* candidates of a question in an evaluation */
     TRN_RNG_KG_PLACE = 50,    /* which entity block takes which place of the tournament */
     TRN_RNG_KG_ROUND = 51,    /* where a sweep's rounds begin, and which way they go */
     TRN_RNG_KG_PAIR = 52,     /* order of triples in a pair of blocks */

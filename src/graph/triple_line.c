@@ -53,13 +53,12 @@ static int64_t cut_quoted(char *line, int64_t at, int64_t length, bool keep_blan
     return end < 0 || (end < length && line[end] != ',') ? -1 : end;
 }
 
-/* Cut blanks off the ends of a name. */
-static void trim(const char **column, int64_t *bytes) {
-    while (*bytes > 0 && is_blank(**column)) {
-        ++*column;
+void trn_triple_trim(const char **text, int64_t *bytes) {
+    while (*bytes > 0 && is_blank(**text)) {
+        ++*text;
         --*bytes;
     }
-    while (*bytes > 0 && is_blank((*column)[*bytes - 1]))
+    while (*bytes > 0 && is_blank((*text)[*bytes - 1]))
         --*bytes;
 }
 
@@ -68,7 +67,7 @@ static trn_status_t check_names(trn_triple_row_t *row, bool keep_blanks) {
         bool empty = row->bytes[i] == 0;
         const char *text = row->column[i];
         int64_t bytes = row->bytes[i];
-        trim(&text, &bytes);
+        trn_triple_trim(&text, &bytes);
         if (bytes == 0)
             return trn_fail(TRN_INPUT, "column %d is %s; give every name a letter", i + 1,
                             empty ? "empty" : "of blanks alone");

@@ -31,6 +31,9 @@ typedef struct trn_triple_row {
 trn_status_t trn_triple_line(char *line, int64_t length, const trn_triple_format_t *format,
                              trn_triple_row_t *row);
 
+/* Cut blanks off the ends of text[bytes]. Local. */
+void trn_triple_trim(const char **text, int64_t *bytes);
+
 /* Whether a line holds blanks alone and no separator: such lines are skipped. Local. */
 bool trn_triple_blank(const char *line, int64_t length, const trn_triple_format_t *format);
 

@@ -102,7 +102,12 @@ static void opens(void) {
     CHECK(chdir(directory) == 0);
     if (rank == 0) {
         FILE *facts = fopen("facts", "w"), *questions = fopen("questions", "w");
-        CHECK(facts && questions);
+        FILE *given = fopen("given", "w"), *whole = fopen("whole", "w");
+        CHECK(facts && questions && given && whole);
+        if (given) fprintf(given, "e1\tr0\t?\te2\te7\te9\n?\tr1\te5\te3\te30\n");
+        if (whole) fprintf(whole, "e1\tr0\te9\ne4\tr1\te5\n");
+        if (given) fclose(given);
+        if (whole) fclose(whole);
         for (int e = 0; facts && e < ENTITIES; e++)
             for (int r = 0; r < RELATIONS; r++)
                 fprintf(facts, "e%d\tr%d\te%d\n", e, r, (e + r + 1) % ENTITIES);
@@ -114,7 +119,7 @@ static void opens(void) {
 }
 
 static void imports(void) {
-    inject(&trn_command_kg_import, "--train facts --split 0.2 0.2 -o g.h5", "g.h5");
+    inject(&trn_command_kg_import, "--train facts facts --split 0.2 0.2 -o g.h5", "g.h5");
     prepare(&trn_command_kg_import, "--train facts --split 0.2 0.2 -o g.h5", "g.h5");
 }
 
@@ -151,11 +156,16 @@ static void resumes(void) {
 }
 
 static void evaluates(void) {
-    inject(&trn_command_kg_eval, "m.h5 g.h5 --raw --per-relation", NULL);
+    static const char *const lines[] = {"m.h5 g.h5 --raw --per-relation", "m.h5 g.h5 --types",
+                                        "m.h5 g.h5 --sample 5", "m.h5 g.h5 --candidates given",
+                                        "m.h5 g.h5 --classify whole --per-relation"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        inject(&trn_command_kg_eval, lines[i], NULL);
 }
 
 static void predicts(void) {
     inject(&trn_command_kg_predict, "m.h5 g.h5 questions --top 3", NULL);
+    inject(&trn_command_kg_predict, "m.h5 g.h5 whole --score --calibrate", NULL);
 }
 
 static void finds_neighbors(void) {
@@ -167,8 +177,8 @@ static void finds_rules(void) {
 }
 
 static void closes(void) {
-    static const char *const files[] = {"facts", "questions", "g.h5", "m.h5"};
-    for (int i = 0; rank == 0 && i < 4; i++)
+    static const char *const files[] = {"facts", "questions", "given", "whole", "g.h5", "m.h5"};
+    for (int i = 0; rank == 0 && i < 6; i++)
         CHECK(unlink(files[i]) == 0);
     if (rank == 0) CHECK(rmdir(directory) == 0);
 }

@@ -16,8 +16,9 @@ typedef struct trn_labels {
     char **name;     /* [count] */
 } trn_labels_t;
 
-/* numbers[count] = places of names[count] (borrowed; equal ones are fine) in the strings `list` of
- * a store, -1 for those that are not in it. Collective, equal arguments. Fails (agreed) with
+/* numbers[count] = places of names[count] (borrowed; equal ones are fine; looked at on rank 0
+ * alone) in the strings `list` of a store, -1 for those that are not in it. Collective, equal
+ * arguments. Fails (agreed) with
  * TRN_INPUT, TRN_IO, TRN_MEMORY. Cost: rank 0 reads the strings, 65536 at a time. */
 trn_status_t trn_names_find(trn_store_t *store, MPI_Comm comm, const char *list, int64_t count,
                             char *const *names, int32_t *numbers);

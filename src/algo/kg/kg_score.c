@@ -1,6 +1,11 @@
+/* kg_score.c: scores by definition in float64. */
 #include "algo/kg/kg_score.h"
 
 #include "base/mem.h"
+#include "mpi/agree.h"
+#include "mpi/watch.h"
+
+#include <math.h>
 
 #include <string.h>
 
@@ -57,4 +62,52 @@ void trn_kg_model_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t cou
     }
     /* One rank has the row, the others zero bits: OR brings it over as it is. */
     MPI_Allreduce(MPI_IN_PLACE, rows, (int)(count * dim), MPI_UINT32_T, MPI_BOR, comm);
+}
+
+enum { CHUNK = 256 /* triples whose rows are gathered together */ };
+
+/* Some triples: every rank scores its share, all learn all. Collective. */
+static void score_chunk(trn_kg_exact_t *exact, MPI_Comm comm, int64_t n,
+                        const trn_triple_t *triples, float *rows, double *scores) {
+    const trn_kg_model_t *model = exact->model;
+    int64_t dim = model->header.shape.dim;
+    int32_t entity[2 * CHUNK];
+    int rank, ranks;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    for (int64_t i = 0; i < n; i++) {
+        entity[2 * i] = triples[i].head;
+        entity[2 * i + 1] = triples[i].tail;
+    }
+    trn_kg_model_gather(model, comm, 2 * n, entity, rows);
+    for (int64_t i = 0; i < n; i++) {
+        trn_side_t side = TRN_SIDE_TAIL;
+        int64_t row = trn_kg_query_row(&model->header, triples[i].relation, &side);
+        const float *head = rows + 2 * i * dim;
+        scores[i] = i % ranks == rank ? trn_kg_exact(exact, side, row, head, head + dim) : 0;
+    }
+    /* One rank has the number, the others zero bits. */
+    MPI_Allreduce(MPI_IN_PLACE, scores, (int)n, MPI_UINT64_T, MPI_BOR, comm);
+    trn_watch_tick();
+}
+
+trn_status_t trn_kg_score_triples(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                                  const trn_triple_t *triples, double *scores) {
+    trn_kg_exact_t exact = {0};
+    float *rows = NULL;
+    trn_status_t status = trn_kg_exact_create(&exact, model);
+    if (status == TRN_OK)
+        status = trn_alloc(&rows, 2 * CHUNK * model->header.shape.dim, sizeof *rows, "vectors");
+    status = trn_agree(comm, status);
+    for (int64_t at = 0, n; at < count && status == TRN_OK; at += n) {
+        n = count - at < CHUNK ? count - at : CHUNK;
+        score_chunk(&exact, comm, n, triples + at, rows, scores + at);
+        for (int64_t i = 0; i < n; i++)
+            if (!isfinite(scores[at + i]))
+                status = trn_fail(TRN_NUMERIC, "%s: a score is not finite; train with a lower rate",
+                                  trn_store_path(model->store));
+    }
+    trn_kg_exact_free(&exact);
+    trn_free(&rows);
+    return status;
 }

@@ -26,6 +26,13 @@ void trn_kg_exact_free(trn_kg_exact_t *exact);
 double trn_kg_exact(trn_kg_exact_t *exact, trn_side_t side, int64_t row, const float *known,
                     const float *candidate);
 
+/* scores[count] of whole triples, equal on all ranks: each as that of its tail, which for models
+ * with reciprocal relations is asked of the forward one. Collective, equal arguments but for the
+ * band. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost: an Allreduce of 2
+ * dim floats a triple; ranks share the scoring. */
+trn_status_t trn_kg_score_triples(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
+                                  const trn_triple_t *triples, double *scores);
+
 /* rows[count x dim] = the entities entity[count], from the ranks that hold them, equal on all.
  * Collective, equal arguments but for the band; cannot fail. count x dim must be below 2^31.
  * Cost: an Allreduce of count x dim floats. */

@@ -1,7 +1,9 @@
 /* kg_predict.c: the verb `kg-predict`: the best answers to questions about a knowledge graph. */
 #include "algo/kg/answer/kg_predict.h"
 #include "algo/common/names.h"
+#include "algo/kg/answer/kg_judge.h"
 #include "algo/kg/kg_lines.h"
+#include "algo/kg/kg_score.h"
 #include "algo/kg/nodepiece/kg_unseen.h"
 #include "base/emit.h"
 #include "base/mem.h"
@@ -22,6 +24,13 @@ static const trn_param_t params[] = {
      .help = "file of facts, lines of head, relation and tail between tabs, about entities that "
              "are not in the graph: they can then be asked about. The model must have been trained "
              "with --encoder"},
+    {"score", 0, TRN_PARAM_BOOL, "false",
+     .help = "QUESTIONS are whole triples: print the score of each"},
+    {"calibrate", 0, TRN_PARAM_BOOL, "false",
+     .help =
+         "with --score: also whether the triple holds, by a threshold for its relation, and how "
+         "probable that is; both fitted on valid against false triples drawn"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of --calibrate"},
     {"header", 0, TRN_PARAM_BOOL, "false",
      .help = "the first line of QUESTIONS and of --inductive names the columns"},
     {"keep-blanks", 0, TRN_PARAM_BOOL, "false",
@@ -35,6 +44,9 @@ typedef struct prediction {
     trn_kg_lines_t lines;
     trn_kg_question_t *questions; /* [lines.count] */
     trn_known_t *known;
+    trn_triple_t *triples;            /* [lines.count] of --score, and their scores: */
+    double *scores;                   /* [lines.count] */
+    trn_kg_judge_t judge;             /* of --calibrate */
     trn_best_t *best;                 /* [lines.count x k] on rank 0 */
     trn_labels_t entities, relations; /* names of the answers, there */
 } prediction_t;
@@ -71,10 +83,16 @@ static trn_status_t number_question(const trn_run_t *run, prediction_t *p,
             return trn_kg_lines_unknown(&p->lines, run->comm, &p->kg, i, at,
                                         at == 1 ? 0 : p->unseen.count, p->unseen.names);
     }
-    if (open != 1)
-        return trn_fail(TRN_INPUT, "%s:%" PRId64 ": exactly one of the three must be '?'",
-                        p->lines.path, p->lines.line[i]);
-    p->questions[i] = (trn_kg_question_t){number[0], number[1], number[2]};
+    bool whole = trn_params_bool(run->params, "score");
+    if (open != (whole ? 0 : 1))
+        return trn_fail(TRN_INPUT, "%s:%" PRId64 ": %s", p->lines.path, p->lines.line[i],
+                        whole ? "a '?' stands in a triple to score; leave --score out to ask"
+                        : open == 0
+                            ? "exactly one of the three must be '?'; --score scores whole triples"
+                            : "exactly one of the three must be '?'");
+    if (whole) p->triples[i] = (trn_triple_t){number[0], number[1], number[2]};
+    /* a whole triple is looked up as the question for its tail */
+    p->questions[i] = (trn_kg_question_t){number[0], number[1], whole ? -1 : number[2]};
     return TRN_OK;
 }
 
@@ -84,6 +102,11 @@ static trn_status_t read_questions(const trn_run_t *run, prediction_t *p) {
     TRN_TRY(trn_kg_lines_read(&p->lines, run->comm, run->files[2], "question", &form, &p->kg));
     trn_status_t status =
         trn_alloc(&p->questions, p->lines.count, sizeof *p->questions, "questions");
+    if (status == TRN_OK && trn_params_bool(run->params, "score")) {
+        status = trn_alloc(&p->triples, p->lines.count, sizeof *p->triples, "triples");
+        if (status == TRN_OK)
+            status = trn_alloc(&p->scores, p->lines.count, sizeof *p->scores, "scores");
+    }
     if (status == TRN_OK && p->unseen.count > 0)
         status = trn_lookup_create(&unseen, p->unseen.count, p->unseen.names, false, NULL);
     status = trn_agree(run->comm, status);
@@ -145,6 +168,38 @@ static trn_status_t answer(trn_run_t *run, prediction_t *p) {
     return TRN_OK;
 }
 
+static void report_score(const prediction_t *p, int64_t i, json_t *table) {
+    char *const *name = p->lines.name[i];
+    const trn_triple_t *t = &p->triples[i];
+    double score = p->scores[i];
+    json_t *line =
+        json_pack("{s:o, s:o, s:o, s:f, s:b}", "head", trn_json_text(name[0]), "relation",
+                  trn_json_text(name[1]), "tail", trn_json_text(name[2]), "score", score, "known",
+                  (int)trn_kg_is_known(p->known, &p->questions[i], t->tail));
+    if (p->judge.threshold) {
+        json_object_set_new(line, "threshold", json_real(p->judge.threshold[t->relation]));
+        json_object_set_new(line, "holds",
+                            json_boolean(trn_kg_judge_holds(&p->judge, t->relation, score)));
+        json_object_set_new(line, "probability",
+                            json_real(trn_kg_judge_probability(&p->judge, t->relation, score)));
+    }
+    json_array_append_new(table, line);
+}
+
+/* Score whole triples. Collective. */
+static trn_status_t score(trn_run_t *run, prediction_t *p) {
+    if (trn_params_bool(run->params, "calibrate"))
+        TRN_TRY(trn_kg_judge_fit(&p->judge, &p->model, run->comm, &p->kg,
+                                 (uint64_t)trn_params_int(run->params, "seed")));
+    TRN_TRY(trn_kg_score_triples(&p->model, run->comm, p->lines.count, p->triples, p->scores));
+    if (run->rank > 0) return TRN_OK;
+    json_t *table = json_array();
+    for (int64_t i = 0; i < p->lines.count; i++)
+        report_score(p, i, table);
+    json_object_set_new(run->result, "triples", table);
+    return TRN_OK;
+}
+
 static trn_status_t predict(trn_run_t *run, prediction_t *p) {
     TRN_TRY(trn_kg_open(&p->kg, run->comm, run->files[1]));
     TRN_TRY(trn_kg_model_open(&p->model, run->comm, run->files[0], &p->kg));
@@ -157,11 +212,26 @@ static trn_status_t predict(trn_run_t *run, prediction_t *p) {
     TRN_TRY(read_questions(run, p));
     TRN_TRY(trn_kg_known_about(&p->kg, run->comm, TRN_SPLITS, p->lines.count, p->questions,
                                p->unseen.facts, p->unseen.fact, &p->known));
-    return answer(run, p);
+    return trn_params_bool(run->params, "score") ? score(run, p) : answer(run, p);
+}
+
+/* Options that have no effect with the others. */
+static trn_status_t check_options(const trn_params_t *p) {
+    static const char *const asks[] = {"top", "known"};
+    bool score = trn_params_bool(p, "score"), calibrate = trn_params_bool(p, "calibrate");
+    for (int i = 0; i < 2 && score; i++)
+        if (trn_params_given(p, asks[i]))
+            return trn_fail(TRN_USAGE, "--%s: has no meaning with --score; leave it out", asks[i]);
+    if (calibrate && !score)
+        return trn_fail(TRN_USAGE, "--calibrate: is of --score; give that too");
+    if (trn_params_given(p, "seed") && !calibrate)
+        return trn_fail(TRN_USAGE, "--seed: is of --calibrate; give that too");
+    return TRN_OK;
 }
 
 static trn_status_t run_kg_predict(trn_run_t *run) {
     int64_t bytes;
+    TRN_TRY(check_options(run->params));
     TRN_TRY(trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"),
                                 run->threads, &bytes));
     if (trn_params_bool(run->params, "dry-run")) {
@@ -179,6 +249,9 @@ static trn_status_t run_kg_predict(trn_run_t *run) {
     trn_labels_free(&p.relations);
     trn_kg_lines_free(&p.lines);
     trn_free(&p.questions);
+    trn_free(&p.triples);
+    trn_free(&p.scores);
+    trn_kg_judge_free(&p.judge);
     trn_free(&p.best);
     return status;
 }
@@ -187,9 +260,13 @@ const trn_command_t trn_command_kg_predict = {
     .name = "kg-predict",
     .summary = "answer questions about a knowledge graph by a trained model",
     .files = "MODEL.h5 GRAPH.h5 QUESTIONS",
-    .description = "QUESTIONS has lines of head, relation and tail between tabs, one of the three "
-                   "being '?'. Prints the K best answers to each with their scores by the model's "
-                   "definition in float64, higher being better, and whether the graph knows them.",
+    .description =
+        "QUESTIONS has lines of head, relation and tail between tabs, one of the three being '?'. "
+        "Prints the K best answers to each with their scores by the model's definition in float64, "
+        "higher being better, and whether the graph knows them. With --score the lines are whole "
+        "triples: each is scored as the answer to the question for its tail. --calibrate fits a "
+        "threshold for each relation on the valid split and as many false triples, and one curve "
+        "of probabilities by the distance from the threshold.",
     .min_files = 3,
     .max_files = 3,
     .params = params,

@@ -1,3 +1,4 @@
+/* kg_rank.c: better and equal candidates of each question, tile by tile. */
 #include "algo/kg/answer/kg_rank.h"
 
 #include "algo/kg/answer/kg_match.h"
@@ -18,6 +19,7 @@ typedef struct target {
 typedef struct ranker {
     trn_kg_match_t match;
     const trn_known_t *known;
+    const trn_kg_seen_t *seen; /* or NULL */
     trn_kg_count_t *counts;
     float *rows;       /* [TRN_KG_CHUNK x dim] targets */
     target_t *targets; /* [TRN_KG_CHUNK] */
@@ -91,6 +93,20 @@ static int decide(const ranker_t *k, const trn_kg_tile_t *tile, int64_t i, int64
     return (score > k->targets[i].exact) - (score < k->targets[i].exact);
 }
 
+/* Leave out of the tile's row what the relation has not been seen with. */
+static void keep_seen(const ranker_t *k, const trn_kg_tile_t *tile, int64_t i, float *score) {
+    const trn_kg_query_t *query = query_of(&k->match, i);
+    const int32_t *entity;
+    float kept[TRN_KG_TILE];
+    int64_t n =
+        trn_kg_seen_within(k->seen, query->relation, query->side, tile->first, tile->n, &entity);
+    for (int64_t j = 0; j < tile->n; j++)
+        kept[j] = -INFINITY;
+    for (int64_t j = 0; j < n; j++)
+        kept[entity[j] - tile->first] = score[entity[j] - tile->first];
+    memcpy(score, kept, (size_t)tile->n * sizeof *score);
+}
+
 /* Leave known answers out of the tile's row, but for what they do to the raw rank. */
 static void leave_out(const ranker_t *k, const trn_kg_tile_t *tile, int64_t i, float *score,
                       double error, trn_kg_count_t *count) {
@@ -125,6 +141,7 @@ static void count_query(const ranker_t *k, const trn_kg_tile_t *tile, int64_t i)
     float *score = tile->score + i * TRN_KG_TILE;
     double target = k->targets[i].value, error = trn_kg_match_error(&k->match, tile, i, target);
     trn_kg_count_t count = {0};
+    if (k->seen) keep_seen(k, tile, i, score);
     leave_out(k, tile, i, score, error, &count);
     /* Rounded outwards, so that nothing within the bound is counted without a second look. */
     float low = nextafterf((float)(target - error), -INFINITY);
@@ -168,9 +185,9 @@ static void run(ranker_t *k) {
 }
 
 trn_status_t trn_kg_rank(const trn_kg_model_t *model, MPI_Comm comm, const trn_known_t *known,
-                         int64_t count, const trn_kg_query_t *queries, int threads,
-                         trn_kg_count_t *counts) {
-    ranker_t k = {.known = known, .counts = counts};
+                         const trn_kg_seen_t *seen, int64_t count, const trn_kg_query_t *queries,
+                         int threads, trn_kg_count_t *counts) {
+    ranker_t k = {.known = known, .seen = seen, .counts = counts};
     memset(counts, 0, (size_t)count * sizeof *counts);
     trn_status_t status = trn_agree(comm, allocate(&k, model, comm, count, queries, threads));
     if (status == TRN_OK) {

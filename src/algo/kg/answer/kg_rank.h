@@ -8,6 +8,7 @@
 #define TRN_ALGO_KG_ANSWER_KG_RANK_H
 
 #include "algo/kg/answer/kg_match.h"
+#include "algo/kg/answer/kg_seen.h"
 #include "algo/kg/kg_model.h"
 #include "base/status.h"
 #include "graph/known.h"
@@ -25,14 +26,16 @@ typedef struct trn_kg_count {
 /* queries[2 count]: for the tail of each triple, then for its head. Local. */
 void trn_kg_queries(int64_t count, const trn_triple_t *triples, trn_kg_query_t *queries);
 
-/* counts[count], equal on all ranks, for queries[count]. Collective, equal arguments but for the
+/* counts[count], equal on all ranks, for queries[count], among all entities or, with `seen`, among
+ * those that the relation has been seen with on that side; the true answer competes in any case.
+ * Collective, equal arguments but for the
  * model's band. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost a rank:
  * 2 N width / ranks flops a query (models that project: also N / ranks projections for each
  * relation and side), two Allreduces of dim floats a query. Protocol: filtered ranking of Bordes
  * et al. 2013 with both sides; ties as the caller counts them. */
 trn_status_t trn_kg_rank(const trn_kg_model_t *model, MPI_Comm comm, const trn_known_t *known,
-                         int64_t count, const trn_kg_query_t *queries, int threads,
-                         trn_kg_count_t *counts);
+                         const trn_kg_seen_t *seen, int64_t count, const trn_kg_query_t *queries,
+                         int threads, trn_kg_count_t *counts);
 
 /* Bytes that it takes beside its arguments, `entities` being the band's. Local. */
 int64_t trn_kg_rank_bytes(const trn_kg_header_t *header, int64_t entities, int64_t count,

@@ -100,7 +100,7 @@ trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *v, const trn_kg_state_t *s, double
     move_entities(v, s);
     v->model.relation = s->relation;
     gather_second(v, s);
-    TRN_TRY(trn_kg_rank(&v->model, s->comm, v->known, v->count, v->queries, 1, v->counts));
+    TRN_TRY(trn_kg_rank(&v->model, s->comm, v->known, NULL, v->count, v->queries, 1, v->counts));
     double sum = 0;
     for (int64_t i = 0; i < v->count; i++)
         sum += 1 / (1 + (double)v->counts[i].better + (double)v->counts[i].equal / 2);
