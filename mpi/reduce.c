@@ -1,3 +1,4 @@
+/* reduce.c: sums by one tree: halves of the blocks, halves of the halves. */
 #include "mpi/reduce.h"
 
 #include "base/mem.h"
@@ -5,6 +6,7 @@
 #include "mpi/dist.h"
 
 #include <limits.h>
+#include <stdbool.h>
 
 /* Sum of column `i` over blocks [first, first + count), by halves. */
 static double tree(const double *values, int64_t width, int64_t i, int64_t first, int64_t count) {
@@ -45,6 +47,81 @@ done:
     trn_free(&all);
     trn_free(&counts);
     return status;
+}
+
+static bool of_one_rank(int64_t first, int64_t count, int64_t blocks, int ranks) {
+    return trn_part_of(blocks, ranks, first) == trn_part_of(blocks, ranks, first + count - 1);
+}
+
+/* List the parts of a node from *at on. */
+static void list_parts(int64_t first, int64_t count, int64_t blocks, int ranks,
+                       trn_tree_part_t *part, int64_t *at) {
+    if (of_one_rank(first, count, blocks, ranks)) {
+        if (part)
+            part[*at] = (trn_tree_part_t){first, count, (int)trn_part_of(blocks, ranks, first)};
+        ++*at;
+        return;
+    }
+    list_parts(first, count / 2, blocks, ranks, part, at);
+    list_parts(first + count / 2, count - count / 2, blocks, ranks, part, at);
+}
+
+int64_t trn_tree_parts(int64_t blocks, int ranks, trn_tree_part_t *part) {
+    int64_t parts = 0;
+    if (blocks > 0) list_parts(0, blocks, blocks, ranks, part, &parts);
+    return parts;
+}
+
+/* What a part is made of. */
+typedef struct maker {
+    int64_t width;
+    trn_leaf_f32_t leaf;
+    void *user;
+    float *space; /* [levels x width] */
+} maker_t;
+
+/* The left half arises in the sum's own place, but not at the top: others may have that in their
+ * caches, and to write it twice would take it from them twice. */
+static void make_part(const maker_t *m, int64_t first, int64_t count, int level, float *sum) {
+    if (count == 1) {
+        m->leaf(m->user, first, sum);
+        return;
+    }
+    float *low = level == 0 ? m->space : sum, *high = m->space + (level + 1) * m->width;
+    make_part(m, first, count / 2, level + 1, low);
+    make_part(m, first + count / 2, count - count / 2, level + 1, high);
+    for (int64_t i = 0; i < m->width; i++)
+        sum[i] = low[i] + high[i];
+}
+
+void trn_tree_part_sum(const trn_tree_part_t *part, int64_t width, trn_leaf_f32_t leaf, void *user,
+                       float *space, float *sum) {
+    const maker_t m = {width, leaf, user, space};
+    make_part(&m, part->first, part->count, 0, sum);
+}
+
+/* The tree over parts. */
+typedef struct joint {
+    int64_t blocks, width, stride, next; /* `next` part */
+    int ranks;
+    const float *const *part;
+    float *space;
+} joint_t;
+
+static const float *join(joint_t *j, int64_t first, int64_t count, int level) {
+    if (of_one_rank(first, count, j->blocks, j->ranks)) return j->part[j->next++];
+    const float *low = join(j, first, count / 2, level);
+    const float *high = join(j, first + count / 2, count - count / 2, level + 1);
+    float *sum = j->space + level * j->stride; /* may be `low` */
+    for (int64_t i = 0; i < j->width; i++)
+        sum[i] = low[i] + high[i];
+    return sum;
+}
+
+const float *trn_tree_join(int64_t blocks, int ranks, const float *const *part, int64_t width,
+                           float *space, int64_t stride) {
+    joint_t j = {blocks, width, stride, 0, ranks, part, space};
+    return join(&j, 0, blocks, 0);
 }
 
 /* The tree with its nodes spread: a node's sum arises on the rank that owns its first block. */

@@ -29,4 +29,29 @@ trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_l
 /* The same tree over values[blocks x width] that all lie here. Local. */
 void trn_tree_sum(int64_t blocks, int64_t width, const double *values, double *sum);
 
+/* The same tree in float32, in two steps, for a caller that brings the sums of the ranks together
+ * as suits it: a part is a node whose blocks are all of one rank, as its parent's are not. */
+typedef struct trn_tree_part {
+    int64_t first, count; /* blocks */
+    int owner;
+} trn_tree_part_t;
+
+/* part[] (NULL: not wanted) = the parts of a tree, in the order of their blocks; returns how many,
+ * at most `blocks`. Local. */
+int64_t trn_tree_parts(int64_t blocks, int ranks, trn_tree_part_t *part);
+
+/* Make the `width` values of one block. */
+typedef void (*trn_leaf_f32_t)(void *user, int64_t block, float *values);
+
+/* sum[width] of a part, whose leaves are called in ascending order; space[(levels + 1) x
+ * width], 2^levels being no less than the part's blocks. `sum` is written once. Local. */
+void trn_tree_part_sum(const trn_tree_part_t *part, int64_t width, trn_leaf_f32_t leaf, void *user,
+                       float *space, float *sum);
+
+/* The sum of the whole tree out of those of its parts, part[i] being where `width` values of part i
+ * are: in space, at level x stride for its levels, or a part itself if it is the only one. Local.
+ */
+const float *trn_tree_join(int64_t blocks, int ranks, const float *const *part, int64_t width,
+                           float *space, int64_t stride);
+
 #endif

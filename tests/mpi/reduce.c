@@ -58,6 +58,53 @@ static void tree(void) {
     CHECK(sum == 0);
 }
 
+/* The tree in float32 over this rank's parts, whatever ranks there are: the bits of one rank. */
+static void leaf_f32(void *user, int64_t block, float *values) {
+    CHECK(user == &last_block && block == last_block + 1);
+    last_block = block;
+    for (int64_t i = 0; i < WIDTH; i++)
+        values[i] = (float)value(block, i);
+}
+
+enum { MOST = 40, LEVELS = 7 };
+
+static void join_parts(int64_t blocks, int parts_ranks, float *sum) {
+    static float partial[MOST][WIDTH], space[LEVELS * WIDTH];
+    trn_tree_part_t part[MOST];
+    const float *at[MOST];
+    int64_t parts = trn_tree_parts(blocks, parts_ranks, part);
+    CHECK_EQUAL(trn_tree_parts(blocks, parts_ranks, NULL), parts);
+    last_block = -1;
+    for (int64_t p = 0; p < parts; p++) {
+        CHECK_EQUAL(part[p].first, last_block + 1);
+        CHECK_EQUAL(part[p].owner, trn_part_of(blocks, parts_ranks, part[p].first));
+        CHECK_EQUAL(part[p].owner,
+                    trn_part_of(blocks, parts_ranks, part[p].first + part[p].count - 1));
+        trn_tree_part_sum(&part[p], WIDTH, leaf_f32, &last_block, space, partial[p]);
+        at[p] = partial[p];
+    }
+    CHECK_EQUAL(last_block, blocks - 1);
+    memcpy(sum, trn_tree_join(blocks, parts_ranks, at, WIDTH, space, WIDTH), sizeof *partial);
+}
+
+static void parts_of_the_tree(void) {
+    for (int64_t blocks = 1; blocks < MOST; blocks++) {
+        float alone[WIDTH], together[WIDTH];
+        join_parts(blocks, 1, alone);
+        for (int several = 2; several < 9; several++) {
+            join_parts(blocks, several, together);
+            CHECK(memcmp(alone, together, sizeof alone) == 0);
+        }
+    }
+    CHECK_EQUAL(trn_tree_parts(0, 3, NULL), 0);
+    float sum[WIDTH]; /* ((0 1) (2 (3 4))) by halves */
+    join_parts(5, 2, sum);
+    float v[5];
+    for (int64_t b = 0; b < 5; b++)
+        v[b] = (float)value(b, 0);
+    CHECK(sum[0] == (v[0] + v[1]) + (v[2] + (v[3] + v[4])));
+}
+
 static void too_many(void) {
     double unused = 0;
     CHECK_EQUAL(trn_reduce_blocks(comm, 1 << 20, 1 << 12, &unused, &unused), TRN_USAGE);
@@ -83,4 +130,5 @@ static void memory_failure(void) {
 }
 
 HARNESS_MAIN({"every number of blocks", every_number_of_blocks}, {"shape of the tree", tree},
-             {"too many values", too_many}, {"memory failure", memory_failure})
+             {"parts of the tree", parts_of_the_tree}, {"too many values", too_many},
+             {"memory failure", memory_failure})

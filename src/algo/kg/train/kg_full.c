@@ -42,7 +42,8 @@ static int64_t offset(const full_t *f, int64_t block, int64_t each) {
 }
 
 static trn_status_t allocate(full_t *f, trn_kg_state_t *state, const trn_kg_t *kg) {
-    TRN_TRY(trn_kg_batch_create(&f->batch, state, kg, 0, 0, CHUNK));
+    const trn_kg_batch_plan_t plan = {.tile = CHUNK};
+    TRN_TRY(trn_kg_batch_create(&f->batch, state, kg, &plan));
     int64_t own = state->own_blocks * state->rows, chunks = state->blocks * CHUNK;
     int64_t width = f->batch.width;
     if (chunks > INT_MAX / (int64_t)sizeof *f->part)
@@ -106,7 +107,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
 }
 
 /* What every answer of a question weighs, and what every entity does. */
-static float label_weight(const full_t *f, const trn_kg_asked_t *q) {
+static float label_weight(const full_t *f, const trn_kg_labeled_t *q) {
     const trn_kg_options_t *o = &f->batch.state->options;
     return (float)(1 - o->smoothing) / (float)(o->loss.kind == TRN_LOSS_SOFTMAX ? q->labels : 1);
 }
@@ -121,10 +122,10 @@ static float smoothing(const full_t *f) {
 static float answers(const full_t *f, int64_t i, int64_t block, const float *from, float by,
                      float *to) {
     const trn_kg_batch_t *b = &f->batch;
-    const trn_kg_asked_t *q = &b->question[b->pick[f->first + i]];
+    const trn_kg_labeled_t *q = &b->epoch.query[b->epoch.pick[f->first + i]];
     float sum = 0, weight = label_weight(f, q);
     for (int32_t k = 0; k < q->labels; k++) {
-        int32_t answer = b->label[q->first + k];
+        int32_t answer = b->epoch.label[q->first + k];
         if (answer % b->state->blocks != block) continue;
         if (to) to[answer / b->state->blocks] -= weight * by;
         if (from) sum += weight * (from[answer / b->state->blocks] + by);
@@ -136,8 +137,8 @@ static float answers(const full_t *f, int64_t i, int64_t block, const float *fro
 static void ban_answers(const full_t *f, int64_t i, int64_t block, float *scores) {
     const trn_kg_batch_t *b = &f->batch;
     const int32_t *answer;
-    int32_t own = b->label[b->question[b->pick[f->first + i]].first];
-    for (int64_t k = trn_kg_batch_answers(b, f->first + i, &answer) - 1; k >= 0; k--)
+    int32_t own = b->epoch.label[b->epoch.query[b->epoch.pick[f->first + i]].first];
+    for (int64_t k = trn_kg_epoch_answers(&b->epoch, f->first + i, &answer) - 1; k >= 0; k--)
         if (answer[k] % b->state->blocks == block && answer[k] != own)
             scores[answer[k] / b->state->blocks] = TRN_KG_BANNED;
 }
@@ -152,7 +153,7 @@ static void score_block(full_t *f, int64_t block) {
     float *weights = f->metric == TRN_METRIC_DOT ? scores : f->weights + offset(f, block, CHUNK);
     float shift = loss->kind == TRN_LOSS_BCE ? loss->margin : 0;
     trn_loss_part_t *part = f->part + block * f->chunk;
-    trn_compare(f->metric, b->width, f->chunk, b->query + f->first * b->width, n,
+    trn_compare(f->metric, b->width, f->chunk, b->v.query + f->first * b->width, n,
                 s->entity + offset(f, block, b->dim), NULL, scores, n);
     for (int64_t i = 0; i < f->chunk; i++) {
         target[i] = answers(f, i, block, scores + i * n, shift, NULL);
@@ -183,7 +184,7 @@ static void score(full_t *f) {
 /* Put the blocks' parts together. Returns the chunk's loss. */
 static double combine(full_t *f) {
     int64_t m = f->chunk, blocks = f->batch.state->blocks;
-    double loss = 0, each = 1 / (double)f->batch.now;
+    double loss = 0, each = 1 / (double)f->batch.epoch.now;
     bool softmax = f->batch.state->options.loss.kind == TRN_LOSS_SOFTMAX;
     for (int64_t i = 0; i < m; i++) {
         const trn_loss_part_t *part = f->part + i;
@@ -209,7 +210,7 @@ static void block_back(void *user, int64_t block, double *values) {
     const trn_kg_batch_t *b = &f->batch;
     const trn_kg_state_t *s = b->state;
     int64_t n = block_rows(s, block), size = f->chunk * b->width;
-    float *scores = f->scores + offset(f, block, CHUNK), each = 1 / (float)b->now;
+    float *scores = f->scores + offset(f, block, CHUNK), each = 1 / (float)b->epoch.now;
     float *weights = f->metric == TRN_METRIC_DOT ? scores : f->weights + offset(f, block, CHUNK);
     float even = smoothing(f) * each;
     trn_scale_rows(f->chunk, n, f->scale + block * f->chunk, weights);
@@ -219,7 +220,7 @@ static void block_back(void *user, int64_t block, double *values) {
         answers(f, i, block, NULL, each, weights + i * n);
     }
     memset(f->leaf, 0, (size_t)size * sizeof(float));
-    trn_compare_back(f->metric, b->width, f->chunk, b->query + f->first * b->width, n,
+    trn_compare_back(f->metric, b->width, f->chunk, b->v.query + f->first * b->width, n,
                      s->entity + offset(f, block, b->dim), scores, weights, n, f->leaf,
                      f->g_entity + offset(f, block, b->dim));
     for (int64_t i = 0; i < size; i++)
@@ -233,20 +234,21 @@ static trn_status_t learn_chunk(full_t *f, double *loss) {
     *loss += combine(f);
     TRN_TRY(trn_reduce_tree(b->state->comm, b->state->blocks, size, block_back, f, f->sum));
     for (int64_t i = 0; i < size; i++)
-        b->g_query[f->first * b->width + i] = (float)f->sum[i];
+        b->g.query[f->first * b->width + i] = (float)f->sum[i];
     return TRN_OK;
 }
 
 static trn_status_t learn(full_t *f, double *loss) {
     trn_kg_batch_t *b = &f->batch;
-    trn_kg_batch_query(b, 0, b->now);
-    for (f->first = 0; f->first < b->now; f->first += CHUNK) {
-        f->chunk = b->now - f->first < CHUNK ? b->now - f->first : CHUNK;
+    trn_kg_batch_query(b, 0, b->epoch.now);
+    for (f->first = 0; f->first < b->epoch.now; f->first += CHUNK) {
+        f->chunk = b->epoch.now - f->first < CHUNK ? b->epoch.now - f->first : CHUNK;
         TRN_TRY(learn_chunk(f, loss));
     }
-    int64_t low = trn_kg_batch_tile(b, b->state->rank) * CHUNK;
-    int64_t high = trn_kg_batch_tile(b, b->state->rank + 1) * CHUNK;
-    trn_kg_batch_back(b, low, high < b->now ? high : b->now);
+    int ranks = b->state->ranks, rank = b->state->rank;
+    int64_t low = trn_kg_epoch_tile(&b->epoch, ranks, rank) * CHUNK;
+    int64_t high = trn_kg_epoch_tile(&b->epoch, ranks, rank + 1) * CHUNK;
+    trn_kg_batch_back(b, low, high < b->epoch.now ? high : b->epoch.now);
     trn_kg_batch_share(b);
     trn_kg_batch_step(b, NULL, f->g_entity);
     return TRN_OK;
@@ -260,7 +262,7 @@ static trn_status_t epoch(void *self, double *loss) {
         trn_kg_batch_pick(b, s->position);
         TRN_TRY(learn(f, &s->loss));
         if (!isfinite(s->loss)) return trn_kg_not_finite(s);
-        s->position += b->now;
+        s->position += b->epoch.now;
         pause = trn_kg_pause(s, 0, NULL);
     }
     trn_kg_close_epoch(s, s->span, loss);
@@ -271,6 +273,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
                       int64_t triples, int64_t ranks) {
     int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks, levels = 2;
     int64_t own = (blocks + ranks - 1) / ranks * rows;
+    const trn_kg_batch_plan_t plan = {.tile = CHUNK};
     int64_t width = header->model->query_width(&header->shape);
     bool product = header->model->metric(&header->shape) == TRN_METRIC_DOT;
     int64_t floats =
@@ -278,7 +281,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     while (blocks > (int64_t)1 << (levels - 2))
         levels++;
     return floats * (int64_t)sizeof(float) + CHUNK * width * 8 * (1 + 2 * levels) +
-           trn_kg_batch_bytes(header, options, triples, 0, 0, CHUNK, ranks);
+           trn_kg_batch_bytes(header, options, triples, &plan, ranks);
 }
 
 const trn_kg_regime_t trn_kg_full = {"full", create, destroy, epoch, memory};

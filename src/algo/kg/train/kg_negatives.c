@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "kern/train/descent.h"
 #include "mpi/agree.h"
-#include "mpi/dist.h"
+#include "mpi/reduce.h"
 #include "mpi/watch.h"
 
 #include <limits.h>
@@ -41,30 +41,27 @@ static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
     return tile < LEAST ? LEAST : tile;
 }
 
-/* Whether tiles [first, first + count) are all of one rank, whose branch of the tree they are. */
-static bool of_one_rank(int64_t first, int64_t count, int64_t tiles, int64_t ranks) {
-    return trn_part_of(tiles, ranks, first) == trn_part_of(tiles, ranks, first + count - 1);
-}
-
-static int64_t count_branches(int64_t first, int64_t count, int64_t tiles, int64_t ranks) {
-    if (of_one_rank(first, count, tiles, ranks)) return 1;
-    return count_branches(first, count / 2, tiles, ranks) +
-           count_branches(first + count / 2, count - count / 2, tiles, ranks);
-}
-
-/* Most branches of any batch; the last one of an epoch may have fewer tiles. */
-static int64_t most_branches(int64_t ranks) {
+/* Most partial sums of any batch; the last one of an epoch may have fewer tiles. */
+static int64_t most_partials(int64_t ranks) {
     int64_t most = 0;
     for (int64_t tiles = 1; tiles <= TILES; tiles++) {
-        int64_t branches = count_branches(0, tiles, tiles, ranks);
-        most = branches > most ? branches : most;
+        int64_t partials = trn_tree_parts(tiles, (int)ranks, NULL);
+        most = partials > most ? partials : most;
     }
     return most;
 }
 
+static trn_kg_batch_plan_t plan_of(const trn_kg_options_t *options, int64_t triples,
+                                   int64_t ranks) {
+    return (trn_kg_batch_plan_t){.negatives = options->negatives,
+                                 .partials = most_partials(ranks),
+                                 .tile = tile_of(options, triples)};
+}
+
 static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *kg) {
-    int64_t tile = tile_of(&state->options, kg->triples[TRN_TRAIN]);
-    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, d->drawn, most_branches(state->ranks), tile));
+    trn_kg_batch_plan_t plan = plan_of(&state->options, kg->triples[TRN_TRAIN], state->ranks);
+    int64_t tile = plan.tile;
+    TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, &plan));
     const trn_kg_batch_t *b = &d->batch;
     int64_t projected = state->header.model->project ? d->drawn * b->width : 0;
     d->size = d->drawn * b->dim;
@@ -137,10 +134,10 @@ static void score_self(drawn_t *d, int64_t i, int64_t n) {
     const trn_loss_t *loss = &b->state->options.loss;
     float alone = loss->kind == TRN_LOSS_SOFTMAX ? logf(loss->weight) : 0;
     if (d->columns == d->drawn) return;
-    trn_compare_rows(d->metric, b->width, n, b->query + i * b->width, b->self + i * b->width,
+    trn_compare_rows(d->metric, b->width, n, b->v.query + i * b->width, b->v.self + i * b->width,
                      d->self_score);
     for (int64_t j = 0; j < n; j++) {
-        bool is_answer = b->id[i + j] == b->id[b->now + i + j];
+        bool is_answer = b->v.id[i + j] == b->v.id[b->epoch.now + i + j];
         d->scores[j * d->columns + d->drawn] = is_answer ? TRN_KG_BANNED : d->self_score[j] - alone;
     }
 }
@@ -148,7 +145,7 @@ static void score_self(drawn_t *d, int64_t i, int64_t n) {
 /* List the places of each candidate in the batch at work, or forget them. */
 static void list_candidates(drawn_t *d, bool forget) {
     const trn_kg_batch_t *b = &d->batch;
-    const int32_t *id = b->id + b->each * b->now;
+    const int32_t *id = b->v.id + b->each * b->epoch.now;
     for (int64_t c = 0; d->place && c < d->drawn; c++) {
         if (!forget) d->next[c] = d->place[id[c]];
         d->place[id[c]] = forget ? -1 : (int32_t)c;
@@ -161,10 +158,10 @@ static void ban_answers(drawn_t *d, int64_t i, int64_t n) {
     for (int64_t j = 0; d->place && j < n; j++) {
         const int32_t *answer;
         float *scores = d->scores + j * d->columns;
-        for (int64_t k = trn_kg_batch_answers(b, i + j, &answer) - 1; k >= 0; k--) {
+        for (int64_t k = trn_kg_epoch_answers(&b->epoch, i + j, &answer) - 1; k >= 0; k--) {
             for (int32_t c = d->place[answer[k]]; c >= 0; c = d->next[c])
                 scores[c] = TRN_KG_BANNED;
-            if (d->columns > d->drawn && answer[k] == b->id[i + j])
+            if (d->columns > d->drawn && answer[k] == b->v.id[i + j])
                 scores[d->drawn] = TRN_KG_BANNED;
         }
     }
@@ -175,9 +172,9 @@ static void score_self_back(drawn_t *d, int64_t i, int64_t n) {
     if (d->columns == d->drawn) return;
     for (int64_t j = 0; j < n; j++)
         d->self_back[j] = d->weights[j * d->columns + d->drawn];
-    trn_compare_rows_back(d->metric, b->width, n, b->query + i * b->width, b->self + i * b->width,
-                          d->self_score, d->self_back, b->g_query + i * b->width,
-                          b->g_compared + (b->now + i) * b->width);
+    trn_compare_rows_back(d->metric, b->width, n, b->v.query + i * b->width,
+                          b->v.self + i * b->width, d->self_score, d->self_back,
+                          b->g.query + i * b->width, b->g.compared + (b->epoch.now + i) * b->width);
 }
 
 /* Score the questions of one piece and pass gradients back as far as to its queries, its answers
@@ -187,17 +184,18 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
     const trn_kg_state_t *s = b->state;
     const trn_model_t *model = s->header.model;
     const trn_kg_options_t *o = &s->options;
-    int64_t i = b->piece[p].start, n = b->piece[p].end - i, w = b->width, many = d->drawn;
-    const float *candidates = b->candidates, *query = b->query + i * w, *second = NULL;
+    int64_t i = b->epoch.piece[p].start, n = b->epoch.piece[p].end - i, w = b->width,
+            many = d->drawn;
+    const float *candidates = b->draws.rows, *query = b->v.query + i * w, *second = NULL;
     float *back = g_drawn;
     if (model->project) {
-        second = b->second[p];
+        second = b->exchange.second[p];
         candidates = d->candidates;
         back = d->back;
-        model->project(&s->header.shape, second, many, b->candidates, d->candidates);
+        model->project(&s->header.shape, second, many, b->draws.rows, d->candidates);
         memset(back, 0, (size_t)(many * w) * sizeof(float));
     }
-    trn_compare_rows(d->metric, w, n, query, b->answer + i * w, d->true_score);
+    trn_compare_rows(d->metric, w, n, query, b->v.answer + i * w, d->true_score);
     trn_compare(d->metric, w, n, query, many, candidates, NULL, d->scores, d->columns);
     score_self(d, i, n);
     ban_answers(d, i, n);
@@ -208,94 +206,74 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
         double scale, own;
         loss +=
             trn_loss_close(&o->loss, d->columns, (double)d->true_score[j], &part[j], &scale, &own);
-        d->scale[j] = (float)(scale / (double)b->now);
-        d->own[j] = (float)(own / (double)b->now);
+        d->scale[j] = (float)(scale / (double)b->epoch.now);
+        d->own[j] = (float)(own / (double)b->epoch.now);
     }
     trn_scale_rows(n, d->columns, d->scale, d->weights);
-    trn_compare_rows_back(d->metric, w, n, query, b->answer + i * w, d->true_score, d->own,
-                          b->g_query + i * w, b->g_compared + i * w);
+    trn_compare_rows_back(d->metric, w, n, query, b->v.answer + i * w, d->true_score, d->own,
+                          b->g.query + i * w, b->g.compared + i * w);
     score_self_back(d, i, n);
     trn_compare_back(d->metric, w, n, query, many, candidates, d->scores, d->weights, d->columns,
-                     b->g_query + i * w, back);
+                     b->g.query + i * w, back);
     if (model->project)
-        model->project_back(&s->header.shape, second, many, b->candidates, back, g_drawn,
-                            b->g_second + p * b->second_width);
+        model->project_back(&s->header.shape, second, many, b->draws.rows, back, g_drawn,
+                            b->exchange.g_second + p * b->second_width);
     return loss;
 }
 
 /* Train one tile; g_drawn is overwritten with its gradient of the candidates. */
-static void learn_tile(drawn_t *d, int64_t tile, float *g_drawn) {
+static void learn_tile(void *user, int64_t tile, float *g_drawn) {
+    drawn_t *d = user;
     trn_kg_batch_t *b = &d->batch;
-    int64_t low = tile * b->tile, high = low + b->tile < b->now ? low + b->tile : b->now;
+    int64_t low = tile * b->epoch.tile,
+            high = low + b->epoch.tile < b->epoch.now ? low + b->epoch.tile : b->epoch.now;
     memset(g_drawn, 0, (size_t)d->size * sizeof(float));
     trn_kg_batch_query(b, low, high);
-    for (int64_t p = 0; p < b->pieces; p++) {
-        if (b->piece[p].start < low || b->piece[p].start >= high) continue;
+    for (int64_t p = 0; p < b->epoch.pieces; p++) {
+        if (b->epoch.piece[p].start < low || b->epoch.piece[p].start >= high) continue;
         if (b->second_width > 0)
-            memset(b->g_second + p * b->second_width, 0, (size_t)b->second_width * sizeof(float));
+            memset(b->exchange.g_second + p * b->second_width, 0,
+                   (size_t)b->second_width * sizeof(float));
         d->loss[tile] += learn_piece(d, p, g_drawn);
     }
     trn_kg_batch_back(b, low, high);
 }
 
-/* Sum of `count` tiles from `first` on, halves first. What others read, at level 0, is written but
- * once: it was in their caches. */
-static void grow(drawn_t *d, int64_t first, int64_t count, int level, float *sum) {
-    if (count == 1) {
-        learn_tile(d, first, sum);
-        return;
-    }
-    float *low = level == 0 ? d->level : sum, *high = d->level + (level + 1) * d->size;
-    grow(d, first, count / 2, level + 1, low);
-    grow(d, first + count / 2, count - count / 2, level + 1, high);
-    for (int64_t i = 0; i < d->size; i++)
-        sum[i] = low[i] + high[i];
-}
-
-/* Go down the tree to branches that lie within one rank, and grow this rank's into their places
- * among all of them. */
-static void grow_own(drawn_t *d, int64_t first, int64_t count, int64_t tiles) {
+/* The gradients of all candidates: this rank's tiles, summed as far as the tree over tiles has them
+ * together. */
+static void make_partials(drawn_t *d) {
     trn_kg_batch_t *b = &d->batch;
-    int ranks = b->state->ranks, grower = (int)trn_part_of(tiles, ranks, first);
-    if (!of_one_rank(first, count, tiles, ranks)) {
-        grow_own(d, first, count / 2, tiles);
-        grow_own(d, first + count / 2, count - count / 2, tiles);
-        return;
+    trn_tree_part_t part[TILES];
+    int64_t tiles = trn_kg_epoch_tiles(&b->epoch);
+    b->draws.partials = trn_tree_parts(tiles, b->state->ranks, part);
+    for (int64_t p = 0; p < b->draws.partials; p++) {
+        b->draws.maker[p] = part[p].owner;
+        if (part[p].owner == b->state->rank)
+            trn_tree_part_sum(&part[p], d->size, learn_tile, d, d->level,
+                              b->draws.partial + p * d->size);
     }
-    if (grower == b->state->rank) grow(d, first, count, 0, b->branch + b->grown * d->size);
-    b->grower[b->grown++] = grower;
 }
 
-/* Row j of the sum of a part of the tree, from complete branches that stand in order from *place
- * on. */
-static const float *row_of(drawn_t *d, int64_t j, int64_t first, int64_t count, int64_t tiles,
-                           int level, int64_t *place) {
+/* The gradient of candidate j, whose partial sums are complete. */
+static const float *join_partials(drawn_t *d, int64_t j) {
     const trn_kg_batch_t *b = &d->batch;
+    const float *part[TILES];
     int64_t at = j * b->dim;
-    if (of_one_rank(first, count, tiles, b->state->ranks)) {
-        const float *own = b->branch + *place * d->size + at;
-        return trn_kg_desk_of(&b->desk, b->grower[(*place)++], own);
-    }
-    const float *low = row_of(d, j, first, count / 2, tiles, level, place);
-    const float *high = row_of(d, j, first + count / 2, count - count / 2, tiles, level + 1, place);
-    float *sum = d->level + level * d->size + at; /* may be `low` */
-    for (int64_t k = 0; k < b->dim; k++)
-        sum[k] = low[k] + high[k];
-    return sum;
+    for (int64_t p = 0; p < b->draws.partials; p++)
+        part[p] = trn_kg_window_of(&b->exchange.window, b->draws.maker[p],
+                                   b->draws.partial + p * d->size + at);
+    return trn_tree_join(trn_kg_epoch_tiles(&b->epoch), b->state->ranks, part, b->dim,
+                         d->level + at, d->size);
 }
 
 static void learn(drawn_t *d) {
     trn_kg_batch_t *b = &d->batch;
-    int64_t tiles = (b->now + b->tile - 1) / b->tile;
-    b->grown = 0;
     list_candidates(d, false);
-    grow_own(d, 0, tiles, tiles);
+    make_partials(d);
     list_candidates(d, true);
     trn_kg_batch_share(b);
-    for (int64_t j = 0, before = b->each * b->now; j < d->drawn; j++) {
-        int64_t place = 0;
-        if (b->place[before + j] >= 0) d->g_drawn[j] = row_of(d, j, 0, tiles, tiles, 0, &place);
-    }
+    for (int64_t j = 0, before = b->each * b->epoch.now; j < d->drawn; j++)
+        if (b->exchange.place[before + j] >= 0) d->g_drawn[j] = join_partials(d, j);
     trn_kg_batch_step(b, d->g_drawn, NULL);
 }
 
@@ -311,7 +289,7 @@ static trn_status_t epoch(void *self, double *loss) {
         for (int t = 0; t < TILES; t++) /* each of one rank, the others have zeros */
             s->loss += d->loss[t];
         if (!isfinite(s->loss)) return trn_kg_not_finite(s);
-        s->position += b->now;
+        s->position += b->epoch.now;
     }
     trn_kg_close_epoch(s, s->span, loss);
     return TRN_OK;
@@ -320,13 +298,14 @@ static trn_status_t epoch(void *self, double *loss) {
 static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
                       int64_t triples, int64_t ranks) {
     const trn_model_t *model = header->model;
-    int64_t tile = tile_of(options, triples), drawn = options->negatives;
+    trn_kg_batch_plan_t plan = plan_of(options, triples, ranks);
+    int64_t tile = plan.tile, drawn = options->negatives;
     int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
     int64_t columns = drawn + options->self_negative;
     int64_t floats = tile * (2 * columns + 5) + projected + LEVELS * drawn * header->shape.dim;
     if (options->filtered) floats += header->entities + drawn;
     return floats * (int64_t)sizeof(float) + drawn * (int64_t)sizeof(float *) +
-           trn_kg_batch_bytes(header, options, triples, drawn, most_branches(ranks), tile, ranks);
+           trn_kg_batch_bytes(header, options, triples, &plan, ranks);
 }
 
 const trn_kg_regime_t trn_kg_drawn = {"drawn", create, destroy, epoch, memory};
