@@ -128,13 +128,13 @@ static trn_status_t recognize(int fd, const char *path, bool *ours) {
     int64_t head = end < HEAD ? end : HEAD;
     trailer_t trailer = {0};
     char *bytes;
+    if (end >= tail) TRN_TRY(trn_bytes_read(fd, path, end - tail, &trailer, tail));
+    *ours = end == 0 || memcmp(trailer.signature, signature, sizeof signature) == 0;
+    if (*ours) return TRN_OK; /* told without memory, of which a failing job may have none */
     TRN_TRY(trn_alloc(&bytes, HEAD, 1, "the head of a store"));
     trn_status_t status = trn_bytes_read(fd, path, 0, bytes, head);
-    if (status == TRN_OK && end >= tail)
-        status = trn_bytes_read(fd, path, end - tail, &trailer, tail);
-    *ours = end == 0 || memcmp(trailer.signature, signature, sizeof signature) == 0 ||
-            (head > (int64_t)sizeof hdf && memcmp(bytes, hdf, sizeof hdf) == 0 &&
-             memmem(bytes, (size_t)head, attribute, strlen(attribute)));
+    *ours = head > (int64_t)sizeof hdf && memcmp(bytes, hdf, sizeof hdf) == 0 &&
+            memmem(bytes, (size_t)head, attribute, strlen(attribute));
     trn_free(&bytes);
     return status;
 }
