@@ -5,7 +5,8 @@
 #include "io/text/scan.h"
 #include "io/vectors.h"
 
-enum { TRN_VECTORS_LONGEST_LINE = 1 << 28 /* bytes */ };
+/* 2^20 numbers as %.18e writes them, and a word. */
+enum { TRN_VECTORS_LONGEST_LINE = 1 << 25 /* bytes */ };
 
 struct trn_vectors {
     char *path;

@@ -46,7 +46,7 @@ static bool is_head(const char *line) {
 
 /* The format of a text: by its first line. */
 static trn_status_t format_of_text(trn_format_t *format, const char *path) {
-    enum { FIRST_LINE = 1 << 28 };
+    enum { FIRST_LINE = 1 << 25 }; /* as long as any of vectors */
     trn_input_t input = {.path = path};
     TRN_TRY(trn_input_look(&input));
     trn_scan_t *scan;

@@ -1,12 +1,15 @@
 /* store.c: the layout and the attributes of a file, which may come from anywhere: nothing in it
  * leads HDF5 to another file or to code that is not its own, and no size is believed that the file
  * is too small for. Nothing here moves data: the ranks read bytes at offsets. */
+#define _POSIX_C_SOURCE 200809L /* pread */
 #include "base/mem.h"
 #include "io/store/store_hdf_impl.h"
+#include "io/text/magic.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FLAW_BYTES = 160 /* longest reason why a dataset cannot be read */ };
 
@@ -233,6 +236,16 @@ static bool usual_numbers(hid_t file) {
     return offset == 8 && length == 8 && before == 0;
 }
 
+/* What HDF5 cannot open is of another format, or damaged. */
+static trn_status_t refuse(int fd, const char *path) {
+    char head[TRN_MAGIC_BYTES];
+    ssize_t got = pread(fd, head, sizeof head, 0);
+    bool other = got > 0 && memcmp(head, "\x89HDF", got < 4 ? (size_t)got : 4) != 0;
+    if (other) TRN_TRY(trn_magic_refuse(path, "an HDF5 file", head, (size_t)got));
+    return trn_hdf_fail(TRN_INPUT, path, "is no HDF5 file, or cut short or damaged",
+                        "use another copy");
+}
+
 trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
     TRN_TRY(trn_header_root(fd, path));
     hid_t access = trn_hdf_access(fd, path);
@@ -240,8 +253,7 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
     visit_t visit = {.fd = fd, .path = path, .table = table, .status = TRN_OK};
     trn_status_t status = TRN_OK;
     if (file < 0)
-        status = trn_hdf_fail(TRN_INPUT, path, "is no HDF5 file, or cut short or damaged",
-                              "use another copy");
+        status = refuse(fd, path);
     else if (!usual_numbers(file))
         status = trn_fail(
             TRN_INPUT,

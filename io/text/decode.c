@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-enum { WINDOW = 1 << 20 /* bytes; what is larger is named as the window that it must be */ };
+enum { SPARE_MEGABYTES = 2 /* beside the window, for the buffers of whoever reads */ };
 
+/* Libraries ask for their window, all other memory being small, in one piece. */
 void *trn_decoder_alloc(trn_decoder_t *decoder, size_t count, size_t size) {
     void *data;
-    size_t bytes;
-    bool large = __builtin_mul_overflow(count, size, &bytes) || bytes >= WINDOW;
-    const char *what = large ? "the window of the decompressor" : "a decompressor";
-    if (trn_alloc(&data, (int64_t)count, size, what) == TRN_OK) return data;
-    decoder->refused = true;
+    int64_t bytes;
+    if (trn_alloc(&data, (int64_t)count, size, "a decompressor") == TRN_OK) return data;
+    bool beyond = __builtin_mul_overflow((int64_t)count, (int64_t)size, &bytes);
+    decoder->refused = beyond ? INT64_MAX : bytes;
     return NULL;
 }
 
@@ -23,9 +23,14 @@ void trn_decoder_free(void *data) {
 }
 
 trn_status_t trn_decoder_no_memory(const trn_decoder_t *decoder) {
-    if (decoder->refused) return trn_fail_prefix(TRN_MEMORY, "%s: ", decoder->path);
-    return trn_fail(TRN_MEMORY, "%s: no memory to decompress; use fewer ranks a node",
-                    decoder->path);
+    int64_t used = trn_mem_now(), limit = trn_mem_limit_now(), wanted = decoder->refused;
+    if (limit > 0 && wanted > limit - used && wanted < INT64_MAX - used)
+        return trn_fail(TRN_MEMORY,
+                        "%s: decompressing takes %lld bytes at once, with %lld in use; give "
+                        "--memory %lldM at least",
+                        decoder->path, (long long)wanted, (long long)used,
+                        (long long)((used + wanted) >> 20) + SPARE_MEGABYTES);
+    return trn_fail_prefix(TRN_MEMORY, "%s: ", decoder->path);
 }
 
 trn_status_t trn_decoder_corrupt(const trn_decoder_t *decoder, const char *why) {

@@ -25,7 +25,7 @@ struct trn_decoder {
     bool between; /* a member has just ended, or none has begun */
     bool some;    /* a member has ended */
     bool done;    /* all is decoded */
-    bool refused; /* an allocation failed; its message waits */
+    int64_t refused; /* bytes of an allocation that failed; its message waits. 0: none */
 };
 
 /* Allocation and freeing for a library's hooks: counted; `decoder` notes a failure. */

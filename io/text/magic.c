@@ -44,9 +44,9 @@ static const magic_t formats[] = {
     MAGIC(0, "Rar!\x1a\x07", "a rar archive", unpack),
     MAGIC(0, "PK\x05\x06", "an empty zip archive", text_wanted),
     MAGIC(257, "ustar", "a tar archive", unpack),
-    MAGIC(0, "\x1f\x8b", "compressed with gzip", "decompress it once more"),
-    MAGIC(0, "\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it once more"),
-    MAGIC(0, "\xfd\x37zXZ", "compressed with xz", "decompress it once more"),
+    MAGIC(0, "\x1f\x8b", "compressed with gzip", "decompress it first"),
+    MAGIC(0, "\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first"),
+    MAGIC(0, "\xfd\x37zXZ", "compressed with xz", "decompress it first"),
     MAGIC(0, "\x04\x22\x4d\x18", "compressed with lz4", "decompress it, or use .gz .bz2 .xz .zst"),
     MAGIC(0, "\x89LZO", "compressed with lzop", "decompress it, or use .gz .bz2 .xz .zst"),
     MAGIC(0, "\x1f\x9d", "compressed with compress (.Z)", "use .gz .bz2 .xz .zst"),
@@ -67,7 +67,7 @@ static const magic_t formats[] = {
           "a pointer of Git LFS, not the file itself", "fetch it with `git lfs pull`"),
     PRINTABLE(0, "PAR1", "a Parquet table", "export its columns as text or .npy"),
     PRINTABLE(0, "GGUF", "a GGUF model", "export its tensors as .npy"),
-    PRINTABLE(0, "BZh", "compressed with bzip2", "decompress it once more"),
+    PRINTABLE(0, "BZh", "compressed with bzip2", "decompress it first"),
 };
 
 static bool is_control(unsigned char byte) {

@@ -141,6 +141,9 @@ void trn_mem_limit(int64_t bytes) {
 #endif
     atomic_store(&limit, bytes);
 }
+int64_t trn_mem_limit_now(void) {
+    return atomic_load(&limit);
+}
 trn_status_t trn_mem_expect(int64_t bytes, int ranks) {
     long long cap = atomic_load(&limit);
     if (cap == 0 || bytes <= cap) return TRN_OK;

@@ -13,6 +13,7 @@
 
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,22 +22,31 @@
 
 static char path[] = "/tmp/trn_inputs_XXXXXX.mtx"; /* named by rank 0 before the first test */
 
-/* The other program ---------------------------------------------------------------------------- */
+/* The other program, and signals that break calls off ---------------------------------------------
+ */
 
 static struct {
     int64_t at;    /* before which call on the file, from 1; 0: never */
     int64_t calls; /* so far */
     int64_t bytes; /* to cut the file to */
+    bool broken;   /* every call is cut short, and every second one fails with EINTR */
 } other;
 
 ssize_t read(int fd, void *buffer, size_t bytes) {
     char link[64], name[4096];
+    bool looks = other.at > 0 || other.broken;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t length = other.at > 0 ? readlink(link, name, sizeof name - 1) : 0;
+    ssize_t length = looks ? readlink(link, name, sizeof name - 1) : 0;
     name[length > 0 ? length : 0] = '\0';
-    if (strcmp(name, path) == 0 && ++other.calls == other.at)
-        CHECK(truncate(path, other.bytes) == 0);
-    return syscall(SYS_read, fd, buffer, bytes);
+    if (strcmp(name, path) != 0) return syscall(SYS_read, fd, buffer, bytes);
+    other.calls++;
+    if (other.calls == other.at) CHECK(truncate(path, other.bytes) == 0);
+    if (other.broken && other.calls % 2 == 0) {
+        errno = EINTR;
+        return -1;
+    }
+    size_t some = other.broken ? 1 + (size_t)(other.calls * 7919 % 9973) : bytes;
+    return syscall(SYS_read, fd, buffer, some < bytes ? some : bytes);
 }
 
 static void name_file(void) {
@@ -171,6 +181,17 @@ static void cut_files_are_refused(void) {
         }
 }
 
+static void broken_reads_change_nothing(void) {
+    for (int reader = 0; reader < READERS; reader++) {
+        put_lines(readers[reader].first, readers[reader].format, LINES);
+        other.calls = 0;
+        other.broken = true;
+        CHECK_OK(readers[reader].run());
+        other.broken = false;
+        CHECK(other.calls > 10 || readers[reader].run == read_list);
+    }
+}
+
 /* A file whose vectors are read after its words were: the second open finds another file. */
 static void a_file_that_is_replaced_between_passes_is_refused(void) {
     trn_vectors_t *vectors;
@@ -242,6 +263,7 @@ static void a_pipe_is_rank_0s(void) {
 }
 
 HARNESS_MAIN({"name file", name_file}, {"cut files are refused", cut_files_are_refused},
+             {"broken reads change nothing", broken_reads_change_nothing},
              {"a file that is replaced between passes is refused",
               a_file_that_is_replaced_between_passes_is_refused},
              {"no list fills memory", no_list_fills_memory}, {"a list is shared", a_list_is_shared},

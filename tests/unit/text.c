@@ -191,6 +191,38 @@ static void truncation_and_flips_are_bad_input(void **state) {
     assert_int_equal(trn_mem_now(), 0);
 }
 
+/* A window is counted before it is taken, and the number that the refusal names will do. */
+static void a_window_above_the_limit_is_refused(void **state) {
+    (void)state;
+    static const char *const packers[] = {"zstd -q --long=27 -3",
+                                          "xz --lzma2=preset=0,dict=128MiB"};
+    char path[256], *data;
+    int64_t bytes;
+    for (int i = 0; i < 2; i++) {
+        path_of(path, 0, ".made");
+        shell("cd %s && yes 'words of a line' | head -c 4000000 | (%s) >t0.made", folder,
+              packers[i]);
+        int64_t before = trn_mem_now();
+        trn_mem_limit(before + (64 << 20));
+        trn_mem_reset_peak();
+        trn_status_t status = slurp(path, 0, 4096, &data, &bytes);
+        trn_mem_limit(0);
+        free(data);
+        assert_int_equal(status, TRN_MEMORY);
+        assert_true(trn_mem_peak() - before < 2 << 20);
+        const char *number = strstr(trn_message(), "--memory ");
+        assert_non_null(number);
+        int64_t megabytes = atoll(number + strlen("--memory "));
+        assert_true(megabytes >= 128 && megabytes <= 140);
+        trn_mem_limit(before + (megabytes << 20));
+        status = slurp(path, 0, 4096, &data, &bytes);
+        trn_mem_limit(0);
+        free(data);
+        assert_int_equal(status, TRN_OK);
+        assert_int_equal(bytes, 4000000);
+    }
+}
+
 static void every_allocation_may_fail(void **state) {
     (void)state;
     char path[256], *data;
@@ -217,6 +249,7 @@ int main(void) {
         cmocka_unit_test(forms_that_others_write),
         cmocka_unit_test(a_byte_order_mark_is_no_text),
         cmocka_unit_test(truncation_and_flips_are_bad_input),
+        cmocka_unit_test(a_window_above_the_limit_is_refused),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
