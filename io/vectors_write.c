@@ -1,8 +1,7 @@
-#include "io/vectors.h"
+#include "io/vectors_impl.h"
 
 #include "base/mem.h"
 #include "io/npy.h"
-#include "io/text/scan.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,14 +45,13 @@ static bool is_head(const char *line) {
 
 /* The format of a text: by its first line. */
 static trn_status_t format_of_text(trn_format_t *format, const char *path) {
-    enum { FIRST_LINE = 1 << 25 }; /* as long as any of vectors */
     trn_input_t input = {.path = path};
     TRN_TRY(trn_input_look(&input));
     trn_scan_t *scan;
     TRN_TRY(trn_scan_open(&scan, &input, 0));
     char *line;
     int64_t bytes;
-    trn_status_t status = trn_scan_until(scan, '\n', FIRST_LINE, &line, &bytes);
+    trn_status_t status = trn_scan_until(scan, '\n', TRN_VECTORS_LONGEST_LINE, &line, &bytes);
     if (status == TRN_OK && !line) status = trn_fail(TRN_INPUT, "%s: the file is empty", path);
     if (status == TRN_OK) *format = is_head(line) ? TRN_FORMAT_WORD2VEC : TRN_FORMAT_GLOVE;
     return trn_scan_end(&scan, status);

@@ -22,9 +22,9 @@ struct trn_decoder {
     const trn_decoder_kind_t *kind;
     const char *path; /* borrowed */
     void *state;
-    bool between; /* a member has just ended, or none has begun */
-    bool some;    /* a member has ended */
-    bool done;    /* all is decoded */
+    bool between;    /* a member has just ended, or none has begun */
+    bool some;       /* a member has ended */
+    bool done;       /* all is decoded */
     int64_t refused; /* bytes of an allocation that failed; its message waits. 0: none */
 };
 

@@ -1,5 +1,5 @@
-/* changing_file.c: loaded before the C library (LD_PRELOAD), lets another program's work on a file be
- * done just before this one reads it for the n-th time, so that tests need no luck.
+/* changing_file.c: loaded before the C library (LD_PRELOAD), lets another program's work on a file
+ * be done just before this one reads it for the n-th time, so that tests need no luck.
  *
  *   CHANGE_NAME  end of the file's name
  *   CHANGE_AT    before which read of it, from 1

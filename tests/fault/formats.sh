@@ -85,7 +85,7 @@ shopt -s extglob
 check zip 'is a zip archive, not .*; unpack it' 100
 check utf16.packed 'is UTF-16 text, not .*; convert it with iconv -f UTF-16 -t UTF-8' 100
 check nul.zst ':1: holds a NUL byte|not a .npy file' 100
-check line.zst 'line of more than|no line end within|longer than|not a .npy file|token of more than' 150
+check line.zst 'line of more than|no line end within|longer than|not a .npy file|token of more than' 350
 
 # What should be a store.
 readers='kg-train @ -o work/x.h5
