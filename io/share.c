@@ -118,15 +118,3 @@ trn_status_t trn_share_file(MPI_Comm comm, const char *path, char **text) {
     if (status != TRN_OK) trn_free(text);
     return status;
 }
-
-trn_status_t trn_words_list(int64_t count, const char *text, int64_t bytes, char ***words) {
-    int64_t table = count * (int64_t)sizeof(char *);
-    TRN_TRY(trn_alloc(words, table + bytes, 1, "the vocabulary"));
-    char *copy = (char *)*words + table;
-    if (bytes > 0) memcpy(copy, text, (size_t)bytes);
-    for (int64_t i = 0; i < count; i++) {
-        (*words)[i] = copy;
-        copy += strlen(copy) + 1;
-    }
-    return TRN_OK;
-}

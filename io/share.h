@@ -19,8 +19,4 @@ trn_status_t trn_share(MPI_Comm comm, void *data, int64_t *bytes, const char *wh
  */
 trn_status_t trn_share_file(MPI_Comm comm, const char *path, char **text);
 
-/* Make a list of `count` words out of text[bytes], in which each is ended by NUL: one allocation
- * of pointers and text, to be freed with trn_free. Fails with TRN_MEMORY. Local. */
-trn_status_t trn_words_list(int64_t count, const char *text, int64_t bytes, char ***words);
-
 #endif

@@ -3,6 +3,7 @@
 #include "io/vectors_impl.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 #include "io/share.h"
 #include "mpi/agree.h"
 #include "text/number.h"
@@ -51,7 +52,7 @@ static trn_status_t share(trn_vectors_t *v, MPI_Comm comm, char **text, int64_t 
     int64_t offsets = blocks * (int64_t)sizeof *v->offset;
     TRN_TRY(trn_share(comm, &v->offset, &offsets, "block offsets"));
     TRN_TRY(trn_share(comm, text, &bytes, "the vocabulary"));
-    return trn_agree(comm, trn_words_list(v->rows, *text, bytes, words));
+    return trn_agree(comm, trn_strings_make(v->rows, *text, bytes, words));
 }
 
 static trn_status_t create(trn_vectors_t **vectors, const char *path, trn_format_t format,

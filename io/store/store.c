@@ -263,7 +263,7 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
              H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, visit_object, &visit, H5O_INFO_BASIC) <
                  0)
         status = visit.status != TRN_OK
-                     ? trn_fail(visit.status, "%s:%s: %s", path, visit.object, trn_message())
+                     ? trn_fail_prefix(visit.status, "%s:%s: ", path, visit.object)
                      : trn_hdf_fail(TRN_INPUT, path, "the list of datasets is damaged",
                                     "use another copy");
     H5Fclose(file);

@@ -260,5 +260,5 @@ trn_status_t trn_header_root(int fd, const char *path) {
         status = check_names(fd, path, bytes, trn_little(root + 32, 8));
     if (status == TRN_OK && address < (uint64_t)(bytes - PREFIX))
         status = trn_header_attributes(fd, path, address, "/", NULL, &plain);
-    return status == TRN_OK ? status : trn_fail(status, "%s: %s", path, trn_message());
+    return status == TRN_OK ? status : trn_fail_prefix(status, "%s: ", path);
 }

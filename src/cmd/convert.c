@@ -162,7 +162,7 @@ const trn_command_t trn_command_convert = {
     .description =
         "Reads an embedding in any of the formats and writes it in another. Text is written with "
         "nine digits, so that every float32 comes back as it was. Input may be compressed with "
-        "gzip, xz or zstd. OUT appears whole or not at all.\n"
+        "gzip, bzip2, xz or zstd. OUT appears whole or not at all.\n"
         "A matrix goes between .h5, .npy and .mtx (Matrix Market; written with so many digits that "
         "every number comes back). IN is taken for a matrix if it ends in .mtx, is a store of kind "
         "matrix or a .npy file for which there are no words, or if OUT ends in .mtx. Sparse "

@@ -7,10 +7,7 @@
 #include <string.h>
 
 trn_list_t trn_list_begin(const char *name, const char *text, int64_t bytes) {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    const char *end = text + bytes;
-    if (bytes >= 3 && memcmp(text, byte_order_mark, 3) == 0) text += 3;
-    return (trn_list_t){.name = name, .at = text, .end = end};
+    return (trn_list_t){.name = name, .at = text, .end = text + bytes};
 }
 
 static bool is_blank(char c) {

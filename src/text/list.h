@@ -15,7 +15,7 @@ typedef struct trn_list {
     int64_t fields, model; /* on each line with a word, 0: none yet; the first of these lines */
 } trn_list_t;
 
-/* Begin with text[bytes], a byte order mark at its head aside. Local. */
+/* Begin with text[bytes]. Local. */
 trn_list_t trn_list_begin(const char *name, const char *text, int64_t bytes);
 
 /* Take the next line: *word[*length] is its first field, *length 0 if it is blank; *word NULL:

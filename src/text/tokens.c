@@ -13,11 +13,10 @@
 enum { SPACE = 1, NEWLINE = 2, NUL = 4, HIGH = 8, UPPER = 16, STOP = SPACE | NEWLINE | NUL };
 
 enum {
-    PENDING = 32, /* tokens hashed ahead of their look-up, to hide cache misses */
-    MARK = 3,     /* bytes of a byte order mark */
-    CARRY = TRN_TOKEN_BYTES + MARK + 1, /* of these the last says that there are more */
-    REPAIRED = 3 * TRN_TOKEN_BYTES,     /* every byte may become U+FFFD */
-    LOWERED = REPAIRED + REPAIRED / 2,  /* trn_lower_room */
+    PENDING = 32,                   /* tokens hashed ahead of their look-up, to hide cache misses */
+    CARRY = TRN_TOKEN_BYTES + 1,    /* of these the last says that there are more */
+    REPAIRED = 3 * TRN_TOKEN_BYTES, /* every byte may become U+FFFD */
+    LOWERED = REPAIRED + REPAIRED / 2, /* trn_lower_room */
 };
 
 typedef struct pending {
@@ -31,7 +30,6 @@ struct trn_tokens {
     trn_words_t *words;
     trn_token_options_t options;
     uint8_t class_of[256];
-    bool file_start;    /* a byte order mark may come */
     bool line_open;     /* words since the last break */
     int64_t line;       /* newlines since begin */
     int64_t line_bytes; /* of the present line in former feeds */
@@ -65,7 +63,7 @@ trn_status_t trn_tokens_create(trn_tokens_t **tokens, trn_words_t *words,
     t->words = words;
     t->options = *options;
     classify(t->class_of, options->lowercase);
-    trn_tokens_begin(t, true);
+    trn_tokens_begin(t);
     trn_status_t status = TRN_OK;
     if (options->rules.invalid == TRN_INVALID_REPLACE)
         status = trn_alloc(&t->repaired, REPAIRED, 1, "mending words");
@@ -86,8 +84,7 @@ void trn_tokens_destroy(trn_tokens_t **tokens) {
     trn_free(tokens);
 }
 
-void trn_tokens_begin(trn_tokens_t *tokens, bool file_start) {
-    tokens->file_start = file_start;
+void trn_tokens_begin(trn_tokens_t *tokens) {
     tokens->line_open = false;
     tokens->line = tokens->line_bytes = tokens->carried = 0;
     tokens->npending = 0;
@@ -137,10 +134,6 @@ static trn_status_t look_up_pending(trn_tokens_t *t, int32_t *ids) {
  */
 static trn_status_t take(trn_tokens_t *t, const char *bytes, int64_t length, unsigned kind,
                          bool stable, int32_t *ids, int64_t *count) {
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    if (t->file_start && length >= MARK && memcmp(bytes, byte_order_mark, MARK) == 0)
-        bytes += MARK, length -= MARK;
-    t->file_start = false;
     const char *given = bytes;
     if (length > TRN_TOKEN_BYTES || (kind & HIGH))
         TRN_TRY(trn_word_admit(&t->options.rules, TRN_TOKEN_BYTES, &bytes, &length, t->repaired,
@@ -180,7 +173,6 @@ static trn_status_t take_carried(trn_tokens_t *t, int32_t *ids, int64_t *count) 
 static void end_line(trn_tokens_t *t, int32_t *ids, int64_t *count) {
     if (t->line_open) ids[(*count)++] = TRN_BREAK;
     t->line_open = false;
-    t->file_start = false;
     t->line_bytes = 0;
     t->line++;
     t->lines++;

@@ -33,9 +33,8 @@ trn_status_t trn_tokens_create(trn_tokens_t **tokens, trn_words_t *words,
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_tokens_destroy(trn_tokens_t **tokens);
 
-/* Start on another stretch of text: lines count from 1 again; at the start of a file a byte order
- * mark is skipped. Local. */
-void trn_tokens_begin(trn_tokens_t *tokens, bool file_start);
+/* Start on another stretch of text: lines count from 1 again. Local. */
+void trn_tokens_begin(trn_tokens_t *tokens);
 
 /* Take `bytes` more of the text. ids[bytes + 2] (the caller's) gets *count word numbers and, after
  * each line with words, one TRN_BREAK. Fails with TRN_INPUT (NUL byte, line too long, and what the

@@ -140,7 +140,7 @@ static trn_status_t read_list(parser_t *p, const char *name, const char *text, i
         if (!word) return TRN_OK;
         trn_status_t status = length ? add_listed(p, word, length, list.line) : TRN_OK;
         if (status == TRN_INPUT)
-            return trn_fail(TRN_INPUT, "%s:%lld: %s", name, (long long)list.line, trn_message());
+            return trn_fail_prefix(status, "%s:%lld: ", name, (long long)list.line);
         TRN_TRY(status);
     }
 }

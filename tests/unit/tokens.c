@@ -88,14 +88,6 @@ static void words_are_parted_by_white_space(void **state) {
            "a\u00a0z|c\u3000d|e/\u2028|x\xc2\x85/");
 }
 
-static void a_byte_order_mark_is_skipped(void **state) {
-    (void)state;
-    expect("\xef\xbb\xbfone two\n", &plain, "one|two/");
-    expect("\xef\xbb\xbf one\n", &plain, "one/");
-    expect("\xef\xbb\xbf", &plain, "");
-    expect("one\n\xef\xbb\xbftwo\n", &plain, "one/\xef\xbb\xbftwo/");
-}
-
 static void case_and_form_change_on_request(void **state) {
     (void)state;
     static const trn_token_options_t lower = {.lowercase = true, .max_line = LONG_LINE};
@@ -167,8 +159,7 @@ static void overlong_words_go_by_the_rules(void **state) {
     run(text, (int64_t)sizeof text, 100, 0, &cut, &result);
     assert_int_equal(result.status, TRN_INPUT);
     assert_non_null(strstr(trn_message(), "NUL"));
-    memcpy(text, "\xef\xbb\xbf", 3); /* a byte order mark does not count */
-    strcpy(text + 3 + TRN_TOKEN_BYTES, "\n");
+    strcpy(text + TRN_TOKEN_BYTES, "\n");
     run(text, (int64_t)strlen(text), 1, 5, &plain, &result);
     assert_int_equal(result.status, TRN_OK);
     run(text, (int64_t)strlen(text), LONG_LINE, 0, &plain, &result);
@@ -260,7 +251,6 @@ static void many_words_keep_their_numbers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_parted_by_white_space),
-        cmocka_unit_test(a_byte_order_mark_is_skipped),
         cmocka_unit_test(case_and_form_change_on_request),
         cmocka_unit_test(invalid_words_go_by_the_rules),
         cmocka_unit_test(overlong_words_go_by_the_rules),

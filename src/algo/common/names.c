@@ -1,7 +1,7 @@
 #include "algo/common/names.h"
 
 #include "base/mem.h"
-#include "io/share.h"
+#include "base/strings.h"
 #include "mpi/agree.h"
 #include "text/lookup.h"
 
@@ -143,7 +143,7 @@ trn_status_t trn_names_read(trn_store_t *store, MPI_Comm comm, const char *list,
     trn_status_t status = rank == 0 ? list_wanted(labels, count, numbers) : TRN_OK;
     TRN_OR(done, trn_agree(comm, status));
     TRN_OR(done, see_all(store, comm, list, keep, &r));
-    if (rank == 0) status = trn_words_list(labels->count, r.text, r.bytes, &labels->name);
+    if (rank == 0) status = trn_strings_make(labels->count, r.text, r.bytes, &labels->name);
     status = trn_agree(comm, status);
 done:
     trn_free(&r.text);

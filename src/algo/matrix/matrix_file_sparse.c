@@ -89,10 +89,8 @@ static trn_status_t load_band(trn_store_t *store, const trn_matrix_info_t *info,
     if (status == TRN_OK) return TRN_OK; /* the arrays are the block's now */
     band_free(&band);
     if (status != TRN_USAGE) return status;
-    char what[256];
-    snprintf(what, sizeof what, "%s", trn_message());
     return trn_fail(TRN_INPUT, "%s:/col: %s; sort the columns of every row", trn_store_path(store),
-                    what);
+                    trn_message());
 }
 
 static trn_status_t load_store(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,

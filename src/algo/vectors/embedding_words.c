@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/strings.h"
 #include "io/share.h"
 #include "mpi/agree.h"
 #include "text/list.h"
@@ -72,7 +73,7 @@ trn_status_t trn_embedding_parse_names(trn_embedding_t *e, const trn_reading_t *
         status = trn_fail(TRN_INPUT, "%s: %lld words for the %lld rows of %s; give a word a row",
                           file, (long long)names.count, (long long)e->rows, e->path);
     else
-        status = trn_words_list(names.count, names.text, names.bytes, &e->words);
+        status = trn_strings_make(names.count, names.text, names.bytes, &e->words);
 done:
     trn_free(&names.text);
     trn_free(&names.scratch);

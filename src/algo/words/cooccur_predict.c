@@ -46,7 +46,7 @@ static trn_status_t take_stretch(sample_t *s, trn_text_t *text, const char *path
                                  int64_t *taken) {
     int64_t got = 1, count;
     *taken = 0;
-    trn_tokens_begin(s->tokens, true);
+    trn_tokens_begin(s->tokens);
     while (*taken < quota && got > 0) {
         int64_t most = quota - *taken < CHUNK ? quota - *taken : CHUNK;
         TRN_TRY(trn_text_read(text, s->text, most, &got));

@@ -52,7 +52,7 @@ static trn_status_t read_lines(reader_t *reader, trn_text_t *text, const trn_inp
                                int64_t at, int64_t end) {
     int64_t start = at, got, count;
     bool last = false;
-    trn_tokens_begin(reader->tokens, at == 0);
+    trn_tokens_begin(reader->tokens);
     while (!last) {
         TRN_TRY(trn_text_read(text, reader->text, CHUNK, &got));
         if (got == 0) break;

@@ -152,7 +152,9 @@ const trn_command_t trn_command_kg_import = {
     .summary = "make the store of a knowledge graph from files of triples",
     .files = "--train F... [--valid F...] [--test F...] | --wordnet DIR, -o G.h5",
     .description =
-        "Reads triples of names or numbers, plain or compressed (.gz, .xz, .zst), in UTF-8. Names "
+        "Reads triples of names or numbers, plain or compressed (.gz, .bz2, .xz, .zst), from files "
+        "or "
+        "pipes (- is standard input), in UTF-8. Names "
         "are numbered by first appearance in train, valid, test; triples keep their order. Of "
         "equal triples in a split the first stays; entities that train lacks, and triples of "
         "valid and test that train has too, are kept and counted. Empty lines are skipped, blanks "

@@ -65,7 +65,8 @@ const trn_command_t trn_command_multiply = {
     .description =
         "C = alpha op(A) op(B) + beta C0. Files are .npy, Matrix Market (.mtx, read also as "
         ".mtx.gz, "
-        ".mtx.xz, .mtx.zst) or HDF5 stores (.h5: matrices, embeddings, co-occurrence counts); the "
+        ".mtx.bz2, .mtx.xz, .mtx.zst) or HDF5 stores (.h5: matrices, embeddings, co-occurrence "
+        "counts); the "
         "endings tell. Dense operands are multiplied by Cannon's algorithm on the grid of ranks "
         "that moves fewest words; two sparse operands give a sparse C. --memory bounds a rank: "
         "dense products are cut into pieces that fit, or refused with the amount that would do.",

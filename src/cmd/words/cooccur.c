@@ -147,7 +147,9 @@ const trn_command_t trn_command_cooccur = {
     .summary = "count which words stand near each other in a corpus",
     .files = "CORPUS... -o X.h5",
     .description =
-        "Counts neighbours within a window over text files (plain, .gz, .xz or .zst): words are "
+        "Counts neighbours within a window over text files (plain, .gz, .bz2, .xz or .zst) or "
+        "pipes "
+        "(- is standard input): words are "
         "parted by blanks (ASCII space, tab, VT, FF and CR; a no-break space is part of a word), a "
         "line is a sentence, words outside the vocabulary are taken out first. The result is one "
         "CSR matrix in vocabulary order with its marginals, exact and "

@@ -4,7 +4,7 @@
 #include "algo/common/names.h"
 #include "algo/kg/answer/kg_given.h"
 #include "base/mem.h"
-#include "io/share.h"
+#include "base/strings.h"
 #include "io/text/scan.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -155,7 +155,7 @@ static trn_status_t list_names(const trn_words_t *words, char ***list) {
         to[bytes] = '\0';
         to += bytes + 1;
     }
-    trn_status_t status = trn_words_list(count, text, total, list);
+    trn_status_t status = trn_strings_make(count, text, total, list);
     trn_free(&text);
     return status;
 }

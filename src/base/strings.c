@@ -1,0 +1,18 @@
+/* strings.c: pointers first, the text behind them (strings.h). */
+#include "base/strings.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+trn_status_t trn_strings_make(int64_t count, const char *text, int64_t bytes, char ***strings) {
+    int64_t table = count * (int64_t)sizeof(char *);
+    TRN_TRY(trn_alloc(strings, table + bytes, 1, "a list of words"));
+    char *copy = (char *)*strings + table;
+    if (bytes > 0) memcpy(copy, text, (size_t)bytes);
+    for (int64_t i = 0; i < count; i++) {
+        (*strings)[i] = copy;
+        copy += strlen(copy) + 1;
+    }
+    return TRN_OK;
+}
