@@ -1,6 +1,7 @@
 /* Swivel's promise: the same bits on any number of ranks and threads, and after any stop. */
-#include "algo/words/swivel.h"
+#include "algo/words/swivel_state.h"
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "base/signal.h"
 #include "harness.h"
@@ -157,6 +158,44 @@ static void same_bits(void) {
 }
 
 /* Stop after every single round, each time on another number of ranks. */
+/* Cells lie by row and column within their shard, however many ranks read them in however many
+ * pieces: rows that two ranks share, or two pieces, included. */
+static void cells_are_in_order(void) {
+    trn_store_t *store = NULL;
+    trn_swivel_state_t *state = NULL;
+    trn_swivel_options_t o = options(23, TRN_ADAGRAD);
+    CHECK_OK(write_counts(comm, 0));
+    CHECK_OK(trn_store_open(&store, comm, counts_path, "cooccurrence"));
+    if (!harness_well()) return;
+    for (int64_t piece = 1; piece < 5000; piece *= 17) {
+        CHECK_OK(trn_swivel_state_create(&state, comm, WORDS, &o, 1));
+        if (!harness_well()) return;
+        trn_store_has(store, "/col", NULL, &state->nonzeros, NULL);
+        CHECK_OK(trn_swivel_load(state, store, piece));
+        if (!harness_well()) return;
+        const trn_swivel_cell_t *cell = state->cells;
+        int64_t k = state->blocks, wrong = 0;
+        for (int64_t shard = 0; shard < state->own * k; shard++) {
+            wrong += state->shard_start[shard] != cell - state->cells;
+            for (int64_t i = 0; i < state->shard; i++)
+                for (int64_t j = 0; j < state->shard; j++) {
+                    int64_t row = i * k + state->first + shard / k, col = j * k + shard % k;
+                    double x = row < WORDS && col < WORDS ? count_of(row, col) : 0;
+                    if (x == 0) continue;
+                    wrong += cell->row != i || cell->col != j ||
+                             cell->log_count != logf((float)x) ||
+                             cell->weight != 0.1F + 0.25F * sqrtf((float)x);
+                    cell++;
+                }
+        }
+        CHECK_EQUAL(wrong, 0);
+        CHECK_EQUAL(state->shard_start[state->own * k], cell - state->cells);
+        trn_swivel_state_destroy(&state);
+    }
+    trn_store_close(&store);
+    CHECK_EQUAL(trn_mem_now(), 0);
+}
+
 static void stop_and_resume(void) {
     static float wanted[WORDS * DIM], got[WORDS * DIM];
     name_files();
@@ -238,6 +277,6 @@ static void no_memory(void) {
     remove_files();
 }
 
-HARNESS_MAIN({"same bits", same_bits}, {"stop and resume", stop_and_resume},
-             {"other settings", other_settings}, {"diverges", diverges}, {"bad counts", bad_counts},
-             {"no memory", no_memory})
+HARNESS_MAIN({"same bits", same_bits}, {"cells are in order", cells_are_in_order},
+             {"stop and resume", stop_and_resume}, {"other settings", other_settings},
+             {"diverges", diverges}, {"bad counts", bad_counts}, {"no memory", no_memory})

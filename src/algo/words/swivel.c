@@ -279,7 +279,7 @@ trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,
     report->words = words, report->nonzeros = nonzeros;
     report->blocks = trainer.state->blocks, report->shard = trainer.state->shard;
     trn_trace_begin("load");
-    status = trn_swivel_load(trainer.state, counts);
+    status = trn_swivel_load(trainer.state, counts, TRN_SWIVEL_PIECE);
     trn_trace_end();
     if (status == TRN_OK) status = run_training(&trainer, output);
     trn_store_abandon(&trainer.saving);

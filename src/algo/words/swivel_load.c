@@ -1,4 +1,9 @@
-/* swivel_load.c: counts in vocabulary order to cells in shard order, at the ranks that own them. */
+/* swivel_load.c: counts in vocabulary order to cells in shard order, at the ranks that own them.
+ *
+ * Every rank reads an even share of the nonzeros, once, piece by piece, and sends each to the owner
+ * of its row block. All ranks have the row pointers, so that an owner knows how many will come and,
+ * of every message, which nonzeros it holds: it puts them down where their rows belong, whoever has
+ * read them. Then every row block is cut into its shards. */
 #include "algo/words/swivel_state.h"
 
 #include "base/mem.h"
@@ -10,24 +15,31 @@
 #include <string.h>
 
 /* A count on its way from the rank that read it to the owner of its row block. */
-typedef struct travelling {
-    int32_t row, col;
+typedef struct count {
+    int32_t col;
     float value;
-} travelling_t;
+} count_t;
+
+/* A count in its row, until the cell that is made of it takes its place. */
+typedef union slot {
+    count_t count;
+    trn_swivel_cell_t cell;
+} slot_t;
+_Static_assert(sizeof(slot_t) == sizeof(trn_swivel_cell_t), "slots become an array of cells");
 
 typedef struct loader {
     trn_swivel_state_t *state;
     trn_store_t *counts;
-    int64_t *row_ptr;       /* [V + 1] */
-    int64_t begin, end;     /* nonzeros that this rank reads */
-    int64_t pieces;         /* most of any rank: all take part in every exchange */
-    int32_t *col;           /* [TRN_SWIVEL_PIECE] */
-    double *value;          /* [TRN_SWIVEL_PIECE] */
-    travelling_t *out, *in; /* [TRN_SWIVEL_PIECE], [in_capacity] */
-    int64_t in_capacity;
+    int64_t *row_ptr; /* [V + 1] */
+    int64_t piece;    /* nonzeros that a rank reads at a time */
+    int32_t *col;     /* [piece] */
+    double *value;    /* [piece] */
+    count_t *out;     /* [piece] */
+    count_t *in;      /* [in_room] */
+    int64_t in_room;
     int *tally;         /* [4 x ranks]: counts and starts, out and in */
-    int64_t *histogram; /* [k x k] cells of every shard in this rank's nonzeros */
-    int64_t *fill;      /* [own x k] next free cell of each shard */
+    slot_t *slots;      /* [row_start[own x S]] by row block, then row, then column */
+    int64_t *row_start; /* [own x S + 1] in slots; rows beyond a short block are empty */
     MPI_Datatype type;
 } loader_t;
 
@@ -69,23 +81,36 @@ static trn_status_t check_row_pointers(const loader_t *loader) {
     return TRN_OK;
 }
 
-static trn_status_t prepare(loader_t *loader) {
+/* Where this rank's rows will lie. */
+static trn_status_t lay_rows(loader_t *loader) {
+    const trn_swivel_state_t *state = loader->state;
+    int64_t rows = state->own * state->shard, total = 0;
+    TRN_TRY(trn_alloc(&loader->row_start, rows + 1, sizeof(int64_t), "row starts"));
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t word = row % state->shard * state->blocks + state->first + row / state->shard;
+        loader->row_start[row] = total;
+        if (word < state->words) total += loader->row_ptr[word + 1] - loader->row_ptr[word];
+    }
+    loader->row_start[rows] = total;
+    return trn_alloc(&loader->slots, total, sizeof *loader->slots, "observed cells");
+}
+
+static trn_status_t prepare(loader_t *loader, int64_t piece) {
     trn_swivel_state_t *state = loader->state;
+    int64_t most = INT32_MAX / state->ranks; /* all ranks' pieces may go to one: counts are ints */
+    loader->piece = piece < most ? piece : most;
     TRN_TRY(read_marginals(state, loader->counts));
     TRN_TRY(trn_alloc(&loader->row_ptr, state->words + 1, sizeof(int64_t), "row pointers"));
-    TRN_TRY(trn_alloc(&loader->col, TRN_SWIVEL_PIECE, sizeof(int32_t), "columns"));
-    TRN_TRY(trn_alloc(&loader->value, TRN_SWIVEL_PIECE, sizeof(double), "counts"));
-    TRN_TRY(trn_alloc(&loader->out, TRN_SWIVEL_PIECE, sizeof(travelling_t), "cells to send"));
-    TRN_TRY(trn_alloc(&loader->tally, 4 * state->ranks, sizeof(int), "cell tallies"));
-    TRN_TRY(trn_alloc_zero(&loader->histogram, state->blocks * state->blocks, sizeof(int64_t),
-                           "shard sizes; choose a larger --shard-size"));
-    TRN_TRY(trn_alloc(&loader->fill, state->own * state->blocks, sizeof(int64_t), "shard ends"));
+    TRN_TRY(trn_alloc(&loader->col, loader->piece, sizeof(int32_t), "columns"));
+    TRN_TRY(trn_alloc(&loader->value, loader->piece, sizeof(double), "counts"));
+    TRN_TRY(trn_alloc(&loader->out, loader->piece, sizeof(count_t), "counts to send"));
+    TRN_TRY(trn_alloc(&loader->tally, 4 * state->ranks, sizeof(int), "tallies of counts"));
     TRN_TRY(trn_store_read(loader->counts, "/row_ptr", 0, state->words + 1, loader->row_ptr));
     TRN_TRY(check_row_pointers(loader));
-    loader->begin = trn_part_start(state->nonzeros, state->ranks, state->rank);
-    loader->end = trn_part_start(state->nonzeros, state->ranks, state->rank + 1);
-    return TRN_OK;
+    return lay_rows(loader);
 }
+
+/* Dealing -------------------------------------------------------------------------------------- */
 
 /* Row of nonzero `at`: the largest row that starts at or before it and is not empty. */
 static int64_t row_of(const loader_t *loader, int64_t at) {
@@ -100,71 +125,64 @@ static int64_t row_of(const loader_t *loader, int64_t at) {
     return low;
 }
 
-/* First pass: how many cells each shard has. */
-static trn_status_t tally_shards(loader_t *loader) {
+/* The nonzeros [*at, *last) that `rank` reads as its piece `piece`; none behind its share. */
+static void piece_of(const loader_t *loader, int64_t rank, int64_t piece, int64_t *at,
+                     int64_t *last) {
     const trn_swivel_state_t *state = loader->state;
-    uint32_t k = (uint32_t)state->blocks, words = (uint32_t)state->words;
-    for (int64_t at = loader->begin; at < loader->end; at += TRN_SWIVEL_PIECE) {
-        int64_t count = loader->end - at < TRN_SWIVEL_PIECE ? loader->end - at : TRN_SWIVEL_PIECE;
-        TRN_TRY(trn_store_read(loader->counts, "/col", at, count, loader->col));
-        int64_t row = row_of(loader, at);
-        for (int64_t i = 0; i < count; i++) {
-            while (at + i >= loader->row_ptr[row + 1])
-                row++;
-            uint32_t col = (uint32_t)loader->col[i];
-            if (col >= words) return damaged(loader, "/col holds a column beyond the vocabulary");
-            loader->histogram[row % k * k + col % k]++;
-        }
-        trn_watch_tick();
+    int64_t end = trn_part_start(state->nonzeros, state->ranks, rank + 1);
+    *at = trn_part_start(state->nonzeros, state->ranks, rank) + piece * loader->piece;
+    if (*at > end) *at = end;
+    *last = end - *at < loader->piece ? end : *at + loader->piece;
+}
+
+/* The part of nonzeros [at, last) that lies in `row`, [*from, *to); false behind the last row. */
+static bool row_span(const loader_t *loader, int64_t row, int64_t at, int64_t last, int64_t *from,
+                     int64_t *to) {
+    if (row >= loader->state->words || loader->row_ptr[row] >= last) return false;
+    *from = loader->row_ptr[row] > at ? loader->row_ptr[row] : at;
+    *to = loader->row_ptr[row + 1] < last ? loader->row_ptr[row + 1] : last;
+    return true;
+}
+
+static int owner_of(const trn_swivel_state_t *state, int64_t row) {
+    return (int)trn_part_of(state->blocks, state->ranks, row % state->blocks);
+}
+
+/* Check count[n] as they were read, and make them `next`. */
+static trn_status_t pack_run(const loader_t *loader, int64_t n, const int32_t *col,
+                             const double *value, count_t *next) {
+    for (int64_t i = 0; i < n; i++) {
+        next[i] = (count_t){col[i], (float)value[i]};
+        if ((uint64_t)next[i].col >= (uint64_t)loader->state->words)
+            return damaged(loader, "/col holds a column beyond the vocabulary");
+        if (!(next[i].value > 0) || !isfinite(next[i].value))
+            return damaged(loader, "/value holds a count that is not positive and finite");
     }
     return TRN_OK;
 }
 
-static trn_status_t allocate_cells(loader_t *loader) {
-    trn_swivel_state_t *state = loader->state;
-    int64_t shards = state->own * state->blocks, total = 0;
-    const int64_t *size = loader->histogram + state->first * state->blocks;
-    for (int64_t shard = 0; shard < shards; shard++) {
-        state->shard_start[shard] = loader->fill[shard] = total;
-        total += size[shard];
-    }
-    state->shard_start[shards] = total;
-    return trn_alloc(&state->cells, total, sizeof *state->cells, "observed cells");
-}
-
-/* Read nonzeros [at, at + count) and sort them by owner into loader->out. */
-static trn_status_t pack(loader_t *loader, int64_t at, int64_t count) {
+/* Read nonzeros [at, last) and sort them by owner, in their order, into loader->out. */
+static trn_status_t pack(loader_t *loader, int64_t at, int64_t last) {
     const trn_swivel_state_t *state = loader->state;
     int *out_count = loader->tally, *out_start = loader->tally + state->ranks;
     memset(out_count, 0, (size_t)state->ranks * sizeof *out_count);
     memset(out_start, 0, (size_t)state->ranks * sizeof *out_start);
-    if (count == 0) return TRN_OK;
-    TRN_TRY(trn_store_read(loader->counts, "/col", at, count, loader->col));
-    TRN_TRY(trn_store_read(loader->counts, "/value", at, count, loader->value));
-    int64_t first_row = row_of(loader, at), row = first_row, last = at + count;
-    for (; row < state->words && loader->row_ptr[row] < last; row++) {
-        int64_t from = loader->row_ptr[row] > at ? loader->row_ptr[row] : at;
-        int64_t to = loader->row_ptr[row + 1] < last ? loader->row_ptr[row + 1] : last;
-        out_count[trn_part_of(state->blocks, state->ranks, row % state->blocks)] +=
-            (int)(to - from);
-    }
+    if (at == last) return TRN_OK;
+    TRN_TRY(trn_store_read(loader->counts, "/col", at, last - at, loader->col));
+    TRN_TRY(trn_store_read(loader->counts, "/value", at, last - at, loader->value));
+    int64_t first = row_of(loader, at), from, to;
+    for (int64_t row = first; row_span(loader, row, at, last, &from, &to); row++)
+        out_count[owner_of(state, row)] += (int)(to - from);
     for (int rank = 1; rank < state->ranks; rank++)
         out_start[rank] = out_start[rank - 1] + out_count[rank - 1];
-    for (row = first_row; row < state->words && loader->row_ptr[row] < last; row++) {
-        int64_t from = loader->row_ptr[row] > at ? loader->row_ptr[row] : at;
-        int64_t to = loader->row_ptr[row + 1] < last ? loader->row_ptr[row + 1] : last;
-        int owner = (int)trn_part_of(state->blocks, state->ranks, row % state->blocks);
-        travelling_t *next = loader->out + out_start[owner];
-        for (int64_t i = from - at; i < to - at; i++) {
-            float value = (float)loader->value[i];
-            if (!(value > 0) || !isfinite(value))
-                return damaged(loader, "/value holds a count that is not positive and finite");
-            *next++ = (travelling_t){(int32_t)row, loader->col[i], value};
-        }
-        out_start[owner] += (int)(to - from);
+    for (int64_t row = first; row_span(loader, row, at, last, &from, &to); row++) {
+        int *start = &out_start[owner_of(state, row)];
+        TRN_TRY(pack_run(loader, to - from, loader->col + from - at, loader->value + from - at,
+                         loader->out + *start));
+        *start += (int)(to - from);
     }
     for (int rank = 0; rank < state->ranks; rank++)
-        out_start[rank] -= out_count[rank];
+        out_start[rank] -= out_count[rank]; /* each had moved to its end */
     return TRN_OK;
 }
 
@@ -177,96 +195,126 @@ static trn_status_t expect(loader_t *loader) {
         in_start[rank] = (int)total;
         total += in_count[rank];
     }
-    if (total > INT32_MAX)
-        return trn_fail(TRN_INTERNAL, "too many cells in one exchange; use fewer ranks");
-    if (total <= loader->in_capacity) return TRN_OK;
+    if (total <= loader->in_room) return TRN_OK;
     trn_free(&loader->in);
-    loader->in_capacity = 0;
-    TRN_TRY(trn_alloc(&loader->in, total + total / 4, sizeof *loader->in, "cells to receive"));
-    loader->in_capacity = total + total / 4;
+    loader->in_room = 0;
+    TRN_TRY(trn_alloc(&loader->in, total + total / 4, sizeof *loader->in, "counts to receive"));
+    loader->in_room = total + total / 4;
     return TRN_OK;
 }
 
-static void place(loader_t *loader, int64_t count) {
-    trn_swivel_state_t *state = loader->state;
-    const trn_swivel_options_t *options = &state->options;
-    uint32_t k = (uint32_t)state->blocks;
-    bool root = options->exponent == 0.5;
-    for (int64_t i = 0; i < count; i++) {
-        const travelling_t *from = loader->in + i;
-        uint32_t row = (uint32_t)from->row, col = (uint32_t)from->col;
-        int64_t shard = (int64_t)(row % k - (uint32_t)state->first) * k + col % k;
-        float power = root ? sqrtf(from->value) : powf(from->value, (float)options->exponent);
-        state->cells[loader->fill[shard]++] = (trn_swivel_cell_t){
-            .row = (uint16_t)(row / k),
-            .col = (uint16_t)(col / k),
-            .log_count = logf(from->value),
-            .weight = (float)options->base + (float)options->scale * power,
-        };
+/* Put down what `rank` sent of its nonzeros [at, last): those in my rows, in order. */
+static void put_down(loader_t *loader, const count_t *counts, int64_t at, int64_t last) {
+    const trn_swivel_state_t *state = loader->state;
+    if (at == last) return;
+    int64_t from, to;
+    for (int64_t row = row_of(loader, at); row_span(loader, row, at, last, &from, &to); row++) {
+        int64_t block = row % state->blocks - state->first;
+        if (block < 0 || block >= state->own) continue;
+        int64_t start = loader->row_start[block * state->shard + row / state->blocks];
+        slot_t *slot = loader->slots + start + (from - loader->row_ptr[row]);
+        for (int64_t i = from; i < to; i++)
+            (slot++)->count = *counts++;
     }
 }
 
-/* Second pass: the cells themselves. Within a shard a row's cells arrive in column order. */
+/* Every count to the owner of its row. */
 static trn_status_t deal(loader_t *loader) {
     const trn_swivel_state_t *state = loader->state;
     int *out_count = loader->tally, *out_start = out_count + state->ranks;
     int *in_count = out_start + state->ranks, *in_start = in_count + state->ranks;
-    for (int64_t piece = 0; piece < loader->pieces; piece++) {
-        int64_t at = loader->begin + piece * TRN_SWIVEL_PIECE, left = loader->end - at;
-        int64_t count = left < 0 ? 0 : left < TRN_SWIVEL_PIECE ? left : TRN_SWIVEL_PIECE;
-        TRN_AGREE(state->comm, pack(loader, at, count));
+    int64_t share = (state->nonzeros + state->ranks - 1) / state->ranks, at, last;
+    int64_t pieces = (share + loader->piece - 1) / loader->piece; /* of the rank with most */
+    for (int64_t piece = 0; piece < pieces; piece++) {
+        piece_of(loader, state->rank, piece, &at, &last);
+        TRN_AGREE(state->comm, pack(loader, at, last));
         MPI_Alltoall(out_count, 1, MPI_INT, in_count, 1, MPI_INT, state->comm);
         TRN_AGREE(state->comm, expect(loader));
         MPI_Alltoallv(loader->out, out_count, out_start, loader->type, loader->in, in_count,
                       in_start, loader->type, state->comm);
-        place(loader, in_start[state->ranks - 1] + in_count[state->ranks - 1]);
+        for (int rank = 0; rank < state->ranks; rank++) {
+            piece_of(loader, rank, piece, &at, &last);
+            put_down(loader, loader->in + in_start[rank], at, last);
+        }
         trn_watch_tick();
     }
     return TRN_OK;
 }
 
-/* Stable counting sort of every shard by row. */
-static trn_status_t sort_shards(trn_swivel_state_t *state) {
-    int64_t shards = state->own * state->blocks, largest = 0;
-    for (int64_t shard = 0; shard < shards; shard++) {
-        int64_t count = state->shard_start[shard + 1] - state->shard_start[shard];
-        if (count > largest) largest = count;
+/* Cutting -------------------------------------------------------------------------------------- */
+
+/* What the step wants of a count x at (row, col) of its shard: log x and the confidence. Numbers in
+ * a shard are below its size, at most 65536. */
+static trn_swivel_cell_t make_cell(const trn_swivel_options_t *options, int64_t row, uint32_t col,
+                                   float value) {
+    float power = options->exponent == 0.5 ? sqrtf(value) : powf(value, (float)options->exponent);
+    return (trn_swivel_cell_t){
+        .row = (uint16_t)row,
+        .col = (uint16_t)col,
+        .log_count = logf(value),
+        .weight = (float)options->base + (float)options->scale * power,
+    };
+}
+
+/* Cut one row block into its k shards: its cells in the order of rows and columns, each to the end
+ * of its shard, which thereby is in that order too. next[k] and made[cells of the block] are
+ * scratch. */
+static trn_status_t cut_block(loader_t *loader, int64_t block, int64_t *next, slot_t *made) {
+    const trn_swivel_state_t *state = loader->state;
+    const int64_t *row_start = loader->row_start + block * state->shard;
+    int64_t first = row_start[0], end = row_start[state->shard], at = first;
+    uint32_t k = (uint32_t)state->blocks; /* numbers below 2^32 divide faster */
+    memset(next, 0, (size_t)k * sizeof *next);
+    for (int64_t i = first; i < end; i++)
+        next[(uint32_t)loader->slots[i].count.col % k]++;
+    for (int64_t shard = 0; shard < state->blocks; shard++) {
+        state->shard_start[block * state->blocks + shard] = at;
+        at += next[shard];
+        next[shard] = at - first - next[shard];
     }
-    trn_swivel_cell_t *sorted = NULL;
-    int64_t *start = NULL;
-    trn_status_t status = trn_alloc(&sorted, largest, sizeof *sorted, "sorted cells");
-    if (status == TRN_OK) status = trn_alloc(&start, state->shard + 1, sizeof *start, "row starts");
-    for (int64_t shard = 0; status == TRN_OK && shard < shards; shard++) {
-        trn_swivel_cell_t *cells = state->cells + state->shard_start[shard];
-        int64_t count = state->shard_start[shard + 1] - state->shard_start[shard];
-        memset(start, 0, (size_t)(state->shard + 1) * sizeof *start);
-        for (int64_t i = 0; i < count; i++)
-            start[cells[i].row + 1]++;
-        for (int64_t row = 0; row < state->shard; row++)
-            start[row + 1] += start[row];
-        for (int64_t i = 0; i < count; i++)
-            sorted[start[cells[i].row]++] = cells[i];
-        memcpy(cells, sorted, (size_t)count * sizeof *cells);
+    for (int64_t row = 0; row < state->shard; row++)
+        for (int64_t i = row_start[row]; i < row_start[row + 1]; i++) {
+            const count_t *count = &loader->slots[i].count;
+            uint32_t col = (uint32_t)count->col;
+            if (i > row_start[row] && count[0].col <= loader->slots[i - 1].count.col)
+                return damaged(loader, "/col does not ascend in a row");
+            made[next[col % k]++].cell = make_cell(&state->options, row, col / k, count->value);
+        }
+    memcpy(loader->slots + first, made, (size_t)(end - first) * sizeof *made);
+    return TRN_OK;
+}
+
+static trn_status_t cut_blocks(loader_t *loader) {
+    trn_swivel_state_t *state = loader->state;
+    int64_t largest = 0;
+    for (int64_t row = 0; row < state->own * state->shard; row += state->shard) {
+        int64_t cells = loader->row_start[row + state->shard] - loader->row_start[row];
+        if (cells > largest) largest = cells;
     }
-    trn_free(&sorted);
-    trn_free(&start);
+    int64_t *next = NULL;
+    slot_t *made = NULL;
+    trn_status_t status;
+    TRN_OR(done, trn_alloc(&next, state->blocks, sizeof *next, "shard ends"));
+    TRN_OR(done, trn_alloc(&made, largest, sizeof *made, "the cells of a row block"));
+    for (int64_t block = 0; block < state->own; block++)
+        TRN_OR(done, cut_block(loader, block, next, made));
+    state->shard_start[state->own * state->blocks] = loader->row_start[state->own * state->shard];
+done:
+    trn_free(&next);
+    trn_free(&made);
     return status;
 }
 
-trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts) {
+trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts, int64_t piece) {
     loader_t loader = {.state = state, .counts = counts};
     trn_status_t status;
-    MPI_Type_contiguous((int)sizeof(travelling_t), MPI_BYTE, &loader.type);
+    MPI_Type_contiguous((int)sizeof(count_t), MPI_BYTE, &loader.type);
     MPI_Type_commit(&loader.type);
-    TRN_OR(done, trn_agree(state->comm, prepare(&loader)));
-    TRN_OR(done, trn_agree(state->comm, tally_shards(&loader)));
-    MPI_Allreduce(MPI_IN_PLACE, loader.histogram, (int)(state->blocks * state->blocks), MPI_INT64_T,
-                  MPI_SUM, state->comm);
-    TRN_OR(done, trn_agree(state->comm, allocate_cells(&loader)));
-    loader.pieces = (loader.end - loader.begin + TRN_SWIVEL_PIECE - 1) / TRN_SWIVEL_PIECE;
-    MPI_Allreduce(MPI_IN_PLACE, &loader.pieces, 1, MPI_INT64_T, MPI_MAX, state->comm);
+    TRN_OR(done, trn_agree(state->comm, prepare(&loader, piece)));
     TRN_OR(done, deal(&loader));
-    TRN_OR(done, trn_agree(state->comm, sort_shards(state)));
+    TRN_OR(done, trn_agree(state->comm, cut_blocks(&loader)));
+    state->cells = &loader.slots->cell; /* every slot is a cell now, and no larger than that */
+    loader.slots = NULL;
 done:
     MPI_Type_free(&loader.type);
     trn_free(&loader.row_ptr);
@@ -275,7 +323,7 @@ done:
     trn_free(&loader.out);
     trn_free(&loader.in);
     trn_free(&loader.tally);
-    trn_free(&loader.histogram);
-    trn_free(&loader.fill);
+    trn_free(&loader.slots);
+    trn_free(&loader.row_start);
     return status;
 }

@@ -113,8 +113,9 @@ trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
     trn_swivel_memory_t m = {
         .vectors = (own + travelling) * block + (own + k) * shard * (int64_t)sizeof(float),
         .cells = nonzeros / k * own * (int64_t)sizeof(trn_swivel_cell_t) + own * k * 8,
-        /* a piece: column and count as read, then as sent and as received, with a reserve */
-        .loading = words * 8 + k * k * 8 + own * k * 8 + piece * (4 + 8 + 12 + 12 + 3),
+        /* row pointers and starts; a piece: column and count as read, as sent and, with a reserve,
+         * as received; a row block that is cut */
+        .loading = words * 8 + own * shard * 8 + piece * (4 + 8 + 8 + 8 + 2) + nonzeros / k * 12,
         /* a batch: R and C as sent and as received, and R + C */
         .saving = batch * vector * (2 + 2 * own / k + 1) + words * WORD_BYTES,
         .scratch = threads * trn_swivel_scratch(shard, options->dim) * (int64_t)sizeof(float),

@@ -44,9 +44,10 @@ void trn_swivel_state_destroy(trn_swivel_state_t **state);
  */
 void trn_swivel_state_init(trn_swivel_state_t *state);
 
-/* Read marginals and counts and deal the cells to the owners of their row blocks. Collective.
- * Fails (agreed) with TRN_INPUT, TRN_MEMORY, TRN_IO. */
-trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts);
+/* Read marginals and counts, `piece` of them at a time, and deal the cells to the owners of their
+ * row blocks; state->nonzeros is known. Collective. Fails (agreed) with TRN_INPUT, TRN_MEMORY,
+ * TRN_IO. Cost: one read of everything; each count travels once as 8 bytes. */
+trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts, int64_t piece);
 
 /* Write an embedding store; with `training` also everything needed to go on. `behind` NULL: it is
  * there afterwards; else *behind is a store that is being written, for trn_store_commit_finish, and

@@ -12,7 +12,7 @@ const char *trn_blas_name(void);
 void trn_blas_single(void);
 
 /* Single-precision GEMM rate of one thread here, in flop/s: the best of a few 1024^3 products.
- * Local. Cost: about 0.1 s and 12 MB; 0 when there is no memory for it. */
+ * Local. Cost: about 0.1 s and 12 MB, once in a process; 0 when there is no memory for it. */
 double trn_blas_ceiling(void);
 
 #endif
