@@ -13,6 +13,7 @@
 #include "io/npy.h"
 #include "io/share.h"
 #include "io/store/store.h"
+#include "io/text/scan.h"
 #include "io/text/text.h"
 #include "io/vectors.h"
 #include "mpi/dist.h"
@@ -202,6 +203,22 @@ static trn_status_t read_text(const char *path) {
     return status;
 }
 
+/* A list as every verb reads it, and the same text in pieces up to a delimiter. */
+static trn_status_t read_list(const char *path) {
+    char *text, *piece;
+    int64_t bytes;
+    trn_scan_t *scan;
+    trn_input_t input = {.path = path};
+    trn_status_t status = trn_share_file(MPI_COMM_SELF, path, &text);
+    trn_free(&text);
+    if (status == TRN_MEMORY || trn_input_look(&input) != TRN_OK) return status;
+    TRN_TRY(trn_scan_open(&scan, &input, 0));
+    do
+        status = trn_scan_until(scan, trn_scan_offset(scan) % 2 ? ' ' : '\n', 5000, &piece, &bytes);
+    while (status == TRN_OK && piece);
+    return trn_scan_end(&scan, status);
+}
+
 static trn_status_t read_corpus_as(const char *path, trn_token_options_t options) {
     char name[256];
     char *const files[] = {name};
@@ -311,6 +328,7 @@ const fuzz_reader_t fuzz_readers[] = {{"store", "input.h5", read_store},
                                       {"triples", "input.tsv", read_triples},
                                       {"wordnet", "data.noun", read_wordnet},
                                       {"text", "input", read_text},
+                                      {"list", "input", read_list},
                                       {"corpus", "input", read_corpus},
                                       {"config", "input", read_config},
                                       {NULL, NULL, NULL}};

@@ -1,5 +1,5 @@
 """seeds.py FOLDER: small sound files of every format, to begin fuzzing with: FOLDER/READER/..."""
-import gzip, io, lzma, os, shutil, struct, subprocess, sys, tempfile
+import bz2, gzip, io, lzma, os, shutil, struct, subprocess, sys, tempfile
 import h5py, numpy
 
 to = sys.argv[1]
@@ -14,6 +14,7 @@ def put(reader, name, data):
 
 def packed(data):
     yield "gz", gzip.compress(data, mtime=0)
+    yield "bz2", bz2.compress(data)
     yield "xz", lzma.compress(data)
     yield "zst", subprocess.run(["zstd", "-qc"], input=data, stdout=subprocess.PIPE, check=True).stdout
 
@@ -31,6 +32,15 @@ plain_and_packed("corpus", "prose", prose)
 plain_and_packed("text", "prose", prose * 5)
 for ending, data in packed(b"first\n" * 40):
     put("text", f"twice.{ending}", data + data)
+put("text", "padded.gz", gzip.compress(b"first\n", mtime=0) + bytes(600))
+put("text", "padded.bz2", bz2.compress(b"first\n") + bytes(600) + bz2.compress(b"second\n"))
+put("text", "skippable.zst", b"\x50\x2a\x4d\x18\3\0\0\0abc" + dict(packed(b"first\n"))["zst"])
+put("text", "window.zst", subprocess.run(["zstd", "-qc", "--long=24"], input=b"first\n",
+                                         stdout=subprocess.PIPE, check=True).stdout)
+put("text", "wide", "first\n".encode("utf-16"))
+put("text", "archive.gz", gzip.compress(b"a".ljust(257, b"\0") + b"ustar\0" + bytes(300), mtime=0))
+put("text", "mark.gz", gzip.compress("\ufefffirst\n".encode(), mtime=0))
+plain_and_packed("list", "words", "one\ntwo 2\n\nthree\n")
 put("corpus", "mark", "\ufeffmark first\n")
 plain_and_packed("triples", "tabs", "a\tr\tb\nb\tr\tc\r\n\nc\ts\ta\n")
 put("triples", "commas", "a, r, b\nb, r, c\n")
