@@ -1,3 +1,4 @@
+/* chart.c: lines and bars as SVG, in one pass over what they show. */
 #include "report/chart.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* report_read.c: events, a line each, put to the run that they belong to. */
 #include "report/report.h"
 
 #include "io/text/scan.h"

@@ -1,10 +1,14 @@
+/* report_write.c: the page: one pass over the runs for each of its tables and charts. */
+#define _POSIX_C_SOURCE 200809L
 #include "report/report.h"
 
 #include "base/mem.h"
 #include "report/chart.h"
+#include "report/groups.h"
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME = 64 };
@@ -192,9 +196,8 @@ static void close_line(lines_t *l) {
     l->count++;
 }
 
-/* One chart of `key` over epochs, for all runs of a verb that have events of that list. */
-static trn_status_t curve(FILE *to, const json_t *runs, const char *verb, const char *list,
-                          const char *key) {
+/* One chart of `key` over epochs, for all runs (of one verb) that have events of that list. */
+static trn_status_t curve(FILE *to, const json_t *runs, const char *list, const char *key) {
     size_t i, k;
     const json_t *run, *event;
     int64_t points = 0;
@@ -206,8 +209,7 @@ static trn_status_t curve(FILE *to, const json_t *runs, const char *verb, const 
     trn_status_t status = lines_create(&l, (int64_t)json_array_size(runs), points);
     json_array_foreach(runs, i, run) {
         const json_t *events = json_object_get(run, list);
-        if (status != TRN_OK || json_array_size(events) < 2 || strcmp(verb_of(run), verb) != 0)
-            continue;
+        if (status != TRN_OK || json_array_size(events) < 2) continue;
         name_run(run, open_line(&l));
         json_array_foreach(events, k, event) {
             double epoch = json_number_value(json_object_get(event, "epoch"));
@@ -215,31 +217,31 @@ static trn_status_t curve(FILE *to, const json_t *runs, const char *verb, const 
         }
         close_line(&l);
     }
-    snprintf(title, sizeof title, "%.40s: %s%s", verb, strcmp(list, "valid") == 0 ? "valid " : "",
-             key);
+    snprintf(title, sizeof title, "%.40s: %s%s", verb_of(json_array_get(runs, 0)),
+             strcmp(list, "valid") == 0 ? "valid " : "", key);
     if (status == TRN_OK) trn_chart_lines(to, title, "epoch", key, l.count, l.series);
     lines_free(&l);
     return status;
 }
 
-/* Whether the run is the first of its verb. */
-static bool first_of_verb(const json_t *runs, size_t at) {
-    for (size_t i = 0; i < at; i++)
-        if (strcmp(verb_of(json_array_get(runs, i)), verb_of(json_array_get(runs, at))) == 0)
-            return false;
-    return true;
+static trn_status_t key_of_verb(const json_t *run, char **key) {
+    *key = strdup(verb_of(run));
+    return *key ? TRN_OK : trn_fail(TRN_MEMORY, "no memory for a verb's name");
 }
 
 static trn_status_t curves(FILE *to, const json_t *runs) {
     size_t i;
-    const json_t *run;
+    json_t *groups;
+    const json_t *same;
     fputs("<h2>Learning</h2>\n", to);
-    json_array_foreach(runs, i, run) {
-        if (!first_of_verb(runs, i)) continue;
-        TRN_TRY(curve(to, runs, verb_of(run), "epoch", "loss"));
-        TRN_TRY(curve(to, runs, verb_of(run), "valid", "mrr"));
+    TRN_TRY(trn_groups(runs, key_of_verb, &groups));
+    trn_status_t status = TRN_OK;
+    json_array_foreach(groups, i, same) {
+        if (status == TRN_OK) status = curve(to, same, "epoch", "loss");
+        if (status == TRN_OK) status = curve(to, same, "valid", "mrr");
     }
-    return TRN_OK;
+    json_decref(groups);
+    return status;
 }
 
 /* Scaling -------------------------------------------------------------------------------------- */
@@ -250,80 +252,91 @@ static double seconds_of(const json_t *run) {
     return json_number_value(own ? own : summary(run, "total_seconds"));
 }
 
-/* Alike but for the number of ranks, and for what says where results go. */
-static bool alike(const json_t *a, const json_t *b) {
-    static const char *const free_keys[] = {"output",     "log-json", "trace",      "json",
-                                            "progress",   "quiet",    "config",     "checkpoint",
-                                            "time-limit", "resume",   "save-behind"};
-    json_t *left = json_copy((json_t *)manifest(a, "parameters"));
-    json_t *right = json_copy((json_t *)manifest(b, "parameters"));
-    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++) {
-        json_object_del(left, free_keys[i]);
-        json_object_del(right, free_keys[i]);
-    }
-    bool same = strcmp(verb_of(a), verb_of(b)) == 0 && left && json_equal(left, right) &&
-                json_equal(manifest(a, "threads"), manifest(b, "threads"));
-    json_decref(left);
-    json_decref(right);
-    return same;
-}
-
 static bool finished(const json_t *run) {
     return json_integer_value(summary(run, "exit")) == 0 && seconds_of(run) > 0;
 }
 
-/* The speed-up of the runs like run `first`, over the one of them with the fewest ranks; only if it
- * is the first of its kind and others have more ranks. */
-static void speed_up(lines_t *l, const json_t *runs, size_t first) {
-    const json_t *run, *base = json_array_get(runs, first);
-    size_t i, fewest = first;
-    bool differ = false;
+/* Runs are alike if all is the same but the number of ranks and what says where results go. */
+static trn_status_t key_of_kind(const json_t *run, char **key) {
+    static const char *const free_keys[] = {"output",     "log-json", "trace",      "json",
+                                            "progress",   "quiet",    "config",     "checkpoint",
+                                            "time-limit", "resume",   "save-behind"};
+    *key = NULL;
+    if (!finished(run)) return TRN_OK;
+    json_t *rest = json_copy((json_t *)manifest(run, "parameters"));
+    for (size_t i = 0; i < sizeof free_keys / sizeof *free_keys; i++)
+        json_object_del(rest, free_keys[i]);
+    json_t *kind = json_pack("[s, O?, o?]", verb_of(run), manifest(run, "threads"), rest);
+    if (kind) *key = json_dumps(kind, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(kind);
+    return *key ? TRN_OK : trn_fail(TRN_MEMORY, "no memory to compare runs");
+}
+
+static int by_ranks(const void *a, const void *b) {
+    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+    int64_t left = ranks_of(x), right = ranks_of(y);
+    if (left == right) { /* in the order of the log */
+        left = json_integer_value(json_object_get(x, "number"));
+        right = json_integer_value(json_object_get(y, "number"));
+    }
+    return (left > right) - (left < right);
+}
+
+/* The speed-up of runs that are alike, over the first of them with the fewest ranks; none if all
+ * have as many. `sorted` has room for them. */
+static void speed_up(lines_t *l, const json_t *runs, const json_t **sorted) {
+    const json_t *run;
+    size_t i, count = json_array_size(runs);
     char name[NAME];
     json_array_foreach(runs, i, run) {
-        if (!finished(run) || !alike(run, base)) continue;
-        if (i < first) return;
-        if (ranks_of(run) != ranks_of(base)) differ = true;
-        if (ranks_of(run) < ranks_of(json_array_get(runs, fewest))) fewest = i;
+        sorted[i] = run;
     }
-    if (!differ || !finished(base)) return;
-    const json_t *one = json_array_get(runs, fewest);
+    qsort(sorted, count, sizeof *sorted, by_ranks);
+    const json_t *base = json_array_get(runs, 0), *fewest = sorted[0];
+    if (ranks_of(sorted[count - 1]) == ranks_of(fewest)) return;
     name_run(base, name);
     snprintf(open_line(l), NAME, "%.28s as %.28s", verb_of(base), name);
-    for (int64_t ranks = ranks_of(one), next; ranks < INT64_MAX; ranks = next) { /* ascending */
-        next = INT64_MAX;
-        json_array_foreach(runs, i, run) {
-            if (!finished(run) || !alike(run, base)) continue;
-            if (ranks_of(run) == ranks)
-                add_point(l, (double)ranks,
-                          seconds_of(one) * (double)ranks_of(one) / seconds_of(run));
-            if (ranks_of(run) > ranks && ranks_of(run) < next) next = ranks_of(run);
-        }
+    for (i = 0; i < count; i++)
+        add_point(l, (double)ranks_of(sorted[i]),
+                  seconds_of(fewest) * (double)ranks_of(fewest) / seconds_of(sorted[i]));
+    close_line(l);
+}
+
+/* The line of what would be fair: as many times faster as there are more ranks. */
+static void add_ideal(lines_t *l) {
+    double least = INFINITY, most = 0;
+    for (int64_t i = 0; i < l->points; i++) {
+        least = fmin(least, l->x[i]);
+        most = fmax(most, l->x[i]);
     }
+    strcpy(open_line(l), "ideal");
+    add_point(l, least, least);
+    add_point(l, most, most);
     close_line(l);
 }
 
 static trn_status_t scaling(FILE *to, const json_t *runs) {
     int64_t count = (int64_t)json_array_size(runs);
+    size_t i;
     lines_t l;
-    TRN_TRY(lines_create(&l, count + 1, count + 2));
-    for (int64_t i = 0; i < count; i++)
-        speed_up(&l, runs, (size_t)i);
+    json_t *kinds = NULL;
+    const json_t *same, **sorted = NULL;
+    trn_status_t status = lines_create(&l, count + 1, count + 2);
+    if (status == TRN_OK) status = trn_alloc(&sorted, count, sizeof *sorted, "a chart");
+    if (status == TRN_OK) status = trn_groups(runs, key_of_kind, &kinds);
+    json_array_foreach(kinds, i, same) {
+        speed_up(&l, same, sorted);
+    }
     if (l.count > 0) {
-        double least = INFINITY, most = 0;
-        for (int64_t i = 0; i < l.points; i++) {
-            least = fmin(least, l.x[i]);
-            most = fmax(most, l.x[i]);
-        }
-        strcpy(open_line(&l), "ideal");
-        add_point(&l, least, least);
-        add_point(&l, most, most);
-        close_line(&l);
+        add_ideal(&l);
         fputs("<h2>Scaling</h2>\n", to);
         trn_chart_lines(to, "Speed-up of runs alike but for the number of ranks", "ranks",
                         "speed-up", l.count, l.series);
     }
+    json_decref(kinds);
+    trn_free(&sorted);
     lines_free(&l);
-    return TRN_OK;
+    return status;
 }
 
 /* Phases --------------------------------------------------------------------------------------- */

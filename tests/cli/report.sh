@@ -52,5 +52,49 @@ bad "text in a log" mixed.jsonl 'mixed.jsonl:2: no JSON object'
 bad "an event of no run" headless.jsonl 'headless.jsonl:1: an event before any manifest'
 bad "an empty log" empty.jsonl 'empty.jsonl: holds no run'
 bad "a binary file" g.h5 'g.h5: is an HDF5 file, not text'
+# The work grows with the runs as they do, however many kinds there are: calls of the JSON library,
+# counted by one loaded before it.
+cc=$(command -v cc || command -v gcc) || skip "there is no compiler to count calls with"
+cat >"$scratch/count.c" <<'COUNT'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+static long calls;
+#define COUNT(type, name, parameters, ...)                                                         \
+    type name parameters {                                                                         \
+        static type(*real) parameters;                                                             \
+        if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name);                                      \
+        calls++;                                                                                   \
+        return real(__VA_ARGS__);                                                                  \
+    }
+COUNT(void *, json_object_get, (const void *object, const char *key), object, key)
+COUNT(void *, json_array_get, (const void *array, size_t i), array, i)
+COUNT(int, json_equal, (const void *a, const void *b), a, b)
+COUNT(void *, json_copy, (void *value), value)
+__attribute__((destructor)) static void tell(void) { fprintf(stderr, "calls %ld\n", calls); }
+COUNT
+"$cc" -shared -fPIC -o "$scratch/count.so" "$scratch/count.c" -ldl || fail "cannot compile the counter"
+many_runs() { # COUNT: each of a verb and of parameters that few others have
+    awk -v count="$1" 'BEGIN {
+        for (i = 0; i < count; i++) {
+            printf "{\"event\":\"manifest\",\"verb\":\"v%d\",\"ranks\":%d,\"threads\":1,", i % (count / 4), i % 3 + 1
+            printf "\"parameters\":{\"k\":%d,\"output\":\"o%d\"}}\n", i % (count / 2), i
+            for (e = 0; e < 3; e++) printf "{\"event\":\"epoch\",\"epoch\":%d,\"loss\":%d}\n", e, 9 - e
+            print "{\"event\":\"summary\",\"exit\":0,\"total_seconds\":" i % 7 + 1 "}"
+        }
+    }'
+}
+calls_for() { # COUNT
+    many_runs "$1" >"$scratch/many.jsonl"
+    LD_PRELOAD=$scratch/count.so "$TRUNNION" report "$scratch/many.jsonl" -o "$page" 2>&1 >/dev/null |
+        awk '$1 == "calls" { sum += $2 } END { print sum }' # processes that MPI starts count too
+}
+few=$(calls_for 400) many=$(calls_for 1600)
+checks=$((checks + 1))
+if [ "$few" -lt 1000 ] || [ "$many" -gt $((few * 5)) ]; then
+    fail "report makes $few calls for 400 runs, $many for 1600: that is not in proportion"
+fi
+shows "a line for each kind that scales" ' as #' 800
+rm "$page"
 expect 2 "no output" ranks 1 report "$log"
 finish
