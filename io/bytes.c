@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/own.h"
+#include "mpi/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +14,19 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* The most that one system call moves or waits for: a slow disk is to show the watchdog progress.
+ */
+static const int64_t step_bytes = 64 << 20;
+
+static size_t step_of(int64_t bytes) {
+    return (size_t)(bytes < step_bytes ? bytes : step_bytes);
+}
+
 trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const void *data,
                              int64_t bytes) {
     const char *at = data;
     while (bytes > 0) {
-        ssize_t done = pwrite(fd, at, (size_t)bytes, (off_t)offset);
+        ssize_t done = pwrite(fd, at, step_of(bytes), (off_t)offset);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0)
             return trn_fail(TRN_IO,
@@ -28,6 +37,7 @@ trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const voi
         at += done;
         offset += done;
         bytes -= done;
+        trn_watch_tick();
     }
     return TRN_OK;
 }
@@ -35,7 +45,7 @@ trn_status_t trn_bytes_write(int fd, const char *path, int64_t offset, const voi
 trn_status_t trn_bytes_read(int fd, const char *path, int64_t offset, void *data, int64_t bytes) {
     char *at = data;
     while (bytes > 0) {
-        ssize_t done = pread(fd, at, (size_t)bytes, (off_t)offset);
+        ssize_t done = pread(fd, at, step_of(bytes), (off_t)offset);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0)
             return trn_fail(TRN_IO, "%s: cannot read %lld bytes at %lld: %s; check the disk", path,
@@ -48,6 +58,7 @@ trn_status_t trn_bytes_read(int fd, const char *path, int64_t offset, void *data
         at += done;
         offset += done;
         bytes -= done;
+        trn_watch_tick();
     }
     return TRN_OK;
 }
@@ -104,11 +115,30 @@ trn_status_t trn_bytes_reserve(int fd, const char *path, const char *directory, 
                     (long long)bytes, strerror(errno));
 }
 
+/* Bring the file's data to the disk piece by piece, which fsync would do without a sign of life. It
+ * is fsync that promises; but an error that is told here is not told there again. */
+static int sync_pieces(int fd) {
+#ifdef SYNC_FILE_RANGE_WRITE
+    int64_t end = (int64_t)lseek(fd, 0, SEEK_END);
+    for (int64_t at = 0; at < end; at += step_bytes) {
+        int outcome = sync_file_range(fd, (off_t)at, (off_t)step_bytes,
+                                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                          SYNC_FILE_RANGE_WAIT_AFTER);
+        if (outcome != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) return -1;
+        if (outcome != 0) break; /* this file system has no such thing, or a signal came */
+        trn_watch_tick();
+    }
+#else
+    (void)fd;
+#endif
+    return 0;
+}
+
 trn_status_t trn_bytes_sync(int fd, const char *path) {
-    int outcome;
-    do
-        outcome = fsync(fd);
-    while (outcome != 0 && errno == EINTR);
+    int outcome = sync_pieces(fd);
+    while (outcome == 0 && (outcome = fsync(fd)) != 0 && errno == EINTR)
+        outcome = 0;
+    trn_watch_tick();
     if (outcome == 0) return TRN_OK;
     return trn_fail(TRN_IO, "%s: the data did not reach the disk: %s; write it elsewhere", path,
                     strerror(errno));

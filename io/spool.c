@@ -3,6 +3,7 @@
 #include "io/spool.h"
 
 #include "base/mem.h"
+#include "mpi/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,7 @@ static trn_status_t flush(trn_spool_t *s) {
                             "%s: cannot write a temporary file: %s; free space or set TMPDIR",
                             s->folder, strerror(wrote < 0 ? errno : EIO));
         done += wrote;
+        trn_watch_tick();
     }
     s->file_bytes += s->buffered;
     s->buffered = 0;
@@ -132,6 +134,7 @@ static trn_status_t read_file(trn_spool_t *s, int64_t offset, char *data, int64_
             return trn_fail(TRN_IO, "%s: cannot read a temporary file: %s; check the disk",
                             s->folder, strerror(got < 0 ? errno : EIO));
         done += got;
+        trn_watch_tick();
     }
     return TRN_OK;
 }

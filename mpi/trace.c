@@ -39,7 +39,8 @@ static struct {
     struct {
         int phase;
         double start;
-    } open[DEPTH + 1]; /* [0] is "(none)" */
+        const char *before; /* the watchdog's name of what this phase is part of */
+    } open[DEPTH + 1];      /* [0] is "(none)" */
     event_t *events;
     int64_t nevents, room, lost;
 } trace = {.phases = 1, .total[0].name = "(none)", .key[0] = "(none)"};
@@ -94,9 +95,10 @@ static int find(const char *name) {
 }
 
 void trn_trace_begin(const char *phase) {
-    trn_watch_phase(phase);
+    const char *before = trn_watch_phase(phase);
     trace.depth++;
     if (trace.depth > DEPTH) return;
+    trace.open[trace.depth].before = before;
     trace.open[trace.depth].phase = find(phase);
     trace.open[trace.depth].start = trn_trace_clocks ? trn_seconds() : 0;
 }
@@ -123,8 +125,8 @@ void trn_trace_end(void) {
         trace.total[phase].seconds += seconds;
         if (trace.keep) keep_event(phase, start, seconds);
     }
+    if (trace.depth <= DEPTH) trn_watch_phase(trace.open[trace.depth].before);
     trace.depth--;
-    trn_watch_phase(trace.total[innermost()].name);
 }
 
 /* Totals over ranks -------------------------------------------------------------------------- */

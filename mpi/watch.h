@@ -11,21 +11,29 @@
 
 #include <mpi.h>
 
-/* Start watching; `seconds` without a tick on this rank (time during which the process itself was
- * stopped does not count) print rank, host and phase and end the job by MPI_Abort(comm, 70), or by
- * _exit(70) if that has not worked within 5 s. 0: no watchdog. `comm` must outlive the watch.
- * Collective, equal arguments. Fails (agreed) with TRN_MEMORY (no thread to be had).
- * Cost: a thread that wakes up at most 20 times a second. */
+/* Start watching; `seconds` without a tick on this rank print rank, host and phase and end the job
+ * by MPI_Abort(comm, 70), or by _exit(70) if that has not worked within 5 s. Time does not count
+ * during which the process was stopped, or others had the processor. A rank that waits for a
+ * message has its time as long as another rank of its node makes progress, and twice the time if
+ * ranks of other nodes may be. 0: no watchdog. `comm` must outlive the watch. Collective, equal
+ * arguments. Fails (agreed) with TRN_MEMORY (no thread to be had). Cost: a page of shared memory,
+ * and a thread that wakes up at most 20 times a second. */
 trn_status_t trn_watch_start(MPI_Comm comm, double seconds);
 
-/* Name what this rank does now (borrowed: a string literal, say); counts as progress. Local. */
-void trn_watch_phase(const char *phase);
+/* Name what this rank does now (borrowed: a string literal, say); counts as progress. Returns the
+ * name before, so that who has done a part can give it back. Local. */
+const char *trn_watch_phase(const char *phase);
 
-/* Progress happened: a phase, a block read or written; in the program `trunnion` every completed
- * MPI call too. Local; any thread. Cost: one relaxed load and store. */
+/* Progress happened: a phase, a block read, written or synced; in the program `trunnion` every
+ * completed MPI call too. Local; any thread. Cost: two relaxed loads and a store. */
 void trn_watch_tick(void);
 
-/* Stop watching; fine when nothing is watched. To be called before MPI_Finalize. Local. */
+/* This rank waits for a message, until it ticks. In the program `trunnion` every MPI call says so.
+ * Local. Cost: as trn_watch_tick. */
+void trn_watch_wait(void);
+
+/* Stop watching; fine when nothing is watched. To be called before MPI_Finalize, when no other
+ * thread ticks. Local. */
 void trn_watch_stop(void);
 
 #endif

@@ -1,5 +1,7 @@
+/* store_bytes.c: bytes of a store and their checksums, read or mapped. */
 #define _GNU_SOURCE /* MADV_POPULATE_READ */
 #include "io/store/store_impl.h"
+#include "mpi/watch.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -55,5 +57,6 @@ trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes
     if (!window->map || offset + bytes > window->offset + window->bytes)
         return trn_bytes_hash(window->fd, window->path, offset, bytes, block, false, sum);
     *sum = XXH3_64bits(window->map + (offset - window->offset), (size_t)bytes);
+    trn_watch_tick();
     return TRN_OK;
 }

@@ -57,6 +57,7 @@ static trn_status_t read_file(const trn_text_t *text, void *buffer, size_t capac
             return trn_fail(TRN_IO, "%s: cannot read: %s; check the disk", text->input.path,
                             strerror(errno));
         *got += (size_t)bytes;
+        trn_watch_tick();
     }
     return TRN_OK;
 }

@@ -9,7 +9,9 @@
 #include <mpi.h>
 #include <stdbool.h>
 
+/* A call begins: it may have to wait. */
 static double now(void) {
+    trn_watch_wait();
     return trn_trace_clocks ? trn_seconds() : 0;
 }
 
@@ -20,7 +22,7 @@ static int done(double start, int64_t sent, int64_t received, int result) {
     return result;
 }
 
-/* As above for Test*: a message that has not come is no progress. */
+/* As above for Test*: a message that has not come is no progress, and the rank goes on waiting. */
 static int tested(double start, bool completed, int result) {
     trn_trace_count(start, 0, 0);
     if (completed) trn_watch_tick();
