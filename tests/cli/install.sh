@@ -53,12 +53,12 @@ int main(int argc, char **argv) {
     MPI_Init(&argc, &argv);
     trn_trace_enable(false); /* what once brought wrappers of the library's own */
     trn_trace_begin("phase");
-    trn_status_t status = trn_watch_start(MPI_COMM_WORLD, 60); /* agrees once */
+    trn_status_t status = trn_watch_start(MPI_COMM_WORLD, 60); 
     status = trn_agree(MPI_COMM_WORLD, status);
     trn_watch_stop();
     trn_trace_end();
     MPI_Finalize();
-    return status == TRN_OK && calls == 2 ? 0 : 1;
+    return status == TRN_OK && calls >= 2 ? 0 : 1;
 }
 END
 # shellcheck disable=SC2046 # words are wanted
