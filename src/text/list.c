@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Nothing is copied: words are pointers into the text. */
 trn_list_t trn_list_begin(const char *name, const char *text, int64_t bytes) {
     return (trn_list_t){.name = name, .at = text, .end = text + bytes};
 }
 
+/* A NUL is no blank, though strchr would find it. */
 static bool is_blank(char c) {
     return c && strchr(TRN_BLANKS, c);
 }

@@ -26,6 +26,7 @@ static uint64_t hash(const char *word, bool fold) {
     return value ^ value >> 32;
 }
 
+/* Equal keys; with `fold` both are made anew, code point by code point, for keys are not kept. */
 static bool same(const char *a, const char *b, bool fold) {
     if (!fold) return strcmp(a, b) == 0;
     int32_t point;
@@ -52,6 +53,7 @@ static int64_t slots_for(int64_t count) {
     return slots;
 }
 
+/* What a dry run counts. */
 int64_t trn_lookup_bytes(int64_t count) {
     return slots_for(count) * (int64_t)sizeof(int64_t) + (int64_t)sizeof(trn_lookup_t);
 }

@@ -112,6 +112,9 @@ trn_status_t trn_lower(const char *text, char **lower) {
     return TRN_OK;
 }
 
+/* No look at the neighbors of a letter, so that keys can be compared as they are made: whether a
+ * sigma ends its word is left out of the comparison, and a dot above an i, which only some
+ * lowerings keep. */
 int32_t trn_lower_key(const char **text) {
     unsigned char byte = (unsigned char)**text;
     int32_t point = byte;

@@ -21,6 +21,7 @@ int64_t trn_normalize_bytes(const char *text, int64_t length, bool compose, int3
     return utf8proc_reencode(points, used, options);
 }
 
+/* Look-ups ask for it only when a word was not found as it is, so an allocation is no matter. */
 trn_status_t trn_normalize(const char *text, bool compose, char **normal) {
     int64_t length = (int64_t)strlen(text);
     int32_t *points;

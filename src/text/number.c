@@ -56,6 +56,7 @@ typedef struct decimal {
     bool cut; /* there were more digits */
 } decimal_t;
 
+/* Without the locale, which isdigit would ask. */
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -102,6 +103,7 @@ static const char *scan_digits(const char *at, decimal_t *d) {
     }
 }
 
+/* An e without digits behind it is not the number's: "1e" is 1, and the e is left. */
 static const char *scan_power(const char *at, decimal_t *d) {
     if (*at != 'e' && *at != 'E') return at;
     const char *digit = at + 1 + (at[1] == '+' || at[1] == '-');
@@ -125,6 +127,8 @@ static const char *scan_word(const char *text, double *value) {
     return NULL;
 }
 
+/* 19 digits fit into 64 bits, and 10^27 = 5^27 x 2^27 into what scale() multiplies by: so the quick
+ * way is exact before its one rounding. All others, few in files of numbers, go to strtod. */
 const char *trn_number_real(const char *text, double *value) {
     bool negative = *text == '-';
     const char *unsigned_text = text + (negative || *text == '+');
@@ -159,6 +163,7 @@ const char *trn_number_float(const char *text, float *value) {
     return end;
 }
 
+/* Overflow is not an error here: callers compare with what they can hold. */
 const char *trn_number_whole(const char *text, int64_t *value) {
     bool negative = *text == '-';
     const char *at = text + (negative || *text == '+');

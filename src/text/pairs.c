@@ -32,6 +32,7 @@ typedef struct parser {
     int64_t first; /* 1 if line 0 is a header, else 0 */
 } parser_t;
 
+/* A NUL is no blank, though strchr would find it. */
 static bool is_blank(char c) {
     return c && strchr(TRN_BLANKS, c);
 }
@@ -98,6 +99,8 @@ static bool parts_all(const parser_t *p, char separator, bool exactly) {
     return true;
 }
 
+/* What stands in every line decides: a comma inside a word does not make a file of commas. Plain
+ * lines of three come before tabs, so that two tabs in a row are no empty field. */
 static char choose_separator(const parser_t *p) {
     if (parts_all(p, ';', false)) return ';';
     if (parts_all(p, ',', false)) return ',';
@@ -182,6 +185,7 @@ static trn_status_t read_pair(const parser_t *p, int64_t i, int64_t column, trn_
     return TRN_OK;
 }
 
+/* The header, if there is one, names the score; all other lines are pairs. */
 static trn_status_t parse(parser_t *p, trn_pairs_t *pairs, const char *wanted) {
     field_t field[MOST];
     int64_t column;

@@ -1,3 +1,7 @@
+/* row.c: a dense row with marks. A row of V sums of 8 bytes stays in the L2 cache up to some 10^5
+ * words, where an addition costs a store; the marks, a byte for a cache line of sums, let a row of
+ * few cells be read out without passing over all V. Sums are whole units: their order does not
+ * matter. */
 #include "text/row.h"
 
 #include "base/mem.h"
@@ -40,20 +44,25 @@ void trn_row_destroy(trn_row_t **row) {
     trn_free(row);
 }
 
+/* The one addition that counting consists of; the mark tells the drain where to look. */
 static inline void add(trn_row_t *row, int32_t col, int64_t units) {
     row->sum[col] += units;
     row->mark[col >> BLOCK_SHIFT] = 1;
 }
 
+/* Breaks are negative, so that one comparison ends a window at a line's end and at the text's. */
 void trn_row_count(trn_row_t *row, const trn_window_t *window, const trn_segment_t *segment,
                    int64_t word) {
     const uint32_t *places;
     const int32_t *ids;
     int64_t count = trn_segment_places(segment, word, &places, &ids);
     int64_t size = window->options.size;
+    /* The diagonal needs no look at the text: every occurrence adds the same. */
     if (count && window->weight[0]) add(row, (int32_t)word, window->weight[0] * count);
     for (int64_t i = 0; i < count; i++) {
         const int32_t *here = ids + places[i];
+        /* Places of a word are far apart: their surroundings are fetched ahead, both cache lines
+         * that a window of 8 words to each side may touch. */
         if (i + AHEAD < count) {
             __builtin_prefetch(ids + places[i + AHEAD] - 8);
             __builtin_prefetch(ids + places[i + AHEAD] + 8);
@@ -82,6 +91,7 @@ static int64_t drain_block(trn_row_t *row, int64_t block, int64_t n) {
     return n;
 }
 
+/* Eight marks are looked at as one word: most of a row of a large vocabulary was never touched. */
 int64_t trn_row_drain(trn_row_t *row, const int32_t **cols, const int64_t **units) {
     int64_t n = 0;
     for (int64_t group = 0; group < row->marks; group += 8) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Choices were checked when they were parsed; an unknown one would refuse. */
 trn_word_rules_t trn_word_rules(const char *invalid, const char *overlong) {
     trn_word_rules_t rules = {TRN_INVALID_REFUSE, TRN_OVERLONG_REFUSE};
     if (strcmp(invalid, "replace") == 0) rules.invalid = TRN_INVALID_REPLACE;
@@ -24,6 +25,7 @@ static int64_t whole_characters(const char *bytes, int64_t longest) {
     return cut;
 }
 
+/* word2vec and GloVe cut such words without a word; here somebody must have said so. */
 static trn_status_t shorten(const trn_word_rules_t *rules, int64_t longest, const char *bytes,
                             int64_t *length) {
     if (rules->overlong == TRN_OVERLONG_REFUSE)
@@ -35,6 +37,8 @@ static trn_status_t shorten(const trn_word_rules_t *rules, int64_t longest, cons
     return TRN_OK;
 }
 
+/* Length is judged first, on the bytes as they are, so that an endless word is never looked at to
+ * its end; what is ill-formed in the part that is cut off does not count. */
 trn_status_t trn_word_admit(const trn_word_rules_t *rules, int64_t longest, const char **bytes,
                             int64_t *length, char *scratch, trn_word_counts_t *counts) {
     bool overlong = *length > longest;

@@ -1,3 +1,6 @@
+/* segment.c: the corpus in memory, and for each word the places where it stands. With that index a
+ * row of the matrix is summed at once, from all occurrences of its word, in one dense row; without
+ * it every pair would be an access to a hash table. */
 #include "text/segment.h"
 
 #include "base/mem.h"
@@ -5,6 +8,8 @@
 
 #include <string.h>
 
+/* A stretch of the corpus with context on both sides, which pairs reach into but which is counted
+ * elsewhere: so every occurrence is counted once, on one rank. */
 typedef struct piece {
     int64_t first, end; /* of what is to be counted in it */
 } piece_t;
@@ -23,6 +28,7 @@ trn_status_t trn_segment_create(trn_segment_t **segment, int64_t words, int64_t 
     TRN_TRY(trn_alloc_zero(segment, 1, sizeof **segment, "a segment"));
     trn_segment_t *s = *segment;
     s->words = words;
+    /* Places are uint32, at half the memory; a break goes before and behind all. */
     s->room = room + 2 < UINT32_MAX ? room + 2 : UINT32_MAX;
     trn_status_t status = trn_alloc(&s->ids, s->room, sizeof *s->ids, "the corpus in memory");
     if (status == TRN_OK)
@@ -41,6 +47,7 @@ void trn_segment_destroy(trn_segment_t **segment) {
     trn_free(segment);
 }
 
+/* The piece and the break behind it. */
 int trn_segment_fits(const trn_segment_t *segment, int64_t count) {
     return segment->used + count + 1 <= segment->room;
 }
@@ -68,6 +75,8 @@ trn_status_t trn_segment_index(trn_segment_t *segment) {
     for (int64_t p = 0; p < s->npieces; p++)
         for (int64_t at = s->pieces[p].first; at < s->pieces[p].end; at++)
             if (s->ids[at] >= 0) next[s->ids[at] + 1]++;
+    /* A counting sort of places by word: counts, sums, then every place to its word's next slot.
+     * Places of a word stay ascending, as they are met. */
     for (int64_t word = 0; word < s->words; word++)
         next[word + 1] += next[word];
     TRN_TRY(trn_alloc(&s->places, next[s->words], sizeof *s->places, "the corpus index"));
@@ -84,6 +93,8 @@ int64_t trn_segment_places(const trn_segment_t *segment, int64_t word, const uin
     return segment->start[word + 1] - segment->start[word];
 }
 
+/* The stream begins with a break, so that a window can look left of the first place without asking.
+ */
 void trn_segment_clear(trn_segment_t *segment) {
     trn_free(&segment->start);
     trn_free(&segment->places);

@@ -45,6 +45,7 @@ struct trn_tokens {
     int32_t *points; /* [trn_normalize_room(LOWERED)]; NULL: form stays */
 };
 
+/* Capital letters are a class only if they will be lowered. */
 static void classify(uint8_t class_of[256], bool lowercase) {
     memset(class_of, 0, 256);
     memset(class_of + 128, HIGH, 128);
@@ -117,10 +118,12 @@ trn_status_t trn_tokens_rewrite(trn_tokens_t *t, const char **bytes, int64_t *le
     return TRN_OK;
 }
 
+/* A word outside the caller's text, which will not be there later. */
 static trn_status_t look_up(trn_tokens_t *t, const char *bytes, int64_t length, int32_t *id) {
     return trn_words_add(t->words, bytes, length, trn_words_hash(bytes, length), 1, id);
 }
 
+/* Their slots are on their way from memory since they were hashed. */
 static trn_status_t look_up_pending(trn_tokens_t *t, int32_t *ids) {
     for (int i = 0; i < t->npending; i++) {
         const pending_t *p = &t->pending[i];
@@ -164,12 +167,14 @@ static trn_status_t carry(trn_tokens_t *t, const char *bytes, int64_t length, un
                           &t->malformed);
 }
 
+/* A token that went over the border of two feeds is whole now. */
 static trn_status_t take_carried(trn_tokens_t *t, int32_t *ids, int64_t *count) {
     int64_t length = t->carried;
     t->carried = 0;
     return take(t, t->carry, length, t->carried_class, false, ids, count);
 }
 
+/* Only a line with words gets a break: an empty one parts nothing that the line before has not. */
 static void end_line(trn_tokens_t *t, int32_t *ids, int64_t *count) {
     if (t->line_open) ids[(*count)++] = TRN_BREAK;
     t->line_open = false;
@@ -178,6 +183,7 @@ static void end_line(trn_tokens_t *t, int32_t *ids, int64_t *count) {
     t->lines++;
 }
 
+/* Counted over feeds, so that the limit does not depend on how the text is cut. */
 static trn_status_t check_line(const trn_tokens_t *t, int64_t bytes) {
     if (bytes <= t->options.max_line) return TRN_OK;
     return trn_fail(TRN_INPUT,
@@ -206,6 +212,7 @@ trn_status_t trn_tokens_feed(trn_tokens_t *tokens, const char *data, int64_t byt
             kind |= stop;
             at++;
         }
+        /* The classes of a word's bytes, or-ed, say all that must be known of it. */
         TRN_TRY(end_stretch(t, start, at - start, kind, at == end, ids, count));
         if (at == end) break;
         at++;

@@ -23,6 +23,7 @@ static int64_t subpart(const uint8_t *bytes, int64_t length) {
     return n;
 }
 
+/* ASCII is most of most text: it does not pay for a call. */
 int32_t trn_utf8_next(const char *text, int64_t length, int64_t *used) {
     utf8proc_int32_t point;
     const uint8_t *bytes = (const uint8_t *)text;
@@ -41,6 +42,7 @@ int64_t trn_utf8_well(const char *text, int64_t length) {
     return at;
 }
 
+/* As a whole. */
 bool trn_utf8_valid(const char *text) {
     int64_t length = (int64_t)strlen(text);
     return trn_utf8_well(text, length) == length;

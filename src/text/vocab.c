@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A word on its way between ranks. Records are whole multiples of 8 bytes, so that the next one's
+ * counts are aligned wherever a message begins that is. */
 typedef struct record {
     int64_t count, length;
     char bytes[];
@@ -17,6 +19,7 @@ int64_t trn_vocab_record_bytes(int64_t length) {
     return (int64_t)sizeof(record_t) + (length + 7) / 8 * 8;
 }
 
+/* The filling is set, too: no uninitialized memory travels. */
 char *trn_vocab_pack(char *to, const char *bytes, int64_t length, int64_t count) {
     record_t head = {.count = count, .length = length};
     int64_t filled = trn_vocab_record_bytes(length) - (int64_t)sizeof head;
@@ -37,6 +40,8 @@ trn_status_t trn_vocab_unpack(const char *data, int64_t bytes, trn_words_t *word
     return TRN_OK;
 }
 
+/* A total order: words differ, so ties of counts end at the bytes. So the vocabulary does not
+ * depend on the order in which ranks sent their words, nor on the sort. */
 static int by_count_then_bytes(const void *left, const void *right) {
     const record_t *a = *(const record_t *const *)left, *b = *(const record_t *const *)right;
     if (a->count != b->count) return a->count < b->count ? 1 : -1;
@@ -79,6 +84,7 @@ trn_status_t trn_vocab_create(trn_vocab_t **vocab, const char *data, int64_t byt
         data += trn_vocab_record_bytes(records[i]->length);
     }
     qsort(records, (size_t)number, sizeof *records, by_count_then_bytes);
+    /* A cap may part words of equal counts; which of them stay is told by their bytes. */
     if (cap > 0 && number > cap) number = cap;
     for (int64_t i = 0; i < number; i++)
         letters += records[i]->length + 1;
@@ -116,6 +122,7 @@ typedef struct parser {
     trn_vocab_report_t *report;
 } parser_t;
 
+/* A listed word as the corpus would have it, or nothing if the rules leave it out. */
 static trn_status_t add_listed(parser_t *p, const char *word, int64_t length, int64_t line) {
     int32_t id;
     if (memchr(word, 0, (size_t)length))
@@ -131,6 +138,7 @@ static trn_status_t add_listed(parser_t *p, const char *word, int64_t length, in
     return TRN_OK;
 }
 
+/* Every line; the file's name and the line go before what is wrong with a word. */
 static trn_status_t read_list(parser_t *p, const char *name, const char *text, int64_t bytes) {
     trn_list_t list = trn_list_begin(name, text, bytes);
     const char *word;

@@ -1,6 +1,9 @@
+/* window.c: the choice of the unit. Counts are summed in int64, in which addition is exact and does
+ * not care for its order; so parts of a corpus can be counted anywhere and added in any order. */
 #include "text/window.h"
 
-/* lcm(1..size), or 0 from 2^53 on. */
+/* lcm(1..size), or 0 from 2^53 on. With it as the unit every weight 1/o is a whole number of units,
+ * so that sums are exact and their order does not matter. It passes 2^53 at size 41. */
 static int64_t lcm_up_to(int64_t size) {
     int64_t lcm = 1;
     for (int64_t o = 2; o <= size; o++) {
@@ -16,6 +19,8 @@ static int64_t lcm_up_to(int64_t size) {
     return lcm;
 }
 
+/* Without an exact unit a weight is the nearest whole number of units: off by half a unit, 2^-33 of
+ * a count, and the same for every pair at that distance. */
 static void set_unit(trn_window_t *window, int64_t unit) {
     const trn_window_options_t *options = &window->options;
     window->unit = unit;
@@ -41,7 +46,7 @@ trn_status_t trn_window_init(trn_window_t *window, const trn_window_options_t *o
     int64_t unit = options->harmonic ? lcm_up_to(options->size) : 1;
     if (unit) set_unit(window, unit);
     if (unit && bound(window, most) < 0x1p53) return TRN_OK;
-    unit = INT64_C(1) << 32;
+    unit = INT64_C(1) << 32; /* a power of two: scaling by it rounds nothing */
     do {
         set_unit(window, unit);
         unit /= 2;
@@ -49,6 +54,8 @@ trn_status_t trn_window_init(trn_window_t *window, const trn_window_options_t *o
     return TRN_OK;
 }
 
+/* Below 2^53 units both conversions are exact, and the quotient is one rounding of the true count.
+ */
 double trn_window_value(const trn_window_t *window, int64_t units) {
     return (double)units / (double)window->unit;
 }

@@ -1,3 +1,4 @@
+/* window_ref.c: the count by its definition, pair by pair, for tests to compare with. */
 #include "text/window.h"
 
 void trn_window_ref(const trn_window_t *window, const int32_t *ids, int64_t count, int64_t words,

@@ -1,3 +1,6 @@
+/* words.c: linear probing over slots of 8 bytes, eight to a cache line; words lie end to end in an
+ * arena. Numbers are given in order of arrival, so they depend on how the text was cut: nothing
+ * that is written may depend on them. */
 #include "text/words.h"
 
 #include "base/mem.h"
@@ -7,7 +10,8 @@
 
 enum { FIRST_SLOTS = 1 << 16, FIRST_WORDS = 1 << 14, FIRST_BYTES = 1 << 18 };
 
-/* A slot holds the upper half of the hash, so that few probes reach for the word itself. */
+/* A slot holds the upper half of the hash, so that few probes reach for the word itself: the lower
+ * half chose the slot, and words that agree in both are one in 2^32. */
 typedef struct slot {
     uint32_t tag;
     int32_t id; /* -1: free */
@@ -29,6 +33,7 @@ struct trn_words {
     int64_t arena_used, arena_room;
 };
 
+/* All free. */
 static trn_status_t make_slots(slot_t **slots, uint64_t number) {
     TRN_TRY(trn_alloc(slots, (int64_t)number, sizeof **slots, "the word table"));
     memset(*slots, 0xff, number * sizeof **slots); /* every id -1 */
@@ -41,6 +46,7 @@ trn_status_t trn_words_create(trn_words_t **words) {
     w->mask = FIRST_SLOTS - 1;
     w->room = FIRST_WORDS;
     w->arena_room = FIRST_BYTES;
+    /* Enough for small texts without growing, little enough to start any number of tables. */
     trn_status_t status = make_slots(&w->slots, FIRST_SLOTS);
     if (status == TRN_OK) status = trn_alloc(&w->words, w->room, sizeof *w->words, "words");
     if (status == TRN_OK) status = trn_alloc(&w->arena, w->arena_room, 1, "words' bytes");
@@ -56,6 +62,8 @@ void trn_words_destroy(trn_words_t **words) {
     trn_free(words);
 }
 
+/* Also the rank that merges a word is found by this hash, so it must be the same on all machines of
+ * a job: XXH3 is defined by its output, not by the machine. */
 uint64_t trn_words_hash(const char *bytes, int64_t length) {
     return XXH3_64bits(bytes, (size_t)length);
 }
@@ -78,6 +86,7 @@ static slot_t *probe(const trn_words_t *words, const char *bytes, int64_t length
     }
 }
 
+/* Into a table twice as large, by the hashes that are kept; words themselves are not touched. */
 static trn_status_t double_slots(trn_words_t *words) {
     uint64_t number = 2 * (words->mask + 1);
     slot_t *slots;
@@ -99,6 +108,8 @@ static trn_status_t double_slots(trn_words_t *words) {
 static trn_status_t grow(trn_words_t *words, int64_t length) {
     if (words->size == INT32_MAX)
         return trn_fail(TRN_MEMORY, "more than 2^31 - 1 distinct words; use more ranks");
+    /* Doubling: at any time at most half of what was taken is unused, and each word was copied once
+     * on average. */
     if (words->size == words->room) {
         TRN_TRY(trn_realloc(&words->words, 2 * words->room, sizeof *words->words, "words"));
         words->room *= 2;

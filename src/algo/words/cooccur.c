@@ -1,3 +1,4 @@
+/* cooccur.c: the phases of a count, and what each may take of the memory. */
 #include "algo/words/cooccur_impl.h"
 
 #include "algo/words/corpus.h"
@@ -9,7 +10,9 @@
 #include "mpi/watch.h"
 
 /* Words and cells moved at a time by default: few megabytes, few messages. MESSAGE_BYTES is what
- * buffers and messages take for each of them, ROW_BYTES what dense rows take for each word. */
+ * buffers and messages take for each of them: words as read, as spread and as received, cells of 16
+ * bytes as sent and as received. ROW_BYTES is what dense rows take for each word: sums, columns,
+ * units and values, and what the vocabulary itself has. */
 enum { BATCH = 1 << 20, MESSAGE_BYTES = 56, ROW_BYTES = 48 };
 
 /* What lives only until the corpus is spread. */
@@ -19,17 +22,20 @@ typedef struct loading {
     int32_t *map;
 } loading_t;
 
+/* Also in the middle of things, when a step failed. */
 static void end(loading_t *loading) {
     trn_words_destroy(&loading->words);
     trn_spool_destroy(&loading->stream);
     trn_free(&loading->map);
 }
 
+/* Collective. */
 static int64_t sum_over_ranks(const trn_cooccur_t *counts, int64_t value) {
     MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_SUM, counts->comm);
     return value;
 }
 
+/* Text to streams of local word numbers. Collective. */
 static trn_status_t read_corpus(trn_cooccur_t *counts, loading_t *loading, int nfiles,
                                 char *const *files) {
     const trn_cooccur_options_t *options = counts->options;
@@ -50,11 +56,13 @@ static trn_status_t read_corpus(trn_cooccur_t *counts, loading_t *loading, int n
     counts->stats.malformed.overlong = sum_over_ranks(counts, report.malformed.overlong);
     counts->stats.all_tokens = sum_over_ranks(counts, tokens);
     counts->stats.spilled = sum_over_ranks(counts, trn_spool_on_disk(loading->stream));
-    if (counts->stats.all_tokens > 0) return TRN_OK;
+    if (counts->stats.all_tokens > 0) return TRN_OK; /* equal on all ranks */
     return trn_fail(TRN_INPUT, "%s: no words in %s; give text", files[0],
                     nfiles > 1 ? "this and the other files" : "this file");
 }
 
+/* One vocabulary, the unit that its greatest count allows, and the map from local numbers. The
+ * table of words, often the largest thing in memory, goes as soon as that is there. Collective. */
 static trn_status_t make_vocabulary(trn_cooccur_t *counts, loading_t *loading) {
     const trn_cooccur_options_t *options = counts->options;
     int64_t most = 0;
@@ -96,6 +104,8 @@ static trn_status_t part_room(const trn_cooccur_t *counts, int64_t share, int64_
     return TRN_OK;
 }
 
+/* Even parts of the corpus to all ranks. How much of it a rank may hold is agreed on, for all take
+ * part in every exchange. Collective. */
 static trn_status_t spread_corpus(trn_cooccur_t *counts, loading_t *loading) {
     int64_t longest = trn_spool_bytes(loading->stream) / (int64_t)sizeof(int32_t), room = 1;
     MPI_Allreduce(MPI_IN_PLACE, &longest, 1, MPI_INT64_T, MPI_MAX, counts->comm);
@@ -105,6 +115,8 @@ static trn_status_t spread_corpus(trn_cooccur_t *counts, loading_t *loading) {
     int64_t share = (counts->stats.tokens + counts->stats.lines) / counts->ranks +
                     rounds * (1 + counts->ranks * piece);
     TRN_AGREE(counts->comm, part_room(counts, share, &room));
+    /* The least of all, for the number of parts, and with it the size of bands, must be one for
+     * all. */
     MPI_Allreduce(MPI_IN_PLACE, &room, 1, MPI_INT64_T, MPI_MIN, counts->comm);
     trn_status_t status = trn_cooccur_cut(counts, counts->ranks * ((share + room - 1) / room));
     if (status == TRN_OK) status = trn_segment_create(&counts->segment, counts->vocab->size, room);
@@ -118,7 +130,8 @@ static void sum_up(trn_cooccur_t *counts) {
     int64_t spilled = trn_spool_on_disk(counts->cols) + trn_spool_on_disk(counts->values);
     for (int64_t i = 0; i < counts->nruns; i++)
         spilled += trn_spool_on_disk(counts->runs[i].cells);
-    /* The halves of 64-bit sums, added apart, cannot overflow. */
+    /* The halves of 64-bit sums, added apart, cannot overflow: each is below 2^32, and there are
+     * less than 2^31 rows. Their sum is one float64, rounded the same on any number of ranks. */
     int64_t halves[2] = {0, 0};
     for (int64_t row = 0; row < counts->rows; row++) {
         halves[0] += counts->row_sums[row] & INT32_MAX;
@@ -130,6 +143,7 @@ static void sum_up(trn_cooccur_t *counts) {
     stats->spilled += sum_over_ranks(counts, spilled);
 }
 
+/* The phases in order; each reports its seconds. */
 static trn_status_t count(trn_cooccur_t *counts, loading_t *loading, int nfiles,
                           char *const *files) {
     trn_cooccur_stats_t *stats = &counts->stats;
@@ -157,6 +171,8 @@ static trn_status_t count(trn_cooccur_t *counts, loading_t *loading, int nfiles,
     return TRN_OK;
 }
 
+/* What the process had taken before, libraries and MPI, is no part of the bookkeeping: it is the
+ * peak so far less what was allocated, and comes off what --memory allows. */
 trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfiles,
                                 char *const *files, const trn_cooccur_options_t *options) {
     loading_t loading = {0};

@@ -92,6 +92,7 @@ static trn_status_t take_file(sample_t *s, const trn_input_t *input, int64_t quo
     return TRN_OK;
 }
 
+/* Each file its share of the sample by its bytes. */
 static trn_status_t take_files(sample_t *s, int nfiles, trn_input_t *inputs) {
     int64_t total = 0;
     for (int i = 0; i < nfiles; i++) {
@@ -134,6 +135,8 @@ static int64_t part_of_sample(const sample_t *s, int part, int32_t *ids) {
 }
 
 static _Thread_local const int64_t *sort_counts;
+/* qsort has no argument of the caller's; the pointer is this thread's own. Ties by number, so that
+ * a dry run says the same each time. */
 static int by_count(const void *left, const void *right) {
     int32_t a = *(const int32_t *)left, b = *(const int32_t *)right;
     if (sort_counts[a] != sort_counts[b]) return sort_counts[a] < sort_counts[b] ? 1 : -1;
@@ -207,14 +210,18 @@ static trn_status_t count_cells(const trn_window_t *window, int64_t words, const
 static double peak(const trn_cooccur_options_t *options, const trn_cooccur_forecast_t *f,
                    double ranks, double share, double distinct) {
     double base = (double)(trn_peak_rss() - trn_mem_peak());
-    double table = distinct * (32 + 3 * 8 + 16); /* word, slots, bytes */
+    /* A word of the table takes its record, three slots on average and some 16 bytes of text;
+     * twice, for it grows by doubling. The stream has 4 bytes a word and 2 % of breaks. */
+    double table = distinct * (32 + 3 * 8 + 16);
     double reading = 4 * 1.02 * f->corpus_tokens * share + 2 * table + (6 << 20);
     double messages = ranks > 1 ? 48 << 20 : 0;
+    /* A word of the corpus and its place in the index; a column and a value of each cell. */
     double counting = (8 * f->tokens + 12 * f->nonzeros) / ranks + f->vocabulary * 96 + messages;
     double most = base + (reading > counting ? reading : counting);
     return options->memory > 0 && most > (double)options->memory ? (double)options->memory : most;
 }
 
+/* Everything that a run's size is made of, from the sample's; the memory last. */
 static trn_status_t predict(sample_t *s, int32_t *ids, int ranks,
                             const trn_cooccur_options_t *options, trn_cooccur_forecast_t *f) {
     double distinct[HALVES], frequent[HALVES], cells[HALVES];

@@ -15,6 +15,8 @@ typedef struct feed {
     const trn_cell_t *at, *end;
 } feed_t;
 
+/* What summing rows works with; all is allocated before the first round but what grows with cells.
+ */
 typedef struct tally {
     trn_cooccur_t *counts;
     trn_row_t *row;
@@ -27,6 +29,7 @@ typedef struct tally {
     int64_t run_room, send_room, send_used;
 } tally_t;
 
+/* The lesser. */
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
@@ -37,6 +40,10 @@ static int64_t reach(const trn_cooccur_t *counts, int64_t word) {
     return neighbours * counts->vocab->counts[word] + 1;
 }
 
+/* Ranks own rows in ascending order, each about the same number of cells by the bound of `reach`,
+ * for frequent words come first and have long rows; a rank's rows are cut into bands so small that
+ * a round of them fits into a batch. All of that depends on the vocabulary and the number of ranks,
+ * and no sum depends on it. */
 trn_status_t trn_cooccur_cut(trn_cooccur_t *counts, int64_t parts) {
     int64_t words = counts->vocab->size, ranks = counts->ranks, total = 0, before = 0, cells = 0;
     bands_t *bands = &counts->bands;
@@ -117,6 +124,7 @@ static trn_status_t count_for_other(tally_t *t, int64_t band) {
     const int64_t *units;
     const int64_t *row = t->counts->bands.row;
     TRN_TRY(load_runs(t, band));
+    /* Sums over all of this rank's parts of the corpus, so that a cell travels once. */
     for (int64_t word = row[band]; word < row[band + 1]; word++) {
         count_row(t, word, t->counts->nruns);
         int64_t cells = trn_row_drain(t->row, &cols, &units);
@@ -128,6 +136,9 @@ static trn_status_t count_for_other(tally_t *t, int64_t band) {
     return TRN_OK;
 }
 
+/* Rows go through a spool, for a store wants the size of a dataset before its first element, and
+ * the number of nonzeros is known only when the last row is summed. While memory lasts that is a
+ * copy in memory; a second count would cost far more. */
 /* Take a finished row into the result. */
 static trn_status_t keep_row(tally_t *t, int64_t word) {
     trn_cooccur_t *counts = t->counts;
@@ -150,6 +161,7 @@ static trn_status_t keep_row(tally_t *t, int64_t word) {
 static trn_status_t finish_band(tally_t *t, int64_t band) {
     trn_cooccur_t *counts = t->counts;
     TRN_TRY(load_runs(t, band));
+    /* Behind the runs wait the messages, one of each rank; all feeds are ascending by row. */
     int64_t nfeeds = counts->nruns;
     for (int r = 0; r < counts->ranks; r++) {
         const char *data = t->parcels.data;
@@ -169,6 +181,8 @@ static int64_t band_of(const trn_cooccur_t *counts, int rank, int64_t round) {
     return band < counts->bands.owner[rank + 1] ? band : -1;
 }
 
+/* Each rank counts the bands of all others, sends them, then finishes its own with what came.
+ * Between the agreement and the exchange nothing can fail. Collective. */
 static trn_status_t tally_round(tally_t *t, int64_t round) {
     trn_cooccur_t *counts = t->counts;
     trn_status_t status = TRN_OK;
@@ -193,6 +207,7 @@ static trn_status_t begin(tally_t *t, trn_cooccur_t *counts) {
     const bands_t *bands = &counts->bands;
     const trn_cooccur_options_t *options = counts->options;
     int64_t words = counts->vocab->size;
+    /* Columns and values spill to files together, before other allocations meet the limit. */
     int64_t ceiling = counts->memory ? counts->memory / 8 * 7 : INT64_MAX;
     *t = (tally_t){.counts = counts};
     counts->first_row = bands->row[bands->owner[counts->rank]];
@@ -209,6 +224,7 @@ static trn_status_t begin(tally_t *t, trn_cooccur_t *counts) {
     return trn_segment_index(counts->segment);
 }
 
+/* The result stays with the counts. */
 static void end(tally_t *t) {
     trn_row_destroy(&t->row);
     trn_free(&t->values);
@@ -219,6 +235,7 @@ static void end(tally_t *t) {
     trn_parcels_free(&t->parcels);
 }
 
+/* Column sums are whole numbers: any order of the ranks gives the same. */
 trn_status_t trn_cooccur_rows(trn_cooccur_t *counts) {
     tally_t tally;
     trn_status_t status = trn_agree(counts->comm, begin(&tally, counts));
@@ -260,6 +277,8 @@ static trn_status_t new_run(trn_cooccur_t *counts, run_t **run) {
     return trn_spool_create(&(*run)->cells, counts->options->scratch, 0);
 }
 
+/* The part in memory, counted at once into a file of cells by row, so that its words can go. Later
+ * the runs are merged with the rest, band by band. Local. */
 trn_status_t trn_cooccur_spill(trn_cooccur_t *counts) {
     run_t *run;
     trn_row_t *row;

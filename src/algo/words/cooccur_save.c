@@ -4,7 +4,7 @@
 #include "mpi/agree.h"
 #include "mpi/watch.h"
 
-enum { ROWS = 1 << 17 /* elements written at a time */ };
+enum { ROWS = 1 << 17 /* elements written at a time: 1 MiB of float64 */ };
 
 /* Collective: every declaration is agreed on. */
 static trn_status_t declare(const trn_cooccur_t *counts, trn_store_t *store, int64_t shard_size) {
@@ -69,6 +69,8 @@ static trn_status_t write_spool(trn_store_t *store, const char *name, trn_spool_
     return TRN_OK;
 }
 
+/* Each rank its own rows, which are a band of every dataset; `before` nonzeros lie on the ranks
+ * before. Local. */
 static trn_status_t write_all(trn_cooccur_t *counts, trn_store_t *store, int64_t before) {
     void *buffer;
     TRN_TRY(trn_alloc(&buffer, ROWS, 8, "rows to write"));
@@ -88,6 +90,7 @@ done:
     return status;
 }
 
+/* Counts and sums leave the world of whole units here, each by one rounding. */
 trn_status_t trn_cooccur_save(trn_cooccur_t *counts, trn_store_t **store, int64_t shard_size) {
     int64_t before = 0;
     trn_watch_phase("cooccur: writing");

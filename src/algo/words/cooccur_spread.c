@@ -30,10 +30,12 @@ typedef struct spread {
     trn_parcels_t parcels;
 } spread_t;
 
+/* A whole multiple of 8, so that the head of the next piece is aligned. */
 static int64_t piece_bytes(int64_t count) {
     return (int64_t)sizeof(piece_t) + (count * (int64_t)sizeof(int32_t) + 7) / 8 * 8;
 }
 
+/* All that the rounds need: none of them allocates but for what the exchange receives. */
 static trn_status_t begin(spread_t *s, trn_cooccur_t *counts, trn_spool_t *stream,
                           const int32_t *map) {
     int ranks = counts->ranks;
@@ -74,7 +76,8 @@ static trn_status_t refill(spread_t *s) {
         if (id == TRN_BREAK && (s->used == 0 || s->ids[s->used - 1] == TRN_BREAK)) continue;
         s->ids[s->used++] = id;
     }
-    /* At the end no context is left to come. */
+    /* A number is ready when all that its window may reach is here. At the end no context is left
+     * to come. */
     int64_t known = got ? s->used - s->window : s->used;
     s->ready = known > s->done ? known - s->done : 0;
     return TRN_OK;
@@ -93,6 +96,7 @@ static void pack(spread_t *s, int64_t before, int64_t total) {
         if (first >= last) continue;
         first += s->done;
         last += s->done;
+        /* Context to both sides, which the receiver sees but does not count. */
         int64_t from = first > s->window ? first - s->window : 0;
         int64_t until = last + s->window < s->used ? last + s->window : s->used;
         piece_t piece = {until - from, first - from, until - last};
@@ -104,6 +108,7 @@ static void pack(spread_t *s, int64_t before, int64_t total) {
     s->done += s->ready;
 }
 
+/* Into the segment; when that is full, what it has is counted into a file first. */
 static trn_status_t store_pieces(spread_t *s) {
     const char *data = s->parcels.data, *stop = data + s->parcels.start[s->counts->ranks];
     while (data < stop) {
@@ -128,6 +133,7 @@ static trn_status_t spread_round(spread_t *s, bool *more) {
         before += r < s->counts->rank ? s->all_ready[r] : 0;
         total += s->all_ready[r];
     }
+    /* All go on until the last has nothing left: the exchange needs everybody. */
     *more = trn_any(comm, s->used > s->done || trn_spool_left(s->stream) > 0);
     if (!*more) return TRN_OK;
     pack(s, before, total);
@@ -136,6 +142,8 @@ static trn_status_t spread_round(spread_t *s, bool *more) {
     return trn_agree(comm, store_pieces(s));
 }
 
+/* Compressed files make some ranks read more than others; the rounds even that out, as many numbers
+ * to everybody in each. Windows do not see it: every piece brings the words around it along. */
 trn_status_t trn_cooccur_spread(trn_cooccur_t *counts, trn_spool_t *stream, const int32_t *map) {
     spread_t s;
     bool more = true;

@@ -1,3 +1,5 @@
+/* corpus.c: who reads what. A line belongs to the rank in whose share of bytes it begins: a rank
+ * skips to the first newline in its share, and reads on beyond its end to the next one. */
 #include "algo/words/corpus.h"
 
 #include "base/log.h"
@@ -11,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 256 << 10 };
+enum { CHUNK = 256 << 10 /* bytes read at a time: they and their numbers stay in the L2 cache */ };
 
+/* A file and its rank among the arguments, by which equal sizes are told apart. */
 typedef struct file {
     trn_input_t input;
     int place; /* on the command line */
@@ -35,10 +38,13 @@ static trn_status_t locate(const reader_t *reader, trn_status_t status, const tr
     return trn_fail_prefix(TRN_INPUT, "%s:%lld: ", input->path, line);
 }
 
+/* Local numbers: they mean something only with this rank's table of words, and are mapped to the
+ * vocabulary when they are spread. */
 static trn_status_t keep(reader_t *reader, int64_t count) {
     return trn_spool_put(reader->stream, reader->ids, count * (int64_t)sizeof *reader->ids);
 }
 
+/* A tick for the watchdog: reading takes no part in messages for as long as the text lasts. */
 static void tell_progress(reader_t *reader, int64_t bytes) {
     trn_watch_tick();
     reader->read += bytes;
@@ -103,6 +109,7 @@ static trn_status_t read_stretch(reader_t *reader, const trn_input_t *input, int
     return trn_text_end(&text, read_lines(reader, text, input, first, end));
 }
 
+/* Ties by place, so that all ranks deal alike. */
 static int larger_first(const void *left, const void *right) {
     const file_t *a = left, *b = right;
     if (a->input.bytes != b->input.bytes) return a->input.bytes < b->input.bytes ? 1 : -1;
@@ -123,7 +130,8 @@ static trn_status_t probe(MPI_Comm comm, int nfiles, char *const *names, file_t 
     return status;
 }
 
-/* This rank's even share of the plain files taken end to end. */
+/* This rank's even share of the plain files taken end to end: a share may begin and end within a
+ * file, and have several. */
 static trn_status_t read_plain(reader_t *reader, int nfiles, const file_t *files, int rank,
                                int ranks) {
     int64_t total = 0, before = 0;
@@ -161,6 +169,9 @@ static trn_status_t read_whole(reader_t *reader, int nfiles, const file_t *files
     return status;
 }
 
+/* Plain files are cut anywhere, so every rank gets its even share of their bytes; a compressed one
+ * can only be read from its start, by one rank. Which rank reads a line does not matter to any
+ * result. */
 static trn_status_t read_share(MPI_Comm comm, reader_t *reader, int nfiles, file_t *files,
                                const trn_token_options_t *options, trn_words_t *words) {
     int rank, ranks;
@@ -174,6 +185,7 @@ static trn_status_t read_share(MPI_Comm comm, reader_t *reader, int nfiles, file
     return read_whole(reader, nfiles, files, rank, ranks);
 }
 
+/* Ranks fail alone while they read; what each has found is agreed on when all have read. */
 trn_status_t trn_corpus_read(MPI_Comm comm, int nfiles, char *const *files,
                              const trn_token_options_t *options, trn_words_t *words,
                              trn_spool_t *stream, trn_corpus_report_t *report) {

@@ -1,3 +1,6 @@
+/* swivel.c: epochs and rounds. In round t row block i meets column block (i + t) mod k; no two
+ * shards of a round share a row or a column, so it does not matter who trains which first, and the
+ * bits depend on neither ranks nor threads. */
 #include "algo/words/swivel_state.h"
 
 #include "base/clock.h"
@@ -28,9 +31,10 @@ typedef struct trainer {
     trn_store_t *saving; /* a checkpoint that is being written behind, or NULL */
     double started, cpu_started, save_began; /* seconds */
     int64_t rounds_done;                     /* in this run */
-    atomic_int not_finite;
+    atomic_int not_finite;                   /* some thread has met such a loss */
 } trainer_t;
 
+/* Into [low, high]. */
 static int64_t clamp(int64_t value, int64_t low, int64_t high) {
     return value < low ? low : value > high ? high : value;
 }
@@ -63,12 +67,16 @@ static double rate_now(const trn_swivel_state_t *state) {
     return o->rate * (1 + (o->final_rate - 1) * done);
 }
 
+/* One step of one shard. Its row block is this rank's slot, its column block whatever lies in the
+ * slot in this round; nobody else touches either meanwhile. A loss that is not finite is only
+ * noted, for a thread cannot leave the round. */
 static void train_shard(trainer_t *trainer, int64_t slot, float *scratch, double rate) {
     trn_swivel_state_t *state = trainer->state;
     const trn_swivel_options_t *o = &state->options;
     int64_t d = state->dim, width = state->shard * d, block = trn_ring_block(state->ring, slot);
     const int64_t *start = state->shard_start + slot * state->blocks + block;
     float *col_values = trn_ring_data(state->ring, slot);
+    /* The loss is divided by S, as in the paper's code: a step does not grow with its shard. */
     trn_swivel_rule_t rule = {o->optimiser, rate, o->decay, 1 / (double)state->shard};
     trn_swivel_side_t row = {
         trn_swivel_block_size(state, state->first + slot), state->row_values + slot * width,
@@ -108,6 +116,8 @@ static void train_round(trainer_t *trainer) {
     trn_watch_tick();
 }
 
+/* Three products of V^2 d / k multiplications and additions over all ranks: scores, and both
+ * gradients. */
 static double flops_per_round(const trn_swivel_state_t *state) {
     return 6.0 * (double)state->words * (double)state->words * (double)state->dim /
            (double)state->blocks;
@@ -124,6 +134,7 @@ static double loss_so_far(const trainer_t *trainer) {
     return sum / (double)(state->own * round);
 }
 
+/* By rank 0's own shards; the sum over all would be a message. */
 static void show_progress(const trainer_t *trainer) {
     const trn_swivel_state_t *state = trainer->state;
     if (state->rank != 0) return;
@@ -141,6 +152,7 @@ static void show_progress(const trainer_t *trainer) {
             (long long)(eta / 3600), (long long)(eta / 60 % 60), (long long)(eta % 60));
 }
 
+/* Equal on all ranks, which have voted on it. */
 static trn_status_t diverged(const trn_swivel_state_t *state) {
     return trn_fail(TRN_NUMERIC,
                     "the loss is not finite in epoch %lld, before round %lld; lower "
@@ -158,6 +170,7 @@ static trn_status_t finish_save(trainer_t *trainer) {
     return status;
 }
 
+/* Never a state that is not finite: the last good checkpoint stays. */
 static trn_status_t save(trainer_t *trainer, bool behind) {
     trn_swivel_state_t *state = trainer->state;
     if (trn_any(state->comm, atomic_load(&trainer->not_finite))) return diverged(state);
@@ -204,6 +217,8 @@ static trn_status_t heed(trainer_t *trainer, const int votes[VOTES]) {
                     (long long)trn_ring_round(trainer->state->ring), trainer->run->checkpoint);
 }
 
+/* The votes of a round travel while it computes, and count at its end. A save or a stop so comes a
+ * round late, on all ranks in the same one. */
 static trn_status_t train_epochs(trainer_t *trainer) {
     trn_swivel_state_t *state = trainer->state;
     while (state->epoch < state->options.epochs) {
@@ -222,6 +237,7 @@ static trn_status_t train_epochs(trainer_t *trainer) {
     return TRN_OK;
 }
 
+/* Waiting is the mean of the ranks' shares. */
 static void finish_report(trainer_t *trainer) {
     trn_swivel_state_t *state = trainer->state;
     trn_swivel_report_t *report = trainer->report;
@@ -234,6 +250,7 @@ static void finish_report(trainer_t *trainer) {
     report->epochs = state->epoch;
 }
 
+/* The yardstick is measured before training, when all cores do nothing else. */
 static trn_status_t run_training(trainer_t *trainer, const char *output) {
     trn_swivel_state_t *state = trainer->state;
     bool resumed = false;
@@ -262,6 +279,7 @@ static trn_status_t run_training(trainer_t *trainer, const char *output) {
     return status;
 }
 
+/* Sizes are checked before memory is taken for them. */
 trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,
                               const trn_swivel_options_t *options, const trn_swivel_run_t *run,
                               const char *output, trn_swivel_report_t *report) {

@@ -43,11 +43,14 @@ typedef struct loader {
     MPI_Datatype type;
 } loader_t;
 
+/* Such a store passed its checksums: whoever wrote it, wrote it so. */
 static trn_status_t damaged(const loader_t *loader, const char *what) {
     return trn_fail(TRN_INPUT, "%s: %s; count the corpus again", trn_store_path(loader->counts),
                     what);
 }
 
+/* b_i - D and c_j of the model, which are constants; summed in vocabulary order, so the same on all
+ * ranks. Row sums are the sums of stored rows, as in Swivel's own preparation. */
 static trn_status_t read_marginals(trn_swivel_state_t *state, trn_store_t *counts) {
     double *sums = NULL, total = 0;
     trn_status_t status = trn_alloc(&sums, state->words, sizeof *sums, "marginals");
@@ -71,6 +74,7 @@ done:
     return status;
 }
 
+/* Everything that follows indexes by them. */
 static trn_status_t check_row_pointers(const loader_t *loader) {
     const trn_swivel_state_t *state = loader->state;
     for (int64_t word = 0; word < state->words; word++)
@@ -95,6 +99,7 @@ static trn_status_t lay_rows(loader_t *loader) {
     return trn_alloc(&loader->slots, total, sizeof *loader->slots, "observed cells");
 }
 
+/* What may fail before the first exchange. Local. */
 static trn_status_t prepare(loader_t *loader, int64_t piece) {
     trn_swivel_state_t *state = loader->state;
     int64_t most = INT32_MAX / state->ranks; /* all ranks' pieces may go to one: counts are ints */
@@ -144,6 +149,7 @@ static bool row_span(const loader_t *loader, int64_t row, int64_t at, int64_t la
     return true;
 }
 
+/* Rows are dealt to blocks in turn, blocks to ranks in bands. */
 static int owner_of(const trn_swivel_state_t *state, int64_t row) {
     return (int)trn_part_of(state->blocks, state->ranks, row % state->blocks);
 }
@@ -170,6 +176,8 @@ static trn_status_t pack(loader_t *loader, int64_t at, int64_t last) {
     if (at == last) return TRN_OK;
     TRN_TRY(trn_store_read(loader->counts, "/col", at, last - at, loader->col));
     TRN_TRY(trn_store_read(loader->counts, "/value", at, last - at, loader->value));
+    /* Rows are ascending in a piece and in each owner's part of it, which is how put_down takes
+     * them. */
     int64_t first = row_of(loader, at), from, to;
     for (int64_t row = first; row_span(loader, row, at, last, &from, &to); row++)
         out_count[owner_of(state, row)] += (int)(to - from);
@@ -284,6 +292,7 @@ static trn_status_t cut_block(loader_t *loader, int64_t block, int64_t *next, sl
     return TRN_OK;
 }
 
+/* One row block after the other, so that the copy is a k-th of the cells. Local. */
 static trn_status_t cut_blocks(loader_t *loader) {
     trn_swivel_state_t *state = loader->state;
     int64_t largest = 0;
@@ -305,6 +314,7 @@ done:
     return status;
 }
 
+/* Every step is agreed on before the next message. */
 trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts, int64_t piece) {
     loader_t loader = {.state = state, .counts = counts};
     trn_status_t status;

@@ -40,6 +40,7 @@ static const trn_setting_t table[] = {
     {"seed", "--seed", TRN_SETTING_SEED, OPTION(seed), NULL, NULL},
     {0}};
 
+/* Borrowed strings only. */
 static settings_t settings_of(const trn_swivel_state_t *s) {
     return (settings_t){.words = s->words,
                         .nonzeros = s->nonzeros,
@@ -60,6 +61,7 @@ typedef struct exchange {
     int64_t *cursor; /* [ranks] next vector from each rank */
 } exchange_t;
 
+/* Row blocks never leave their rank. */
 static int row_holder(const trn_swivel_state_t *state, int64_t word) {
     return (int)trn_part_of(state->blocks, state->ranks, word % state->blocks);
 }
@@ -69,10 +71,13 @@ static int64_t col_slot(const trn_swivel_state_t *state, int64_t word) {
     return (word % state->blocks - trn_ring_round(state->ring) + state->blocks) % state->blocks;
 }
 
+/* Column blocks are where the present round has them. */
 static int col_holder(const trn_swivel_state_t *state, int64_t word) {
     return (int)trn_part_of(state->blocks, state->ranks, col_slot(state, word));
 }
 
+/* A batch is a whole number of words of every block, so that each rank's part of it has the same
+ * size. */
 static trn_status_t exchange_create(exchange_t *x, const trn_swivel_state_t *state) {
     int64_t per_vector = state->dim * (int64_t)sizeof(float);
     int64_t groups = TRN_SWIVEL_BATCH_BYTES / per_vector / state->blocks;
@@ -90,6 +95,7 @@ static void tally(exchange_t *x, int64_t from, int64_t to) {
     const trn_swivel_state_t *s = x->state;
     int *out = x->tally, *in = x->tally + 2 * s->ranks;
     memset(x->tally, 0, (size_t)(4 * s->ranks) * sizeof *x->tally);
+    /* Owners of words are bands of the vocabulary, holders of vectors bands of blocks. */
     for (int64_t word = from; word < to; word++) {
         int owner = (int)trn_part_of(s->words, s->ranks, word);
         int holders[2] = {row_holder(s, word), col_holder(s, word)};
@@ -104,6 +110,7 @@ static void tally(exchange_t *x, int64_t from, int64_t to) {
     }
 }
 
+/* In the order of words, row vector before column vector: the receiver walks the same way. */
 static void pack(exchange_t *x, int64_t from, int64_t to) {
     const trn_swivel_state_t *s = x->state;
     int64_t d = s->dim;
@@ -155,7 +162,7 @@ static trn_status_t write_embedding(exchange_t *x, trn_store_t *store) {
         MPI_Alltoallv(x->out, out, out + s->ranks, vector, x->in, in, in + s->ranks, vector,
                       s->comm);
         int64_t mine = from > low ? from : low, end = to < high ? to : high;
-        if (mine >= end) continue;
+        if (mine >= end) continue; /* others' words; the next batch needs everybody again */
         add(x, mine, end);
         if (status == TRN_OK)
             status = trn_store_write(store, "/embedding", mine, end - mine, x->sum);
@@ -164,6 +171,8 @@ static trn_status_t write_embedding(exchange_t *x, trn_store_t *store) {
     return status;
 }
 
+/* Bands of whole blocks, also where the last rows of a block are empty: so any number of ranks can
+ * read its slots as one piece. */
 static trn_status_t declare_training(const trn_swivel_state_t *state, trn_store_t *store) {
     static const char *const names[] = {"/row/values", "/row/accumulator", "/col/values",
                                         "/col/accumulator"};
@@ -192,6 +201,8 @@ static trn_status_t write_training(const trn_swivel_state_t *s, trn_store_t *sto
     return trn_store_write(store, "/progress/loss", s->first, s->own, s->loss);
 }
 
+/* A checkpoint is an embedding with more in it, so that it can be looked at while training goes on.
+ */
 static trn_status_t declare(const trn_swivel_state_t *state, trn_store_t *store,
                             trn_store_t *counts, bool training) {
     TRN_TRY(trn_store_copy_strings(store, "/vocab", counts));
@@ -200,6 +211,7 @@ static trn_status_t declare(const trn_swivel_state_t *state, trn_store_t *store,
     return trn_store_begin(store);
 }
 
+/* Vectors are summed and written batch by batch: no rank ever has the whole embedding. */
 trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *counts,
                              const trn_swivel_run_t *run, const char *path, bool training,
                              trn_store_t **behind) {
@@ -215,6 +227,7 @@ trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *count
         trn_store_abandon(&store);
         goto done;
     }
+    /* From here on a failure of the disk is one rank's own; all take part to the end. */
     status = write_embedding(&x, store);
     if (status == TRN_OK && training) status = write_training(state, store);
     if (behind) {
@@ -233,6 +246,7 @@ done:
     return status;
 }
 
+/* Of other settings the state would be another run's. */
 static trn_status_t check_settings(const trn_swivel_state_t *state, trn_store_t *store,
                                    int64_t *round) {
     const char *then;
@@ -265,11 +279,13 @@ static trn_status_t read_training(trn_store_t *store, trn_swivel_state_t *s) {
     return trn_store_read(store, "/progress/loss", s->first, s->own, s->loss);
 }
 
+/* What trn_checkpoint_load calls for each generation, the newest first. */
 static trn_status_t load_training(trn_store_t *store, void *user) {
     trn_swivel_state_t *state = user;
     return trn_agree(state->comm, read_training(store, state));
 }
 
+/* On as many ranks as there are now: the state is by blocks, not by ranks. */
 trn_status_t trn_swivel_resume(trn_swivel_state_t *state, const trn_swivel_run_t *run,
                                bool *resumed) {
     TRN_TRY(trn_checkpoint_load(state->comm, run->checkpoint, "embedding", run->resume,

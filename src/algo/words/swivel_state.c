@@ -1,3 +1,4 @@
+/* swivel_state.c: what a rank holds, and how much that is. */
 #include "algo/words/swivel_state.h"
 
 #include "base/mem.h"
@@ -12,6 +13,8 @@ int64_t trn_swivel_block_size(const trn_swivel_state_t *state, int64_t block) {
     return (state->words - block + state->blocks - 1) / state->blocks;
 }
 
+/* All that lives as long as training does. Rows that fill up the last block of a side are zero and
+ * stay so: their gradient is never asked for. */
 static trn_status_t allocate(trn_swivel_state_t *state) {
     int64_t rows = state->own * state->shard;
     TRN_TRY(trn_alloc_zero(&state->row_values, rows * state->dim, sizeof(float), "row vectors"));
@@ -30,6 +33,7 @@ static trn_status_t allocate(trn_swivel_state_t *state) {
     return TRN_OK;
 }
 
+/* Blocks are as even as can be: V mod k of them have one word more. */
 trn_status_t trn_swivel_state_create(trn_swivel_state_t **out, MPI_Comm comm, int64_t words,
                                      const trn_swivel_options_t *options, int threads) {
     trn_swivel_state_t *state = NULL;
@@ -79,6 +83,7 @@ void trn_swivel_state_destroy(trn_swivel_state_t **out) {
     trn_free(out);
 }
 
+/* N(0, 1/sqrt(d)) by word number, so that the start does not depend on blocks or ranks. */
 static void init_block(const trn_swivel_state_t *state, int64_t block, trn_rng_stream_t stream,
                        float *values, float *accumulator) {
     int64_t size = trn_swivel_block_size(state, block), d = state->dim;
@@ -100,6 +105,8 @@ void trn_swivel_state_init(trn_swivel_state_t *state) {
     }
 }
 
+/* The rank with most blocks, and a column block more on its way to it; cells as if all blocks had
+ * the same number, which rows dealt in turn come near to. */
 trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
                                       const trn_swivel_options_t *options, int64_t ranks,
                                       int threads, bool save_behind) {

@@ -1,3 +1,5 @@
+/* vocabulary.c: tables of words to one vocabulary. Counts are whole numbers, and the order is by
+ * count, then bytes: nothing depends on which rank had which words. */
 #include "algo/words/vocabulary.h"
 
 #include "base/log.h"
@@ -48,6 +50,7 @@ done:
     return status;
 }
 
+/* Word numbers are int32 with two negative values, and MPI counts words by int. */
 static trn_status_t check_size(const trn_vocab_t *vocab, const char *where) {
     if (vocab->size >= 2 && vocab->size < INT32_MAX) return TRN_OK;
     return trn_fail(TRN_INPUT,
@@ -77,9 +80,11 @@ done:
     return status;
 }
 
+/* Every word is summed by one rank, chosen by its hash, so no rank ever holds all words of the
+ * corpus; only those frequent enough go to everybody. */
 trn_status_t trn_vocabulary_merge(MPI_Comm comm, const trn_words_t *words, int64_t min_count,
                                   int64_t cap, trn_vocab_t **vocab) {
-    trn_words_t *mine;
+    trn_words_t *mine; /* the words that this rank merges */
     *vocab = NULL;
     trn_status_t status = trn_agree(comm, trn_words_create(&mine));
     if (status == TRN_OK) status = deal(comm, words, mine);
@@ -124,6 +129,7 @@ static void tell_report(MPI_Comm comm, const char *path, const trn_vocab_report_
                 path, (long long)report->malformed.invalid, (long long)report->malformed.overlong);
 }
 
+/* The list is read by rank 0 and parsed by all; only counts travel. */
 trn_status_t trn_vocabulary_read(MPI_Comm comm, const trn_list_source_t *source,
                                  const trn_words_t *words, trn_vocab_t **vocab) {
     trn_vocab_report_t report = {0};
@@ -144,6 +150,7 @@ trn_status_t trn_vocabulary_read(MPI_Comm comm, const trn_list_source_t *source,
     return TRN_OK;
 }
 
+/* By look-ups of the vocabulary in the table, for the vocabulary is the smaller of the two. */
 trn_status_t trn_vocabulary_map(const trn_vocab_t *vocab, const trn_words_t *words, int32_t **map) {
     TRN_TRY(trn_alloc(map, trn_words_size(words), sizeof **map, "the map of words"));
     for (int64_t id = 0; id < trn_words_size(words); id++)

@@ -19,11 +19,13 @@ enum { MOST_FIELDS = 4, PAIRS = 256 /* pairs whose rows are fetched together */ 
 
 /* Spearman ---------------------------------------------------------------------------------- */
 
+/* A value and where it came from. */
 typedef struct item {
     double value;
     int64_t place;
 } item_t;
 
+/* Equal values need no order: they share a rank. */
 static int by_value(const void *a, const void *b) {
     double x = ((const item_t *)a)->value, y = ((const item_t *)b)->value;
     return (x > y) - (x < y);
@@ -42,6 +44,8 @@ static void centred_ranks(int64_t n, const double *x, item_t *items, double *ran
     }
 }
 
+/* Pearson of the ranks, not 1 - 6 sum d^2 / n(n^2 - 1), which holds without ties only. Ranks are
+ * halves of whole numbers less their mean: the sums are exact up to n = 2^17. */
 trn_status_t trn_spearman(int64_t n, const double *x, const double *y, double *rho) {
     item_t *items = NULL;
     double *rank = NULL;
@@ -49,7 +53,7 @@ trn_status_t trn_spearman(int64_t n, const double *x, const double *y, double *r
     TRN_OR(done, trn_alloc(&items, n, sizeof *items, "ranks"));
     TRN_OR(done, trn_alloc(&rank, 2 * n, sizeof *rank, "ranks"));
     centred_ranks(n, x, items, rank);
-    centred_ranks(n, y, items, rank + n);
+    centred_ranks(n, y, items, rank + n); /* rank[2 x n]: of x, then of y */
     double xy = 0, xx = 0, yy = 0;
     for (int64_t i = 0; i < n; i++) {
         xy += rank[i] * rank[n + i];
@@ -110,6 +114,7 @@ typedef struct known_pairs {
     float *buffer;  /* [2 x PAIRS x dim] */
 } known_pairs_t;
 
+/* Each rank looks up the same words in the same vocabulary: no messages. */
 static trn_status_t find_pairs(const trn_eval_t *eval, const trn_pairs_t *set, known_pairs_t *known,
                                trn_similarity_t *result) {
     int64_t dim = trn_embedding_dim(eval->embedding);
@@ -158,6 +163,7 @@ static trn_status_t read_similarity(const trn_eval_t *eval, const char *path, ch
     return status;
 }
 
+/* Only rows of known pairs travel. */
 trn_status_t trn_similarity(const trn_eval_t *eval, const char *path, trn_similarity_t *result) {
     MPI_Comm comm = trn_embedding_comm(eval->embedding);
     char *text;
@@ -215,6 +221,7 @@ typedef struct questions {
     trn_best_t *best;   /* [used] */
 } questions_t;
 
+/* Sections are few, so that growing one by one is no cost. */
 static trn_status_t add_section(trn_analogy_t *result, const char *name) {
     int64_t count = result->count;
     TRN_TRY(trn_realloc(&result->sections, count + 1, sizeof *result->sections, "sections"));
@@ -224,6 +231,7 @@ static trn_status_t add_section(trn_analogy_t *result, const char *name) {
     return TRN_OK;
 }
 
+/* Known questions are collected over all sections, for they are searched for together. */
 static trn_status_t add_question(const trn_eval_t *eval, char *const *field, questions_t *q,
                                  trn_analogy_t *result) {
     if (result->count == 0) TRN_TRY(add_section(result, ""));
@@ -263,6 +271,7 @@ static char *section_name(int count, char *const *field) {
     return name;
 }
 
+/* In the order of the file; questions before any section have one without a name. */
 static trn_status_t read_questions(const trn_eval_t *eval, const char *path, char *text,
                                    questions_t *q, trn_analogy_t *result) {
     lines_t lines = {.path = path, .next = text};
@@ -286,6 +295,7 @@ static trn_status_t read_questions(const trn_eval_t *eval, const char *path, cha
     return TRN_OK;
 }
 
+/* One search for all questions of the set: a product of matrices instead of many with vectors. */
 static trn_status_t answer(const trn_embedding_t *embedding, questions_t *q, trn_answer_t way,
                            int threads, trn_analogy_t *result) {
     TRN_TRY(trn_search(embedding, q->used, q->query, way, 1, threads, q->best));
@@ -297,6 +307,7 @@ static trn_status_t answer(const trn_embedding_t *embedding, questions_t *q, trn
     return TRN_OK;
 }
 
+/* Sets are read by all, searched together, and every rank counts the same answers. */
 trn_status_t trn_analogy(const trn_eval_t *eval, const char *path, bool mul, int threads,
                          trn_analogy_t **result) {
     const trn_embedding_t *embedding = eval->embedding;
