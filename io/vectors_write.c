@@ -1,7 +1,6 @@
 #include "io/vectors_impl.h"
 
 #include "base/mem.h"
-#include "io/npy.h"
 
 #include <stdio.h>
 #include <string.h>

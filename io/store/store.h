@@ -145,6 +145,9 @@ void trn_store_close(trn_store_t **store);
 bool trn_store_has(const trn_store_t *store, const char *name, trn_dtype_t *type, int64_t *rows,
                    int64_t *cols);
 
+/* TRN_INPUT naming file and dataset unless it is there and can be read. Local. */
+trn_status_t trn_store_readable(const trn_store_t *store, const char *name);
+
 /* As trn_store_has, but TRN_INPUT naming file and dataset unless type and cols are as wanted.
  * Local. */
 trn_status_t trn_store_need(const trn_store_t *store, const char *name, trn_dtype_t type,

@@ -175,6 +175,11 @@ static trn_status_t readable(const trn_store_t *store, const char *name,
     return TRN_OK;
 }
 
+trn_status_t trn_store_readable(const trn_store_t *store, const char *name) {
+    const trn_entry_t *entry;
+    return readable(store, name, &entry);
+}
+
 trn_status_t trn_store_need(const trn_store_t *store, const char *name, trn_dtype_t type,
                             int64_t *rows, int64_t cols) {
     const trn_entry_t *entry;

@@ -1,8 +1,6 @@
 #define _GNU_SOURCE
 #include "base/mem.h"
 
-#include "base/space.h"
-
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -11,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { LARGE = 1 << 20, HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
+enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
 /* Lies just before the user's bytes and fills one alignment unit. */
 typedef struct header {
@@ -82,8 +80,6 @@ trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *w
     /* Huge blocks: the data starts on a huge page, the header in the page before it. */
     size_t align = huge ? HUGE_PAGE : TRN_ALIGNMENT, lead = huge ? HUGE_PAGE : TRN_ALIGNMENT;
     size_t total = (bytes + lead + align - 1) / align * align;
-    if (bytes >= LARGE && trn_space_left() - TRN_SPACE_RESERVE < (int64_t)total)
-        return refuse(number, size, what); /* libraries would be left with nothing */
     char *base = aligned_alloc(align, total);
     if (!base) return refuse(number, size, what);
     if (huge) (void)madvise(base + lead, total - lead, MADV_HUGEPAGE);
@@ -148,6 +144,11 @@ void trn_mem_limit(int64_t bytes) {
 int64_t trn_mem_limit_now(void) {
     return atomic_load(&limit);
 }
+int64_t trn_mem_left(void) {
+    long long cap = atomic_load(&limit), used = atomic_load(&now);
+    return cap == 0 ? INT64_MAX : used < cap ? cap - used : 0;
+}
+
 trn_status_t trn_mem_expect(int64_t bytes, int ranks) {
     long long cap = atomic_load(&limit);
     if (cap == 0 || bytes <= cap) return TRN_OK;

@@ -49,6 +49,9 @@ void trn_mem_limit(int64_t bytes);
 /* That limit; 0: none. Local. */
 int64_t trn_mem_limit_now(void);
 
+/* Bytes that may yet be allocated under that limit; INT64_MAX without one. Local. */
+int64_t trn_mem_left(void);
+
 /* Refuse up front work that will take `bytes` in each of `ranks` ranks, if that is above the limit,
  * with the number that would be enough. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_mem_expect(int64_t bytes, int ranks);

@@ -2,6 +2,7 @@
 #include "algo/matrix/matrix_file.h"
 #include "algo/vectors/embedding.h"
 #include "cli/reading.h"
+#include "io/formats/format.h"
 #include "io/store/store.h"
 #include "mpi/agree.h"
 
@@ -59,23 +60,22 @@ static bool has_words(const trn_run_t *run) {
 /* *matrix: IN is .mtx, or a store of kind matrix, or .npy without words, or OUT is .mtx; and no
  * format of embeddings is asked for. Collective. */
 static trn_status_t is_matrix(trn_run_t *run, bool *matrix) {
-    trn_matrix_format_t in = TRN_MATRIX_H5, out = TRN_MATRIX_H5;
-    const char *const *files = (const char *const *)run->files;
+    const trn_file_format_t *in = trn_format_by_ending(run->files[0], NULL);
+    const trn_file_format_t *out = trn_format_by_ending(run->files[1], NULL);
     *matrix = false;
     if (strcmp(trn_params_text(run->params, "from"), "auto") != 0 ||
         strcmp(trn_params_text(run->params, "to"), "auto") != 0)
         return TRN_OK;
-    bool known_in = trn_matrix_format_of_name(files[0], &in) == TRN_OK;
-    bool known_out = trn_matrix_format_of_name(files[1], &out) == TRN_OK;
-    *matrix = in >= TRN_MATRIX_MTX || out >= TRN_MATRIX_MTX;
-    if (*matrix || !known_in || !known_out) return TRN_OK;
-    if (in == TRN_MATRIX_NPY || in == TRN_MATRIX_NPY_PACKED) {
+    *matrix = (in && strcmp(in->name, "mtx") == 0) || (out && strcmp(out->name, "mtx") == 0);
+    bool known = in && out && !(in->holds & TRN_NEEDS_NAMES) && !(out->holds & TRN_NEEDS_NAMES);
+    if (*matrix || !known) return TRN_OK;
+    if (strcmp(in->name, "npy") == 0) {
         *matrix = trn_any(run->comm, run->rank == 0 && !has_words(run));
         return TRN_OK;
     }
     trn_store_t *store;
     const char *kind = "";
-    trn_status_t status = trn_store_open(&store, run->comm, files[0], NULL);
+    trn_status_t status = trn_store_open(&store, run->comm, run->files[0], NULL);
     if (status == TRN_INPUT) return TRN_OK; /* which opening the embedding will tell again */
     TRN_TRY(status);
     *matrix = trn_store_get_text(store, "/", "kind", &kind) == TRN_OK && !strcmp(kind, "matrix");
@@ -87,9 +87,9 @@ static trn_status_t save_matrix(trn_run_t *run, const trn_matrix_info_t *info,
                                 trn_matrix_type_t type, const trn_dist_t *dist) {
     const char *in = run->files[0], *out = run->files[1];
     json_t *made_with = trn_params_json(run->params);
-    trn_matrix_format_t format;
-    trn_status_t status = trn_matrix_format_of_name(out, &format);
-    if (status == TRN_OK && info->sparse && format != TRN_MATRIX_NPY) {
+    const trn_file_format_t *format = trn_format_by_ending(out, NULL);
+    trn_status_t status = TRN_OK;
+    if (info->sparse && format && format->save_sparse) {
         trn_sparse_t *sparse;
         trn_sparse_type_t wanted = type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
         status = trn_sparse_file_load(run->comm, in, info, wanted, dist, &sparse);
@@ -97,7 +97,7 @@ static trn_status_t save_matrix(trn_run_t *run, const trn_matrix_info_t *info,
             status = trn_sparse_file_save(run->comm, out, sparse, info->cols, run->command,
                                           made_with, 0);
         trn_sparse_destroy(&sparse);
-    } else if (status == TRN_OK) {
+    } else {
         trn_matrix_t *matrix;
         status = trn_matrix_file_load(run->comm, in, info, type, dist, &matrix);
         if (status == TRN_OK)

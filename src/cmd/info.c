@@ -1,9 +1,9 @@
 /* info.c: the verb `info`: what a file holds, and whether it is sound. */
-#include "algo/matrix/matrix_file.h"
 #include "base/emit.h"
 #include "base/mem.h"
 #include "cli/command.h"
-#include "io/npy.h"
+#include "io/formats/format.h"
+#include "io/rows/rows.h"
 #include "io/store/store.h"
 #include "io/text/input.h"
 #include "io/vectors.h"
@@ -79,36 +79,24 @@ static void add_shape(json_t *into, const char *format, int64_t rows, int64_t co
     json_object_set_new(into, "cols", json_integer(cols));
 }
 
-/* Local. */
-static trn_status_t describe_npy(const char *path, json_t *into) {
-    trn_npy_t npy;
-    TRN_TRY(trn_npy_open(&npy, path));
-    add_shape(into, "npy", npy.rows, npy.cols);
-    json_object_set_new(into, "type", json_string(trn_dtype_name(npy.type)));
-    json_object_set_new(into, "order", json_string(npy.fortran ? "columns" : "rows"));
-    return TRN_OK;
+/* A matrix in an open file. Collective. */
+static trn_status_t describe_matrix(trn_run_t *run, const char *path, json_t *into) {
+    trn_rows_t *rows;
+    TRN_TRY(trn_rows_open(&rows, run->comm, path, &(trn_rows_how_t){0}));
+    const trn_rows_about_t *about = trn_rows_about(rows);
+    add_shape(into, trn_format_by_name(about->format)->title, about->rows, about->cols);
+    json_object_set_new(into, "type", json_string(trn_dtype_name(about->type)));
+    trn_rows_tell(rows, into);
+    trn_status_t status = TRN_OK;
+    if (trn_params_bool(run->params, "verify")) status = trn_rows_verify(rows);
+    trn_rows_close(&rows);
+    return status;
 }
 
-/* Collective. */
-static trn_status_t describe_mtx(trn_run_t *run, const char *path, json_t *into) {
-    static const char *const fields[] = {"real", "integer", "pattern"};
-    static const char *const symmetries[] = {"general", "symmetric", "skew-symmetric"};
-    trn_matrix_info_t info;
-    TRN_TRY(trn_matrix_file_probe(run->comm, path, &info));
-    add_shape(into, "Matrix Market", info.rows, info.cols);
-    json_object_set_new(into, "entries", json_integer(info.mtx.entries));
-    json_object_set_new(into, "layout", json_string(info.sparse ? "coordinate" : "array"));
-    json_object_set_new(into, "field", json_string(fields[info.mtx.field]));
-    json_object_set_new(into, "symmetry", json_string(symmetries[info.mtx.symmetry]));
-    if (!trn_params_bool(run->params, "verify")) return TRN_OK;
-    return trn_mtx_verify(run->comm, &info.mtx, path);
-}
-
-/* True for a .mtx file, plain or compressed. */
-static bool is_mtx(const char *path) {
-    trn_matrix_format_t format;
-    return trn_matrix_format_of_name(path, &format) == TRN_OK &&
-           (format == TRN_MATRIX_MTX || format == TRN_MATRIX_MTX_PACKED);
+/* True for a .npy or .mtx file, plain or compressed. */
+static bool is_matrix(const char *path, trn_format_t format) {
+    const trn_file_format_t *named = trn_format_by_ending(path, NULL);
+    return format == TRN_FORMAT_NPY || (named && strcmp(named->name, "mtx") == 0);
 }
 
 /* Read vectors [0, limit) in blocks, to see that they are sound. Local. */
@@ -161,9 +149,8 @@ static trn_status_t describe(trn_run_t *run, const char *path, json_t *into) {
     TRN_AGREE(run->comm, status);
     json_object_set_new(into, "bytes", json_integer(input.bytes));
     if (input.coding != TRN_CODING_NONE) json_object_set_new(into, "compressed", json_true());
-    if (is_mtx(path)) return describe_mtx(run, path, into);
+    if (is_matrix(path, format)) return describe_matrix(run, path, into);
     if (format == TRN_FORMAT_H5) return describe_store(run, path, into);
-    if (format == TRN_FORMAT_NPY) return trn_agree(run->comm, describe_npy(path, into));
     return describe_vectors(run, path, format, into);
 }
 

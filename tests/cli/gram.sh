@@ -86,8 +86,9 @@ refused() { # CODE WHAT PATTERN ARGUMENT...
     done
 }
 refused 2 "no output" "--output: missing" "$work/f64.npy"
-refused 2 "unknown ending" "names no format" "$work/f64.npy" -o "$empty/g.txt"
-refused 2 "unknown ending of the input" "names no format" "$scratch/check.py" -o "$empty/g.npy"
+refused 2 "unknown ending" "names no format" "$work/f64.npy" -o "$empty/g.what"
+refused 2 "vectors without words" "needs a name for every row" "$work/f64.npy" -o "$empty/g.txt"
+refused 3 "no matrix" "check.py:[0-9]+: " "$scratch/check.py" -o "$empty/g.npy"
 refused "3|5" "no such file" "nowhere.npy" "$work/nowhere.npy" -o "$empty/g.npy"
 refused 3 "a file cut short" "cut.npy" "$work/cut.npy" -o "$empty/g.npy"
 refused "3|5" "no such folder" "nowhere" "$work/f64.npy" -o "$empty/nowhere/g.npy"

@@ -170,7 +170,7 @@ bad 3 "line.npy: shape: .*not two-dimensional" "one dimension" convert "$scratch
     "$work/x.h5"
 head -c 2000 "$scratch/c8.npy" >"$scratch/short.npy"
 bad 3 'short.npy: shape 61 x 37 needs' "truncated array" convert "$scratch/short.npy" "$work/x.h5"
-bad 2 'known are .h5' "unknown ending" convert "$scratch/coo.mtx" "$work/x.csv"
+bad 2 'known are .h5' "unknown ending" convert "$scratch/coo.mtx" "$work/x.what"
 bad 2 'can only be read' "compressed output" convert "$scratch/coo.mtx" "$work/x.mtx.gz"
 bad 5 'nowhere' "no such directory" convert "$scratch/coo.mtx" "$work/nowhere/x.mtx"
 finish

@@ -83,7 +83,7 @@ for version in earliest latest; do
     expect_message "open for writing, $version" 'held.h5: is in use, another program has it open'
 done
 expect 5 "left by a crash" ranks 1 convert dead.h5 used.npy
-expect_message "left by a crash" 'if it died, run `h5clear -s`'
+expect_message "left by a crash" 'if it died, run .h5clear -s. on it'
 
 expect 3 "text in .npy" ranks 1 convert words.npy words.h5
 expect_message "what it holds" 'words.npy: descr: the elements are text, neither'

@@ -150,7 +150,7 @@ refused 2 "not square" "wide.mtx: 100 x 260, but only a square matrix" "$work/wi
 refused "3|5" "no such file" "nowhere.npy" "$work/nowhere.npy" --log1p -o "$empty/y.npy"
 refused "3|5" "nothing to add" "nowhere.npy" "$work/x.npy" --add "$work/nowhere.npy" \
     -o "$empty/y.npy"
-refused 2 "unknown ending" "names no format" "$work/x.npy" --log1p -o "$empty/y.txt"
+refused 2 "unknown ending" "names no format" "$work/x.npy" --log1p -o "$empty/y.what"
 refused 2 "a sparse matrix as .npy" "npy cannot hold a sparse matrix" "$work/x.mtx" --ppmi \
     -o "$empty/y.npy"
 refused 2 "no transform" "0 transforms given" "$work/x.npy" -o "$empty/y.npy"

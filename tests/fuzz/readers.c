@@ -10,7 +10,8 @@
 #include "cli/param.h"
 #include "fuzz.h"
 #include "graph/wordnet.h"
-#include "io/npy.h"
+#include "io/formats/npy.h"
+#include "io/rows/rows.h"
 #include "io/share.h"
 #include "io/store/store.h"
 #include "io/text/scan.h"
@@ -115,7 +116,7 @@ static trn_status_t read_matrix(const char *path) {
     trn_dist_t *dist;
     TRN_TRY(trn_matrix_file_probe(MPI_COMM_SELF, path, &info));
     bool small = info.rows <= LARGEST_SIDE && info.cols <= LARGEST_SIDE;
-    if (!info.sparse || info.format == TRN_MATRIX_H5) small = true; /* whose sizes are checked */
+    if (!info.sparse || !info.routed) small = true; /* whose sizes are checked */
     TRN_TRY(trn_dist_create(&dist, info.rows, info.cols, 1, 1));
     trn_status_t status = TRN_OK;
     if (info.sparse && info.rows <= LARGEST_SIDE * LARGEST_SIDE) {
@@ -124,7 +125,7 @@ static trn_status_t read_matrix(const char *path) {
         trn_sparse_destroy(&sparse);
         small = info.rows <= LARGEST_SIDE && info.cols <= LARGEST_SIDE;
     }
-    if (small && info.rows < INT64_MAX / info.cols) {
+    if (small && (info.cols == 0 || info.rows < INT64_MAX / info.cols)) {
         status = both(status, load_dense(path, &info, dist, TRN_MATRIX_F64));
         status = both(status, load_dense(path, &info, dist, TRN_MATRIX_F32));
     }
@@ -149,9 +150,10 @@ static trn_status_t read_npy(const char *path) {
 }
 
 static trn_status_t read_mtx(const char *path) {
-    trn_mtx_t mtx;
-    TRN_TRY(trn_mtx_open(&mtx, path));
-    trn_status_t status = trn_mtx_verify(MPI_COMM_SELF, &mtx, path);
+    trn_rows_t *rows;
+    TRN_TRY(trn_rows_open(&rows, MPI_COMM_SELF, path, &(trn_rows_how_t){.format = "mtx"}));
+    trn_status_t status = trn_rows_verify(rows);
+    trn_rows_close(&rows);
     return both(status, read_matrix(path));
 }
 

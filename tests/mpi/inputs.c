@@ -4,8 +4,8 @@
  * A change must come at a known place, so this program has a read(2) of its own, in which another
  * program's work is done before a given call on a given file. */
 #define _GNU_SOURCE
-#include "algo/matrix/matrix_file.h"
 #include "algo/words/corpus.h"
+#include "io/rows/rows.h"
 #include "io/share.h"
 #include "io/text/input.h"
 #include "io/vectors.h"
@@ -116,9 +116,11 @@ static trn_status_t read_word2vec(void) {
 }
 
 static trn_status_t read_mtx(void) {
-    trn_matrix_info_t info;
-    TRN_TRY(trn_matrix_file_probe(comm, path, &info));
-    return trn_mtx_verify(comm, &info.mtx, path);
+    trn_rows_t *rows;
+    TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){.format = "mtx"}));
+    trn_status_t status = trn_rows_verify(rows);
+    trn_rows_close(&rows);
+    return status;
 }
 
 static trn_status_t read_list(void) {

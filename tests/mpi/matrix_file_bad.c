@@ -18,9 +18,7 @@ static trn_status_t load_any(const char *path) {
     trn_sparse_destroy(&sparse);
     trn_matrix_destroy(&matrix);
     trn_dist_destroy(&dist);
-    info.mtx.digits = 24;
-    if (info.format == TRN_MATRIX_MTX && status != TRN_USAGE)
-        CHECK_EQUAL(trn_mtx_verify(comm, &info.mtx, path), status);
+    if (info.routed && status == TRN_OK) CHECK_OK(verify_file(path));
     return status;
 }
 
@@ -97,7 +95,7 @@ static void bad_files(void) {
     }
     erase(path);
     check_bad(path, TRN_INPUT, "cannot open");
-    check_bad(in_folder("a.txt"), TRN_USAGE, ".h5 .hdf5 .npy .mtx");
+    check_bad(in_folder("a.txt"), TRN_INPUT, "cannot open");
 }
 
 /* Stores that others might have made ----------------------------------------------------------- */

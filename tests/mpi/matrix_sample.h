@@ -3,6 +3,7 @@
 #define TESTS_MPI_MATRIX_SAMPLE_H
 
 #include "harness.h"
+#include "io/rows/rows.h"
 #include "mpi/dist.h"
 
 #include <stdlib.h>
@@ -42,6 +43,15 @@ static inline void put(const char *path, const char *content) {
         if (file) fclose(file);
     }
     MPI_Barrier(comm);
+}
+
+/* Read all of a file and judge it. */
+static inline trn_status_t verify_file(const char *path) {
+    trn_rows_t *rows;
+    TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){0}));
+    trn_status_t status = trn_rows_verify(rows);
+    trn_rows_close(&rows);
+    return status;
 }
 
 /* Even bands; all on rank 0; uneven ones, some of them empty. */

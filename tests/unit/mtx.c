@@ -1,6 +1,6 @@
 /* io/mtx: heads and lines of data, good and bad ones; tests/mpi/matrix_file.c reads whole files. */
 #define _GNU_SOURCE
-#include "io/mtx.h"
+#include "io/formats/mtx.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* io/npy: every layout that NumPy writes gives the same numbers; everything else is refused. */
 #define _GNU_SOURCE
-#include "io/npy.h"
+#include "io/formats/npy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,7 +252,7 @@ static void writes_headers(void **state) {
     (void)state;
     char header[TRN_NPY_HEADER];
     for (int size = 4; size <= 8; size += 4) {
-        trn_npy_header(size == 4 ? TRN_MATRIX_F32 : TRN_MATRIX_F64, ROWS, COLS, header);
+        trn_npy_header(size == 4 ? TRN_F32 : TRN_F64, ROWS, COLS, header);
         FILE *file = fopen(path, "wb");
         fwrite(header, 1, TRN_NPY_HEADER, file);
         for (int i = 0; i < ROWS * COLS; i++)
@@ -260,7 +260,7 @@ static void writes_headers(void **state) {
         fclose(file);
         check('f', size, false);
     }
-    trn_npy_header(TRN_MATRIX_F64, INT64_MAX, INT64_MAX, header); /* the longest there is fits */
+    trn_npy_header(TRN_F64, INT64_MAX, INT64_MAX, header); /* the longest there is fits */
     assert_int_equal(header[TRN_NPY_HEADER - 1], '\n');
 }
 

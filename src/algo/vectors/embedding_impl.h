@@ -4,7 +4,7 @@
 
 #include "algo/vectors/embedding.h"
 
-#include "io/npy.h"
+#include "io/formats/npy.h"
 #include "io/store/store.h"
 #include "text/lookup.h"
 

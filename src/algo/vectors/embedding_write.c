@@ -75,7 +75,7 @@ static trn_status_t begin(const trn_embedding_t *e, const char *path, trn_format
     TRN_TRY(trn_output_create(output, path));
     if (format == TRN_FORMAT_NPY) {
         char header[TRN_NPY_HEADER];
-        trn_npy_header(TRN_MATRIX_F32, e->rows, e->dim, header);
+        trn_npy_header(TRN_F32, e->rows, e->dim, header);
         return trn_output_write(*output, header, TRN_NPY_HEADER);
     }
     char head[64];

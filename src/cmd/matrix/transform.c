@@ -133,8 +133,8 @@ static int64_t matrix_bytes(const job_t *job, const trn_matrix_info_t *info) {
     int64_t ranks = job->run->ranks, rows = (info->rows + ranks - 1) / ranks;
     int64_t size = trn_matrix_type_size(job->type);
     int64_t entries = info->entries / ranks + 1;
-    if (info->sparse && info->mtx.symmetry != TRN_MTX_GENERAL) entries *= 2;
-    int64_t loading = info->format >= TRN_MATRIX_MTX ? 52 : 4 + size;
+    if (info->mirrored) entries *= 2;
+    int64_t loading = info->routed ? 52 : 4 + size;
     int64_t sparse = info->sparse ? entries * loading + 8 * rows : 0;
     int64_t dense = job->sparse ? 0 : rows * info->cols * size;
     return sparse + dense;

@@ -1,10 +1,11 @@
 /* npy.c: NumPy's .npy files. */
 #define _POSIX_C_SOURCE 200809L
-#include "io/npy.h"
+#include "io/formats/npy.h"
 
 #include "base/mem.h"
-#include "io/joint.h"
+#include "io/formats/sink.h"
 #include "io/text/text.h"
+#include "mpi/agree.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 enum {
     PREFIX = 12,              /* magic, version and the longest form of the header's length */
     LONGEST_HEADER = 1 << 16, /* versions 2 and 3 allow 4 GiB: no plain array needs it */
-    PIECE = 1 << 18           /* elements converted at a time */
+    PIECE = 1 << 15           /* elements converted at a time */
 };
 
 static const char magic[] = "\x93NUMPY";
@@ -280,8 +281,7 @@ trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first,
     return status;
 }
 
-void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
-                    char header[TRN_NPY_HEADER]) {
+void trn_npy_header(trn_dtype_t type, int64_t rows, int64_t cols, char header[TRN_NPY_HEADER]) {
     enum { START = 10 };
     memset(header, ' ', TRN_NPY_HEADER); /* padded with spaces, ended by a line end */
     memcpy(header, magic, sizeof magic - 1);
@@ -289,28 +289,96 @@ void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
     header[7] = 0;
     header[8] = TRN_NPY_HEADER - START;
     header[9] = 0;
+    int size = (int)trn_dtype_size(type);
+    char kind = !trn_dtype_whole(type) ? 'f' : trn_dtype_signed(type) ? 'i' : 'u';
     int used = snprintf(header + START, TRN_NPY_HEADER - START,
-                        "{'descr': '<f%lld', 'fortran_order': False, 'shape': (%lld, %lld), }",
-                        (long long)trn_matrix_type_size(type), (long long)rows, (long long)cols);
+                        "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (%lld, %lld), }",
+                        size > 1 ? '<' : '|', kind, size, (long long)rows, (long long)cols);
     header[START + used] = ' ';
     header[TRN_NPY_HEADER - 1] = '\n';
 }
 
-trn_status_t trn_npy_write(MPI_Comm comm, const char *path, const trn_matrix_t *matrix) {
-    const trn_dist_t *dist = trn_matrix_dist(matrix);
-    trn_view_t block = trn_matrix_block(matrix);
-    int64_t rows = trn_dist_rows(dist), cols = trn_dist_cols(dist);
-    int64_t row = cols * trn_matrix_type_size(block.type);
-    char header[TRN_NPY_HEADER];
-    int rank;
-    MPI_Comm_rank(comm, &rank);
-    trn_joint_t *joint;
-    TRN_TRY(trn_joint_create(&joint, comm, path, TRN_NPY_HEADER + rows * row));
-    trn_npy_header(block.type, rows, cols, header);
-    trn_status_t status = TRN_OK;
-    if (rank == 0) status = trn_joint_write(joint, 0, header, TRN_NPY_HEADER);
-    if (status == TRN_OK)
-        status = trn_joint_write(joint, TRN_NPY_HEADER + trn_matrix_first_row(matrix) * row,
-                                 block.data, block.rows * row);
-    return trn_joint_close(&joint, status);
+/* The row of the table of formats ---------------------------------------------------------------
+ */
+
+static bool begins(const char *head, int64_t bytes) {
+    return bytes >= (int64_t)sizeof magic - 1 && memcmp(head, magic, sizeof magic - 1) == 0;
 }
+
+static trn_status_t make(trn_source_t *source) {
+    reader_t *reader;
+    trn_npy_t *npy;
+    TRN_TRY(trn_alloc_zero(&reader, 1, sizeof *reader, "a .npy file"));
+    *reader = (reader_t){.path = source->path, .at = -1};
+    source->self = reader;
+    TRN_TRY(trn_alloc_zero(&npy, 1, sizeof *npy, "a .npy file"));
+    reader->npy = npy;
+    return TRN_OK;
+}
+
+static trn_status_t open_npy(trn_source_t *source) {
+    int rank;
+    MPI_Comm_rank(source->comm, &rank);
+    TRN_AGREE(source->comm, make(source));
+    trn_npy_t *npy = (trn_npy_t *)((reader_t *)source->self)->npy;
+    TRN_AGREE(source->comm, rank == 0 ? trn_npy_open(npy, source->path) : TRN_OK);
+    MPI_Bcast(npy, (int)sizeof *npy, MPI_BYTE, 0, source->comm);
+    npy->input = source->input;
+    source->rows = npy->rows;
+    source->cols = npy->cols;
+    source->type = npy->type;
+    return TRN_OK;
+}
+
+static void close_npy(trn_source_t *source) {
+    reader_t *reader = source->self;
+    if (!reader) return;
+    trn_npy_t *npy = (trn_npy_t *)reader->npy;
+    trn_text_close(&reader->text);
+    trn_free(&reader->raw);
+    trn_free(&npy);
+    trn_free(&reader);
+}
+
+static trn_status_t read_npy(trn_source_t *source, int64_t first, int64_t rows, trn_dtype_t type,
+                             void *values, trn_misfit_t *misfit) {
+    reader_t *reader = source->self;
+    if (rows == 0 || source->cols == 0) return TRN_OK;
+    if (!reader->raw)
+        TRN_TRY(
+            trn_alloc(&reader->raw, PIECE, (size_t)trn_dtype_size(source->type), "a read buffer"));
+    trn_status_t status = read_rows(reader, first, rows, type, values, misfit);
+    /* A compressed file stays open, to be unpacked once in a pass; others are judged at once. */
+    bool all = reader->at == source->rows * source->cols;
+    if (status == TRN_OK && trn_input_whole(&source->input) && !all) return TRN_OK;
+    reader->at = -1;
+    return trn_text_end(&reader->text, status);
+}
+
+static void tell(trn_source_t *source, json_t *into) {
+    const trn_npy_t *npy = ((reader_t *)source->self)->npy;
+    json_object_set_new(into, "order", json_string(npy->fortran ? "columns" : "rows"));
+}
+
+static trn_status_t begin_npy(trn_sink_t *sink) {
+    char header[TRN_NPY_HEADER];
+    trn_npy_header(sink->type, sink->rows, sink->cols, header);
+    return trn_fixed_begin(sink, header, TRN_NPY_HEADER, 0);
+}
+
+const trn_file_format_t trn_format_npy = {
+    .name = "npy",
+    .title = "NumPy array",
+    .endings = {".npy"},
+    .holds = TRN_MAY_BE_PACKED,
+    .types = 1 << TRN_F16 | 1 << TRN_F32 | 1 << TRN_F64 | 1 << TRN_I8 | 1 << TRN_I16 |
+             1 << TRN_I32 | 1 << TRN_I64 | 1 << TRN_U8 | 1 << TRN_U16 | 1 << TRN_U32 | 1 << TRN_U64,
+    .begins = begins,
+    .open = open_npy,
+    .close = close_npy,
+    .read = read_npy,
+    .tell = tell,
+    .begin = begin_npy,
+    .put = trn_fixed_put,
+    .finish = trn_fixed_finish,
+};

@@ -8,12 +8,12 @@
  * one % is as good as one of two. Blank lines and lines whose first other sign is % are skipped
  * anywhere; a data line longer than TRN_MTX_LINE is refused. Numbers may be nan or inf. Entries of
  * a pattern are 1. Entries of equal place are all handed out: who builds the matrix sums them. */
-#ifndef TRN_IO_MTX_H
-#define TRN_IO_MTX_H
+#ifndef TRN_IO_FORMATS_MTX_H
+#define TRN_IO_FORMATS_MTX_H
 
+#include "base/dtype.h"
 #include "base/status.h"
 #include "io/text/input.h"
-#include "mpi/matrix.h"
 #include "mpi/sparse/sparse.h"
 
 #include <mpi.h>
@@ -77,13 +77,16 @@ trn_status_t trn_mtx_route(MPI_Comm comm, const trn_mtx_t *mtx, const char *path
  * trn_mtx_route do. */
 trn_status_t trn_mtx_verify(MPI_Comm comm, const trn_mtx_t *mtx, const char *path);
 
-/* Write a matrix cut into row bands as `array real general`, or a sparse one (every rank its rows
- * [first_row, first_row + rows), in rank order and of all columns; `rows` and `cols` of the whole)
- * as `coordinate real general` or `pattern`: float64 as %.17g, float32 as %.9g, so that every value
- * comes back. Equal content gives equal files. Whole or not at all (io/joint.h). Collective. Fails
- * (agreed) with TRN_IO, TRN_MEMORY. Memory: 1 MiB, and 24 bytes a column of a dense matrix. Cost:
- * numbers are formatted twice, first to know where each rank's lines go. */
-trn_status_t trn_mtx_write_dense(MPI_Comm comm, const char *path, const trn_matrix_t *matrix);
+/* Write a matrix of rows x cols cut into row bands, of which this rank has `own` rows, numbers of
+ * `type` (float32, float64 or whole, not bool) without gaps, as `array real` or `integer general`;
+ * or a sparse one (every rank its rows [first_row, first_row + rows), in rank order and of all
+ * columns; `rows` and `cols` of the whole) as `coordinate real general` or `pattern`: float64 as
+ * %.17g, float32 as %.9g, so that every value comes back. Equal content gives equal files. Whole or
+ * not at all (io/joint.h). Collective. Fails (agreed) with TRN_IO, TRN_MEMORY. Memory: 1 MiB, and
+ * 24 bytes a column of a dense matrix. Cost: numbers are formatted twice, first to know where each
+ * rank's lines go. */
+trn_status_t trn_mtx_write_dense(MPI_Comm comm, const char *path, int64_t rows, int64_t cols,
+                                 trn_dtype_t type, int64_t own, const void *values);
 trn_status_t trn_mtx_write_sparse(MPI_Comm comm, const char *path, const trn_sparse_t *sparse,
                                   int64_t rows, int64_t cols);
 

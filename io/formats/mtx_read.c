@@ -1,7 +1,7 @@
 /* mtx_read.c: the lines of a Matrix Market file, read by all ranks (mtx.h). */
 #include "base/log.h"
 #include "base/mem.h"
-#include "io/mtx.h"
+#include "io/formats/mtx.h"
 #include "io/text/scan.h"
 #include "io/text/text.h"
 #include "mpi/agree.h"

@@ -1,5 +1,5 @@
 /* mtx.c: head and lines of a Matrix Market file. */
-#include "io/mtx.h"
+#include "io/formats/mtx.h"
 
 #include "base/mem.h"
 #include "io/text/scan.h"

@@ -3,27 +3,34 @@
  * A rank's lines lie in strips: the columns of a dense matrix, or all entries of a sparse one. The
  * file holds strip 0 of every rank, in rank order, then strip 1 of every rank, and so on. */
 #include "base/mem.h"
+#include "io/formats/mtx.h"
 #include "io/joint.h"
-#include "io/mtx.h"
 #include "mpi/agree.h"
 #include "mpi/watch.h"
+#include "text/print.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    LINE = 80, /* bytes of the longest line: two int64 and a %.17g take 66 */
+    LINE = 40 + TRN_PRINT_BYTES, /* the longest: two int64 and a number */
     HEAD = 160,
     BUFFER = 1 << 20
 };
 
+/* This rank's rows of a dense matrix, without gaps; values NULL: it is sparse. */
+typedef struct dense {
+    trn_dtype_t type;
+    int64_t rows, cols;
+    const char *values;
+} dense_t;
+
 typedef struct job {
     MPI_Comm comm;
     const trn_sparse_t *sparse; /* or NULL: */
-    trn_view_t dense;
+    dense_t dense;
     int64_t strips, lines; /* of a strip, on this rank */
     int64_t row;           /* of the sparse entry encoded last */
     int64_t *place;        /* [strips] where this rank's part of a strip begins in the file */
@@ -33,47 +40,33 @@ typedef struct job {
     int64_t used, offset;
 } job_t;
 
-static char *put_whole(char *to, int64_t value) {
-    char digits[20];
-    int n = 0;
-    do
-        digits[n++] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
-    while (n > 0)
-        *to++ = digits[--n];
-    return to;
-}
-
-/* As %.9g of a float32, %.17g of a float64. Small whole numbers, which are frequent, look the same
- * without printf. */
-static char *put_value(char *to, double value, bool narrow) {
-    if (value >= 0 && value < 1e9 && !signbit(value) && value == (double)(int32_t)value)
-        return put_whole(to, (int64_t)value);
-    return to + snprintf(to, LINE / 2, narrow ? "%.9g" : "%.17g", value);
+static char *put_entry(job_t *job, int64_t i, char *to) {
+    const trn_sparse_t *sparse = job->sparse;
+    trn_extent_t x = trn_sparse_extent(sparse);
+    const int64_t *start = trn_sparse_start(sparse);
+    if (i == 0) job->row = 0;
+    while (i >= start[job->row + 1])
+        job->row++;
+    to = trn_print_whole(to, (uint64_t)(x.first_row + job->row + 1));
+    *to++ = ' ';
+    to = trn_print_whole(to, (uint64_t)(x.first_col + trn_sparse_column(sparse)[i] + 1));
+    if (trn_sparse_type(sparse) == TRN_SPARSE_PATTERN) return to;
+    *to++ = ' ';
+    trn_dtype_t type = trn_sparse_type(sparse) == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
+    return trn_print_number(to, type,
+                            (const char *)trn_sparse_values(sparse) + i * trn_dtype_size(type));
 }
 
 /* Line `i` of a strip, lines being asked for in order; returns its bytes. */
 static int64_t encode(job_t *job, int64_t strip, int64_t i, char line[LINE]) {
+    const dense_t *dense = &job->dense;
     char *to = line;
-    if (job->sparse) {
-        trn_extent_t x = trn_sparse_extent(job->sparse);
-        const int64_t *start = trn_sparse_start(job->sparse);
-        if (i == 0) job->row = 0;
-        while (i >= start[job->row + 1])
-            job->row++;
-        to = put_whole(to, x.first_row + job->row + 1);
-        *to++ = ' ';
-        to = put_whole(to, x.first_col + trn_sparse_column(job->sparse)[i] + 1);
-        if (trn_sparse_type(job->sparse) != TRN_SPARSE_PATTERN) {
-            *to++ = ' ';
-            to = put_value(to, trn_sparse_value(job->sparse, i),
-                           trn_sparse_type(job->sparse) == TRN_SPARSE_F32);
-        }
-    } else if (job->dense.type == TRN_MATRIX_F32) {
-        to = put_value(to, (double)((float *)job->dense.data)[i * job->dense.stride + strip], true);
-    } else {
-        to = put_value(to, ((double *)job->dense.data)[i * job->dense.stride + strip], false);
-    }
+    if (job->sparse)
+        to = put_entry(job, i, to);
+    else
+        to = trn_print_number(to, dense->type,
+                              dense->values +
+                                  (i * dense->cols + strip) * trn_dtype_size(dense->type));
     *to++ = '\n';
     return to - line;
 }
@@ -151,13 +144,12 @@ static trn_status_t write_job(job_t *job, const char *path, const char *head) {
     return status;
 }
 
-trn_status_t trn_mtx_write_dense(MPI_Comm comm, const char *path, const trn_matrix_t *matrix) {
-    const trn_dist_t *dist = trn_matrix_dist(matrix);
-    job_t job = {.comm = comm, .dense = trn_matrix_block(matrix), .strips = trn_dist_cols(dist)};
-    job.lines = job.dense.rows;
+trn_status_t trn_mtx_write_dense(MPI_Comm comm, const char *path, int64_t rows, int64_t cols,
+                                 trn_dtype_t type, int64_t own, const void *values) {
+    job_t job = {.comm = comm, .dense = {type, own, cols, values}, .strips = cols, .lines = own};
     char head[HEAD];
-    snprintf(head, sizeof head, "%%%%MatrixMarket matrix array real general\n%lld %lld\n",
-             (long long)trn_dist_rows(dist), (long long)trn_dist_cols(dist));
+    snprintf(head, sizeof head, "%%%%MatrixMarket matrix array %s general\n%lld %lld\n",
+             trn_dtype_whole(type) ? "integer" : "real", (long long)rows, (long long)cols);
     return write_job(&job, path, head);
 }
 

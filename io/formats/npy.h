@@ -1,7 +1,7 @@
 /* npy.h: two-dimensional arrays of numbers in NumPy's .npy files (NumPy Enhancement Proposal 1:
  * magic, version, a Python dictionary as text, raw elements), plain or compressed. */
-#ifndef TRN_IO_NPY_H
-#define TRN_IO_NPY_H
+#ifndef TRN_IO_FORMATS_NPY_H
+#define TRN_IO_FORMATS_NPY_H
 
 #include "base/dtype.h"
 #include "base/status.h"
@@ -9,7 +9,6 @@
 #include "kern/dense/convert.h"
 #include "mpi/matrix.h"
 
-#include <mpi.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,12 +41,8 @@ trn_matrix_type_t trn_npy_type(const trn_npy_t *npy);
 trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
                           trn_dtype_t type, void *values, trn_misfit_t *misfit);
 
-/* The version 1 header of a little-endian array of `type` in C order. Local. */
-void trn_npy_header(trn_matrix_type_t type, int64_t rows, int64_t cols,
-                    char header[TRN_NPY_HEADER]);
-
-/* Write a matrix cut into row bands, whole or not at all (io/joint.h). Collective. Fails (agreed)
- * with TRN_IO, TRN_MEMORY. Cost: each rank writes its rows once. */
-trn_status_t trn_npy_write(MPI_Comm comm, const char *path, const trn_matrix_t *matrix);
+/* The version 1 header of a little-endian array of `type`, neither bfloat16 nor bool, in C order.
+ * Local. */
+void trn_npy_header(trn_dtype_t type, int64_t rows, int64_t cols, char header[TRN_NPY_HEADER]);
 
 #endif
