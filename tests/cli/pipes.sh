@@ -34,7 +34,7 @@ same_counts() { # WHAT
 expect 0 "files" ranks 2 cooccur corpus more -o "$work/x.h5" --min-count 2 || finish
 digest "$work/x.h5" >wanted
 for p in 1 3; do
-    count=(ranks $p cooccur -o "$work/x.h5" --min-count 2)
+    count=(ranks "$p" cooccur -o "$work/x.h5" --min-count 2)
     expect 0 "standard input, $p ranks" piped 'cat corpus more' "${count[@]}" -
     same_counts "standard input, $p ranks"
     expect 0 "a pipe and a file, $p ranks" piped 'cat corpus.gz' "${count[@]}" more -
