@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "base/mem.h"
 
+#include "base/space.h"
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -9,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
+enum { LARGE = 1 << 20, HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
 /* Lies just before the user's bytes and fills one alignment unit. */
 typedef struct header {
@@ -80,6 +82,8 @@ trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *w
     /* Huge blocks: the data starts on a huge page, the header in the page before it. */
     size_t align = huge ? HUGE_PAGE : TRN_ALIGNMENT, lead = huge ? HUGE_PAGE : TRN_ALIGNMENT;
     size_t total = (bytes + lead + align - 1) / align * align;
+    if (bytes >= LARGE && trn_space_left() - TRN_SPACE_RESERVE < (int64_t)total)
+        return refuse(number, size, what); /* libraries would be left with nothing */
     char *base = aligned_alloc(align, total);
     if (!base) return refuse(number, size, what);
     if (huge) (void)madvise(base + lead, total - lead, MADV_HUGEPAGE);

@@ -29,6 +29,7 @@ typedef struct trn_command {
     const char *description; /* a few sentences for help and man page; may hold newlines */
     int min_files, max_files;
     bool saves;                /* its state, when a signal asks it to stop */
+    bool blas;                 /* calls BLAS, whose memory is then looked for at the start */
     const trn_param_t *params; /* ends with a row whose name is NULL */
     /* Collective; returns the same status on every rank (agree first). */
     trn_status_t (*run)(trn_run_t *run);

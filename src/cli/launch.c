@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/signal.h"
+#include "base/space.h"
 #include "cli/bench.h"
 #include "cli/sink.h"
 #include "cli/verbs.h"
@@ -20,7 +21,10 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <xxhash.h>
+
+enum { MPI_SPACE = 72 << 20 /* bytes that Open MPI 4 takes as it starts, measured */ };
 
 typedef struct job {
     const trn_command_t *verb;
@@ -211,6 +215,18 @@ static trn_status_t told(const job_t *job, trn_status_t status) {
     return status;
 }
 
+/* What libraries take without asking us, while a limit of address space can still be named. */
+static trn_status_t take_space(const job_t *job) {
+    struct rlimit stack;
+    int64_t threads = job->run.threads, each = 8 << 20;
+    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur != RLIM_INFINITY)
+        each = (int64_t)stack.rlim_cur;
+    TRN_TRY(trn_space_expect((threads - 1) * each, "the stacks of threads"));
+    return job->verb->blas || strncmp(job->verb->name, "bench ", 6) == 0
+               ? trn_blas_take(job->run.threads)
+               : TRN_OK;
+}
+
 /* Collective; `status` is what this rank's preparation came to. */
 static trn_status_t run_all(job_t *job, trn_status_t status) {
     trn_run_t *run = &job->run;
@@ -221,6 +237,7 @@ static trn_status_t run_all(job_t *job, trn_status_t status) {
     run->threads = count_threads(job->params);
     omp_set_num_threads(run->threads);
     trn_blas_single();
+    TRN_TRY(told(job, trn_agree(run->comm, take_space(job))));
     run->result = json_object();
     status = trn_sink_open(job->params, run->rank, trn_launched_rank() >= 0);
     if (status == TRN_OK && !run->result) status = trn_fail(TRN_MEMORY, "no memory for a result");
@@ -260,12 +277,18 @@ static trn_status_t with_mpi(job_t *job, trn_status_t status) {
 trn_status_t trn_launch(const trn_command_t *verb, int argc, char **argv, int skip) {
     job_t job = {.verb = verb, .start = trn_seconds(), .argc = argc, .argv = argv};
     trn_status_t status = prepare(&job, skip);
-    /* A usage error follows from the arguments alone, so every rank finds it by itself; a config
-     * file may be missing on one node only, which the ranks must tell each other. */
-    if (status != TRN_USAGE)
-        status = with_mpi(&job, status);
-    else
+    /* A usage error follows from the arguments alone, so every rank finds it by itself; so does a
+     * rank without room for MPI, which cannot tell the others. A config file may be missing on one
+     * node only, which the ranks must tell each other. */
+    bool alone = status == TRN_USAGE;
+    if (!alone && trn_space_start(MPI_SPACE, "MPI") != TRN_OK) {
+        alone = true;
+        status = TRN_MEMORY;
+    }
+    if (alone)
         trn_complain_alone(verb->name);
+    else
+        status = with_mpi(&job, status);
     trn_params_destroy(&job.params);
     trn_free(&job.line);
     return status;

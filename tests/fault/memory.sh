@@ -44,5 +44,49 @@ sweep() { # VERB ARGUMENT...
     echo "$verb: $turn runs, up to allocation $n"
 }
 
-every_verb sweep
+# Address space that a limit leaves too small: libraries take theirs without a word (OpenBLAS 128 MiB
+# a thread, and asks for ever where there is none), so the end must come at once, with the number.
+limited() { # RANKS KB ARGUMENT...
+    local start=()
+    [ "$1" -eq 1 ] || start=(mpirun --oversubscribe --bind-to none -n "$1")
+    rm -rf "$work"
+    mkdir "$work"
+    # shellcheck disable=SC2016 # for the inner shell
+    timeout -k 5 "$(seconds)" "${start[@]}" bash -c 'ulimit -v "$0"; exec "$@"' "$2" "$TRUNNION" \
+        "${@:3}" --quiet --hang-timeout 20 >"$scratch/out" 2>"$scratch/err"
+}
+
+# Too little for BLAS, whatever else is asked for.
+little() { # VERB ARGUMENT...
+    local code=0
+    limited 1 400000 "$@" || code=$?
+    checks=$((checks + 1))
+    case $code in
+    0) ;;
+    4) expect_message "$1 under ulimit -v 400000" "address space|memory" ;;
+    *) fail "$1 $2 under ulimit -v 400000: exit code $code: $(head -n 1 "$scratch/err")" ;;
+    esac
+}
+
+both() {
+    little "$@"
+    sweep "$@"
+}
+every_verb both
+
+# What a message names will do; threads have a buffer each; no rank is left behind; and before main.
+space() { # CODE RANKS KB WHAT ARGUMENT...
+    local code=0
+    limited "$2" "$3" "${@:5}" || code=$?
+    expect_equal "$4 under ulimit -v $3: exit code" "$code" "$1"
+}
+svd=(svd "$scratch/g.npy" -k 2 -o "$work/s.h5")
+space 4 1 400000 "svd" "${svd[@]}"
+named=$(sed -nE 's/.*ulimit -v ([0-9]+).*/\1/p' "$scratch/err" | head -n 1)
+space 0 1 "$((${named:-0} + 16000))" "svd with what was named" "${svd[@]}"
+space 4 1 600000 "svd on four threads" "${svd[@]}" --threads 4
+expect_message "svd on four threads" "OpenBLAS.*ulimit -v [0-9]+.*fewer threads"
+space 4 2 400000 "svd on two ranks" "${svd[@]}"
+space 0 2 900000 "svd on two ranks" "${svd[@]}"
+space 4 1 150000 "what is loaded before main" list
 finish

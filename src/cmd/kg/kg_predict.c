@@ -269,6 +269,7 @@ const trn_command_t trn_command_kg_predict = {
         "of probabilities by the distance from the threshold.",
     .min_files = 3,
     .max_files = 3,
+    .blas = true,
     .params = params,
     .run = run_kg_predict,
 };

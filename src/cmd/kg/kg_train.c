@@ -294,6 +294,7 @@ const trn_command_t trn_command_kg_train = {
         "and relation types, and how entities are made of them.",
     .min_files = 0,
     .max_files = 1,
+    .blas = true,
     .saves = true,
     .params = params,
     .run = run,

@@ -124,6 +124,7 @@ const trn_command_t trn_command_eig = {
         "its entry of largest size is positive. For a few values of a large matrix see svd.",
     .min_files = 1,
     .max_files = 1,
+    .blas = true,
     .params = params,
     .run = run_eig,
 };

@@ -123,6 +123,7 @@ const trn_command_t trn_command_gram = {
         "rows and columns of G that they touch.",
     .min_files = 1,
     .max_files = 1,
+    .blas = true,
     .params = params,
     .run = run,
 };

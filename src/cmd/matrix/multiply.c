@@ -72,6 +72,7 @@ const trn_command_t trn_command_multiply = {
         "dense products are cut into pieces that fit, or refused with the amount that would do.",
     .min_files = 2,
     .max_files = 2,
+    .blas = true,
     .params = params,
     .run = run,
 };

@@ -111,6 +111,7 @@ const trn_command_t trn_command_qr = {
         "of ranks does not change a bit.",
     .min_files = 1,
     .max_files = 1,
+    .blas = true,
     .params = params,
     .run = run_qr,
 };

@@ -201,6 +201,7 @@ const trn_command_t trn_command_svd = {
         "when the residuals of all wanted vectors are below the tolerance.",
     .min_files = 1,
     .max_files = 1,
+    .blas = true,
     .params = params,
     .run = run_svd,
 };

@@ -152,6 +152,7 @@ const trn_command_t trn_command_swivel = {
         "code 85; the same command goes on from there, on any number of ranks.",
     .min_files = 1,
     .max_files = 1,
+    .blas = true,
     .saves = true,
     .params = params,
     .run = run,

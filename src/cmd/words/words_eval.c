@@ -184,6 +184,7 @@ const trn_command_t trn_command_words_eval = {
         "store or any file that convert reads.",
     .min_files = 1,
     .max_files = 1,
+    .blas = true,
     .params = params,
     .run = run_words_eval,
 };

@@ -1,8 +1,10 @@
+/* blas.c: the BLAS that was loaded: its name, its threads, and the memory that it takes unasked. */
 #define _GNU_SOURCE
 #include "kern/dense/blas.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/space.h"
 
 #include <cblas.h>
 #include <dlfcn.h>
@@ -47,6 +49,33 @@ void trn_blas_single(void) {
     void (*set_blis)(long) = NULL;
     LOOK_UP(set_blis, "bli_thread_set_num_threads");
     if (set_blis) set_blis(1);
+}
+
+/* OpenBLAS maps a buffer at the first call of each thread that is inside it at a time, keeps it,
+ * and where there is no room tries again without end. 128 MiB is BUFFER_SIZE of its common_*.h for
+ * x86 and ARM, the others have at most twice that; a page or two come on top where it falls back to
+ * malloc. */
+#if defined(__x86_64__) || defined(__aarch64__)
+enum { BUFFER = (128 << 20) + (64 << 10) };
+#else
+enum { BUFFER = (256 << 20) + (64 << 10) };
+#endif
+
+trn_status_t trn_blas_take(int threads) {
+    void *(*take)(int) = NULL;
+    void (*give)(void *) = NULL;
+    void **buffers;
+    LOOK_UP(take, "blas_memory_alloc");
+    LOOK_UP(give, "blas_memory_free");
+    if (!take || !give || trn_space_left() == INT64_MAX) return TRN_OK;
+    TRN_TRY(trn_space_expect((int64_t)threads * BUFFER, "OpenBLAS, 128 MiB a thread"));
+    TRN_TRY(trn_alloc(&buffers, threads, sizeof *buffers, "buffers of BLAS"));
+    for (int t = 0; t < threads; t++)
+        buffers[t] = take(0);
+    for (int t = 0; t < threads; t++)
+        give(buffers[t]);
+    trn_free(&buffers);
+    return TRN_OK;
 }
 
 double trn_blas_ceiling(void) {

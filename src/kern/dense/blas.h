@@ -3,6 +3,8 @@
 #ifndef TRN_KERN_DENSE_BLAS_H
 #define TRN_KERN_DENSE_BLAS_H
 
+#include "base/status.h"
+
 /* Name, configuration and file of the BLAS that the linker really loaded, such as
  * "OpenBLAS 0.3.21 SkylakeX (/usr/lib/.../libblas.so.3)". Never NULL; lives on. Local. */
 const char *trn_blas_name(void);
@@ -10,6 +12,11 @@ const char *trn_blas_name(void);
 /* Make every BLAS call run on the calling thread only (OpenBLAS and BLIS; others are left to
  * OMP_NUM_THREADS). Local; call once before any work. */
 void trn_blas_single(void);
+
+/* Under a limit of address space (ulimit -v) let OpenBLAS take its buffers for `threads` threads
+ * now, before its calls, which know no failure; elsewhere nothing is done. Local; after
+ * trn_blas_single. Fails with TRN_MEMORY naming the limit that would do. */
+trn_status_t trn_blas_take(int threads);
 
 /* Single-precision GEMM rate of one thread here, in flop/s: the best of a few 1024^3 products.
  * Local. Cost: about 0.1 s and 12 MB, once in a process; 0 when there is no memory for it. */
