@@ -1,6 +1,7 @@
 #include "base/emit.h"
 
 #include "base/mem.h"
+#include "base/plain.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,9 +11,10 @@ enum { CELL_BYTES = 512, INDENT = 2 };
 json_t *trn_json_text(const char *text) {
     json_t *string = text ? json_string(text) : NULL;
     char *copy;
-    if (string || !text || trn_strdup(&copy, text) != TRN_OK) return string;
-    for (char *at = copy; *at; at++)
-        if ((unsigned char)*at > 127) *at = '?';
+    if (string || !text) return string;
+    size_t bytes = TRN_PLAIN_GROWS * strlen(text) + 1;
+    if (trn_alloc(&copy, (int64_t)bytes, 1, "a name") != TRN_OK) return NULL;
+    trn_plain_bytes(copy, bytes, text);
     string = json_string(copy);
     trn_free(&copy);
     return string;
@@ -22,7 +24,7 @@ json_t *trn_json_text(const char *text) {
 static void format_cell(const json_t *value, char text[CELL_BYTES]) {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        snprintf(text, CELL_BYTES, "%s", json_string_value(value));
+        trn_plain(text, CELL_BYTES, json_string_value(value));
         break;
     case JSON_INTEGER:
         snprintf(text, CELL_BYTES, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -82,7 +84,8 @@ static void put_cell(FILE *to, const char *text, int width, bool right) {
 /* Width of a column, and whether it goes to the right: it does unless it holds a string. */
 static int column_width(const json_t *table, const char *key, bool *right) {
     char text[CELL_BYTES];
-    int width = width_of(key);
+    trn_plain(text, sizeof text, key);
+    int width = width_of(text);
     *right = true;
     for (size_t i = 0; i < json_array_size(table); i++) {
         const json_t *value = json_object_get(json_array_get(table, i), key);
@@ -104,7 +107,7 @@ static void emit_row(FILE *to, const json_t *table, int64_t index, const int *wi
     json_object_foreach(first, key, value) {
         char text[CELL_BYTES];
         if (index < 0)
-            snprintf(text, sizeof text, "%s", key);
+            trn_plain(text, sizeof text, key);
         else
             format_cell(json_object_get(json_array_get(table, (size_t)index), key), text);
         bool last = column + 1 == columns; /* no blanks at the end of a line */
@@ -166,18 +169,22 @@ static trn_status_t emit_object(FILE *to, const json_t *object, int indent) {
     json_t *value;
     int width = 0;
     json_object_foreach((json_t *)object, key, value) {
-        if (is_scalar(value) && width_of(key) > width) width = width_of(key);
+        char text[CELL_BYTES];
+        trn_plain(text, sizeof text, key);
+        if (is_scalar(value) && width_of(text) > width) width = width_of(text);
     }
     json_object_foreach((json_t *)object, key, value) {
+        char name[CELL_BYTES];
+        trn_plain(name, sizeof name, key);
         fprintf(to, "%*s", indent, "");
         if (is_scalar(value)) {
             char text[CELL_BYTES];
             format_cell(value, text);
-            put_cell(to, key, width + 2, false);
+            put_cell(to, name, width + 2, false);
             fprintf(to, "%s\n", text);
             continue;
         }
-        fprintf(to, "%s\n", key);
+        fprintf(to, "%s\n", name);
         TRN_TRY(json_is_object(value) ? emit_object(to, value, indent + INDENT)
                                       : emit_array(to, value, indent + INDENT));
     }

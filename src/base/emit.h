@@ -10,7 +10,8 @@
 
 /* Print `result`, an object whose members are scalars ("name  value" lines), nested objects
  * (indented) or arrays of equal-keyed objects (an aligned table with a header; numbers to the
- * right), or as one JSON document if `as_json`. Fails with TRN_IO when the stream does. Local. */
+ * right), control characters escaped (base/plain.h); or as one JSON document if `as_json`. Fails
+ * with TRN_IO when the stream does. Local. */
 trn_status_t trn_emit(FILE *to, const json_t *result, bool as_json);
 
 /* Print an array of objects with the keys of the first as an aligned table: a header and one line
@@ -18,7 +19,7 @@ trn_status_t trn_emit(FILE *to, const json_t *result, bool as_json);
  * for the rest. Local. */
 trn_status_t trn_emit_table(FILE *to, const json_t *table, const char *head, const char *lead);
 
-/* A JSON string of any bytes: where `text` is not UTF-8, every byte above 127 becomes '?'. NULL
+/* A JSON string of any bytes: where `text` is not UTF-8, bytes that are none become "\\xff". NULL
  * when out of memory or for NULL. Owned by the caller. Local. */
 json_t *trn_json_text(const char *text);
 

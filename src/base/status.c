@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include "base/plain.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -14,10 +16,7 @@ trn_status_t trn_fail(trn_status_t status, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* It may quote a file: one line, and nothing that a terminal would obey. */
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-    snprintf(message, sizeof message, "%s", text);
+    trn_plain(message, sizeof message, text); /* it may quote a file */
     message_rank = -1;
     return status;
 }

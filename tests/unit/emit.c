@@ -120,7 +120,7 @@ static void test_any_bytes(void **state) {
     (void)state;
     json_t *good = trn_json_text("na\xc3\xafve"), *bad = trn_json_text("na\xefve \xc3");
     assert_string_equal(json_string_value(good), "na\xc3\xafve");
-    assert_string_equal(json_string_value(bad), "na?ve ?");
+    assert_string_equal(json_string_value(bad), "na\\xefve \\xc3");
     assert_null(trn_json_text(NULL));
     json_decref(good);
     json_decref(bad);
