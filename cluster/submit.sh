@@ -44,8 +44,12 @@ program=$(command -v "${TRUNNION:-trunnion}") ||
 cluster=$(cd "$(dirname "$0")" && pwd)
 
 # {"bytes_per_rank": 123} or {"bytes_per_rank": {..., "total": 123}}
+ask=()
+for flag in --dry-run --json --quiet; do # which may come once
+    [[ " $* " == *" $flag "* ]] || ask+=("$flag")
+done
 plan=$(OMP_NUM_THREADS=$threads mpirun --oversubscribe --bind-to none -n $((ranks < 32 ? ranks : 32)) \
-    "$program" "$@" --dry-run --json --quiet)
+    "$program" "$@" "${ask[@]}")
 bytes=$(tr -d ' \n' <<<"$plan" | grep -oE '"bytes_per_rank":([0-9]+|\{[^}]*"total":[0-9]+)' |
     grep -oE '[0-9]+$') || refuse "the dry run of $1 says nothing about memory"
 megabytes=$((bytes * 11 / 10000000 + 256))

@@ -13,6 +13,5 @@ int main(int argc, char **argv) {
     if (status == TRN_OK && answered) return TRN_OK;
     if (status == TRN_OK) status = trn_verb_find(argc - 1, argv + 1, &verb, &used);
     if (status == TRN_OK) return (int)trn_launch(verb, argc, argv, 1 + used);
-    trn_complain_alone(NULL);
-    return (int)status;
+    return (int)trn_launch_refuse(NULL, status);
 }

@@ -22,15 +22,43 @@ typedef struct trn_run {
     const char *command; /* the whole command line, for created_by */
 } trn_run_t;
 
+/* What an argument that is no option is. */
+typedef struct trn_operand {
+    const char *name; /* "CORPUS", for messages */
+    trn_file_rule_t file;
+} trn_operand_t;
+
+/* A table of them, given row by row: TRN_OPERANDS(TRN_READS("IN"), TRN_WRITES("OUT")). */
+#define TRN_READS(label)                                                                           \
+    {                                                                                              \
+        label, {                                                                                   \
+            .use = TRN_FILE_READ                                                                   \
+        }                                                                                          \
+    }
+#define TRN_WRITES(label)                                                                          \
+    {                                                                                              \
+        label, {                                                                                   \
+            .use = TRN_FILE_WRITTEN                                                                \
+        }                                                                                          \
+    }
+#define TRN_OPERANDS(...) ((const trn_operand_t[]){__VA_ARGS__, {0}})
+
 typedef struct trn_command {
     const char *name;        /* "cooccur"; "bench swivel" for benchmarks */
     const char *summary;     /* one line for `trunnion list` */
     const char *files;       /* "CORPUS... -o X.h5", for the usage line */
     const char *description; /* a few sentences for help and man page; may hold newlines */
     int min_files, max_files;
-    bool saves;                /* its state, when a signal asks it to stop */
-    bool blas;                 /* calls BLAS, whose memory is then looked for at the start */
-    const trn_param_t *params; /* ends with a row whose name is NULL */
+    const trn_operand_t *operands; /* of the arguments in order, the last one of all that follow;
+                                    * ends with a row whose name is NULL; NULL: none is a file */
+    bool saves;                    /* its state, when a signal asks it to stop */
+    bool blas;                     /* calls BLAS, whose memory is then looked for at the start */
+    const trn_param_t *params;     /* ends with a row whose name is NULL */
+    const char *one_of;            /* names of options, exactly one of which must be given */
+    const char *some_of;           /* ... at least one of which must be given */
+    /* Local, before MPI and before options are checked: presets. What it puts into `answer` is
+     * printed, and nothing else done. */
+    trn_status_t (*settle)(trn_params_t *params, json_t *answer);
     /* Collective; returns the same status on every rank (agree first). */
     trn_status_t (*run)(trn_run_t *run);
 } trn_command_t;
@@ -39,11 +67,12 @@ typedef struct trn_command {
 /* clang-format off */
 #define TRN_CHECKPOINT_PARAMS \
     {"checkpoint", 0, TRN_PARAM_TEXT, .metavar = "FILE", \
+     .file = {TRN_FILE_WRITTEN, .also = ".prev .damaged", .behind = ".checkpoint"}, \
      .help = "where the state is saved, with the one before as FILE.prev; default " \
              "OUTPUT.checkpoint, removed at the end"}, \
     {"checkpoint-every", 0, TRN_PARAM_REAL, "30", 0, 1e6, .metavar = "MIN", \
      .help = "minutes between checkpoints; 0: only when stopped"}, \
-    {"save-behind", 0, TRN_PARAM_BOOL, "false", \
+    {"save-behind", 0, TRN_PARAM_BOOL, "false", .needs = "checkpoint-every", \
      .help = "go on while a checkpoint is written, from a copy: takes the memory of the state " \
              "twice"}, \
     {"time-limit", 0, TRN_PARAM_TEXT, "auto", .metavar = "MIN", \

@@ -1,5 +1,6 @@
 #include "cli/help.h"
 
+#include "cli/job.h"
 #include "cli/verbs.h"
 #include "version.h"
 
@@ -36,6 +37,32 @@ static void list_all(FILE *to, bool names_only) {
     list(to, trn_benches, names_only);
 }
 
+/* The tables for programs, tests among them: VERB, --OPTION or the number of an argument (the last
+ * stands for all that follow), type, what the file is to it, a value that it takes, its letter. */
+static void put_row(FILE *to, const char *verb, const trn_param_t *row) {
+    static const char *const types[] = {
+        [TRN_PARAM_BOOL] = "bool", [TRN_PARAM_INT] = "int",   [TRN_PARAM_REAL] = "real",
+        [TRN_PARAM_SIZE] = "size", [TRN_PARAM_TEXT] = "text", [TRN_PARAM_CHOICE] = "choice",
+        [TRN_PARAM_LIST] = "list"};
+    const char *sample = row->fallback ? row->fallback : row->choices ? row->choices : "1";
+    fprintf(to, "%s\t--%s\t%s\t%s\t%.*s\t-%c\n", verb, row->name, types[row->type],
+            trn_file_use_name(row->file.use), (int)strcspn(sample, "|"), sample,
+            row->letter ? row->letter : '-');
+}
+
+static void put_tables(FILE *to, const trn_command_t *const *table) {
+    for (; *table; table++) {
+        const trn_operand_t *operand = (*table)->operands;
+        for (int i = 1; operand && operand->name; operand++, i++)
+            fprintf(to, "%s\t%d\targument\t%s\t%s\n", (*table)->name, i,
+                    trn_file_use_name(operand->file.use), operand->name);
+        for (const trn_param_t *row = (*table)->params; row->name; row++)
+            put_row(to, (*table)->name, row);
+        for (const trn_param_t *row = trn_common_params; row->name; row++)
+            put_row(to, (*table)->name, row);
+    }
+}
+
 static void help_program(FILE *to) {
     fprintf(to, "trunnion %s: distributed matrix engine and embedding trainer over MPI\n\n%s\n",
             TRN_VERSION, usage);
@@ -43,7 +70,7 @@ static void help_program(FILE *to) {
     list_all(to, false);
     fputs("\nAbout the program:\n"
           "  help [VERB]       this text, or the options of a verb (also: VERB --help)\n"
-          "  list [--names]    the verbs\n"
+          "  list [--names]    the verbs (--tables: all options, for programs)\n"
           "  man [VERB]        manual page (troff)\n"
           "  completion bash   completion script; source <(trunnion completion bash)\n"
           "  --version         version and commit\n"
@@ -114,9 +141,15 @@ static trn_status_t answer(FILE *to, int count, char **words, bool *answered) {
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         fprintf(to, "trunnion %s (%s)\n", TRN_VERSION, *TRN_COMMIT ? TRN_COMMIT : "no commit");
     } else if (strcmp(word, "list") == 0) {
-        if (*next && strcmp(next, "--names") != 0)
-            return trn_fail(TRN_USAGE, "%s: list knows only --names", next);
-        list_all(to, *next != '\0');
+        bool tables = strcmp(next, "--tables") == 0;
+        if (*next && strcmp(next, "--names") != 0 && !tables)
+            return trn_fail(TRN_USAGE, "%s: list knows only --names and --tables", next);
+        if (tables) {
+            put_tables(to, trn_commands);
+            put_tables(to, trn_benches);
+        } else {
+            list_all(to, *next != '\0');
+        }
     } else if (strcmp(word, "completion") == 0) {
         if (strcmp(next, "bash") != 0)
             return trn_fail(TRN_USAGE, "completion: for which shell? we know bash");

@@ -57,7 +57,7 @@ static trn_status_t apply(trn_params_t *params, const preset_t *preset) {
     snprintf(text, sizeof text, "%s", preset->settings);
     for (char *option = strtok_r(text, " ", &rest); option; option = strtok_r(NULL, " ", &rest)) {
         const char *value = strtok_r(NULL, " ", &rest);
-        if (!trn_params_given(params, option)) TRN_TRY(trn_params_set(params, option, value));
+        TRN_TRY(trn_params_suggest(params, option, value));
     }
     return TRN_OK;
 }

@@ -1,3 +1,5 @@
+/* launch.c: from a command line to an exit code: options and files are checked, MPI is started, and
+ * around the verb stand what every verb has: locks, log, trace, limits, result. */
 #define _GNU_SOURCE
 #include "cli/launch.h"
 
@@ -8,8 +10,11 @@
 #include "base/signal.h"
 #include "base/space.h"
 #include "cli/bench.h"
+#include "cli/files.h"
+#include "cli/job.h"
 #include "cli/sink.h"
 #include "cli/verbs.h"
+#include "io/bytes.h"
 #include "io/lock.h"
 #include "io/manifest.h"
 #include "io/output.h"
@@ -24,15 +29,20 @@
 #include <sys/resource.h>
 #include <xxhash.h>
 
-enum { MPI_SPACE = 72 << 20 /* bytes that Open MPI 4 takes as it starts, measured */ };
+enum {
+    LOCKS = 4,           /* files that a verb writes at most */
+    MPI_SPACE = 72 << 20 /* bytes that Open MPI 4 takes as it starts, measured */
+};
 
 typedef struct job {
     const trn_command_t *verb;
     trn_params_t *params;
-    char *line;           /* the whole command line */
-    trn_run_t run;        /* what the verb sees */
-    trn_lock_t *locks[2]; /* of its output and of the checkpoint that it was given */
-    double start;         /* seconds when the program began */
+    trn_files_t *files;       /* that the command line names */
+    char *line;               /* the whole command line */
+    trn_run_t run;            /* what the verb sees */
+    json_t *answer;           /* to be printed instead of running the verb, if it holds anything */
+    trn_lock_t *locks[LOCKS]; /* of the files that the verb writes */
+    double start;             /* seconds when the program began */
     int argc;
     char **argv;
 } job_t;
@@ -51,6 +61,17 @@ static trn_status_t join(char **line, int argc, char **argv) {
     return TRN_OK;
 }
 
+static trn_status_t check_count(const trn_command_t *verb, int count, char **files) {
+    if (count < verb->min_files)
+        return trn_fail(TRN_USAGE, "FILES: %d given, at least %d wanted; usage: trunnion %s %s",
+                        count, verb->min_files, verb->name, verb->files);
+    if (count > verb->max_files)
+        return trn_fail(TRN_USAGE, "%s: one argument too many; usage: trunnion %s %s",
+                        files[verb->max_files], verb->name, verb->files);
+    return TRN_OK;
+}
+
+/* Everything that can be told without the other ranks. */
 static trn_status_t prepare(job_t *job, int skip) {
     const trn_command_t *verb = job->verb;
     trn_run_t *run = &job->run;
@@ -59,13 +80,15 @@ static trn_status_t prepare(job_t *job, int skip) {
                               (const trn_param_t *const[]){verb->params, trn_common_params}, 2));
     TRN_TRY(trn_params_parse(job->params, job->argc - skip, job->argv + skip, &run->nfiles,
                              &run->files));
-    if (run->nfiles < verb->min_files)
-        return trn_fail(TRN_USAGE, "FILES: %d given, at least %d wanted; usage: trunnion %s %s",
-                        run->nfiles, verb->min_files, verb->name, verb->files);
-    if (run->nfiles > verb->max_files)
-        return trn_fail(TRN_USAGE, "%s: one argument too many; usage: trunnion %s %s",
-                        run->files[verb->max_files], verb->name, verb->files);
-    return TRN_OK;
+    if (verb->settle) TRN_TRY(verb->settle(job->params, job->answer));
+    if (json_object_size(job->answer) > 0) return TRN_OK;
+    TRN_TRY(check_count(verb, run->nfiles, run->files));
+    if (verb->one_of) TRN_TRY(trn_params_one_of(job->params, verb->one_of, false));
+    if (verb->some_of) TRN_TRY(trn_params_one_of(job->params, verb->some_of, true));
+    TRN_TRY(trn_params_check(job->params));
+    TRN_TRY(trn_files_create(&job->files, verb, job->params, run->nfiles, run->files));
+    /* One rank looks, for all of a thousand looking at a thousand files would take its time. */
+    return trn_launched_rank() <= 0 ? trn_files_check(job->files) : TRN_OK;
 }
 
 /* With MPI ----------------------------------------------------------------------------------- */
@@ -153,27 +176,34 @@ static trn_status_t print_result(const job_t *job) {
     if (job->run.rank != 0) return TRN_OK;
     const json_t *result = job->run.result;
     bool as_json = trn_params_bool(job->params, "json");
-    if (json_object_size(result) == 0 && !as_json) return TRN_OK;
+    /* jansson gives no other sign that memory ran out while the result grew. */
+    if (json_object_size(result) == 0) return trn_fail(TRN_MEMORY, "no memory for a result");
     if (!as_json && json_object_get(result, "cases"))
         return trn_bench_print(stdout, job->verb->name, result);
     return trn_emit(stdout, result, as_json);
 }
 
-static bool has(const trn_command_t *verb, const char *name) {
-    for (const trn_param_t *row = verb->params; row->name; row++)
-        if (strcmp(row->name, name) == 0) return true;
-    return false;
+/* What will be written can be written, and no other job writes it. Collective. */
+static trn_status_t take_outputs(job_t *job) {
+    const char *const *paths;
+    bool dry = trn_params_bool(job->params, "dry-run");
+    int own, count = trn_files_written(job->files, &paths, &own);
+    trn_status_t status = TRN_OK;
+    for (int i = dry ? own : 0; i < count && status == TRN_OK && job->run.rank == 0; i++)
+        status = trn_path_writable(paths[i]);
+    TRN_AGREE(job->run.comm, status);
+    for (int i = 0; i < own && i < LOCKS && !dry; i++)
+        TRN_TRY(trn_lock_take(&job->locks[i], job->run.comm, paths[i]));
+    return TRN_OK;
 }
 
-/* No other job may write what this one writes. Collective. */
-static trn_status_t take_locks(job_t *job) {
-    static const char *const names[2] = {"output", "checkpoint"};
-    if (trn_params_bool(job->params, "dry-run")) return TRN_OK;
-    for (int i = 0; i < 2; i++) {
-        const char *path = has(job->verb, names[i]) ? trn_params_text(job->params, names[i]) : NULL;
-        if (path) TRN_TRY(trn_lock_take(&job->locks[i], job->run.comm, path));
-    }
-    return TRN_OK;
+/* The name of the output as it was given, with whatever bytes. */
+static void note_output(const job_t *job) {
+    bool dry = trn_params_bool(job->params, "dry-run");
+    json_t *given = dry ? NULL : trn_params_json(job->params), *output;
+    output = json_object_get(given, "output");
+    if (json_is_string(output)) json_object_set(job->run.result, "output", output);
+    json_decref(given);
 }
 
 /* The trace is there whole or not at all. Collective. */
@@ -197,14 +227,15 @@ static trn_status_t execute(job_t *job) {
     const char *trace = trn_params_text(job->params, "trace");
     if (trace || trn_params_text(job->params, "log-json")) trn_trace_enable(trace != NULL);
     trn_mem_limit(trn_params_size(job->params, "memory"));
-    trn_status_t status = take_locks(job);
+    trn_status_t status = take_outputs(job);
     arm_failure(run->rank);
+    note_output(job);
     if (status == TRN_OK) status = job->verb->run(run);
     trn_mem_fail_at(0);
     trn_mem_limit(0);
     trn_watch_stop();
     status = trn_agree(run->comm, status);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < LOCKS; i++)
         trn_lock_release(&job->locks[i]);
     return status == TRN_OK && trace ? write_trace(run, trace) : status;
 }
@@ -268,27 +299,50 @@ static trn_status_t with_mpi(job_t *job, trn_status_t status) {
     trn_signal_install(job->verb->saves);
     if (status == TRN_OK && provided < MPI_THREAD_FUNNELED)
         status = trn_fail(TRN_MPI, "this MPI knows no threads; use one built with them");
+    trn_status_t together = trn_job_check();
+    if (together != TRN_OK) status = together; /* each says so, for it does not see the others */
     status = run_all(job, status);
     MPI_Comm_free(&job->run.comm);
     MPI_Finalize();
     return status;
 }
 
+trn_status_t trn_launch_refuse(const char *verb, trn_status_t status) {
+    bool launched = trn_launched_rank() >= 0;
+    if (launched) MPI_Init(NULL, NULL);
+    int rank = 0;
+    if (launched) MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 0) trn_complain(verb, -1);
+    if (launched) MPI_Barrier(MPI_COMM_WORLD);
+    if (launched) MPI_Finalize();
+    return status;
+}
+
+/* Print what a verb has to say without running it. */
+static trn_status_t print_answer(const job_t *job) {
+    if (trn_launched_rank() > 0) return TRN_OK;
+    return trn_emit(stdout, job->answer, trn_params_bool(job->params, "json"));
+}
+
 trn_status_t trn_launch(const trn_command_t *verb, int argc, char **argv, int skip) {
     job_t job = {.verb = verb, .start = trn_seconds(), .argc = argc, .argv = argv};
+    job.answer = json_object();
     trn_status_t status = prepare(&job, skip);
-    /* A usage error follows from the arguments alone, so every rank finds it by itself; so does a
-     * rank without room for MPI, which cannot tell the others. A config file may be missing on one
-     * node only, which the ranks must tell each other. */
-    bool alone = status == TRN_USAGE;
+    bool answered = status == TRN_OK && json_object_size(job.answer) > 0;
+    if (answered) status = print_answer(&job);
+    /* Alone, a wrong command line needs no MPI to be told; else the ranks tell each other what they
+     * found, since files may be missing on one node only. A rank without room for MPI cannot. */
+    bool alone = answered || (status == TRN_USAGE && trn_launched_rank() < 0);
     if (!alone && trn_space_start(MPI_SPACE, "MPI") != TRN_OK) {
         alone = true;
         status = TRN_MEMORY;
     }
-    if (alone)
-        trn_complain_alone(verb->name);
-    else
+    if (!alone)
         status = with_mpi(&job, status);
+    else if (status != TRN_OK)
+        trn_complain(verb->name, trn_launched_rank());
+    json_decref(job.answer);
+    trn_files_destroy(&job.files);
     trn_params_destroy(&job.params);
     trn_free(&job.line);
     return status;

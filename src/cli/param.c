@@ -1,5 +1,6 @@
+/* param.c: values of parameters: from text, by name, as JSON. */
 #define _GNU_SOURCE
-#include "cli/param.h"
+#include "cli/param_impl.h"
 
 #include "base/emit.h"
 #include "base/mem.h"
@@ -7,37 +8,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 4096, LONG_CODE = 256 /* getopt codes from here on are long options */ };
-
-/* Who gave the present value; a higher one wins. */
-typedef enum origin { BY_DEFAULT, BY_TEXT, BY_FLAG } origin_t;
-
-typedef struct value {
-    const trn_param_t *row;
-    origin_t origin;
-    bool none;       /* no default and nothing given */
-    int64_t integer; /* BOOL, INT, SIZE */
-    double real;     /* REAL */
-    char *text;      /* TEXT, CHOICE */
-    char **words;    /* LIST: words[nwords], each owned */
-    int nwords;
-} value_t;
-
-struct trn_params {
-    value_t *values; /* [count], in table order */
-    int count;
-    struct option *longs; /* for getopt_long: value i has code LONG_CODE + 2i, its --no- form + 1 */
-    char **negations;     /* [count]: "no-NAME" of a BOOL, else NULL */
-    char *letters;        /* for getopt_long */
-    char **arguments;     /* copy of argv for getopt; becomes the list of files */
-};
-
-static value_t *find(const trn_params_t *params, const char *name) {
+trn_value_t *trn_value_find(const trn_params_t *params, const char *name) {
     for (int i = 0; i < params->count; i++)
         if (strcmp(params->values[i].row->name, name) == 0) return &params->values[i];
     return NULL;
@@ -90,14 +65,14 @@ static bool is_choice(const char *choices, const char *text) {
     return false;
 }
 
-static void clear_words(value_t *value) {
+static void clear_words(trn_value_t *value) {
     for (int i = 0; i < value->nwords; i++)
         trn_free(&value->words[i]);
     trn_free(&value->words);
     value->nwords = 0;
 }
 
-static trn_status_t append_word(value_t *value, const char *word) {
+static trn_status_t append_word(trn_value_t *value, const char *word) {
     TRN_TRY(trn_realloc(&value->words, value->nwords + 1, sizeof *value->words, "a list"));
     value->words[value->nwords] = NULL;
     TRN_TRY(trn_strdup(&value->words[value->nwords], word));
@@ -105,10 +80,9 @@ static trn_status_t append_word(value_t *value, const char *word) {
     return TRN_OK;
 }
 
-static trn_status_t set_words(value_t *value, const char *text) {
+trn_status_t trn_value_extend(trn_value_t *value, const char *text) {
     char *copy, *state = NULL;
     TRN_TRY(trn_strdup(&copy, text));
-    clear_words(value);
     trn_status_t status = TRN_OK;
     for (char *word = strtok_r(copy, " \t", &state); word; word = strtok_r(NULL, " \t", &state))
         if (status == TRN_OK) status = append_word(value, word);
@@ -116,7 +90,7 @@ static trn_status_t set_words(value_t *value, const char *text) {
     return status;
 }
 
-static trn_status_t set_text(value_t *value, const char *text) {
+static trn_status_t set_text(trn_value_t *value, const char *text) {
     char *copy;
     TRN_TRY(trn_strdup(&copy, text));
     trn_free(&value->text);
@@ -124,8 +98,7 @@ static trn_status_t set_text(value_t *value, const char *text) {
     return TRN_OK;
 }
 
-/* A refused text leaves the value as it was. */
-static trn_status_t assign(value_t *value, const char *text, origin_t origin) {
+trn_status_t trn_value_assign(trn_value_t *value, const char *text, trn_origin_t origin) {
     const trn_param_t *row = value->row;
     int64_t integer = 0;
     double real = 0;
@@ -154,7 +127,10 @@ static trn_status_t assign(value_t *value, const char *text, origin_t origin) {
     if (!good) return refuse(row, text);
     if (row->type == TRN_PARAM_TEXT || row->type == TRN_PARAM_CHOICE)
         TRN_TRY(set_text(value, text));
-    if (row->type == TRN_PARAM_LIST) TRN_TRY(set_words(value, text));
+    if (row->type == TRN_PARAM_LIST) {
+        clear_words(value);
+        TRN_TRY(trn_value_extend(value, text));
+    }
     value->integer = integer;
     value->real = real;
     value->origin = origin;
@@ -162,10 +138,9 @@ static trn_status_t assign(value_t *value, const char *text, origin_t origin) {
     return TRN_OK;
 }
 
-/* One more word of a LIST from the command line, where a word may hold blanks. */
-static trn_status_t append_flag(value_t *value, const char *word) {
-    if (value->origin != BY_FLAG) clear_words(value);
-    value->origin = BY_FLAG;
+trn_status_t trn_value_append(trn_value_t *value, const char *word) {
+    if (value->origin != TRN_BY_FLAG) clear_words(value);
+    value->origin = TRN_BY_FLAG;
     value->none = false;
     return append_word(value, word);
 }
@@ -179,10 +154,10 @@ static trn_status_t add_row(trn_params_t *params, const trn_param_t *row) {
             return trn_fail(TRN_INTERNAL, "--%s: name or letter stands twice in the tables",
                             row->name);
     }
-    value_t *value = &params->values[params->count++];
-    *value = (value_t){.row = row, .none = true};
+    trn_value_t *value = &params->values[params->count++];
+    *value = (trn_value_t){.row = row, .none = true};
     if (!row->fallback) return TRN_OK;
-    trn_status_t status = assign(value, row->fallback, BY_DEFAULT);
+    trn_status_t status = trn_value_assign(value, row->fallback, TRN_BY_DEFAULT);
     if (status != TRN_USAGE) return status;
     return trn_fail(TRN_INTERNAL, "bad default: %s", trn_message());
 }
@@ -199,7 +174,7 @@ static trn_status_t add_options(trn_params_t *params) {
     for (int i = 0; i < n; i++) {
         const trn_param_t *row = params->values[i].row;
         bool flag = row->type == TRN_PARAM_BOOL;
-        int takes = flag ? no_argument : required_argument, code = LONG_CODE + 2 * i;
+        int takes = flag ? no_argument : required_argument, code = TRN_LONG_CODE + 2 * i;
         *option++ = (struct option){.name = row->name, .has_arg = takes, .val = code};
         if (flag) {
             int64_t bytes = (int64_t)strlen(row->name) + 4;
@@ -227,6 +202,7 @@ trn_status_t trn_params_create(trn_params_t **params, const trn_param_t *const *
     for (int t = 0; t < ntables; t++)
         for (const trn_param_t *row = tables[t]; row->name; row++)
             TRN_OR(out, add_row(made, row));
+    TRN_OR(out, trn_params_sound(made));
     TRN_OR(out, add_options(made));
     *params = made;
     return TRN_OK;
@@ -241,6 +217,7 @@ void trn_params_destroy(trn_params_t **params) {
     for (int i = 0; i < old->count; i++) {
         clear_words(&old->values[i]);
         trn_free(&old->values[i].text);
+        trn_free(&old->values[i].redirected);
         if (old->negations) trn_free(&old->negations[i]);
     }
     trn_free(&old->values);
@@ -251,175 +228,44 @@ void trn_params_destroy(trn_params_t **params) {
     trn_free(params);
 }
 
-/* Parsing ------------------------------------------------------------------------------------- */
-
-static trn_status_t unknown(const trn_params_t *params, const char *name) {
-    trn_nearest_t nearest = {0};
-    for (int i = 0; i < params->count; i++) {
-        trn_nearest_try(&nearest, name, params->values[i].row->name);
-        if (params->negations[i]) trn_nearest_try(&nearest, name, params->negations[i]);
-    }
-    if (nearest.name)
-        return trn_fail(TRN_USAGE, "--%s: no such option; did you mean --%s?", name, nearest.name);
-    return trn_fail(TRN_USAGE, "--%s: no such option; see --help", name);
-}
-
-static value_t *value_of_code(const trn_params_t *params, int code) {
-    if (code >= LONG_CODE) return &params->values[(code - LONG_CODE) / 2];
-    for (int i = 0; i < params->count; i++)
-        if (params->values[i].row->letter == code) return &params->values[i];
-    return NULL;
-}
-
-/* What getopt_long could not make sense of; `word` is the argument it was in. */
-static trn_status_t misread(const trn_params_t *params, int code, const char *word) {
-    if (optopt == 0) { /* a long name that is unknown or ambiguous */
-        char name[128];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
-        return unknown(params, name);
-    }
-    const value_t *value = value_of_code(params, optopt);
-    if (!value) return trn_fail(TRN_USAGE, "-%c: no such option; see --help", optopt);
-    if (code == ':')
-        return trn_fail(TRN_USAGE, "--%s: the value is missing; see --help", value->row->name);
-    return trn_fail(TRN_USAGE, "--%s: takes no value; write --%s or --no-%s", value->row->name,
-                    value->row->name, value->row->name);
-}
-
-/* One option that getopt_long recognised; `word` is the argument it was in, `next` the one behind,
- * `index` its place among the long ones or -1. */
-static trn_status_t take(trn_params_t *params, int code, int index, const char *word,
-                         const char *next) {
-    value_t *value = value_of_code(params, code);
-    const char *name = value->row->name;
-    /* getopt takes any clear start of a name; a script must not break when a name is added. */
-    if (index >= 0 && strcspn(word + 2, "=") != strlen(params->longs[index].name))
-        return misread(params, '?', word);
-    if (value->row->type == TRN_PARAM_BOOL)
-        return assign(value, code >= LONG_CODE && code % 2 ? "false" : "true", BY_FLAG);
-    if (optarg == next && strncmp(next, "--", 2) == 0)
-        return trn_fail(TRN_USAGE,
-                        "--%s: the value is missing before '%s'; if that is it, write "
-                        "--%s=%s",
-                        name, next, name, next);
-    if (value->row->type == TRN_PARAM_LIST) return append_flag(value, optarg);
-    return assign(value, optarg, BY_FLAG);
-}
-
-static trn_status_t parse_flags(trn_params_t *params, int argc, char **argv, int *nfiles) {
-    value_t *list = NULL; /* takes the words up to the next option */
-    opterr = 0;
-    optind = 0; /* glibc: start anew */
-    for (;;) {
-        int at = optind ? optind : 1, index = -1;
-        optopt = 0;
-        int code = getopt_long(argc, argv, params->letters, params->longs, &index);
-        if (code == -1) break;
-        if (code == 1 && list) {
-            TRN_TRY(append_flag(list, optarg));
-        } else if (code == 1) {
-            argv[(*nfiles)++] = optarg; /* a place already read: the program's name is first */
-        } else if (code == '?' || code == ':') {
-            return misread(params, code, argv[at]);
-        } else {
-            TRN_TRY(take(params, code, index, argv[at], argv[at + 1]));
-            list = value_of_code(params, code);
-            if (list->row->type != TRN_PARAM_LIST) list = NULL;
-        }
-    }
-    while (optind < argc)
-        argv[(*nfiles)++] = argv[optind++];
-    return TRN_OK;
-}
-
-trn_status_t trn_params_parse(trn_params_t *params, int argc, char **argv, int *nfiles,
-                              char ***files) {
-    static char program[] = "trunnion";
-    *nfiles = 0;
-    *files = NULL;
-    TRN_TRY(trn_realloc(&params->arguments, argc + 2, sizeof *argv, "arguments"));
-    params->arguments[0] = program;
-    memcpy(params->arguments + 1, argv, (size_t)argc * sizeof *argv);
-    params->arguments[argc + 1] = NULL;
-    TRN_TRY(parse_flags(params, argc + 1, params->arguments, nfiles));
-    *files = params->arguments;
-    const value_t *config = find(params, "config");
-    return config && config->text ? trn_params_read(params, config->text) : TRN_OK;
-}
-
-/* Config files -------------------------------------------------------------------------------- */
-
-/* Cut comment and blanks off both ends. */
-static char *trim(char *text) {
-    for (char *hash = strchr(text, '#'); hash; hash = strchr(hash + 1, '#'))
-        if (hash == text || hash[-1] == ' ' || hash[-1] == '\t') {
-            *hash = '\0';
-            break;
-        }
-    static const char blanks[] = " \t\r\n";
-    text += strspn(text, blanks);
-    size_t length = strlen(text);
-    while (length > 0 && strchr(blanks, text[length - 1]))
-        text[--length] = '\0';
-    return text;
-}
-
-static trn_status_t read_line(trn_params_t *params, char *line) {
-    char *name = trim(line);
-    if (*name == '\0') return TRN_OK;
-    char *equals = strchr(name, '=');
-    if (!equals) return trn_fail(TRN_USAGE, "--%.64s: no '='; write name = value", name);
-    *equals = '\0';
-    name = trim(name);
-    value_t *value = find(params, name);
-    if (!value) return unknown(params, name);
-    if (strcmp(name, "config") == 0)
-        return trn_fail(TRN_USAGE, "--config: a config file cannot name another; copy its lines");
-    return value->origin == BY_FLAG ? TRN_OK : assign(value, trim(equals + 1), BY_TEXT);
-}
-
-trn_status_t trn_params_read(trn_params_t *params, const char *path) {
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return trn_fail(TRN_INPUT, "%s: cannot open: %s; check --config", path, strerror(errno));
-    char line[LINE_BYTES];
-    trn_status_t status = TRN_OK;
-    for (int number = 1; status == TRN_OK && fgets(line, sizeof line, file); number++) {
-        if (!strchr(line, '\n') && !feof(file))
-            status = trn_fail(TRN_INPUT, "%s:%d: longer than %d bytes; is this a config file?",
-                              path, number, LINE_BYTES - 2);
-        else
-            status = read_line(params, line);
-        if (status == TRN_USAGE) /* its messages start with the two dashes of a flag */
-            status = trn_fail(TRN_INPUT, "%s:%d: %s", path, number, trn_message() + 2);
-    }
-    if (status == TRN_OK && ferror(file))
-        status = trn_fail(TRN_INPUT, "%s: cannot read: %s; check --config", path, strerror(errno));
-    fclose(file);
-    return status;
-}
-
 trn_status_t trn_params_set(trn_params_t *params, const char *name, const char *text) {
-    value_t *value = find(params, name);
-    return value ? assign(value, text, BY_TEXT) : unknown(params, name);
+    trn_value_t *value = trn_value_find(params, name);
+    return value ? trn_value_assign(value, text, TRN_BY_TEXT) : trn_params_unknown(params, name);
+}
+
+trn_status_t trn_params_suggest(trn_params_t *params, const char *name, const char *text) {
+    trn_value_t *value = trn_value_find(params, name);
+    if (!value) return trn_params_unknown(params, name);
+    if (value->origin > TRN_BY_PRESET) return TRN_OK;
+    return trn_value_assign(value, text, TRN_BY_PRESET);
+}
+
+trn_status_t trn_params_redirect(trn_params_t *params, const char *name, const char *path) {
+    char *copy;
+    trn_value_t *value = trn_value_find(params, name);
+    assert(value && value->row->type == TRN_PARAM_TEXT);
+    TRN_TRY(trn_strdup(&copy, path));
+    trn_free(&value->redirected);
+    value->redirected = copy;
+    return TRN_OK;
 }
 
 /* Values -------------------------------------------------------------------------------------- */
 
 /* The value of that name if its type is one of two; a zero one stands in for programmers' slips. */
-static const value_t *get(const trn_params_t *params, const char *name, trn_param_type_t type,
-                          trn_param_type_t other) {
-    static const value_t nothing;
-    const value_t *value = find(params, name);
+static const trn_value_t *get(const trn_params_t *params, const char *name, trn_param_type_t type,
+                              trn_param_type_t other) {
+    static const trn_value_t nothing;
+    const trn_value_t *value = trn_value_find(params, name);
     bool found = value && (value->row->type == type || value->row->type == other);
     assert(found);
     return found ? value : &nothing;
 }
 
 bool trn_params_given(const trn_params_t *params, const char *name) {
-    const value_t *value = find(params, name);
+    const trn_value_t *value = trn_value_find(params, name);
     assert(value);
-    return value && value->origin != BY_DEFAULT;
+    return value && value->origin > TRN_BY_PRESET;
 }
 
 bool trn_params_bool(const trn_params_t *params, const char *name) {
@@ -439,16 +285,33 @@ int64_t trn_params_size(const trn_params_t *params, const char *name) {
 }
 
 const char *trn_params_text(const trn_params_t *params, const char *name) {
-    return get(params, name, TRN_PARAM_TEXT, TRN_PARAM_CHOICE)->text;
+    const trn_value_t *value = get(params, name, TRN_PARAM_TEXT, TRN_PARAM_CHOICE);
+    return value->redirected ? value->redirected : value->text;
 }
 
 int trn_params_list(const trn_params_t *params, const char *name, char *const **words) {
-    const value_t *value = get(params, name, TRN_PARAM_LIST, TRN_PARAM_LIST);
+    const trn_value_t *value = get(params, name, TRN_PARAM_LIST, TRN_PARAM_LIST);
     *words = value->words;
     return value->nwords;
 }
 
-static json_t *json_of(const value_t *value) {
+trn_status_t trn_params_files(const trn_params_t *params,
+                              trn_status_t (*see)(void *data, const trn_param_t *row,
+                                                  const char *file),
+                              void *data) {
+    for (int i = 0; i < params->count; i++) {
+        const trn_value_t *value = &params->values[i];
+        const trn_param_t *row = value->row;
+        if (row->file.use == TRN_FILE_NONE) continue;
+        if (row->type == TRN_PARAM_TEXT && trn_params_text(params, row->name))
+            TRN_TRY(see(data, row, trn_params_text(params, row->name)));
+        for (int w = 0; w < value->nwords; w++)
+            TRN_TRY(see(data, row, value->words[w]));
+    }
+    return TRN_OK;
+}
+
+static json_t *json_of(const trn_value_t *value) {
     if (value->none) return json_null();
     switch (value->row->type) {
     case TRN_PARAM_BOOL:

@@ -1,3 +1,4 @@
+/* param_help.c: tables of parameters as help, man page and words to complete. */
 #include "cli/param.h"
 
 #include <inttypes.h>
@@ -44,6 +45,15 @@ void trn_param_expects(const trn_param_t *row, char *text, size_t size) {
     format_range(row, range, sizeof range);
     const char *more = row->type == TRN_PARAM_CHOICE ? row->choices : range;
     snprintf(text, size, "%s%s%s", kinds[row->type], *more ? " " : "", more);
+}
+
+const char *trn_file_use_name(trn_file_use_t use) {
+    static const char *const names[] = {
+        [TRN_FILE_NONE] = "-",          [TRN_FILE_READ] = "read",
+        [TRN_FILE_WRITTEN] = "written", [TRN_FILE_APPENDED] = "appended",
+        [TRN_FILE_EITHER] = "either",   [TRN_FILE_FOLDER] = "folder",
+    };
+    return names[use];
 }
 
 static const char *metavar(const trn_param_t *row) {

@@ -10,7 +10,7 @@
 #define TRN_EMBEDDING_PARAMS \
     {"format", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES, \
      .help = "format of EMBEDDING; auto looks at its first bytes and at the ending .bin"}, \
-    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE", \
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ, \
      .help = "the words of a .npy file, one a line, perhaps with counts; default EMBEDDING.vocab"}, \
     TRN_WORD_PARAMS
 /* clang-format on */

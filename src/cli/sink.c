@@ -5,6 +5,7 @@
 #include "base/emit.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/plain.h"
 
 #include <errno.h>
 #include <string.h>
@@ -77,15 +78,17 @@ static void on_line(void *user, trn_log_level_t level, const char *topic, const 
     bool silent = level == TRN_LOG_DEBUG || (sink.quiet && level != TRN_LOG_WARN) ||
                   (level == TRN_LOG_PROGRESS && !sink.progress);
     if (silent) return;
+    char shown[2048];
+    trn_plain(shown, sizeof shown, text);
     clear_bar();
     if (level == TRN_LOG_PROGRESS && sink.bar) {
-        fprintf(stderr, "%s: %s", topic, text);
+        fprintf(stderr, "%s: %s", topic, shown);
         sink.drawn = true;
         return;
     }
     char now[21];
     trn_utc(now);
-    fprintf(stderr, "%s %s [%d] %s: %s\n", now, level_name(level), sink.rank, topic, text);
+    fprintf(stderr, "%s %s [%d] %s: %s\n", now, level_name(level), sink.rank, topic, shown);
 }
 
 /* Appended to as long as the run takes, so it is looked at first: a name in a shared directory may

@@ -1,18 +1,16 @@
-#define _GNU_SOURCE
+/* verbs.c: the options of every verb, and finding the one that a command line names. */
 #include "cli/verbs.h"
 
 #include "base/nearest.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const trn_param_t trn_common_params[] = {
-    {"config", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+    {"config", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ,
      .help = "read options from FILE, a line 'name = value' each; those given here win"},
     {"json", 0, TRN_PARAM_BOOL, "false", .help = "print the result as JSON instead of text"},
-    {"log-json", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+    {"log-json", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_APPENDED,
      .help = "append the log to FILE, one JSON object a line"},
     {"progress", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|bar|plain|none",
      .help = "how progress is shown; auto is a bar on a terminal without MPI, else plain lines"},
@@ -23,7 +21,7 @@ const trn_param_t trn_common_params[] = {
      .help = "refuse to use more memory than this in any rank; 0 means no limit"},
     {"dry-run", 0, TRN_PARAM_BOOL, "false",
      .help = "say what it would cost in memory and work, and stop before touching data"},
-    {"trace", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+    {"trace", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file = {TRN_FILE_WRITTEN, .endings = ".json"},
      .help = "write when each rank did what to FILE, for Perfetto or chrome://tracing"},
     {"hang-timeout", 0, TRN_PARAM_REAL, "600", 0, 1e9, .metavar = "SECONDS",
      .help = "end the job when a rank makes no progress for so long; 0 means never"},
@@ -56,26 +54,8 @@ trn_status_t trn_verb_find(int count, char **words, const trn_command_t **verb, 
                     bench ? "benchmark" : "verb");
 }
 
-int trn_launched_rank(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
-                                        "SLURM_PROCID"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
-        if (value) return atoi(value);
-    }
-    return -1;
-}
-
 void trn_complain(const char *verb, int rank) {
     char who[32] = "";
     if (rank >= 0) snprintf(who, sizeof who, "rank %d: ", rank);
     fprintf(stderr, "trunnion%s%s: %s%s\n", verb ? " " : "", verb ? verb : "", who, trn_message());
-}
-
-void trn_complain_alone(const char *verb) {
-    static const unsigned patience = 3; /* seconds; mpirun ends us as soon as rank 0 is gone */
-    if (trn_launched_rank() <= 0)
-        trn_complain(verb, -1);
-    else
-        sleep(patience);
 }

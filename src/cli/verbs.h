@@ -11,17 +11,8 @@ extern const trn_param_t trn_common_params[];
  * Fails with TRN_USAGE: unknown (with the nearest one suggested), a benchmark not named. Local. */
 trn_status_t trn_verb_find(int count, char **words, const trn_command_t **verb, int *used);
 
-/* Rank according to the launcher's environment, before MPI is started; -1: not launched by MPI.
- * Local. */
-int trn_launched_rank(void);
-
 /* Print "trunnion VERB: rank R: MESSAGE" to stderr: the last failure. `verb` may be NULL, `rank`
  * may be negative for "no rank". Local. */
 void trn_complain(const char *verb, int rank);
-
-/* Complain about a failure that every rank finds by itself before MPI is started: once, on rank 0.
- * The other ranks wait, since a launcher ends the job at the first rank that fails, and the one
- * with the message must be that. Local. */
-void trn_complain_alone(const char *verb);
 
 #endif

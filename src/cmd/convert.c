@@ -15,7 +15,7 @@ static const trn_param_t params[] = {
      .help = "format of IN; auto looks at its first bytes and at the ending .bin"},
     {"to", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
      .help = "format of OUT; auto goes by .h5, .npy, .txt or .vec (word2vec), .bin, .glove"},
-    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_EITHER,
      .help = "the words of a .npy file, one a line, perhaps with counts: read if IN is .npy, else "
              "written; default IN.npy.vocab or OUT.npy.vocab"},
     TRN_WORD_PARAMS,
@@ -169,6 +169,7 @@ const trn_command_t trn_command_convert = {
         "matrices stay sparse, but in .npy.",
     .min_files = 2,
     .max_files = 2,
+    .operands = TRN_OPERANDS({"IN", {TRN_FILE_READ, .also = ".vocab"}}, TRN_WRITES("OUT")),
     .params = params,
     .run = run_convert,
 };

@@ -175,6 +175,7 @@ const trn_command_t trn_command_info = {
                    "dataset and rows or the line.",
     .min_files = 1,
     .max_files = 1 << 20,
+    .operands = TRN_OPERANDS(TRN_READS("FILE")),
     .params = params,
     .run = run,
 };

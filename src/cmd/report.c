@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "PAGE.html", .help = "page to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "PAGE.html", .required = true,
+     .file = {TRN_FILE_WRITTEN, .endings = ".html .htm"}, .help = "page to write"},
     {0},
 };
 
@@ -37,7 +38,6 @@ static trn_status_t report(trn_run_t *run, const char *output) {
         status = trn_report_read(run->files[i], runs);
     if (status == TRN_OK) status = write_page(output, runs);
     if (status == TRN_OK) {
-        json_object_set_new(run->result, "output", json_string(output));
         json_object_set_new(run->result, "runs", json_integer((json_int_t)json_array_size(runs)));
     }
     json_decref(runs);
@@ -46,8 +46,6 @@ static trn_status_t report(trn_run_t *run, const char *output) {
 
 static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
-    if (!output)
-        return trn_fail(TRN_USAGE, "--output: missing; name the page to write: -o PAGE.html");
     return trn_agree(run->comm, run->rank == 0 ? report(run, output) : TRN_OK);
 }
 
@@ -62,6 +60,7 @@ const trn_command_t trn_command_report = {
         "cases of benchmarks. cluster/bench-run.sh makes such a log.",
     .min_files = 1,
     .max_files = 1 << 20,
+    .operands = TRN_OPERANDS(TRN_READS("LOG.jsonl")),
     .params = params,
     .run = run,
 };

@@ -17,7 +17,9 @@ with h5py.File(sys.argv[1]) as f:
 END
 }
 count() { # WHAT RANKS ARGUMENT... ; cells in $scratch/cells
-    expect 0 "$1" ranks "$2" cooccur "${@:3}" -o "$out" --min-count 1 &&
+    local rare=(--min-count 1)
+    [[ $* == *--vocab\ * ]] && rare=() # a list of words has no use for it
+    expect 0 "$1" ranks "$2" cooccur "${@:3}" -o "$out" "${rare[@]}" &&
         cells "$out" >"$scratch/cells"
 }
 expect_cells() { # WHAT LINES

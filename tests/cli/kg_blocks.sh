@@ -15,8 +15,9 @@ awk 'BEGIN {
 expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" -o "$scratch/g.h5" || finish
 
 train() { # RANKS OUTPUT ARGUMENT...
-    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --regime blocks --dim 32 --negatives 20 \
-        --batch-size 64 --entity-blocks 8 --checkpoint-every 0 "${@:3}"
+    beside "--dim 32 --negatives 20 --batch-size 64 --entity-blocks 8" "${@:3}"
+    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --regime blocks --checkpoint-every 0 \
+        "${usual[@]}" "${@:3}"
 }
 numbers() { # FILE
     digest "$1" /entity/values /relation/values /entity/names /relation/names

@@ -208,15 +208,15 @@ for keep in no-keep-blanks keep-blanks; do
 done
 printf 'head\trelation\ttail\n' >bare.txt
 bad 3 'bare.txt: the file holds no triples' "headings alone" --train train.txt bare.txt --header
-bad 2 '--allow-unseen: has no meaning' "--allow-unseen without --split" --train train.txt --allow-unseen
-bad 2 '--header: has no meaning with --wordnet' "--header of WordNet" --wordnet . --header
+bad 2 '--allow-unseen: has no effect' "--allow-unseen without --split" --train train.txt --allow-unseen
+bad 2 '--header: has no effect without --train' "--header of WordNet" --wordnet . --header
 printf '%s\na\tr\tb\0c\n' "$good" >nul.txt
 bad 3 'nul.txt:2: holds a NUL byte' "a NUL byte" --train nul.txt
 printf '%s\ncaf\351\tr\tb\n' "$good" >latin.txt
 bad 3 'latin.txt:2: .*UTF-8' "Latin-1" --train latin.txt
 gzip -c many.txt | head -c 1000 >cut.txt.gz
 bad 3 'cut.txt.gz' "a cut .gz" --train cut.txt.gz
-bad 2 '--train: missing' "no train file"
+bad 2 'give one of --train --wordnet' "no train file"
 bad 2 '--split: give either' "split and files" --train train.txt --test test.txt --split 0.1 0.1
 bad 2 "--split: 'x' is no share" "a bad share" --train train.txt --split 0.1 x
 bad 2 '--split: the shares leave nothing' "all shared out" --train train.txt --split 0.5 0.5

@@ -9,8 +9,9 @@ model() {
 expect 0 "small graph and models" model make "$scratch" || finish
 
 predict() { # RANKS MODEL ARGUMENT...
+    beside "--top 9" "${@:3}"
     ranks "$1" kg-predict "$scratch/$2.h5" "$scratch/graph.h5" "$scratch/questions.tsv" \
-        --top 9 --json --quiet "${@:3}"
+        "${usual[@]}" --json --quiet "${@:3}"
 }
 neighbors() { # RANKS MODEL
     ranks "$1" kg-neighbors "$scratch/$2.h5" "entity 3" "entity 650" --top 9 --json --quiet

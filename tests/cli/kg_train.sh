@@ -15,7 +15,8 @@ awk 'BEGIN {
 expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" -o "$scratch/g.h5" || finish
 
 train() { # RANKS OUTPUT ARGUMENT...
-    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --dim 32 --checkpoint-every 0 "${@:3}"
+    beside "--dim 32" "${@:3}"
+    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --checkpoint-every 0 "${usual[@]}" "${@:3}"
 }
 numbers() { # FILE
     digest "$1" /entity/values /relation/values /entity/names /relation/names

@@ -126,7 +126,7 @@ for file in noun verb adj adv; do
 done
 expect 3 "no synsets" ranks 3 kg-import --wordnet none -o "$work/g.h5"
 expect_message "no synsets" 'none: no pointers in data.noun'
-bad 2 "WordNet and a file" '--wordnet: give either' '' --train wanted
+bad 2 "WordNet and a file" 'only one of --train --wordnet' '' --train wanted
 rm bad/data.adj
 expect 3 "a missing file" ranks 2 kg-import --wordnet bad -o "$work/g.h5"
 expect_message "a missing file" 'bad/data.adj'

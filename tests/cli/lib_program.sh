@@ -66,6 +66,17 @@ ranks() { # N ARGUMENT...
     job -n "$1" "$TRUNNION" "${@:2}"
 }
 
+# Sets usual=() to the OPTION VALUE pairs of LIST, a text, but those whose options the ARGUMENTs give
+# themselves: an option may come once.
+beside() { # LIST ARGUMENT...
+    local pairs i
+    read -r -d "" -a pairs <<<"$1"
+    usual=()
+    for ((i = 0; i < ${#pairs[@]}; i += 2)); do
+        [[ " ${*:2} " == *" ${pairs[i]} "* ]] || usual+=("${pairs[@]:i:2}")
+    done
+}
+
 # Run a command, keep what it prints in $scratch/out and $scratch/err, and compare its exit code;
 # CODE may be several, "2|3".
 expect() { # CODE WHAT COMMAND...

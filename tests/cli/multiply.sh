@@ -106,7 +106,7 @@ refuse() { # CODE PATTERN ARGUMENT...
 }
 refuse 2 'a.npy: 37 x 53 cannot be multiplied by c.npy, 37 x 29' a.npy c.npy -o work/x.npy
 refuse 2 '--add: b.npy is 53 x 29, the product 37 x 29' a.npy b.npy --add b.npy -o work/x.npy
-refuse 2 '--beta: nothing to add' a.npy b.npy --beta 2 -o work/x.npy
+refuse 2 '--beta: has no effect without --add' a.npy b.npy --beta 2 -o work/x.npy
 refuse 2 '--alpha: not for two sparse operands' s.mtx r.mtx --alpha 2 -o work/x.mtx
 refuse 2 '--boolean: both operands are dense' a.npy b.npy --boolean -o work/x.npy
 refuse 2 '.*x.foo' a.npy b.npy -o work/x.foo

@@ -20,7 +20,8 @@ awk 'BEGIN {
 expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" -o "$scratch/g.h5" || finish
 
 hash() { # RANKS OUTPUT ARGUMENT...
-    ranks "$1" nodepiece "$scratch/g.h5" -o "$2" --anchors 70 --nearest 6 --relations 3 "${@:3}"
+    beside "--anchors 70 --nearest 6 --relations 3" "${@:3}"
+    ranks "$1" nodepiece "$scratch/g.h5" -o "$2" "${usual[@]}" "${@:3}"
 }
 wanted=
 for n in 1 2 3 4 7; do
@@ -41,9 +42,10 @@ fi
 
 # Training -----------------------------------------------------------------------------------------
 train() { # RANKS OUTPUT ARGUMENT...
+    beside "--dim 16 --piece-dim 12 --hidden 40 --optimizer adam --learning-rate 0.01 --scale 0.3
+        --batch-size 200 --checkpoint-every 0" "${@:3}"
     ranks "$1" kg-train "$scratch/g.h5" -o "$2" --encoder nodepiece --hash "$scratch/n.h5" \
-        --dim 16 --piece-dim 12 --hidden 40 --optimizer adam --learning-rate 0.01 --scale 0.3 \
-        --batch-size 200 --checkpoint-every 0 "${@:3}"
+        "${usual[@]}" "${@:3}"
 }
 for way in "complex --negatives 50" "rotate --norm 2 --negatives 0 --no-reciprocal"; do
     wanted=

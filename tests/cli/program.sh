@@ -159,7 +159,29 @@ ranks_give 5 2 "${quick[@]}" --log-json missing/log.jsonl
 lines "rank 0: missing/log.jsonl: cannot append" 1
 silent
 gives 5 "${quick[@]}" --log-json /dev/full && says "/dev/full: the log is not complete"
+# A trace is looked for before the work, and is there whole or as it was.
 ranks_give 5 2 "${quick[@]}" --trace missing/trace.json
+lines "rank 0: missing/trace.json: the directory missing does not exist" 1
+silent
+echo "of yesterday" >old.json
+gives 4 "${quick[@]}" --trace old.json --memory 1K
+ok "the former trace is still there" grep -q yesterday old.json
+printf '%s\n' '%%MatrixMarket matrix array real general' '1 1' 2 >one.mtx
+gives 5 gram one.mtx -o product.npy --trace missing/trace.json
+ok "no product without its trace" test ! -e product.npy
+
+# Processes of a launcher that this MPI does not understand: each is alone, and says so -----------------
+for alone in "PMI_SIZE=3 PMI_RANK=1" "OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_RANK=0" \
+    "SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=2" "MPI_LOCALNRANKS=2"; do
+    # shellcheck disable=SC2086
+    expect 7 "$alone" env $alone "$TRUNNION" "${quick[@]}"
+    expect_message "$alone" "started [2-4] (processes|tasks) .*each is alone.*(start it by|use srun --mpi=pmix)"
+done
+for alone in "PMI_SIZE=1 PMI_RANK=0" "SLURM_NTASKS=4 SLURM_PROCID=0 SLURM_JOB_ID=7" \
+    "OMPI_COMM_WORLD_SIZE=1 OMPI_COMM_WORLD_RANK=0 SLURM_STEP_NUM_TASKS=2"; do
+    # shellcheck disable=SC2086
+    expect 0 "$alone" env $alone "$TRUNNION" "${quick[@]}"
+done
 
 # Completion --------------------------------------------------------------------------------------
 gives 0 completion bash

@@ -153,9 +153,9 @@ refused "3|5" "nothing to add" "nowhere.npy" "$work/x.npy" --add "$work/nowhere.
 refused 2 "unknown ending" "names no format" "$work/x.npy" --log1p -o "$empty/y.what"
 refused 2 "a sparse matrix as .npy" "npy cannot hold a sparse matrix" "$work/x.mtx" --ppmi \
     -o "$empty/y.npy"
-refused 2 "no transform" "0 transforms given" "$work/x.npy" -o "$empty/y.npy"
-refused 2 "two transforms" "2 transforms given" "$work/x.npy" --log1p --scale 2 -o "$empty/y.npy"
-refused 2 "a shift of what is no PMI" "belong to --pmi" "$work/x.npy" --log1p --shift 2 \
+refused 2 "no transform" "give one of --pmi" "$work/x.npy" -o "$empty/y.npy"
+refused 2 "two transforms" "--log1p --scale: only one of --pmi" "$work/x.npy" --log1p --scale 2 -o "$empty/y.npy"
+refused 2 "a shift of what is no PMI" "--shift: has no effect without --pmi or --ppmi" "$work/x.npy" --log1p --shift 2 \
     -o "$empty/y.npy"
 refused 4 "too little memory" "--memory: each of . ranks needs [0-9]+ bytes" "$work/x.npy" --ppmi \
     -o "$empty/y.npy" --memory 100K

@@ -198,7 +198,7 @@ bad 3 'bad.an.tsv:3: 3 fields' "three words" words-eval "$scratch/small.txt" \
     --analogy "$scratch/bad.an.tsv"
 bad 3 'empty.txt: holds no' "an empty set" words-eval "$scratch/small.txt" \
     --analogy "$scratch/empty.txt"
-bad 2 'at least one set' "no set" words-eval "$scratch/small.txt"
+bad 2 'give some of --similarity --analogy' "no set" words-eval "$scratch/small.txt"
 
 # The same characters at every number of ranks and threads ------------------------------------------
 awk 'BEGIN { for (i = 0; i < 600; i++) print "w" i * 2 % 1500, "w" i * 3 % 1499, "w" i, "w" i + 1 }' \

@@ -38,6 +38,14 @@ for p in 1 3; do
     expect_only "full disk, swivel, $p ranks" "$work" c.h5 filler
 done
 
+# Nor does a trace, which is whole or as it was.
+echo "of yesterday" >"$work/t.json"
+cat /dev/zero >"$work/more" 2>/dev/null
+expect 5 "a trace on a full disk" ranks 2 cooccur "$scratch/corpus.txt" -o "$scratch/other.h5" \
+    --min-count 1 --trace "$work/t.json" && expect_message "a trace on a full disk" 't.json.*space'
+expect_equal "the former trace" "of yesterday" "$(cat "$work/t.json")"
+rm "$work/more" "$work/t.json"
+
 # Knowledge graphs: 2 MB to write in place of what lies there, and a checkpoint that does not fit either.
 awk 'BEGIN { for (i = 0; i < 20000; i++) print "entity " i "\tr" i % 3 "\tentity " (i * 7) % 20000 }' \
     >"$scratch/facts.tsv"

@@ -5,6 +5,7 @@
 
 #include "base/signal.h"
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/param.h"
 #include "mpi/agree.h"
 
@@ -54,10 +55,14 @@ static trn_status_t run_words(const call_t *call, int count, char **words) {
     if (status == TRN_OK) status = trn_params_parse(params, count, words, &run.nfiles, &run.files);
     run.params = params;
     run.result = json_object();
+    trn_files_t *files = NULL;
+    if (status == TRN_OK)
+        status = trn_files_create(&files, call->verb, params, run.nfiles, run.files);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = call->verb->run(&run);
     status = trn_agree(comm, status); /* as the program does */
     json_decref(run.result);
+    trn_files_destroy(&files);
     trn_params_destroy(&params);
     return status;
 }

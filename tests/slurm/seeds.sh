@@ -1,5 +1,5 @@
-# An array over three seeds gives the results of three runs by hand, and a job that submit.sh wrote
-# has what its dry run asks for.
+# An array over three seeds gives the results of three runs by hand, a job that submit.sh wrote has
+# what its dry run asks for, and tasks that do not find each other are refused.
 . "$(dirname "$0")/lib_cluster.sh" || exit 1
 need cooccur swivel
 need_python
@@ -49,4 +49,25 @@ job=$(grep -oE '[0-9]+$' "$scratch/out")
 expect_job 60 "submitted" "$job" JobState COMPLETED || cat "$scratch"/trunnion-*.log
 expect_equal "submitted: bits" "$(digest "$scratch/hand-1.h5" /embedding)" \
     "$(digest "$scratch/s.h5" /embedding)"
+
+# Several tasks of which each would do the whole job, one process in a job that asked for two, and two
+# that are one job.
+cat >"$scratch/launch.sbatch" <<'END'
+#!/bin/bash
+quick=("$TRUNNION" bench comm --max-bytes 64 --repeats 1 --quiet)
+"${quick[@]}" >"$LAUNCH.alone" 2>&1
+echo "alone: $?"
+srun --mpi=none "${quick[@]}" >"$LAUNCH.none" 2>&1
+echo "without PMIx: $?"
+srun --mpi=pmix "${quick[@]}" >"$LAUNCH.pmix" 2>&1
+echo "with PMIx: $?"
+END
+job=$(LAUNCH=$scratch/launch sbatch --parsable --ntasks=2 --time=5 --output="$scratch/launch.log" \
+    "$scratch/launch.sbatch")
+expect_job 60 "three launches" "$job" JobState COMPLETED
+expect_equal "exit codes" "alone: 0, without PMIx: 7, with PMIx: 0" \
+    "$(grep -E '^(alone|with)' "$scratch/launch.log" | paste -sd ',' | sed 's/,/, /g')"
+expect_equal "both tasks say the cure" 2 "$(grep -c 'use srun --mpi=pmix' "$scratch/launch.none")"
+expect_equal "ranks with PMIx" "# ranks: 2" "$(grep '^# ranks' "$scratch/launch.pmix")"
+expect_equal "ranks alone" "# ranks: 1" "$(grep '^# ranks' "$scratch/launch.alone")"
 finish

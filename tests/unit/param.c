@@ -104,12 +104,17 @@ static void test_flags(void **state) {
     assert_false(trn_params_given(f->params, "seed"));
 }
 
-static void test_flag_last_wins(void **state) {
+/* Of two values nobody could tell which was meant. */
+static void test_given_twice(void **state) {
     fixture_t *f = *state;
-    assert_int_equal(parse(f, "-qx --no-quiet -m 3 -m 4"), TRN_OK);
-    assert_false(trn_params_bool(f->params, "quiet"));
-    assert_int_equal(trn_params_int(f->params, "min-count"), 4);
-    assert_int_equal(f->nfiles, 0);
+    refused(f, "-m 3 --min-count 4", "--min-count: given twice, as '3' and as '4'; give it once");
+    refused(f, "--rate=2 --rate 2", "--rate: given twice, as '2' and as '2'; give it once");
+    refused(f, "--mode fast --mode exact",
+            "--mode: given twice, as 'fast' and as 'exact'; give it once");
+    refused(f, "-oa -ob", "--output: given twice, as 'a' and as 'b'; give it once");
+    refused(f, "-qx --no-quiet",
+            "--quiet: given twice, as '-qx' and as '--no-quiet'; give it once");
+    assert_int_equal(parse(f, "-q"), TRN_OK); /* a new command line */
 }
 
 static void test_list_takes_words(void **state) {
@@ -214,7 +219,7 @@ static void test_config(void **state) {
     char *const *words;
     char line[64];
     write_config("# a comment\n\n  min-count = 9   # another\r\nmodels = x  y\tz\nquiet=true\n"
-                 "output = a#b = c\nrate = 2\nrate = 3");
+                 "output = a#b = c\nmodels = v\nrate = 3");
     snprintf(line, sizeof line, "-m 8 --config %s --models w", path);
     assert_int_equal(parse(f, line), TRN_OK);
     assert_int_equal(trn_params_int(f->params, "min-count"), 8); /* the flag wins */
@@ -228,6 +233,16 @@ static void test_config(void **state) {
     assert_int_equal(trn_params_list(f->params, "models", &words), 1);
 }
 
+/* A list may come in pieces, and an editor may have put a byte order mark. */
+static void test_config_list(void **state) {
+    fixture_t *f = *state;
+    char *const *words;
+    write_config("\xef\xbb\xbfmodels = x y\nrate = 3\nmodels = z\n");
+    assert_int_equal(trn_params_read(f->params, path), TRN_OK);
+    assert_int_equal(trn_params_list(f->params, "models", &words), 3);
+    assert_string_equal(words[2], "z");
+}
+
 static void test_bad_config(void **state) {
     fixture_t *f = *state;
     static const struct {
@@ -237,6 +252,8 @@ static void test_bad_config(void **state) {
         {"min-cuont = 1\n", ":1: min-cuont: no such option; did you mean --min-count?"},
         {"quiet\n", ":1: quiet: no '='; write name = value"},
         {"quiet = on\n", ":1: quiet: bad value 'on'; give true or false"},
+        {"rate = 2\n\nrate = 3\n",
+         ":3: rate: given twice, in line 1 and here as '3'; give it once"},
         {"config = x\n", ":1: config: a config file cannot name another; copy its lines"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -263,9 +280,10 @@ static void test_json(void **state) {
     assert_int_equal(trn_params_set(f->params, "output", "r\xe9sum\xe9"), TRN_OK); /* Latin-1 */
     json_t *all = trn_params_json(f->params);
     char *text = json_dumps(all, JSON_COMPACT);
-    assert_string_equal(text, "{\"min-count\":5,\"rate\":0.050000000000000003,\"block\":65536,"
-                              "\"output\":\"r?sum?\",\"mode\":\"fast\",\"models\":[\"a\",\"b\"],"
-                              "\"seed\":null,\"config\":null,\"shuffle\":true,\"quiet\":false}");
+    assert_string_equal(
+        text, "{\"min-count\":5,\"rate\":0.050000000000000003,\"block\":65536,"
+              "\"output\":\"r\\\\xe9sum\\\\xe9\",\"mode\":\"fast\",\"models\":[\"a\",\"b\"],"
+              "\"seed\":null,\"config\":null,\"shuffle\":true,\"quiet\":false}");
     free(text);
     json_decref(all);
 }
@@ -342,13 +360,14 @@ int main(void) {
     const struct CMUnitTest with_params[] = {
         cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_flag_last_wins, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_given_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_takes_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_abbreviations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_odd_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_config, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_config_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_config, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
         cmocka_unit_test(test_help),

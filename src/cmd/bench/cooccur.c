@@ -82,6 +82,7 @@ const trn_command_t trn_bench_cooccur = {
         "cpu_seconds is one count on all ranks. PASSED: every repeat came to the same sum.",
     .min_files = 1,
     .max_files = 1 << 20,
+    .operands = TRN_OPERANDS(TRN_READS("CORPUS")),
     .params = params,
     .run = run,
 };

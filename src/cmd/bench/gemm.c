@@ -182,8 +182,10 @@ static const trn_param_t params[] = {
     {"shared", 0, TRN_PARAM_BOOL, "false",
      .help = "keep A and B in memory that the ranks of a node share: a shift is then a pointer"},
     {"block", 0, TRN_PARAM_INT, "128", 1, 65536,
+     .needs = "layout=blockcyclic,against=scalapack|all",
      .help = "side of the blocks of layout blockcyclic, and of the rival's"},
     {"grid", 0, TRN_PARAM_TEXT, .metavar = "ROWSxCOLS",
+     .needs = "layout=blockcyclic,against=scalapack|all",
      .help =
          "grid of layout blockcyclic, and of the rival; default the one that moves fewest words"},
     {"repeat", 0, TRN_PARAM_INT, "5", 1, 1000000,
@@ -191,7 +193,7 @@ static const trn_param_t params[] = {
     {"against", 0, TRN_PARAM_CHOICE, "none", .choices = "none|scalapack|ceiling|all",
      .help = "time rivals in turn with ours: p?gemm on the same data (or the same shape, "
              "block-cyclic), and the local BLAS on a rank's part of the work without any message"},
-    {"ranks", 0, TRN_PARAM_TEXT, .metavar = "LIST",
+    {"ranks", 0, TRN_PARAM_TEXT, .metavar = "LIST", .needs = "dry-run",
      .help = "with --dry-run: plan for these numbers of ranks, such as 1-16,64,4096"},
     {0}};
 

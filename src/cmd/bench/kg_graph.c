@@ -95,7 +95,6 @@ static trn_status_t run(trn_run_t *run) {
                  .relations = trn_params_int(p, "relations"),
                  .triples = trn_params_int(p, "triples"),
                  .seed = (uint64_t)trn_params_int(p, "seed")};
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the file to write: -o G.tsv");
     if (g.triples < g.entities)
         return trn_fail(TRN_USAGE, "--triples: fewer than entities, of which each is a head once");
     g.communities = (int64_t)ceil(sqrt((double)g.entities) / 2);
@@ -114,7 +113,8 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G.tsv", .help = "file to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G.tsv", .required = true,
+     .file = {TRN_FILE_WRITTEN, .endings = ".tsv .txt"}, .help = "file to write"},
     {"entities", 0, TRN_PARAM_INT, "5000000", 2, 2147483646, .help = "entities"},
     {"relations", 0, TRN_PARAM_INT, "1000", 1, 1 << 30, .help = "relations"},
     {"triples", 0, TRN_PARAM_INT, "50000000", 2, 1e15, .help = "triples, as many lines"},

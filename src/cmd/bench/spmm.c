@@ -475,7 +475,7 @@ static const trn_param_t params[] = {
     {"dtype", 0, TRN_PARAM_CHOICE, "f32", .choices = "f32|f64", .help = "type of all numbers"},
     {"width", 0, TRN_PARAM_INT, "0", 0, 1 << 20,
      .help = "columns of B that travel at a time; 0 means as --plan-memory allows"},
-    {"plan-memory", 0, TRN_PARAM_SIZE, "0", 0, INFINITY,
+    {"plan-memory", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, .needs = "width=0",
      .help = "most that the plan may hold in any rank; 0 means no limit"},
     {"repeats", 0, TRN_PARAM_INT, "5", 1, 1000, .help = "products timed, after one to warm up"},
     {"against", 0, TRN_PARAM_CHOICE, "none", .choices = "none|graphblas",

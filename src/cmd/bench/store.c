@@ -202,6 +202,7 @@ static trn_status_t run(trn_run_t *run) {
 static const trn_param_t params[] = {
     {"size", 0, TRN_PARAM_SIZE, "1G", 1 << 20, 1e15, .help = "bytes of the matrix"},
     {"dir", 0, TRN_PARAM_TEXT, ".", .metavar = "DIR",
+     .file = {TRN_FILE_FOLDER, .also = "/trunnion-bench.h5 /trunnion-bench.raw"},
      .help = "where to put the two files; twice the size is needed there"},
     {"repeats", 0, TRN_PARAM_INT, "5", 1, 1000, .help = "timed runs of each case, in turns"},
     {"fsync", 0, TRN_PARAM_BOOL, "true",

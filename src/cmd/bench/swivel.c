@@ -165,8 +165,8 @@ static trn_status_t run(trn_run_t *run) {
 }
 
 static const trn_param_t params[] = {
-    {"counts", 0, TRN_PARAM_TEXT, .metavar = "X.h5",
-     .help = "use these counts; otherwise some are made up"},
+    {"counts", 0, TRN_PARAM_TEXT, .metavar = "X.h5", .file.use = TRN_FILE_READ,
+     .excludes = "words density", .help = "use these counts; otherwise some are made up"},
     {"words", 0, TRN_PARAM_INT, "8192", 2, 1 << 30, .help = "vocabulary of made-up counts"},
     {"density", 0, TRN_PARAM_REAL, "0.04", 1e-6, 0.5,
      .help = "share of observed cells of made-up counts"},

@@ -435,6 +435,7 @@ const trn_command_t trn_command_kg_eval = {
         "lacks take that of all together.",
     .min_files = 2,
     .max_files = 2,
+    .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), TRN_READS("GRAPH.h5")),
     .blas = true,
     .params = params,
     .run = run_kg_eval,

@@ -7,37 +7,41 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G.h5", .help = "graph store to write (required)"},
-    {"train", 0, TRN_PARAM_LIST, .metavar = "FILE",
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G.h5", .required = true, .file = TRN_STORE_WRITTEN,
+     .help = "graph store to write"},
+    {"train", 0, TRN_PARAM_LIST, .metavar = "FILE", .file.use = TRN_FILE_READ,
      .help = "triples to train on, a line each: head, relation, tail (this or --wordnet is "
              "required); several files are read in their order, as one"},
-    {"valid", 0, TRN_PARAM_LIST, .metavar = "FILE", .help = "triples to choose settings by"},
-    {"test", 0, TRN_PARAM_LIST, .metavar = "FILE", .help = "triples to score by at the end"},
-    {"wordnet", 0, TRN_PARAM_TEXT, .metavar = "DIR",
+    {"valid", 0, TRN_PARAM_LIST, .metavar = "FILE", .file.use = TRN_FILE_READ,
+     .help = "triples to choose settings by"},
+    {"test", 0, TRN_PARAM_LIST, .metavar = "FILE", .file.use = TRN_FILE_READ,
+     .help = "triples to score by at the end"},
+    {"wordnet", 0, TRN_PARAM_TEXT, .metavar = "DIR", .excludes = "valid test",
+     .file = {TRN_FILE_READ, .also = "/data.noun /data.verb /data.adj /data.adv"},
      .help = "instead of files: WordNet's data.noun, data.verb, data.adj and data.adv in DIR "
              "(Debian's package wordnet-base: /usr/share/wordnet)"},
-    {"inverses", 0, TRN_PARAM_BOOL, "false",
+    {"inverses", 0, TRN_PARAM_BOOL, "false", .needs = "wordnet",
      .help = "of --wordnet: keep pointers that only turn others round (hyponym beside hypernym), "
              "as WN18 does; test triples can then be read off train"},
-    {"separator", 0, TRN_PARAM_TEXT, "tab", .metavar = "TEXT",
+    {"separator", 0, TRN_PARAM_TEXT, "tab", .metavar = "TEXT", .needs = "train",
      .help = "what stands between the columns: tab, comma (columns may then be in quotes), space, "
              "or any text"},
-    {"order", 0, TRN_PARAM_CHOICE, "hrt", .choices = "hrt|htr|rht|rth|thr|trh",
+    {"order", 0, TRN_PARAM_CHOICE, "hrt", .choices = "hrt|htr|rht|rth|thr|trh", .needs = "train",
      .help = "order of the columns: head, relation, tail"},
-    {"header", 0, TRN_PARAM_BOOL, "false",
+    {"header", 0, TRN_PARAM_BOOL, "false", .needs = "train",
      .help = "the first line of each file names the columns and is no triple; without this a "
              "first line is a triple, with a warning if its three words are usual headings (head, "
              "relation, tail; subject, predicate, object; source, edge, target ...) or are in no "
              "other line"},
-    {"keep-blanks", 0, TRN_PARAM_BOOL, "false",
+    {"keep-blanks", 0, TRN_PARAM_BOOL, "false", .needs = "train",
      .help = "spaces and tabs at the ends of a name are part of it; else names that differ by "
              "these alone are one"},
-    {"split", 0, TRN_PARAM_LIST, .metavar = "SHARE",
+    {"split", 0, TRN_PARAM_LIST, .metavar = "SHARE", .excludes = "valid test",
      .help = "instead of --valid and --test: two shares (0.1 0.1) of all triples, drawn at "
              "random; a triple stays in train if it is the last there of an entity or relation"},
-    {"allow-unseen", 0, TRN_PARAM_BOOL, "false",
+    {"allow-unseen", 0, TRN_PARAM_BOOL, "false", .needs = "split",
      .help = "of --split: draw any triples, also the last ones of an entity or relation"},
-    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of --split"},
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .needs = "split", .help = "of --split"},
     {0}};
 
 static const char *separator_of(const char *text) {
@@ -55,8 +59,6 @@ static trn_status_t read_shares(const trn_run_t *run, trn_kg_import_options_t *o
     if (count == 0 && options->allow_unseen)
         return trn_fail(TRN_USAGE, "--allow-unseen: has no meaning without --split");
     if (count == 0) return TRN_OK;
-    if (options->files[TRN_VALID].count > 0 || options->files[TRN_TEST].count > 0)
-        return trn_fail(TRN_USAGE, "--split: give either this or --valid and --test");
     if (count != 2)
         return trn_fail(TRN_USAGE, "--split: two shares wanted, for valid and test: 0.1 0.1");
     for (int i = 0; i < 2; i++) {
@@ -83,27 +85,14 @@ static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *op
         .order = trn_params_text(run->params, "order"),
         .seed = (uint64_t)trn_params_int(run->params, "seed"),
     };
-    int64_t files = 0;
     for (int split = 0; split < TRN_SPLITS; split++) {
         const char *name = trn_split_name((trn_split_t)split);
         trn_kg_import_files_t *list = &options->files[split];
         list->count = trn_params_list(run->params, name, &list->path);
-        files += list->count;
         if (list->count > TRN_KG_IMPORT_FILES)
             return trn_fail(TRN_USAGE, "--%s: %lld files; at most %d, so put some together", name,
                             (long long)list->count, TRN_KG_IMPORT_FILES);
     }
-    if (options->wordnet && files > 0)
-        return trn_fail(TRN_USAGE, "--wordnet: give either this or --train, --valid and --test");
-    if (options->inverses && !options->wordnet)
-        return trn_fail(TRN_USAGE, "--inverses: has no meaning without --wordnet");
-    if (options->wordnet && (options->header || options->format.keep_blanks))
-        return trn_fail(TRN_USAGE, "--%s: has no meaning with --wordnet; leave it out",
-                        options->header ? "header" : "keep-blanks");
-    if (!options->wordnet && options->files[TRN_TRAIN].count == 0)
-        return trn_fail(TRN_USAGE, "--train: missing; name the file of triples to train on");
-    if (!trn_params_text(run->params, "output"))
-        return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o G.h5");
     if (!*options->format.separator)
         return trn_fail(TRN_USAGE, "--separator: is empty; give tab, comma, space or any text");
     return read_shares(run, options);
@@ -134,10 +123,10 @@ static trn_status_t run(trn_run_t *run) {
     json_decref(params_json);
     if (status != TRN_OK) return status;
     json_t *figures = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "output", output, "entities",
-        (json_int_t)report.entities, "relations", (json_int_t)report.relations, "train",
-        (json_int_t)report.triples[TRN_TRAIN], "valid", (json_int_t)report.triples[TRN_VALID],
-        "test", (json_int_t)report.triples[TRN_TEST], "duplicates", (json_int_t)report.duplicates,
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)report.entities,
+        "relations", (json_int_t)report.relations, "train", (json_int_t)report.triples[TRN_TRAIN],
+        "valid", (json_int_t)report.triples[TRN_VALID], "test",
+        (json_int_t)report.triples[TRN_TEST], "duplicates", (json_int_t)report.duplicates,
         "also_in_train", (json_int_t)report.leaked, "unseen_entities", (json_int_t)report.unseen,
         "unseen_relations", (json_int_t)report.unseen_relations);
     json_object_update(run->result, figures);
@@ -150,7 +139,7 @@ static trn_status_t run(trn_run_t *run) {
 const trn_command_t trn_command_kg_import = {
     .name = "kg-import",
     .summary = "make the store of a knowledge graph from files of triples",
-    .files = "--train F... [--valid F...] [--test F...] | --wordnet DIR, -o G.h5",
+    .files = "--train F... [--valid F... --test F...] | --wordnet DIR, -o G.h5",
     .description =
         "Reads triples of names or numbers, plain or compressed (.gz, .bz2, .xz, .zst), from files "
         "or "
@@ -163,5 +152,6 @@ const trn_command_t trn_command_kg_import = {
     .min_files = 0,
     .max_files = 0,
     .params = params,
+    .one_of = "train wordnet",
     .run = run,
 };

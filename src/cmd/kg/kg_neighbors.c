@@ -93,6 +93,7 @@ const trn_command_t trn_command_kg_neighbors = {
                    "Complex numbers count as two real ones.",
     .min_files = 2,
     .max_files = 1 << 20,
+    .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), {.name = "ENTITY"}),
     .params = params,
     .run = run_kg_neighbors,
 };

@@ -20,7 +20,7 @@ static const trn_param_t params[] = {
     {"top", 0, TRN_PARAM_INT, "10", 1, 100000, .metavar = "K", .help = "how many answers to each"},
     {"known", 0, TRN_PARAM_CHOICE, "mark", .choices = "exclude|mark",
      .help = "what to do with answers that the graph (train, valid or test) has already"},
-    {"inductive", 0, TRN_PARAM_TEXT, .metavar = "FACTS",
+    {"inductive", 0, TRN_PARAM_TEXT, .metavar = "FACTS", .file.use = TRN_FILE_READ,
      .help = "file of facts, lines of head, relation and tail between tabs, about entities that "
              "are not in the graph: they can then be asked about. The model must have been trained "
              "with --encoder"},
@@ -269,6 +269,7 @@ const trn_command_t trn_command_kg_predict = {
         "of probabilities by the distance from the threshold.",
     .min_files = 3,
     .max_files = 3,
+    .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), TRN_READS("GRAPH.h5"), TRN_READS("QUESTIONS")),
     .blas = true,
     .params = params,
     .run = run_kg_predict,

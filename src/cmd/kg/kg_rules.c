@@ -176,6 +176,7 @@ const trn_command_t trn_command_kg_rules = {
         "result.",
     .min_files = 2,
     .max_files = 2,
+    .operands = TRN_OPERANDS(TRN_READS("M.h5"), TRN_READS("G.h5")),
     .blas = true,
     .params = params,
     .run = run_rules,

@@ -16,7 +16,9 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "M.h5", .help = "model store to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "M.h5", .required = true,
+     .file = {TRN_FILE_WRITTEN, .endings = ".h5 .hdf5", .also = ".prev .best .best.prev"},
+     .help = "model store to write"},
     {"preset", 0, TRN_PARAM_TEXT, .metavar = "NAME",
      .help = "settings known to do well on a benchmark, for all options that are not given; list: "
              "show them"},
@@ -25,7 +27,7 @@ static const trn_param_t params[] = {
     {"dim", 0, TRN_PARAM_INT, "200", 1, 65536,
      .help =
          "numbers of an entity; complex and rotate take two for each dimension, so an even number"},
-    {"relation-dim", 0, TRN_PARAM_INT, "0", 0, 65536,
+    {"relation-dim", 0, TRN_PARAM_INT, "0", 0, 65536, .needs = "model=transr",
      .help = "transr: numbers of an entity in a relation's own space; 0: as --dim"},
     {"norm", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|1|2|e",
      .help = "distance of transe, rotate and toruse (e: of angles); auto: the model's usual one"},
@@ -36,33 +38,34 @@ static const trn_param_t params[] = {
     {"negatives", 0, TRN_PARAM_INT, "1024", 0, 1048576,
      .help = "entities drawn for each batch that the answer has to win against; 0: against all; "
              "with --encoder it meets those of the batch's questions too"},
-    {"self-negative", 0, TRN_PARAM_BOOL, "false",
+    {"self-negative", 0, TRN_PARAM_BOOL, "false", .needs = "negatives regime=batch encoder=none",
      .help =
          "the answer has to win against the known entity too, which distances tend to put first"},
-    {"filtered", 0, TRN_PARAM_BOOL, "false",
+    {"filtered", 0, TRN_PARAM_BOOL, "false", .needs = "regime=batch encoder=none",
      .help = "entities that are known answers of a question are none of its rivals, which helps "
              "distances"},
     {"regime", 0, TRN_PARAM_CHOICE, "batch", .choices = "batch|blocks",
      .help =
          "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
-    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096,
+    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, .needs = "regime=blocks",
      .help = "times that an epoch of --regime blocks goes round the blocks, with a part of their "
              "triples: more mix better and move more"},
     {"loss", 0, TRN_PARAM_CHOICE, "softmax", .choices = "softmax|bce|margin|adversarial",
      .help = "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
              "adversarial, which looks at the best wrong ones most); margin: how far the answer "
              "must be ahead"},
-    {"margin", 0, TRN_PARAM_REAL, "1", -1e6, 1e6,
+    {"margin", 0, TRN_PARAM_REAL, "1", -1e6, 1e6, .needs = "loss=bce|margin|adversarial",
      .help = "of --loss margin; bce and adversarial add it to scores, which distances need"},
-    {"temperature", 0, TRN_PARAM_REAL, "1", 0, 1e6,
+    {"temperature", 0, TRN_PARAM_REAL, "1", 0, 1e6, .needs = "loss=adversarial",
      .help = "of --loss adversarial: how much more the best wrong candidates count"},
     {"negative-weight", 0, TRN_PARAM_REAL, "1", 0, 1e9,
+     .needs = "loss=softmax negatives,encoder=nodepiece",
      .help = "of --loss softmax: how many candidates each drawn one stands for; 0: as many as make "
              "up all entities"},
-    {"all-answers", 0, TRN_PARAM_BOOL, "false",
+    {"all-answers", 0, TRN_PARAM_BOOL, "false", .needs = "negatives=0",
      .help = "ask each question once with all its answers (KvsAll) in place of once for each; "
              "needs --negatives 0"},
-    {"smoothing", 0, TRN_PARAM_REAL, "0", 0, 0.999,
+    {"smoothing", 0, TRN_PARAM_REAL, "0", 0, 0.999, .needs = "negatives=0",
      .help = "part of the answers' weight that is spread over all entities; needs --negatives 0"},
     {"entity-dropout", 0, TRN_PARAM_REAL, "0", 0, 0.99,
      .help = "part of the known entity's numbers that a question goes without"},
@@ -77,12 +80,13 @@ static const trn_param_t params[] = {
     {"regularizer", 0, TRN_PARAM_CHOICE, "none", .choices = "none|l2|n3|dura",
      .help = "penalty on the vectors of each triple: squares; cubes of moduli; squares of entities "
              "and of their products with the relation (distmult, complex)"},
-    {"weight", 0, TRN_PARAM_REAL, "0.1", 0, 1e9, .help = "of the regularizer"},
+    {"weight", 0, TRN_PARAM_REAL, "0.1", 0, 1e9, .needs = "regularizer=l2|n3|dura",
+     .help = "of the regularizer"},
     {"scale", 0, TRN_PARAM_REAL, "0.05", 1e-9, 1e9,
      .help = "standard deviation of the starting values"},
-    {"start-from", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+    {"start-from", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ,
      .help = "model of the same graph and size whose vectors are the starting values"},
-    {"unit-entities", 0, TRN_PARAM_BOOL, "false",
+    {"unit-entities", 0, TRN_PARAM_BOOL, "false", .needs = "model=transe|transh|transr|toruse",
      .help = "put entities back to unit length after each step, where the model knows how"},
     {"entity-blocks", 0, TRN_PARAM_INT, "0", 0, 1048576,
      .help = "blocks the entities are dealt to, which ranks share out; 0: 16, or with --regime "
@@ -90,18 +94,20 @@ static const trn_param_t params[] = {
     {"encoder", 0, TRN_PARAM_CHOICE, "none", .choices = "none|nodepiece",
      .help = "nodepiece: entities have no vectors of their own, two layers make them of anchors "
              "and relation types; --optimizer adam --learning-rate 0.001 suits it"},
-    {"hash", 0, TRN_PARAM_TEXT, .metavar = "N.h5",
+    {"hash", 0, TRN_PARAM_TEXT, .metavar = "N.h5", .file.use = TRN_FILE_READ,
+     .needs = "encoder=nodepiece",
      .help =
          "what the verb nodepiece made of the graph; default: made now, with its usual settings"},
-    {"piece-dim", 0, TRN_PARAM_INT, "64", 1, 65536,
+    {"piece-dim", 0, TRN_PARAM_INT, "64", 1, 65536, .needs = "encoder=nodepiece",
      .help = "numbers of an anchor, a distance and a relation type"},
-    {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, .help = "numbers between the two layers"},
-    {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9,
+    {"hidden", 0, TRN_PARAM_INT, "512", 1, 65536, .needs = "encoder=nodepiece",
+     .help = "numbers between the two layers"},
+    {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, .needs = "encoder=nodepiece",
      .help = "part of them that a step leaves out"},
     {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000,
      .help = "epochs between looks at the valid split, after which the model with the best MRR is "
              "the result; 0: none, the last model is"},
-    {"patience", 0, TRN_PARAM_INT, "0", 0, 1000000,
+    {"patience", 0, TRN_PARAM_INT, "0", 0, 1000000, .needs = "valid-every",
      .help = "looks at the valid split without a better MRR before training ends; 0: it goes on"},
     TRN_CHECKPOINT_PARAMS,
     {0},
@@ -137,11 +143,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
 static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nodepiece_hash_t *hash,
                                trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
     const trn_params_t *p = run->params;
-    if (strcmp(trn_params_text(p, "encoder"), "none") == 0) {
-        if (trn_params_given(p, "hash"))
-            return trn_fail(TRN_USAGE, "--hash: is for --encoder nodepiece; give that too");
-        return TRN_OK;
-    }
+    if (strcmp(trn_params_text(p, "encoder"), "none") == 0) return TRN_OK;
     if (options->in_pairs)
         return trn_fail(TRN_USAGE, "--regime: blocks of entities have no encoder; leave it out");
     *encoder = (trn_nodepiece_options_t){.hash = hash,
@@ -213,9 +215,9 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     json_decref(params_json);
     if (status != TRN_OK) return status;
     json_t *result = json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "output", output, "model",
-        header->model->name, "entities", (json_int_t)kg->entities, "relations",
-        (json_int_t)kg->relations, "triples", (json_int_t)kg->triples[TRN_TRAIN], "parameters",
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "model", header->model->name,
+        "entities", (json_int_t)kg->entities, "relations", (json_int_t)kg->relations, "triples",
+        (json_int_t)kg->triples[TRN_TRAIN], "parameters",
         (json_int_t)parameters_of(header, options), "epochs", (json_int_t)r.epochs, "loss", r.loss,
         "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
         r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
@@ -228,33 +230,26 @@ static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_heade
     return TRN_OK;
 }
 
+static trn_status_t settle(trn_params_t *p, json_t *answer) {
+    const char *preset = trn_params_text(p, "preset");
+    if (!preset) return TRN_OK;
+    if (strcmp(preset, "list") != 0) return trn_kg_preset_apply(p, preset);
+    trn_kg_preset_list(answer);
+    return TRN_OK;
+}
+
 static trn_status_t run(trn_run_t *run) {
-    const char *preset = trn_params_text(run->params, "preset");
-    if (preset && strcmp(preset, "list") == 0) {
-        trn_kg_preset_list(run->result);
-        return TRN_OK;
-    }
-    if (preset) TRN_TRY(trn_kg_preset_apply(run->params, preset));
     const char *output = trn_params_text(run->params, "output");
-    if (run->nfiles == 0) return trn_fail(TRN_USAGE, "kg-train: no graph given: G.h5 -o M.h5");
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o M.h5");
     trn_kg_t kg = {0};
     trn_kg_header_t header;
     trn_nodepiece_hash_t hash = {0};
     trn_nodepiece_options_t encoder;
-    char *checkpoint = NULL, path[4096];
+    const char *checkpoint = trn_params_text(run->params, "checkpoint");
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
     trn_kg_options_t options = options_of(run, kg.entities);
     TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
-    if (options.self_negative && regime_of(&options) != &trn_kg_drawn)
-        TRN_OR(done,
-               trn_fail(TRN_USAGE, "--self-negative: stands beside drawn candidates; leave it "
-                                   "out with --negatives 0, --regime blocks and --encoder"));
-    if (options.filtered && (options.in_pairs || options.nodepiece))
-        TRN_OR(done,
-               trn_fail(TRN_USAGE, "--filtered: leave it out with --regime blocks and --encoder"));
     int64_t facts = 0;
     if (options.valid_every > 0) TRN_OR(done, trn_kg_valid_facts(&kg, run->comm, &facts));
     int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, facts,
@@ -267,14 +262,8 @@ static trn_status_t run(trn_run_t *run) {
         goto done;
     }
     TRN_OR(done, trn_mem_expect(bytes, run->ranks));
-    const char *given = trn_params_text(run->params, "checkpoint");
-    snprintf(path, sizeof path, "%s.checkpoint", output);
-    TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
-    TRN_OR(done, trn_store_place(run->comm, output)); /* not after hours of training */
-    TRN_OR(done, trn_store_place(run->comm, checkpoint));
     TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
 done:
-    trn_free(&checkpoint);
     trn_nodepiece_hash_free(&hash);
     trn_kg_close(&kg);
     return status;
@@ -292,9 +281,11 @@ const trn_command_t trn_command_kg_train = {
         "exit code 85; the same command goes on from there, on any number of "
         "ranks. With --encoder nodepiece what is learned is small: vectors of anchors, distances "
         "and relation types, and how entities are made of them.",
-    .min_files = 0,
+    .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("G.h5")),
     .blas = true,
+    .settle = settle,
     .saves = true,
     .params = params,
     .run = run,

@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "N.h5", .help = "store to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "N.h5", .help = "store to write", .required = true,
+     .file = TRN_STORE_WRITTEN},
     {"anchors", 0, TRN_PARAM_INT, "1000", 1, 1000000, .metavar = "K",
      .help = "entities that describe the others: 40 % of most links, 40 % of greatest PageRank, 20 "
              "% drawn"},
@@ -48,11 +49,10 @@ static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
         full += hash.near[(i + 1) * hash.nearest - 1] < hash.anchors;
     MPI_Allreduce(MPI_IN_PLACE, &full, 1, MPI_INT64_T, MPI_SUM, run->comm);
     json_t *result =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "output", output, "entities",
-                  (json_int_t)hash.entities, "anchors", (json_int_t)hash.anchors, "nearest",
-                  (json_int_t)hash.nearest, "relations", (json_int_t)hash.context, "farthest",
-                  (json_int_t)hash.farthest, "with_all_anchors", (json_int_t)full, "seconds",
-                  trn_seconds() - started);
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "entities", (json_int_t)hash.entities,
+                  "anchors", (json_int_t)hash.anchors, "nearest", (json_int_t)hash.nearest,
+                  "relations", (json_int_t)hash.context, "farthest", (json_int_t)hash.farthest,
+                  "with_all_anchors", (json_int_t)full, "seconds", trn_seconds() - started);
     json_object_update(run->result, result);
     json_decref(result);
     trn_nodepiece_hash_free(&hash);
@@ -61,7 +61,6 @@ static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
 
 static trn_status_t run_nodepiece(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o N.h5");
     trn_nodepiece_recipe_t recipe = recipe_of(run->params);
     trn_kg_t kg = {0};
     trn_status_t status;
@@ -93,6 +92,7 @@ const trn_command_t trn_command_nodepiece = {
         "holds all links.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("G.h5")),
     .params = params,
     .run = run_nodepiece,
 };

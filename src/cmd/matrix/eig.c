@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5", .help = "store to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5", .help = "store to write", .required = true,
+     .file = TRN_STORE_WRITTEN},
     {"method", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|local|scalapack",
      .help = "local: one rank works, and the number of ranks does not change a bit; scalapack: all "
              "work, and it does; auto: local up to 2048 rows"},
@@ -49,12 +50,11 @@ static trn_status_t save(const trn_run_t *run, const char *output, trn_tall_t ve
     return status;
 }
 
-static void report(const trn_run_t *run, const char *output, int64_t n, const double *values,
-                   trn_eig_method_t method, double start) {
-    json_t *result =
-        json_pack("{s:s, s:I, s:s, s:f, s:f, s:f}", "output", output, "rows", (json_int_t)n,
-                  "method", name_of(method), "smallest", n > 0 ? values[0] : 0, "largest",
-                  n > 0 ? values[n - 1] : 0, "seconds", trn_seconds() - start);
+static void report(const trn_run_t *run, int64_t n, const double *values, trn_eig_method_t method,
+                   double start) {
+    json_t *result = json_pack("{s:I, s:s, s:f, s:f, s:f}", "rows", (json_int_t)n, "method",
+                               name_of(method), "smallest", n > 0 ? values[0] : 0, "largest",
+                               n > 0 ? values[n - 1] : 0, "seconds", trn_seconds() - start);
     json_object_update(run->result, result);
     json_decref(result);
 }
@@ -93,7 +93,7 @@ static trn_status_t solve(trn_run_t *run, const char *output, const trn_matrix_i
     TRN_OR(done, trn_eig_check(file.tall, tolerance_of(info), path));
     TRN_OR(done, trn_eig(file.tall, values, &method));
     TRN_OR(done, save(run, output, file.tall, values, method));
-    report(run, output, info->rows, values, method, start);
+    report(run, info->rows, values, method, start);
 done:
     trn_tall_file_free(&file);
     trn_free(&values);
@@ -103,7 +103,6 @@ done:
 static trn_status_t run_eig(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     trn_matrix_info_t info;
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o E.h5");
     TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
     if (info.rows != info.cols)
         return trn_fail(TRN_INPUT, "%s: %lld x %lld is not symmetric; svd takes any matrix",
@@ -124,6 +123,7 @@ const trn_command_t trn_command_eig = {
         "its entry of largest size is positive. For a few values of a large matrix see svd.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
     .run = run_eig,

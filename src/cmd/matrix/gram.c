@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G",
-     .help = "file to write, .h5, .npy or .mtx (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "G", .required = true, .file.use = TRN_FILE_WRITTEN,
+     .help = "file to write, .h5, .npy or .mtx"},
     {"rows", 0, TRN_PARAM_BOOL, "false", .help = "A A^T, the products of rows, instead of A^T A"},
     {"dtype", 0, TRN_PARAM_CHOICE, "f64", .choices = "f32|f64",
      .help = "numbers to write; sums are in float64 whatever A holds"},
@@ -89,7 +89,6 @@ static trn_status_t run(trn_run_t *run) {
     job_t job = {.run = run,
                  .by_rows = trn_params_bool(run->params, "rows"),
                  .out = single ? TRN_MATRIX_F32 : TRN_MATRIX_F64};
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the file to write: -o G.npy");
     TRN_TRY(trn_matrix_file_place(run->comm, output, false));
     TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &job.info));
     job.terms = job.by_rows ? job.info.cols : job.info.rows;
@@ -123,6 +122,7 @@ const trn_command_t trn_command_gram = {
         "rows and columns of G that they touch.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
     .run = run,

@@ -7,13 +7,15 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "C",
-     .help = "file to write, .h5, .npy or .mtx (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "C", .required = true, .file.use = TRN_FILE_WRITTEN,
+     .help = "file to write, .h5, .npy or .mtx"},
     {"transpose-a", 0, TRN_PARAM_BOOL, "false", .help = "multiply by A transposed"},
     {"transpose-b", 0, TRN_PARAM_BOOL, "false", .help = "multiply by B transposed"},
     {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .help = "factor of the product"},
-    {"add", 0, TRN_PARAM_TEXT, .metavar = "C0", .help = "matrix to add, of the product's size"},
-    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .help = "factor of the matrix to add"},
+    {"add", 0, TRN_PARAM_TEXT, .metavar = "C0", .file.use = TRN_FILE_READ,
+     .help = "matrix to add, of the product's size"},
+    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .needs = "add",
+     .help = "factor of the matrix to add"},
     {"algorithm", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_ALGORITHM_NAMES,
      .help = "how dense operands are multiplied; auto takes the grid that moves least"},
     {"boolean", 0, TRN_PARAM_BOOL, "false",
@@ -27,10 +29,6 @@ static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     const char *dtype = trn_params_text(run->params, "dtype");
     bool dry = trn_params_bool(run->params, "dry-run");
-    if (!output && !dry)
-        return trn_fail(TRN_USAGE, "--output: missing; name the file to write: -o C.npy");
-    if (trn_params_given(run->params, "beta") && !trn_params_text(run->params, "add"))
-        return trn_fail(TRN_USAGE, "--beta: nothing to add; name it with --add");
     json_t *made_with = trn_params_json(run->params);
     trn_multiply_options_t options = {
         .a = run->files[0],
@@ -72,6 +70,7 @@ const trn_command_t trn_command_multiply = {
         "dense products are cut into pieces that fit, or refused with the amount that would do.",
     .min_files = 2,
     .max_files = 2,
+    .operands = TRN_OPERANDS(TRN_READS("A"), TRN_READS("B")),
     .blas = true,
     .params = params,
     .run = run,

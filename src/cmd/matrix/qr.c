@@ -7,8 +7,10 @@
 #include "cli/command.h"
 #include "mpi/agree.h"
 
-static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "F.h5", .help = "store to write (required)"}, {0}};
+static const trn_param_t params[] = {{"output", 'o', TRN_PARAM_TEXT, .metavar = "F.h5",
+                                      .help = "store to write", .required = true,
+                                      .file = TRN_STORE_WRITTEN},
+                                     {0}};
 
 static const char *name_of(trn_qr_way_t way) {
     return way == TRN_QR_CHOLESKY ? "choleskyqr2" : "basis";
@@ -41,18 +43,18 @@ static trn_status_t save(const trn_run_t *run, const char *output, trn_tall_t q,
     return status;
 }
 
-static void report(const trn_run_t *run, const char *output, trn_tall_t q, const double *r,
-                   trn_qr_way_t way, double start) {
+static void report(const trn_run_t *run, trn_tall_t q, const double *r, trn_qr_way_t way,
+                   double start) {
     double low = 0, high = 0;
     for (int64_t i = 0, n = q.block.cols; i < n; i++) {
         double value = r[i * n + i];
         if (i == 0 || value < low) low = value;
         if (value > high) high = value;
     }
-    json_t *result = json_pack("{s:s, s:I, s:I, s:s, s:f, s:f, s:f}", "output", output, "rows",
-                               (json_int_t)q.rows, "cols", (json_int_t)q.block.cols, "method",
-                               name_of(way), "smallest_diagonal", low, "largest_diagonal", high,
-                               "seconds", trn_seconds() - start);
+    json_t *result =
+        json_pack("{s:I, s:I, s:s, s:f, s:f, s:f}", "rows", (json_int_t)q.rows, "cols",
+                  (json_int_t)q.block.cols, "method", name_of(way), "smallest_diagonal", low,
+                  "largest_diagonal", high, "seconds", trn_seconds() - start);
     json_object_update(run->result, result);
     json_decref(result);
 }
@@ -77,7 +79,7 @@ static trn_status_t factor(trn_run_t *run, const char *output, const trn_matrix_
     TRN_OR(done, trn_tall_file_load(&file, run->comm, run->files[0], info));
     TRN_OR(done, trn_qr(file.tall, r, &way));
     TRN_OR(done, save(run, output, file.tall, r, way));
-    report(run, output, file.tall, r, way, start);
+    report(run, file.tall, r, way, start);
 done:
     trn_tall_file_free(&file);
     trn_free(&r);
@@ -87,7 +89,6 @@ done:
 static trn_status_t run_qr(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     trn_matrix_info_t info;
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o F.h5");
     TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
     if (info.rows < info.cols || info.cols > TRN_QR_MOST)
         return trn_fail(TRN_USAGE,
@@ -111,6 +112,7 @@ const trn_command_t trn_command_qr = {
         "of ranks does not change a bit.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
     .run = run_qr,

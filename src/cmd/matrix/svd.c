@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "S.h5", .help = "store to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "S.h5", .required = true, .file = TRN_STORE_WRITTEN,
+     .help = "store to write"},
     {"rank", 'k', TRN_PARAM_INT, "10", 1, 1e9,
      .help = "how many singular values; by default fewer where the matrix has fewer"},
     {"center", 0, TRN_PARAM_BOOL, "false",
@@ -19,9 +20,10 @@ static const trn_param_t params[] = {
     {"method", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|gram|krylov",
      .help = "gram: eigenvectors of the Gram matrix of the shorter side, at most 4096; krylov: for "
              "all others; auto: gram for dense matrices with a side that short"},
-    {"tolerance", 0, TRN_PARAM_REAL, "1e-9", 1e-14, 1,
+    {"tolerance", 0, TRN_PARAM_REAL, "1e-9", 1e-14, 1, .needs = "method=auto|krylov",
      .help = "krylov: largest residual |A' u - s v| of a wanted vector, over the largest value"},
-    {"max-steps", 0, TRN_PARAM_INT, "1000", 1, 1e9, .help = "krylov: give up after so many blocks"},
+    {"max-steps", 0, TRN_PARAM_INT, "1000", 1, 1e9, .needs = "method=auto|krylov",
+     .help = "krylov: give up after so many blocks"},
     {0}};
 
 /* The matrix as it was loaded, and what came of it. Start with {0}. */
@@ -147,7 +149,7 @@ static trn_status_t save(const trn_run_t *run, const char *output, const work_t 
 }
 
 /* Collective. */
-static void report(const trn_run_t *run, const char *output, const work_t *work, double start) {
+static void report(const trn_run_t *run, const work_t *work, double start) {
     const trn_svd_t *svd = &work->svd;
     const trn_matrix_info_t *info = &work->info;
     int64_t peak = trn_mem_peak();
@@ -156,11 +158,11 @@ static void report(const trn_run_t *run, const char *output, const work_t *work,
     for (int64_t i = 0; i < svd->rank; i++)
         json_array_append_new(values, json_real(svd->values[i]));
     result = json_pack(
-        "{s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "output", output, "rows",
-        (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
-        (json_int_t)info->entries, "method", name_of(work->options.method), "steps",
-        (json_int_t)svd->steps, "basis", (json_int_t)svd->basis, "residual", svd->residual,
-        "seconds", trn_seconds() - start, "peak_bytes", (json_int_t)peak, "matrix_bytes",
+        "{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "rows", (json_int_t)info->rows,
+        "cols", (json_int_t)info->cols, "entries", (json_int_t)info->entries, "method",
+        name_of(work->options.method), "steps", (json_int_t)svd->steps, "basis",
+        (json_int_t)svd->basis, "residual", svd->residual, "seconds", trn_seconds() - start,
+        "peak_bytes", (json_int_t)peak, "matrix_bytes",
         (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
         "singular_values", values);
     json_object_update(run->result, result);
@@ -171,7 +173,6 @@ static trn_status_t run_svd(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     double start = trn_seconds();
     work_t work = {0};
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o S.h5");
     TRN_TRY(choose(run, &work));
     if (trn_params_bool(run->params, "dry-run")) {
         predict(run, &work);
@@ -181,7 +182,7 @@ static trn_status_t run_svd(trn_run_t *run) {
     if (status == TRN_OK) status = load(run, &work);
     if (status == TRN_OK) status = decompose(run, &work);
     if (status == TRN_OK) status = save(run, output, &work);
-    if (status == TRN_OK) report(run, output, &work, start);
+    if (status == TRN_OK) report(run, &work, start);
     work_free(&work);
     return status;
 }
@@ -201,6 +202,7 @@ const trn_command_t trn_command_svd = {
         "when the residuals of all wanted vectors are below the tolerance.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
     .run = run_svd,

@@ -10,15 +10,15 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "Y",
-     .help = "file to write, .h5, .npy or .mtx (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "Y", .required = true, .file.use = TRN_FILE_WRITTEN,
+     .help = "file to write, .h5, .npy or .mtx"},
     {"pmi", 0, TRN_PARAM_BOOL, "false",
      .help = "pointwise mutual information of counts, log(x sum / (row column)); 0 stays 0"},
     {"ppmi", 0, TRN_PARAM_BOOL, "false",
      .help = "that where it is positive, else 0; a sparse matrix drops zeros"},
-    {"shift", 0, TRN_PARAM_REAL, "1", 1e-300, 1e300, .metavar = "K",
+    {"shift", 0, TRN_PARAM_REAL, "1", 1e-300, 1e300, .metavar = "K", .needs = "pmi,ppmi",
      .help = "with --pmi, --ppmi: take log K off, as K negative samples would"},
-    {"cds", 0, TRN_PARAM_REAL, "1", 0, 1, .metavar = "POWER",
+    {"cds", 0, TRN_PARAM_REAL, "1", 0, 1, .metavar = "POWER", .needs = "pmi,ppmi",
      .help =
          "with --pmi, --ppmi: raise column sums to this power, which smooths them; 0.75 is usual"},
     {"log", 0, TRN_PARAM_BOOL, "false", .help = "log x; of a sparse matrix, of what is stored"},
@@ -31,9 +31,12 @@ static const trn_param_t params[] = {
     {"normalize", 0, TRN_PARAM_CHOICE, .choices = "sym",
      .help = "D^-1/2 X D^-1/2 of a square matrix, D its row sums"},
     {"binarize", 0, TRN_PARAM_BOOL, "false", .help = "1 where x is not 0"},
-    {"add", 0, TRN_PARAM_TEXT, .metavar = "Z", .help = "alpha X + beta Z, Z of the size of X"},
-    {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .help = "with --add: factor of X"},
-    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .help = "with --add: factor of Z"},
+    {"add", 0, TRN_PARAM_TEXT, .metavar = "Z", .file.use = TRN_FILE_READ,
+     .help = "alpha X + beta Z, Z of the size of X"},
+    {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .needs = "add",
+     .help = "with --add: factor of X"},
+    {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .needs = "add",
+     .help = "with --add: factor of Z"},
     {"norms", 0, TRN_PARAM_CHOICE, .choices = "l1|l2|max",
      .help = "write the norms of the rows, a dense matrix of one column"},
     {"dtype", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
@@ -58,8 +61,8 @@ static trn_norm_t norm_named(const char *name) {
                                      : TRN_NORM_MAX;
 }
 
-/* What to do: exactly one thing. */
-static trn_status_t parse(const trn_run_t *run, job_t *job) {
+/* What to do: exactly one thing (one_of). */
+static void parse(const trn_run_t *run, job_t *job) {
     static const struct {
         const char *name;
         trn_transform_kind_t kind;
@@ -78,29 +81,15 @@ static trn_status_t parse(const trn_run_t *run, job_t *job) {
     trn_transform_t *t = &job->transform;
     job->add = trn_params_text(p, "add");
     job->norms = trn_params_given(p, "norms");
-    int chosen = job->add != NULL;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (ways[i].flag ? !trn_params_bool(p, ways[i].name) : !trn_params_given(p, ways[i].name))
             continue;
-        chosen++;
         t->kind = ways[i].kind;
         if (ways[i].norm) t->norm = norm_named(trn_params_text(p, ways[i].name));
     }
     t->shift = trn_params_real(p, "shift");
     t->smoothing = trn_params_real(p, "cds");
     if (trn_params_given(p, "scale")) t->factor = trn_params_real(p, "scale");
-    bool pmi = trn_params_bool(p, "pmi") || trn_params_bool(p, "ppmi");
-    if (chosen != 1)
-        return trn_fail(TRN_USAGE,
-                        "%d transforms given; give one of --pmi --ppmi --log --log1p "
-                        "--scale --scale-rows --scale-cols --normalize --binarize --add "
-                        "--norms",
-                        chosen);
-    if (!pmi && (trn_params_given(p, "shift") || trn_params_given(p, "cds")))
-        return trn_fail(TRN_USAGE, "--shift, --cds: these belong to --pmi and --ppmi");
-    if (!job->add && (trn_params_given(p, "alpha") || trn_params_given(p, "beta")))
-        return trn_fail(TRN_USAGE, "--alpha, --beta: nothing to add; name it with --add");
-    return TRN_OK;
 }
 
 /* Look at the files and settle kind and type of the result. Collective. */
@@ -231,9 +220,7 @@ static trn_status_t work(job_t *job) {
 
 static trn_status_t run(trn_run_t *run) {
     job_t job = {.run = run, .output = trn_params_text(run->params, "output")};
-    if (!job.output)
-        return trn_fail(TRN_USAGE, "--output: missing; name the file to write: -o Y.h5");
-    TRN_TRY(parse(run, &job));
+    parse(run, &job);
     TRN_TRY(probe(&job));
     int64_t bytes = bytes_of(&job);
     json_object_set_new(run->result, "rows", json_integer(job.x.rows));
@@ -262,6 +249,8 @@ const trn_command_t trn_command_transform = {
         "sum of a sparse and a dense matrix is dense.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("X")),
     .params = params,
+    .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms",
     .run = run,
 };

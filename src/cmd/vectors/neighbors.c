@@ -133,6 +133,7 @@ const trn_command_t trn_command_neighbors = {
         "that convert reads.",
     .min_files = 2,
     .max_files = 1 << 20,
+    .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}, {.name = "WORD"}),
     .blas = true,
     .params = params,
     .run = run_neighbors,

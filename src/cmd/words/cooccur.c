@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "FILE", .help = "the store to write (HDF5)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "X.h5", .required = true, .file = TRN_STORE_WRITTEN,
+     .help = "store to write"},
     {"window", 0, TRN_PARAM_INT, "10", 1, TRN_WINDOW_MAX,
      .help = "how many words to each side are neighbours"},
     {"weighting", 0, TRN_PARAM_CHOICE, "harmonic", .choices = "harmonic|flat",
@@ -23,7 +24,8 @@ static const trn_param_t params[] = {
      .help = "a word must occur so often to be in the vocabulary"},
     {"vocab-size", 0, TRN_PARAM_INT, "262144", 0, 2147483646,
      .help = "keep only so many of the most frequent words; 0 means all"},
-    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE",
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ,
+     .excludes = "min-count vocab-size",
      .help = "take exactly these words instead of the frequent ones: a word a line, or a word and "
              "its counts; --lowercase and --nfc go for them too"},
     {"lowercase", 0, TRN_PARAM_BOOL, "false",
@@ -125,7 +127,6 @@ static trn_status_t run(trn_run_t *run) {
     trn_cooccur_options_t options = options_of(run);
     trn_store_t *store = NULL;
     char *folder = NULL;
-    if (!output) return trn_fail(TRN_USAGE, "output: not given; add -o FILE.h5");
     bool dry = trn_params_bool(run->params, "dry-run");
     trn_status_t status = scratch_folder(output, &folder, &options.scratch);
     if (dry && status == TRN_OK && run->rank == 0) status = predict(run, &options);
@@ -157,6 +158,7 @@ const trn_command_t trn_command_cooccur = {
         "files in TMPDIR, or beside the output.",
     .min_files = 1,
     .max_files = 1 << 20,
+    .operands = TRN_OPERANDS(TRN_READS("CORPUS")),
     .params = params,
     .run = run,
 };

@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5",
-     .help = "embedding store to write (required)"},
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5", .required = true, .file = TRN_STORE_WRITTEN,
+     .help = "embedding store to write"},
     {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, .help = "length of the vectors"},
     {"epochs", 0, TRN_PARAM_INT, "0", 0, 100000,
      .help = "passes over all shards; 0 chooses by the size of the vocabulary"},
@@ -69,15 +69,15 @@ static void report_memory(trn_run_t *run, const trn_swivel_memory_t *m, double f
     json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
 }
 
-static void report_result(trn_run_t *run, const trn_swivel_report_t *r, const char *output) {
+static void report_result(trn_run_t *run, const trn_swivel_report_t *r) {
     double rate = r->seconds > 0 ? r->flops / r->seconds : 0;
-    json_t *result = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "output", output,
-        "words", (json_int_t)r->words, "nonzeros", (json_int_t)r->nonzeros, "shard_size",
-        (json_int_t)r->shard, "blocks", (json_int_t)r->blocks, "epochs", (json_int_t)r->epochs,
-        "loss", r->loss, "seconds", r->seconds, "cpu_seconds", r->cpu_seconds, "gflops",
-        rate * 1e-9, "share_of_sgemm", r->ceiling > 0 ? rate / r->ceiling : 0, "waiting", r->waited,
-        "peak_rss", (json_int_t)trn_peak_rss());
+    json_t *result = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}",
+                               "words", (json_int_t)r->words, "nonzeros", (json_int_t)r->nonzeros,
+                               "shard_size", (json_int_t)r->shard, "blocks", (json_int_t)r->blocks,
+                               "epochs", (json_int_t)r->epochs, "loss", r->loss, "seconds",
+                               r->seconds, "cpu_seconds", r->cpu_seconds, "gflops", rate * 1e-9,
+                               "share_of_sgemm", r->ceiling > 0 ? rate / r->ceiling : 0, "waiting",
+                               r->waited, "peak_rss", (json_int_t)trn_peak_rss());
     json_object_update(run->result, result);
     json_decref(result);
 }
@@ -103,16 +103,15 @@ static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_
     trn_swivel_report_t report;
     trn_status_t status = trn_swivel_train(run->comm, counts, options, &how, output, &report);
     json_decref(params_json);
-    if (status == TRN_OK) report_result(run, &report, output);
+    if (status == TRN_OK) report_result(run, &report);
     return status;
 }
 
 static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
-    if (!output) return trn_fail(TRN_USAGE, "--output: missing; name the store to write: -o E.h5");
     trn_swivel_options_t options = options_of(run);
     trn_store_t *counts = NULL;
-    char *checkpoint = NULL;
+    const char *checkpoint = trn_params_text(run->params, "checkpoint");
     trn_status_t status;
     TRN_TRY(trn_store_open(&counts, run->comm, run->files[0], "cooccurrence"));
     int64_t words = 0, nonzeros = 0;
@@ -128,15 +127,8 @@ static trn_status_t run(trn_run_t *run) {
         goto done;
     }
     TRN_OR(done, trn_mem_expect(memory.total, run->ranks));
-    const char *given = trn_params_text(run->params, "checkpoint");
-    char path[4096];
-    snprintf(path, sizeof path, "%s.checkpoint", output);
-    TRN_OR(done, trn_agree(run->comm, trn_strdup(&checkpoint, given ? given : path)));
-    TRN_OR(done, trn_store_place(run->comm, output)); /* not after hours of training */
-    TRN_OR(done, trn_store_place(run->comm, checkpoint));
     TRN_OR(done, train(run, counts, &options, output, checkpoint));
 done:
-    trn_free(&checkpoint);
     trn_store_close(&counts);
     return status;
 }
@@ -152,6 +144,7 @@ const trn_command_t trn_command_swivel = {
         "code 85; the same command goes on from there, on any number of ranks.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS(TRN_READS("X.h5")),
     .blas = true,
     .saves = true,
     .params = params,

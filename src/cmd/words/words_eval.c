@@ -10,20 +10,21 @@
 #include <string.h>
 
 static const trn_param_t params[] = {
-    {"similarity", 0, TRN_PARAM_LIST, .metavar = "FILE",
+    {"similarity", 0, TRN_PARAM_LIST, .metavar = "FILE", .file.use = TRN_FILE_READ,
      .help = "sets of lines WORD WORD SCORE, as they are published: parted by blanks, tabs, commas "
              "or semicolons, with '# ' comments, a header and more columns or without: Spearman's "
              "rank correlation of cosine and score"},
-    {"score-column", 0, TRN_PARAM_TEXT, .metavar = "NAME|N",
+    {"score-column", 0, TRN_PARAM_TEXT, .metavar = "NAME|N", .needs = "similarity",
      .help = "column of the score in similarity sets, by its name in the header or its number; "
              "default: the first one behind the words that is a number on every line"},
-    {"analogy", 0, TRN_PARAM_LIST, .metavar = "FILE",
+    {"analogy", 0, TRN_PARAM_LIST, .metavar = "FILE", .file.use = TRN_FILE_READ,
      .help = "sets of lines A B C D, with ': SECTION' lines between: is D nearest to B - A + C?"},
     {"lowercase", 0, TRN_PARAM_BOOL, "true",
      .help =
          "lower the words of the sets as cooccur --lowercase does; either way a word that is not "
          "found is looked for regardless of case"},
-    {"cosmul", 0, TRN_PARAM_BOOL, "false", .help = "answer analogies by 3CosMul too"},
+    {"cosmul", 0, TRN_PARAM_BOOL, "false", .needs = "analogy",
+     .help = "answer analogies by 3CosMul too"},
     TRN_EMBEDDING_PARAMS,
     {0}};
 
@@ -147,11 +148,6 @@ static trn_status_t evaluate(trn_run_t *run, trn_embedding_t *embedding) {
 }
 
 static trn_status_t run_words_eval(trn_run_t *run) {
-    char *const *paths;
-    if (trn_params_list(run->params, "similarity", &paths) +
-            trn_params_list(run->params, "analogy", &paths) ==
-        0)
-        return trn_fail(TRN_USAGE, "--similarity or --analogy: give at least one set");
     trn_embedding_t *embedding;
     trn_reading_t reading = trn_reading_of(run->params, "format");
     TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
@@ -184,7 +180,9 @@ const trn_command_t trn_command_words_eval = {
         "store or any file that convert reads.",
     .min_files = 1,
     .max_files = 1,
+    .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}),
     .blas = true,
     .params = params,
+    .some_of = "similarity analogy",
     .run = run_words_eval,
 };
