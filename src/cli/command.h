@@ -4,7 +4,7 @@
 #define TRN_CLI_COMMAND_H
 
 #include "base/status.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 #include "text/rules.h"
 
 #include <jansson.h>

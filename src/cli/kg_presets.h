@@ -3,7 +3,7 @@
 #define TRN_CLI_KG_PRESETS_H
 
 #include "base/status.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 #include <jansson.h>
 

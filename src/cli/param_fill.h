@@ -3,7 +3,7 @@
 #define TRN_CLI_PARAM_FILL_H
 
 #include "algo/common/settings.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 /* Write into `values` what the options give for every row of a table of settings whose name is an
  * option's ("--dim"); texts are borrowed from `params`. A row's type is that of its option: CHOICE

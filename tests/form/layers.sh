@@ -26,10 +26,11 @@ algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io
 algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer
 algo/kg/buckets algo/kg/nodepiece: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/train
 report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
-cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report
-cmd cmd/words cmd/vectors cmd/matrix cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli
-cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli
-cmd/bench: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cmd/bench/contest
+cli/param: base
+cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli/param
+cmd cmd/words cmd/vectors cmd/matrix cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
+cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
+cmd/bench: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/* cmd/bench/contest
 main: cli
 '
 # algo/words reads vectors of any file to judge them; training looks at valid facts as kg-eval does.

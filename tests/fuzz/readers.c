@@ -7,7 +7,7 @@
 #include "algo/vectors/embedding.h"
 #include "algo/words/corpus.h"
 #include "base/mem.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 #include "fuzz.h"
 #include "graph/wordnet.h"
 #include "io/formats/npy.h"

@@ -6,7 +6,7 @@
 #include "base/signal.h"
 #include "cli/command.h"
 #include "cli/files.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 #include "mpi/agree.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* Parameter tables: flags, config files, JSON, help, and what is refused with which words. */
 #define _GNU_SOURCE
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 #include "base/mem.h"
 

@@ -2,7 +2,7 @@
  * preset may say. */
 #define _GNU_SOURCE
 #include "base/mem.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* param_rules.c: which options go with which: what their rows in the tables ask for, checked before
  * anything else is done. */
-#include "cli/param_impl.h"
+#include "cli/param/param_impl.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* param_help.c: tables of parameters as help, man page and words to complete. */
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 #include <inttypes.h>
 #include <math.h>

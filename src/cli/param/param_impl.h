@@ -3,7 +3,7 @@
 #ifndef TRN_CLI_PARAM_IMPL_H
 #define TRN_CLI_PARAM_IMPL_H
 
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 #include <getopt.h>
 

@@ -1,6 +1,6 @@
 /* param_parse.c: values out of the command line and out of config files. */
 #define _GNU_SOURCE
-#include "cli/param_impl.h"
+#include "cli/param/param_impl.h"
 
 #include "base/mem.h"
 #include "base/nearest.h"

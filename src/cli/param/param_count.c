@@ -1,7 +1,7 @@
 /* param_count.c: counts that must not exceed what there is, which is known only when inputs have
  * been looked at. */
 #include "base/log.h"
-#include "cli/param.h"
+#include "cli/param/param.h"
 
 trn_status_t trn_params_at_most(const trn_params_t *params, const char *name, int64_t most,
                                 const char *has, int64_t *value) {

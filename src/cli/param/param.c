@@ -1,6 +1,6 @@
 /* param.c: values of parameters: from text, by name, as JSON. */
 #define _GNU_SOURCE
-#include "cli/param_impl.h"
+#include "cli/param/param_impl.h"
 
 #include "base/emit.h"
 #include "base/mem.h"
