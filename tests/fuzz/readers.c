@@ -6,6 +6,7 @@
 #include "algo/matrix/matrix_file.h"
 #include "algo/vectors/embedding.h"
 #include "algo/words/corpus.h"
+#include "algo/words/words_eval.h"
 #include "base/mem.h"
 #include "cli/param/param.h"
 #include "fuzz.h"
@@ -186,6 +187,31 @@ static trn_status_t read_words(const char *path) {
     return status;
 }
 
+/* A set of pairs and of questions, held against an embedding of three words. */
+static trn_status_t read_sets(const char *path) {
+    static const char vectors[] = "one 1 2\ntwo 2 1\nthree 1 1\n";
+    char file[300];
+    trn_similarity_t similarity;
+    trn_analogy_t *analogy = NULL;
+    trn_reading_t reading = {.format = TRN_FORMAT_GLOVE};
+    trn_eval_t eval = {.lowercase = true};
+    snprintf(file, sizeof file, "%s.glove", path);
+    int fd = open(file, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    bool good = fd >= 0 && write(fd, vectors, sizeof vectors - 1) == (ssize_t)sizeof vectors - 1;
+    if (fd >= 0) close(fd);
+    if (!good) return trn_fail(TRN_IO, "%s: cannot write", file);
+    trn_status_t status = trn_embedding_open(&eval.embedding, MPI_COMM_SELF, file, &reading);
+    unlink(file);
+    if (status == TRN_OK) status = trn_embedding_load(eval.embedding);
+    if (status == TRN_OK) status = trn_similarity(&eval, path, &similarity);
+    eval.score_column = "score";
+    if (eval.embedding) status = both(status, trn_similarity(&eval, path, &similarity));
+    if (eval.embedding) status = both(status, trn_analogy(&eval, path, true, 1, &analogy));
+    trn_analogy_destroy(&analogy);
+    trn_embedding_destroy(&eval.embedding);
+    return status;
+}
+
 /* Text ----------------------------------------------------------------------------------------- */
 
 static trn_status_t read_text(const char *path) {
@@ -327,6 +353,7 @@ const fuzz_reader_t fuzz_readers[] = {{"store", "input.h5", read_store},
                                       {"binary", "input.bin", read_binary},
                                       {"glove", "input.glove", read_glove},
                                       {"words", "input", read_words},
+                                      {"sets", "input", read_sets},
                                       {"triples", "input.tsv", read_triples},
                                       {"wordnet", "data.noun", read_wordnet},
                                       {"text", "input", read_text},

@@ -84,6 +84,12 @@ plain_and_packed("binary", "small", b"2 3\n" + rows)
 put("words", "glove", "one 1 2\ntwo 3 4\n")
 put("words", "word2vec", "1 2\none 1 2\n")
 put("words", "list", "one\ntwo 5\nthree\n")
+put("words", "counts", "one 5\nTWO 3\nSTRA\u00dfE 1\none 1\n\n")
+put("sets", "plain", "one two 3\ntwo three 1.5\n")
+put("sets", "published", "# a set\nword1\tword2\tPOS\tscore\tother\none\tTWO\tN\t3\t1\nthree\tfour\tV\t1\t2\n")
+put("sets", "comma", "Word 1,Word 2,Human (mean)\none,two,6.77\nthree,one,1\n")
+put("sets", "semicolon", "one;two;0.5\n")
+put("sets", "analogy", ": first part\none two three one\n:second\nOne Two Three Four\n")
 
 
 # Stores as h5py writes them: without our checksums, so that a changed byte is believed
