@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/strings.h"
 #include "io/share.h"
+#include "kern/dense/finite.h"
 #include "mpi/agree.h"
 #include "text/number.h"
 
@@ -183,12 +184,11 @@ static trn_status_t read_binary_row(const trn_vectors_t *v, trn_scan_t *scan, in
     if (!numbers) return truncated(v, scan, row);
     if (!values) return TRN_OK;
     memcpy(values, numbers, (size_t)v->dim * 4);
-    for (int64_t j = 0; j < v->dim; j++)
-        if (!isfinite(values[j]))
-            return trn_fail(TRN_INPUT, "%s: byte %lld: number %lld of row %lld is not finite",
-                            v->path, (long long)(trn_scan_offset(scan) - 4 * (v->dim - j)),
-                            (long long)j + 1, (long long)row + 1);
-    return TRN_OK;
+    int64_t j = trn_not_finite_f32(v->dim, values);
+    if (j < 0) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: byte %lld: number %lld of row %lld is not finite", v->path,
+                    (long long)(trn_scan_offset(scan) - 4 * (v->dim - j)), (long long)j + 1,
+                    (long long)row + 1);
 }
 
 /* Row `row` of the file; `values` NULL: go past it. */

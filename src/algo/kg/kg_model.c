@@ -1,11 +1,11 @@
 #include "algo/kg/kg_model.h"
 
 #include "base/mem.h"
+#include "kern/dense/finite.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 enum { MAX_DIM = 1 << 20 };
@@ -158,11 +158,10 @@ static trn_status_t load_rows(trn_store_t *store, const char *name, int64_t firs
                               int64_t width, float **values) {
     TRN_TRY(trn_alloc(values, count * width, sizeof **values, name));
     TRN_TRY(trn_store_read(store, name, first, count, *values));
-    for (int64_t i = 0; i < count * width; i++)
-        if (!isfinite((*values)[i]))
-            return trn_fail(TRN_INPUT, "%s: %s: row %" PRId64 ", column %" PRId64 ": not finite",
-                            trn_store_path(store), name, first + i / width, i % width);
-    return TRN_OK;
+    int64_t at = trn_not_finite_f32(count * width, *values);
+    if (at < 0) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: %s: row %" PRId64 ", column %" PRId64 ": not finite",
+                    trn_store_path(store), name, first + at / width, at % width);
 }
 
 static trn_status_t load(trn_kg_model_t *model) {

@@ -1,20 +1,20 @@
 #include "algo/matrix/tall_file.h"
 
+#include "kern/dense/finite.h"
 #include "mpi/agree.h"
-
-#include <math.h>
 
 static trn_status_t check_finite(trn_tall_t x, const char *path) {
     int rank;
     MPI_Comm_rank(x.comm, &rank);
     int64_t first = trn_tall_start(x.comm, x.rows, rank);
     const double *data = x.block.data;
-    for (int64_t i = 0; i < x.block.rows; i++)
-        for (int64_t j = 0; j < x.block.cols; j++)
-            if (!isfinite(data[i * x.block.stride + j]))
-                return trn_fail(
-                    TRN_NUMERIC, "%s: entry (%lld, %lld) is %g; remove what is not finite", path,
-                    (long long)(first + i + 1), (long long)(j + 1), data[i * x.block.stride + j]);
+    for (int64_t i = 0; i < x.block.rows; i++) {
+        int64_t j = trn_not_finite_f64(x.block.cols, data + i * x.block.stride);
+        if (j >= 0)
+            return trn_fail(TRN_NUMERIC, "%s: entry (%lld, %lld) is %g; remove what is not finite",
+                            path, (long long)(first + i + 1), (long long)(j + 1),
+                            data[i * x.block.stride + j]);
+    }
     return TRN_OK;
 }
 

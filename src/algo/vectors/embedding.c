@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "io/rows/misfit.h"
 #include "io/share.h"
+#include "kern/dense/finite.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 
@@ -117,13 +118,11 @@ static int64_t own_rows(const trn_embedding_t *e) {
 }
 
 static trn_status_t check_finite(const trn_embedding_t *e) {
-    int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, rows = own_rows(e);
-    for (int64_t i = 0; i < rows * e->dim; i++)
-        if (!isfinite(e->values[i]))
-            return trn_fail(TRN_INPUT, "%s: row %lld ('%s'), column %lld: not a finite float32",
-                            e->path, (long long)(first + i / e->dim + 1),
-                            e->words[first + i / e->dim], (long long)(i % e->dim + 1));
-    return TRN_OK;
+    int64_t at = trn_not_finite_f32(own_rows(e) * e->dim, e->values);
+    if (at < 0) return TRN_OK;
+    int64_t row = e->first_block * TRN_EMBEDDING_BLOCK + at / e->dim;
+    return trn_fail(TRN_INPUT, "%s: row %lld ('%s'), column %lld: not a finite float32", e->path,
+                    (long long)row + 1, e->words[row], (long long)(at % e->dim + 1));
 }
 
 /* values[count x dim] = rows [first, first + count) of the file, or of its rows that are left. */
