@@ -22,8 +22,8 @@ static const trn_param_t params[] = {
     {"preset", 0, TRN_PARAM_TEXT, .metavar = "NAME",
      .help = "settings known to do well on a benchmark, for all options that are not given; list: "
              "show them"},
-    {"model", 0, TRN_PARAM_CHOICE, "complex",
-     .choices = "transe|transh|transr|toruse|distmult|complex|rotate", .help = "scoring function"},
+    {"model", 0, TRN_PARAM_CHOICE, "complex", .choices = trn_model_names,
+     .help = "scoring function"},
     {"dim", 0, TRN_PARAM_INT, "200", 1, 65536,
      .help =
          "numbers of an entity; complex and rotate take two for each dimension, so an even number"},
