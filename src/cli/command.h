@@ -66,7 +66,7 @@ typedef struct trn_command {
 /* Rows of every trainer's table of parameters. */
 /* clang-format off */
 #define TRN_CHECKPOINT_PARAMS \
-    {"checkpoint", 0, TRN_PARAM_TEXT, .metavar = "FILE", \
+    {"checkpoint", 0, TRN_PARAM_TEXT, .metavar = "FILE", .group = "Checkpoints", \
      .file = {TRN_FILE_WRITTEN, .also = ".prev .damaged", .behind = ".checkpoint"}, \
      .help = "where the state is saved, with the one before as FILE.prev; default " \
              "OUTPUT.checkpoint, removed at the end"}, \

@@ -70,6 +70,7 @@ static void help_program(FILE *to) {
     list_all(to, false);
     fputs("\nAbout the program:\n"
           "  help [VERB]       this text, or the options of a verb (also: VERB --help)\n"
+          "  help common       the options of every verb\n"
           "  list [--names]    the verbs (--tables: all options, for programs)\n"
           "  man [VERB]        manual page (troff)\n"
           "  completion bash   completion script; source <(trunnion completion bash)\n"
@@ -78,6 +79,13 @@ static void help_program(FILE *to) {
           to);
     for (const trn_exit_code_t *row = trn_exit_codes; row->meaning; row++)
         fprintf(to, "  %2d  %s\n", row->code, row->meaning);
+}
+
+void trn_common_names(char *text, size_t size) {
+    size_t used = 0;
+    for (const trn_param_t *row = trn_common_params; row->name && used < size; row++)
+        used += (size_t)snprintf(text + used, size - used, "--%s ", row->name);
+    if (used < size) snprintf(text + used, size - used, "--help");
 }
 
 static void help_verb(FILE *to, const trn_command_t *verb) {
@@ -89,9 +97,16 @@ static void help_verb(FILE *to, const trn_command_t *verb) {
     }
     if (verb->params->name) fputs("\nOptions:\n", to);
     trn_params_help(verb->params, to);
-    fputs("\nOptions of every verb:\n", to);
+    char names[512];
+    trn_common_names(names, sizeof names);
+    fputs("\nOptions of every verb (`trunnion help common` explains them):\n", to);
+    trn_text_wrap(to, names, 0, 2);
+}
+
+static void help_common(FILE *to) {
+    fputs("Options of every verb:\n", to);
     trn_params_help(trn_common_params, to);
-    fputs("      --help              this text\n", to);
+    fputs("      --help              what a verb does, and its options\n", to);
 }
 
 static void help_benches(FILE *to) {
@@ -112,6 +127,8 @@ static bool wants_help(int count, char **words) {
 static trn_status_t help(FILE *to, int count, char **words) {
     if (count == 0 || *words[0] == '-') {
         help_program(to);
+    } else if (strcmp(words[0], "common") == 0) {
+        help_common(to);
     } else if (strcmp(words[0], "bench") == 0 && (count == 1 || *words[1] == '-')) {
         help_benches(to);
     } else {

@@ -15,6 +15,9 @@ trn_status_t trn_help_answer(int count, char **words, bool *answered);
 /* Manual page in troff of one verb, or of the program for NULL. Local. */
 void trn_man_print(FILE *to, const trn_command_t *verb);
 
+/* The names of the options of every verb, "--config --json ...", into text[size]. Local. */
+void trn_common_names(char *text, size_t size);
+
 /* Completion script for bash. Local. */
 void trn_completion_print(FILE *to);
 

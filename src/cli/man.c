@@ -57,8 +57,10 @@ static void print_verb(FILE *to, const trn_command_t *verb) {
     put_section(to, "DESCRIPTION", verb->description ? verb->description : verb->summary);
     if (verb->params->name) fputs(".SH OPTIONS\n", to);
     trn_params_man(verb->params, to);
-    fputs(".SH OPTIONS OF EVERY VERB\n", to);
-    trn_params_man(trn_common_params, to);
+    char names[512];
+    trn_common_names(names, sizeof names);
+    put_section(to, "OPTIONS OF EVERY VERB", names);
+    fputs("They are explained in \\fBtrunnion\\fR(1).\n", to);
     put_exit_codes(to);
     fputs(".SH SEE ALSO\n\\fBtrunnion\\fR(1)\n", to);
 }

@@ -2,6 +2,7 @@
 #include "cli/verbs.h"
 
 #include "base/nearest.h"
+#include "cli/param/synonyms.h"
 
 #include <math.h>
 #include <string.h>
@@ -47,6 +48,8 @@ trn_status_t trn_verb_find(int count, char **words, const trn_command_t **verb, 
         }
         trn_nearest_try(&nearest, word, name);
     }
+    if (!bench && trn_verb_synonym(word))
+        return trn_fail(TRN_USAGE, "%s: no such verb; see %s", word, trn_verb_synonym(word));
     if (nearest.name)
         return trn_fail(TRN_USAGE, "%s: no such %s; did you mean %s?", word,
                         bench ? "benchmark" : "verb", nearest.name);

@@ -31,6 +31,13 @@ gives 2 list --nmaes && says "list knows only --names"
 gives 2 && says "usage: trunnion VERB" && silent
 gives 2 bnech && says "trunnion: bnech: no such verb; did you mean bench?" && silent
 gives 2 zzzzzzzz && says "see \`trunnion list\`"
+gives 2 pca && says "pca: no such verb; see svd --center"
+gives 2 train && says "see swivel for words, kg-train for graphs"
+gives 2 kg-train g.h5 -o m.h5 --lr 1 && says "--lr: no such option; did you mean --learning-rate?"
+gives 2 neighbors e.h5 word --topk 3 && says "--topk: no such option; did you mean --k?"
+gives 2 kg-predict m g q --topk 3 && says "--topk: no such option; did you mean --top?"
+gives 2 info x --lr 1 && says "--lr: no such option; see --help"
+gives 0 help common && prints "--hang-timeout SECONDS"
 gives 2 bench && says "which one?"
 gives 2 bench com && says "com: no such benchmark; did you mean comm?"
 gives 0 help bench && prints "Benchmarks:"
@@ -45,6 +52,7 @@ ok "the broken environment breaks MPI" test $? -ne 0
 while read -r -a verb; do
     ok "help ${verb[*]} without MPI" broken help "${verb[@]}"
     cp out help
+    ok "help ${verb[*]} names the common options" grep -q -- "--hang-timeout" help
     ok "help ${verb[*]} names its usage" grep -q "^usage: trunnion ${verb[*]} " help
     ok "no help line beyond 100 columns" test "$(awk 'length > 100' help | wc -l)" -eq 0
     ok "${verb[*]} --help without MPI" broken "${verb[@]}" --no-such-thing --help

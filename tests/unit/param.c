@@ -303,13 +303,15 @@ static void test_help(void **state) {
         own[0],
         {"shuffle", 0, TRN_PARAM_BOOL, "true",
          .help = "mix the order of the rounds in every epoch, so that no block comes first twice"},
-        {"a-rather-long-name", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, .help = "bytes"},
+        {"a-rather-long-name", 0, TRN_PARAM_SIZE, "0", 0, INFINITY, .group = "Others",
+         .help = "bytes"},
         {0}};
     char *text = printed(trn_params_help, table);
     assert_string_equal(
         text, "  -m, --min-count N       drop rarer words (from 1 to 100; default 5)\n"
               "      --[no-]shuffle      mix the order of the rounds in every epoch, so that\n"
               "                          no block comes first twice (default true)\n"
+              "\nOthers:\n"
               "      --a-rather-long-name SIZE\n"
               "                          bytes (at least 0; default 0)\n");
     free(text);

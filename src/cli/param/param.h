@@ -61,6 +61,7 @@ typedef struct trn_param {
     trn_file_rule_t file;
     bool required;        /* must be given; a file to be written not for --dry-run */
     const char *needs;    /* condition without which it has no effect, so that it is refused */
+    const char *group;    /* heading in help of this row and those that follow; NULL: as before */
     const char *excludes; /* names between blanks: options that must not be given beside it */
 } trn_param_t;
 

@@ -110,6 +110,7 @@ static bool is_on(const trn_param_t *row) {
 void trn_params_help(const trn_param_t *table, FILE *to) {
     for (const trn_param_t *row = table; row->name; row++) {
         char option[256], text[1024], letter[] = "  -?, ";
+        if (row->group) fprintf(to, "\n%s:\n", row->group);
         letter[3] = row->letter;
         const char *value = metavar(row);
         snprintf(option, sizeof option, "%s--%s%s%s%s", row->letter ? letter : "      ",
@@ -137,6 +138,11 @@ void trn_man_text(FILE *to, const char *text) {
 void trn_params_man(const trn_param_t *table, FILE *to) {
     for (const trn_param_t *row = table; row->name; row++) {
         char text[1024];
+        if (row->group) {
+            fputs(".SS ", to);
+            trn_man_text(to, row->group);
+            fputc('\n', to);
+        }
         fputs(".TP\n", to);
         if (row->letter) fprintf(to, "\\fB\\-%c\\fR, ", row->letter);
         fputs("\\fB\\-\\-", to);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "cli/param/synonyms.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,6 +16,10 @@ enum { LINE_BYTES = 4096 };
 
 trn_status_t trn_params_unknown(const trn_params_t *params, const char *name) {
     trn_nearest_t nearest = {0};
+    const char *other;
+    for (int i = 0; (other = trn_option_synonym(name, i)); i++)
+        if (trn_value_find(params, other))
+            return trn_fail(TRN_USAGE, "--%s: no such option; did you mean --%s?", name, other);
     for (int i = 0; i < params->count; i++) {
         trn_nearest_try(&nearest, name, params->values[i].row->name);
         if (params->negations[i]) trn_nearest_try(&nearest, name, params->negations[i]);

@@ -28,7 +28,7 @@ static const trn_param_t params[] = {
              "or any text"},
     {"order", 0, TRN_PARAM_CHOICE, "hrt", .choices = "hrt|htr|rht|rth|thr|trh", .needs = "train",
      .help = "order of the columns: head, relation, tail"},
-    {"header", 0, TRN_PARAM_BOOL, "false", .needs = "train",
+    {"header", 0, TRN_PARAM_BOOL, "false", .needs = "train", .group = "Lines",
      .help = "the first line of each file names the columns and is no triple; without this a "
              "first line is a triple, with a warning if its three words are usual headings (head, "
              "relation, tail; subject, predicate, object; source, edge, target ...) or are in no "

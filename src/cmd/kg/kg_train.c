@@ -22,7 +22,7 @@ static const trn_param_t params[] = {
     {"preset", 0, TRN_PARAM_TEXT, .metavar = "NAME",
      .help = "settings known to do well on a benchmark, for all options that are not given; list: "
              "show them"},
-    {"model", 0, TRN_PARAM_CHOICE, "complex", .choices = trn_model_names,
+    {"model", 0, TRN_PARAM_CHOICE, "complex", .choices = trn_model_names, .group = "Model",
      .help = "scoring function"},
     {"dim", 0, TRN_PARAM_INT, "200", 1, 65536,
      .help =
@@ -31,7 +31,8 @@ static const trn_param_t params[] = {
      .help = "transr: numbers of an entity in a relation's own space; 0: as --dim"},
     {"norm", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|1|2|e",
      .help = "distance of transe, rotate and toruse (e: of angles); auto: the model's usual one"},
-    {"epochs", 0, TRN_PARAM_INT, "10", 1, 100000, .help = "passes over the training triples"},
+    {"epochs", 0, TRN_PARAM_INT, "10", 1, 100000, .group = "Training",
+     .help = "passes over the training triples"},
     {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .help = "of starting vectors and order"},
     {"batch-size", 0, TRN_PARAM_INT, "1024", 1, 1048576,
      .help = "questions between two steps; every triple asks for its tail and for its head"},
@@ -51,6 +52,7 @@ static const trn_param_t params[] = {
      .help = "times that an epoch of --regime blocks goes round the blocks, with a part of their "
              "triples: more mix better and move more"},
     {"loss", 0, TRN_PARAM_CHOICE, "softmax", .choices = "softmax|bce|margin|adversarial",
+     .group = "Loss",
      .help = "cross-entropy of the answer among the candidates, or of each for itself (bce, and "
              "adversarial, which looks at the best wrong ones most); margin: how far the answer "
              "must be ahead"},
@@ -71,6 +73,7 @@ static const trn_param_t params[] = {
      .help = "part of the known entity's numbers that a question goes without"},
     {"relation-dropout", 0, TRN_PARAM_REAL, "0", 0, 0.99, .help = "the same of the relation"},
     {"optimizer", 0, TRN_PARAM_CHOICE, "adagrad", .choices = "adagrad|adagrad-row|adam",
+     .group = "Optimizer and penalties",
      .help = "adagrad-row keeps one number a vector instead of one a number; adam two a number"},
     {"learning-rate", 0, TRN_PARAM_REAL, "0.1", 1e-9, 1e30, .help = "step size at the start"},
     {"final-rate", 0, TRN_PARAM_REAL, "1", 0, 1,
@@ -92,6 +95,7 @@ static const trn_param_t params[] = {
      .help = "blocks the entities are dealt to, which ranks share out; 0: 16, or with --regime "
              "batch more of 1024 entities"},
     {"encoder", 0, TRN_PARAM_CHOICE, "none", .choices = "none|nodepiece",
+     .group = "Encoder instead of vectors",
      .help = "nodepiece: entities have no vectors of their own, two layers make them of anchors "
              "and relation types; --optimizer adam --learning-rate 0.001 suits it"},
     {"hash", 0, TRN_PARAM_TEXT, .metavar = "N.h5", .file.use = TRN_FILE_READ,
@@ -104,7 +108,7 @@ static const trn_param_t params[] = {
      .help = "numbers between the two layers"},
     {"encoder-dropout", 0, TRN_PARAM_REAL, "0.1", 0, 0.9, .needs = "encoder=nodepiece",
      .help = "part of them that a step leaves out"},
-    {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000,
+    {"valid-every", 0, TRN_PARAM_INT, "0", 0, 1000000, .group = "Early stopping",
      .help = "epochs between looks at the valid split, after which the model with the best MRR is "
              "the result; 0: none, the last model is"},
     {"patience", 0, TRN_PARAM_INT, "0", 0, 1000000, .needs = "valid-every",

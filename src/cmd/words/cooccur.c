@@ -12,7 +12,7 @@
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "X.h5", .required = true, .file = TRN_STORE_WRITTEN,
      .help = "store to write"},
-    {"window", 0, TRN_PARAM_INT, "10", 1, TRN_WINDOW_MAX,
+    {"window", 0, TRN_PARAM_INT, "10", 1, TRN_WINDOW_MAX, .group = "Counting",
      .help = "how many words to each side are neighbours"},
     {"weighting", 0, TRN_PARAM_CHOICE, "harmonic", .choices = "harmonic|flat",
      .help = "what a neighbour at distance o counts: 1/o, or 1"},
@@ -20,7 +20,7 @@ static const trn_param_t params[] = {
      .help = "count a pair only from its left word to its right one"},
     {"diagonal", 0, TRN_PARAM_BOOL, "true",
      .help = "add 1 to (w, w) for every occurrence of w, as Swivel's preparation does"},
-    {"min-count", 0, TRN_PARAM_INT, "5", 1, 1e15,
+    {"min-count", 0, TRN_PARAM_INT, "5", 1, 1e15, .group = "Words",
      .help = "a word must occur so often to be in the vocabulary"},
     {"vocab-size", 0, TRN_PARAM_INT, "262144", 0, 2147483646,
      .help = "keep only so many of the most frequent words; 0 means all"},

@@ -14,13 +14,14 @@
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "E.h5", .required = true, .file = TRN_STORE_WRITTEN,
      .help = "embedding store to write"},
-    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, .help = "length of the vectors"},
+    {"dim", 0, TRN_PARAM_INT, "128", 1, 65536, .group = "Training",
+     .help = "length of the vectors"},
     {"epochs", 0, TRN_PARAM_INT, "0", 0, 100000,
      .help = "passes over all shards; 0 chooses by the size of the vocabulary"},
     {"shard-size", 0, TRN_PARAM_INT, "0", 0, 65536,
      .help = "rows and columns of a shard; small shards learn faster; 0 chooses by the size of the "
              "vocabulary"},
-    {"variant", 0, TRN_PARAM_CHOICE, "v1", .choices = "v1|v2",
+    {"variant", 0, TRN_PARAM_CHOICE, "v1", .choices = "v1|v2", .group = "Optimizer and weights",
      .help = "published settings: v1 Adagrad, rate 1, confidence 0.1 + 0.25 x^0.5; v2 RMSProp, "
              "rate 0.1, confidence x^0.5"},
     {"learning-rate", 0, TRN_PARAM_REAL, NULL, 1e-9, 1e9,
