@@ -153,10 +153,21 @@ expect_message "unseen entities of that" "plain.h5: no encoder"
 
 # Bad arguments leave nothing behind -----------------------------------------------------------------
 expect 2 "no output" ranks 2 nodepiece "$scratch/g.h5"
-expect 2 "more anchors than entities" hash 2 "$work/n.h5" --anchors 5000
-expect_message "more anchors than entities" "--anchors"
-expect 2 "more nearest than anchors" hash 2 "$work/n.h5" --nearest 71
-expect_message "more nearest than anchors" "--nearest"
+expect 2 "more anchors than entities" ranks 2 nodepiece "$scratch/g.h5" -o "$work/n.h5" \
+    --anchors 5000
+expect_message "more anchors than entities" "--anchors: 5000 is too many.*give at most [0-9]+"
+expect 2 "more nearest than anchors" ranks 2 nodepiece "$scratch/g.h5" -o "$work/n.h5" \
+    --anchors 70 --nearest 71
+expect_message "more nearest than anchors" "--nearest: 71 is too many.*give at most 70"
+printf 'a\tr\tb\nb\tr\tc\nc\tr\td\n' >"$scratch/few.tsv"
+expect 0 "a small graph" ranks 1 kg-import --train "$scratch/few.tsv" -o "$scratch/few.h5" --quiet
+expect 0 "defaults above what a small graph has" ranks 2 nodepiece "$scratch/few.h5" -o "$work/n.h5"
+for said in "4 instead of the default 1000: .*has 4 entities" "4 instead of the default 12: "; do
+    expect_equal "defaults above what a small graph has: $said" "$(grep -c "$said" "$scratch/err")" 1
+done
+expect 0 "fewer anchors than are near by default" ranks 1 nodepiece "$scratch/few.h5" -o "$work/n.h5" \
+    --anchors 2
+rm -f "$work"/n.h5*
 expect 3 "hashes of no graph" ranks 2 nodepiece "$scratch/train.tsv" -o "$work/n.h5"
 expect 0 "dry run of hashes" hash 2 "$work/n.h5" --dry-run --json
 expect_equal "bytes in the answer" yes "$(grep -q bytes_per_rank "$scratch/out" && echo yes)"

@@ -144,8 +144,12 @@ END
 expect 0 "neighbours" ranks 2 neighbors "$scratch/small.txt" "king - man + woman" Apple -k 2 --json
 expect_equal "neighbours" "$(tr -d ' \n' <"$scratch/out" | grep -o '"word":"[^"]*"' | tr '\n' ' ')" \
     '"word":"queen" "word":"Apple" "word":"apple" "word":"queen" '
-expect 0 "all neighbours" ranks 3 neighbors "$scratch/small.txt" KING -k 100
+expect 0 "all neighbours" ranks 3 neighbors "$scratch/small.txt" KING -k 7
 expect_equal "all but the word itself" "$(grep -c '^ *KING' "$scratch/out")" 7
+bad 2 "k: 8 is too many: .*small.txt has 8 words; give at most 7" "more neighbours than words" \
+    neighbors "$scratch/small.txt" KING -k 8
+expect 0 "neighbours by default" ranks 1 neighbors "$scratch/small.txt" KING
+expect_equal "neighbours by default: as many as there are" "$(grep -c '^ *KING' "$scratch/out")" 7
 bad 3 "kinh: .*did you mean 'king'" "unknown word" neighbors "$scratch/small.txt" kinh
 bad 3 "xyzzy: not in the vocabulary" "no near word" neighbors "$scratch/small.txt" "king + xyzzy"
 bad 2 "joined by" "no sign between" neighbors "$scratch/small.txt" "king man"

@@ -138,6 +138,11 @@ trn_status_t trn_params_files(const trn_params_t *params,
                                                   const char *file),
                               void *data);
 
+/* The same of `there` things called `noun` in the file `path`, of which at most `most`, at least 1,
+ * can be asked for. Local. */
+trn_status_t trn_params_of_those(const trn_params_t *params, const char *name, int64_t most,
+                                 const char *path, int64_t there, const char *noun, int64_t *value);
+
 /* All values as a JSON object in table order, owned by the caller (NULL when out of memory); what
  * has no value is null. Local. */
 json_t *trn_params_json(const trn_params_t *params);

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "cli/param/param.h"
 
+#include <stdio.h>
+
 trn_status_t trn_params_at_most(const trn_params_t *params, const char *name, int64_t most,
                                 const char *has, int64_t *value) {
     *value = trn_params_int(params, name);
@@ -14,4 +16,12 @@ trn_status_t trn_params_at_most(const trn_params_t *params, const char *name, in
             (long long)*value, has);
     *value = most;
     return TRN_OK;
+}
+
+trn_status_t trn_params_of_those(const trn_params_t *params, const char *name, int64_t most,
+                                 const char *path, int64_t there, const char *noun,
+                                 int64_t *value) {
+    char has[256];
+    snprintf(has, sizeof has, "%.180s has %lld %s", path, (long long)there, noun);
+    return trn_params_at_most(params, name, most > 1 ? most : 1, has, value);
 }

@@ -53,8 +53,11 @@ static void report(const trn_run_t *run, const neighborhood_t *n, int64_t k) {
 }
 
 static trn_status_t search(trn_run_t *run, neighborhood_t *n) {
-    int64_t k = trn_params_int(run->params, "top");
+    int64_t k, entities;
     TRN_TRY(trn_kg_model_open(&n->model, run->comm, run->files[0], NULL));
+    entities = n->model.header.entities;
+    TRN_TRY(trn_params_of_those(run->params, "top", entities - 1, run->files[0], entities,
+                                "entities", &k));
     TRN_AGREE(run->comm, allocate(run, n, k));
     TRN_TRY(find(run, n));
     TRN_TRY(trn_kg_nearest(&n->model, run->comm, n->count, n->entities, k, run->threads, n->best));

@@ -43,6 +43,7 @@ typedef struct prediction {
     trn_unseen_t unseen; /* of --inductive */
     trn_kg_lines_t lines;
     trn_kg_question_t *questions; /* [lines.count] */
+    int64_t top;                  /* answers to each: k */
     trn_known_t *known;
     trn_triple_t *triples;            /* [lines.count] of --score, and their scores: */
     double *scores;                   /* [lines.count] */
@@ -119,7 +120,7 @@ static trn_status_t read_questions(const trn_run_t *run, prediction_t *p) {
 /* Bring the names of all answers of one kind to rank 0. Collective. */
 static trn_status_t read_names(const trn_run_t *run, const prediction_t *p, bool relations,
                                const char *list, trn_labels_t *labels) {
-    int64_t k = trn_params_int(run->params, "top"), *numbers = NULL, count = 0;
+    int64_t k = p->top, *numbers = NULL, count = 0;
     trn_status_t status = TRN_OK;
     if (run->rank == 0)
         status = trn_alloc(&numbers, p->lines.count * k, sizeof *numbers, "answers");
@@ -149,7 +150,7 @@ static void report_question(const prediction_t *p, int64_t i, int64_t k, json_t 
 }
 
 static trn_status_t answer(trn_run_t *run, prediction_t *p) {
-    int64_t k = trn_params_int(run->params, "top");
+    int64_t k = p->top;
     bool exclude = strcmp(trn_params_text(run->params, "known"), "exclude") == 0;
     trn_kg_wish_t wish = {k, p->kg.entities, exclude ? p->known : NULL};
     trn_status_t status = TRN_OK;
@@ -203,6 +204,11 @@ static trn_status_t score(trn_run_t *run, prediction_t *p) {
 static trn_status_t predict(trn_run_t *run, prediction_t *p) {
     TRN_TRY(trn_kg_open(&p->kg, run->comm, run->files[1]));
     TRN_TRY(trn_kg_model_open(&p->model, run->comm, run->files[0], &p->kg));
+    /* a question may be for a relation, and of those there may be more */
+    bool more = p->kg.relations > p->kg.entities;
+    int64_t most = more ? p->kg.relations : p->kg.entities;
+    TRN_TRY(trn_params_of_those(run->params, "top", most, run->files[1], most,
+                                more ? "relations" : "entities", &p->top));
     const char *facts = trn_params_text(run->params, "inductive");
     if (facts) {
         trn_kg_form_t form = form_of(run);

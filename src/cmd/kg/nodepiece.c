@@ -25,14 +25,20 @@ static const trn_param_t params[] = {
     {0},
 };
 
-static trn_nodepiece_recipe_t recipe_of(const trn_params_t *p) {
+/* Anchors are entities of the graph, and the nearest are some of them. */
+static trn_status_t recipe_of(const trn_run_t *run, const trn_kg_t *kg,
+                              trn_nodepiece_recipe_t *recipe) {
     enum { HOPS = 50 };
+    const trn_params_t *p = run->params;
     bool bfs = strcmp(trn_params_text(p, "mode"), "bfs") == 0;
-    return (trn_nodepiece_recipe_t){.anchors = trn_params_int(p, "anchors"),
-                                    .nearest = trn_params_int(p, "nearest"),
-                                    .context = trn_params_int(p, "relations"),
-                                    .hops = bfs ? HOPS : INT_MAX,
-                                    .seed = (uint64_t)trn_params_int(p, "seed")};
+    char has[64];
+    *recipe = (trn_nodepiece_recipe_t){.context = trn_params_int(p, "relations"),
+                                       .hops = bfs ? HOPS : INT_MAX,
+                                       .seed = (uint64_t)trn_params_int(p, "seed")};
+    TRN_TRY(trn_params_of_those(p, "anchors", kg->entities, run->files[0], kg->entities, "entities",
+                                &recipe->anchors));
+    snprintf(has, sizeof has, "there are %lld anchors", (long long)recipe->anchors);
+    return trn_params_at_most(p, "nearest", recipe->anchors, has, &recipe->nearest);
 }
 
 static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
@@ -61,10 +67,11 @@ static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
 
 static trn_status_t run_nodepiece(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
-    trn_nodepiece_recipe_t recipe = recipe_of(run->params);
+    trn_nodepiece_recipe_t recipe;
     trn_kg_t kg = {0};
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
+    TRN_OR(done, recipe_of(run, &kg, &recipe));
     if (trn_params_bool(run->params, "dry-run")) {
         int64_t bytes =
             trn_nodepiece_hash_bytes(kg.entities, kg.triples[TRN_TRAIN], run->ranks, &recipe);

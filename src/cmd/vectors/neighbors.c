@@ -85,8 +85,8 @@ static void report(trn_run_t *run, const trn_embedding_t *embedding, int count, 
 
 static trn_status_t search(trn_run_t *run, trn_embedding_t *embedding) {
     int count = run->nfiles - 1;
-    int64_t k = trn_params_int(run->params, "k"), rows = trn_embedding_rows(embedding);
-    if (k > rows) k = rows;
+    int64_t k, rows = trn_embedding_rows(embedding);
+    TRN_TRY(trn_params_of_those(run->params, "k", rows - 1, run->files[0], rows, "words", &k));
     trn_query_t *queries = NULL;
     trn_best_t *best = NULL;
     trn_status_t status;
