@@ -95,7 +95,7 @@ static trn_status_t check_use(const trn_store_t *store) {
     bool locked = flock(store->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     (void)flock(store->fd, LOCK_UN);
     bool read = pread(store->fd, block, sizeof block, 0) == SUPERBLOCK;
-    bool marked = read && memcmp(block, "\211HDF\r\n\032\n", 8) == 0 && block[8] >= NEWEST &&
+    bool marked = read && memcmp(block, "\211HDF\r\n\032\n", 8) == 0 && block[8] == NEWEST &&
                   (block[11] & WRITING);
     if (!locked && !marked) return TRN_OK;
     return trn_fail(TRN_IO, "%s: is in use, another program has it open for writing; %s",

@@ -33,6 +33,12 @@ static trn_status_t both(trn_status_t a, trn_status_t b) {
     return a == TRN_OK || (a == TRN_INPUT && b != TRN_OK) ? b : a;
 }
 
+/* A store may say of itself that it is open elsewhere (exit code 5): here that is one more bad
+ * file. */
+static trn_status_t of_a_file(trn_status_t status) {
+    return status == TRN_IO && strstr(trn_message(), "is in use") ? TRN_INPUT : status;
+}
+
 /* Stores --------------------------------------------------------------------------------------- */
 
 static trn_status_t read_dataset(trn_store_t *store, const char *name) {
@@ -61,7 +67,7 @@ static trn_status_t read_store(const char *path) {
     const char *const *names, *text;
     int64_t integer;
     double real;
-    TRN_TRY(trn_store_open(&store, MPI_COMM_SELF, path, NULL));
+    TRN_TRY(of_a_file(trn_store_open(&store, MPI_COMM_SELF, path, NULL)));
     trn_status_t status = trn_store_verify(store);
     for (int i = trn_store_names(store, &names) - 1; i >= 0; i--) {
         status = both(status, read_dataset(store, names[i]));
@@ -76,7 +82,7 @@ static trn_status_t read_store(const char *path) {
 static trn_status_t read_graph(const char *path) {
     trn_kg_t kg;
     trn_triple_t *triples = NULL;
-    TRN_TRY(trn_kg_open(&kg, MPI_COMM_SELF, path));
+    TRN_TRY(of_a_file(trn_kg_open(&kg, MPI_COMM_SELF, path)));
     trn_status_t status = TRN_OK;
     for (int s = 0; s < TRN_SPLITS && status == TRN_OK; s++) {
         status = trn_alloc(&triples, kg.triples[s], sizeof *triples, "triples");
@@ -95,7 +101,8 @@ static trn_status_t read_embedding_as(const char *path, trn_format_t format, con
                                  .names = names,
                                  .rules = {(trn_invalid_t)rules, (trn_overlong_t)rules},
                                  .refuse_repeated = rules == 0};
-        trn_status_t opened = trn_embedding_open(&embedding, MPI_COMM_SELF, path, &reading);
+        trn_status_t opened =
+            of_a_file(trn_embedding_open(&embedding, MPI_COMM_SELF, path, &reading));
         if (opened == TRN_OK) opened = trn_embedding_load(embedding);
         trn_embedding_destroy(&embedding);
         status = both(status, opened);
@@ -115,7 +122,7 @@ static trn_status_t load_dense(const char *path, const trn_matrix_info_t *info,
 static trn_status_t read_matrix(const char *path) {
     trn_matrix_info_t info;
     trn_dist_t *dist;
-    TRN_TRY(trn_matrix_file_probe(MPI_COMM_SELF, path, &info));
+    TRN_TRY(of_a_file(trn_matrix_file_probe(MPI_COMM_SELF, path, &info)));
     bool small = info.rows <= LARGEST_SIDE && info.cols <= LARGEST_SIDE;
     if (!info.sparse || !info.routed) small = true; /* whose sizes are checked */
     TRN_TRY(trn_dist_create(&dist, info.rows, info.cols, 1, 1));
@@ -139,7 +146,7 @@ static trn_status_t read_kinds(const char *path) {
     trn_kg_model_t model;
     trn_status_t status = read_embedding_as(path, TRN_FORMAT_H5, NULL);
     status = both(status, read_graph(path));
-    status = both(status, trn_kg_model_open(&model, MPI_COMM_SELF, path, NULL));
+    status = both(status, of_a_file(trn_kg_model_open(&model, MPI_COMM_SELF, path, NULL)));
     trn_kg_model_close(&model);
     return both(status, read_matrix(path));
 }
