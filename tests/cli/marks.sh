@@ -52,6 +52,8 @@ with() { # ENDING FILE RANKS ARGUMENT...
     done
 }
 with h5 corpus 3 cooccur @ -o out.h5 --min-count 1
+printf 'min-count = 3\nwindow = 2\n' >settings
+with h5 settings 2 cooccur corpus -o out.h5 --config @
 with h5 list 2 cooccur corpus --vocab @ -o out.h5
 with h5 facts 3 kg-import --train @ -o out.h5
 with out questions 2 kg-predict m.h5 g.h5 @

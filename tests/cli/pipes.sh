@@ -31,7 +31,9 @@ same_counts() { # WHAT
 }
 
 # Corpora ------------------------------------------------------------------------------------------
-expect 0 "files" ranks 2 cooccur corpus more -o "$work/x.h5" --min-count 2 || finish
+expect 0 "files" ranks 2 cooccur corpus more -o "$work/x.h5" --min-count 2 || bad 3 'fifo: a pipe can be read only once, but every rank' "settings" through_fifo 'echo window = 2' \
+    ranks 2 cooccur corpus -o "$work/x.h5" --config fifo
+finish
 digest "$work/x.h5" >wanted
 for p in 1 3; do
     count=(ranks "$p" cooccur -o "$work/x.h5" --min-count 2)
@@ -103,4 +105,6 @@ bad 3 '-: a pipe can be read only once, but' "vectors" piped 'cat e.glove' \
     ranks 2 convert - "$work/x.h5"
 bad 3 'fifo: a pipe can be read only once, but' "vectors from a FIFO" through_fifo 'cat e.glove' \
     ranks 2 words-eval fifo --similarity pairs
+bad 3 'fifo: a pipe can be read only once, but every rank' "settings" through_fifo 'echo window = 2' \
+    ranks 2 cooccur corpus -o "$work/x.h5" --config fifo
 finish

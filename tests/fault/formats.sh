@@ -28,7 +28,8 @@ words-eval e.glove --similarity @
 words-eval e.glove --analogy @
 convert @.mtx work/x.npy
 convert @.npy work/x.h5
-report @ -o work/r.html'
+report @ -o work/r.html
+cooccur corpus -o work/x.h5 --config @'
 
 "$python" - <<'END'
 import bz2, gzip, io, lzma, os, struct, tarfile, zipfile

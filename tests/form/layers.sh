@@ -26,7 +26,7 @@ algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io
 algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer
 algo/kg/buckets algo/kg/nodepiece: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/train
 report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
-cli/param: base
+cli/param: base io/text
 cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli/param
 cmd cmd/words cmd/vectors cmd/matrix cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*

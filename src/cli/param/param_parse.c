@@ -5,11 +5,14 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "cli/param/synonyms.h"
+#include "io/text/scan.h"
 
-#include <errno.h>
 #include <string.h>
 
-enum { LINE_BYTES = 4096 };
+enum {
+    LINE_BYTES = 4094,    /* of a config file; a longer one is something else */
+    SCAN_BYTES = 1 << 20, /* read of it, so that its number can be told */
+};
 
 /* The command line
  * ------------------------------------------------------------------------------------- */
@@ -156,9 +159,7 @@ static trn_status_t read_value(trn_value_t *value, const char *text, int number)
 }
 
 static trn_status_t read_line(trn_params_t *params, char *line, int number) {
-    static const char mark[] = "\xef\xbb\xbf"; /* of byte order, as some editors put it */
-    bool marked = number == 1 && strncmp(line, mark, sizeof mark - 1) == 0;
-    char *name = trim(marked ? line + sizeof mark - 1 : line);
+    char *name = trim(line);
     if (*name == '\0') return TRN_OK;
     char *equals = strchr(name, '=');
     if (!equals) return trn_fail(TRN_USAGE, "--%.64s: no '='; write name = value", name);
@@ -171,25 +172,30 @@ static trn_status_t read_line(trn_params_t *params, char *line, int number) {
     return read_value(value, trim(equals + 1), number);
 }
 
-trn_status_t trn_params_read(trn_params_t *params, const char *path) {
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return trn_fail(TRN_INPUT, "%s: cannot open: %s; check --config", path, strerror(errno));
-    char line[LINE_BYTES];
-    for (int i = 0; i < params->count; i++)
-        params->values[i].line = 0;
-    trn_status_t status = TRN_OK;
-    for (int number = 1; status == TRN_OK && fgets(line, sizeof line, file); number++) {
-        if (!strchr(line, '\n') && !feof(file))
-            status = trn_fail(TRN_INPUT, "%s:%d: longer than %d bytes; is this a config file?",
-                              path, number, LINE_BYTES - 2);
-        else
-            status = read_line(params, line, number);
+/* The lines of an open config file. */
+static trn_status_t read_lines(trn_params_t *params, const char *path, trn_scan_t *scan) {
+    for (int number = 1;; number++) {
+        char *line;
+        int64_t bytes;
+        TRN_TRY(trn_scan_until(scan, '\n', SCAN_BYTES, &line, &bytes));
+        if (!line) return TRN_OK;
+        if (bytes > LINE_BYTES)
+            return trn_fail(TRN_INPUT, "%s:%d: longer than %d bytes; is this a config file?", path,
+                            number, LINE_BYTES);
+        trn_status_t status = read_line(params, line, number);
         if (status == TRN_USAGE) /* its messages start with the two dashes of a flag */
             status = trn_fail(TRN_INPUT, "%s:%d: %s", path, number, trn_message() + 2);
+        TRN_TRY(status);
     }
-    if (status == TRN_OK && ferror(file))
-        status = trn_fail(TRN_INPUT, "%s: cannot read: %s; check --config", path, strerror(errno));
-    fclose(file);
-    return status;
+}
+
+trn_status_t trn_params_read(trn_params_t *params, const char *path) {
+    trn_input_t input = {.path = path};
+    trn_scan_t *scan;
+    for (int i = 0; i < params->count; i++)
+        params->values[i].line = 0;
+    TRN_TRY(trn_input_look(&input));
+    TRN_TRY(trn_input_reread(&input, "every rank reads the settings"));
+    TRN_TRY(trn_scan_open(&scan, &input, 0));
+    return trn_scan_end(&scan, read_lines(params, path, scan));
 }
