@@ -151,7 +151,11 @@ trn_status_t trn_bytes_sync_directory(const char *directory) {
                         directory, strerror(errno));
     trn_status_t status = TRN_OK;
     /* EINVAL: this file system has no such thing as syncing a directory. */
-    if (fsync(fd) != 0 && errno != EINVAL && errno != EINTR)
+    int outcome;
+    do
+        outcome = fsync(fd);
+    while (outcome != 0 && errno == EINTR);
+    if (outcome != 0 && errno != EINVAL)
         status = trn_fail(TRN_IO, "%s: the new name did not reach the disk: %s; check the disk",
                           directory, strerror(errno));
     close(fd);

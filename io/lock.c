@@ -50,8 +50,10 @@ static void compose(char text[TEXT]) {
  * it. A shorter text that was written over a longer one leaves that one's tail. */
 static bool read_text(int fd, char text[TEXT]) {
     enum { DIGITS = 16 };
-    ssize_t bytes = pread(fd, text, TEXT - 1, 0);
-    text[bytes > 0 ? (size_t)bytes : 0] = '\0';
+    struct stat info;
+    int64_t bytes = fstat(fd, &info) == 0 && info.st_size < TEXT ? (int64_t)info.st_size : TEXT - 1;
+    if (trn_bytes_read(fd, "a lock", 0, text, bytes) != TRN_OK) bytes = 0;
+    text[bytes] = '\0';
     char *end = strchr(text, '\n'), *draw = end ? end - DIGITS - 2 : text;
     bool ours = draw > text && memcmp(draw, " #", 2) == 0 &&
                 strspn(draw + 2, "0123456789abcdef") == DIGITS && strstr(text, " since ") &&
@@ -88,14 +90,13 @@ static void warn(const trn_lock_t *l, const char *what) {
 /* Make a new lock; l->fd stays -1 with TRN_OK if there is one already, or if a lock cannot be made
  * in this file system (l->text is empty then). */
 static trn_status_t make(trn_lock_t *l, const char *temporary) {
-    int bytes = (int)strlen(l->text);
     TRN_TRY(trn_path_create(temporary, &l->fd));
-    if (pwrite(l->fd, l->text, (size_t)bytes, 0) != bytes) {
+    trn_status_t status = trn_bytes_write(l->fd, l->path, 0, l->text, (int64_t)strlen(l->text));
+    if (status != TRN_OK) {
         trn_own_unlink(temporary, l->fd);
-        return cannot(l->path, "written");
+        return status;
     }
     if (trn_own_rename(temporary, l->path) == 0) return TRN_OK;
-    trn_status_t status = TRN_OK;
     if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS) {
         warn(l, "links");
         *l->text = '\0';
@@ -138,8 +139,8 @@ static trn_status_t adopt(trn_lock_t *l) {
     if (mine && hold == TRN_NO_LOCKS) warn(l, "locks");
     /* The new text first: whenever we are killed, the file begins with a whole line. */
     int64_t bytes = (int64_t)strlen(l->text);
-    if (mine && (pwrite(fd, l->text, (size_t)bytes, 0) != bytes || ftruncate(fd, bytes) != 0))
-        status = cannot(l->path, "written");
+    if (mine) status = trn_bytes_write(fd, l->path, 0, l->text, bytes);
+    if (mine && status == TRN_OK && ftruncate(fd, bytes) != 0) status = cannot(l->path, "written");
     if (mine && status == TRN_OK)
         l->fd = fd;
     else
@@ -171,9 +172,13 @@ static bool reads(const char *path, const char *text) {
     char found[TEXT];
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return false;
-    ssize_t bytes = pread(fd, found, sizeof found, 0);
+    struct stat info;
+    size_t bytes = strlen(text);
+    bool same = fstat(fd, &info) == 0 && info.st_size == (off_t)bytes &&
+                trn_bytes_read(fd, path, 0, found, (int64_t)bytes) == TRN_OK &&
+                memcmp(found, text, bytes) == 0;
     close(fd);
-    return bytes == (ssize_t)strlen(text) && memcmp(found, text, (size_t)bytes) == 0;
+    return same;
 }
 
 static trn_status_t look(const char *path, const char *text) {

@@ -239,7 +239,9 @@ static bool usual_numbers(hid_t file) {
 /* What HDF5 cannot open is of another format, or damaged. */
 static trn_status_t refuse(int fd, const char *path) {
     char head[TRN_MAGIC_BYTES];
-    ssize_t got = pread(fd, head, sizeof head, 0);
+    int64_t end = (int64_t)lseek(fd, 0, SEEK_END);
+    int64_t got = end < (int64_t)sizeof head ? end : (int64_t)sizeof head;
+    TRN_TRY(trn_bytes_read(fd, path, 0, head, got));
     bool other = got > 0 && memcmp(head, "\x89HDF", got < 4 ? (size_t)got : 4) != 0;
     if (other) TRN_TRY(trn_magic_refuse(path, "an HDF5 file", head, (size_t)got));
     return trn_hdf_fail(TRN_INPUT, path, "is no HDF5 file, or cut short or damaged",

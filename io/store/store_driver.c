@@ -20,6 +20,14 @@ typedef struct file {
     haddr_t end_of_addresses;
 } file_t;
 
+static int set_length(int fd, off_t bytes) {
+    int outcome;
+    do
+        outcome = ftruncate(fd, bytes);
+    while (outcome != 0 && errno == EINTR);
+    return outcome;
+}
+
 /* The one file at a time. One that HDF5 could not let go of is not `file` any more, and has no say.
  */
 static struct {
@@ -40,7 +48,7 @@ static void note(trn_status_t status) {
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t most) {
     (void)access, (void)most;
     if (at.file || strcmp(name, at.path) != 0) return NULL; /* it would lead to another file */
-    if (flags & H5F_ACC_TRUNC && ftruncate(at.fd, 0) != 0) return NULL;
+    if (flags & H5F_ACC_TRUNC && set_length(at.fd, 0) != 0) return NULL;
     file_t *file = calloc(1, sizeof *file); /* HDF5's, which knows nothing of base/mem */
     if (!file) return NULL;
     at.bytes = (haddr_t)lseek(at.fd, 0, SEEK_END);
@@ -110,7 +118,7 @@ static herr_t driver_truncate(H5FD_t *file, hid_t how, hbool_t closing) {
     (void)how, (void)closing;
     haddr_t end = ((file_t *)file)->end_of_addresses;
     if (file != at.file || end == at.bytes || at.status != TRN_OK) return 0;
-    if (ftruncate(at.fd, (off_t)end) != 0)
+    if (set_length(at.fd, (off_t)end) != 0)
         note(trn_fail(TRN_IO, "%s: cannot make it %lld bytes long: %s; check disk space and quota",
                       at.path, (long long)end, strerror(errno)));
     at.bytes = end;

@@ -94,7 +94,8 @@ static trn_status_t check_use(const trn_store_t *store) {
     unsigned char block[SUPERBLOCK] = {0};
     bool locked = flock(store->fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     (void)flock(store->fd, LOCK_UN);
-    bool read = pread(store->fd, block, sizeof block, 0) == SUPERBLOCK;
+    bool read = lseek(store->fd, 0, SEEK_END) >= SUPERBLOCK;
+    if (read) TRN_TRY(trn_bytes_read(store->fd, store->path, 0, block, SUPERBLOCK));
     bool marked = read && memcmp(block, "\211HDF\r\n\032\n", 8) == 0 && block[8] == NEWEST &&
                   (block[11] & WRITING);
     if (!locked && !marked) return TRN_OK;

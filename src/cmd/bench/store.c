@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "cli/bench.h"
 #include "cli/command.h"
+#include "io/bytes.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 
@@ -61,14 +62,11 @@ static trn_status_t move_band(const files_t *files, int fd, bool writing) {
     int64_t row_bytes = COLS * (int64_t)sizeof(float);
     int64_t bytes = (files->end - files->first) * row_bytes;
     for (int64_t done = 0; done < bytes;) {
-        size_t step = (size_t)(bytes - done < STEP ? bytes - done : STEP);
-        off_t at = (off_t)(files->first * row_bytes + done);
-        ssize_t moved = writing ? pwrite(fd, (char *)files->data + done, step, at)
-                                : pread(fd, (char *)files->back + done, step, at);
-        if (moved <= 0)
-            return trn_fail(TRN_IO, "%s: cannot read or write: %s; choose another --dir",
-                            files->bare, moved < 0 ? strerror(errno) : "the file is short");
-        done += moved;
+        int64_t step = bytes - done < STEP ? bytes - done : STEP;
+        int64_t at = files->first * row_bytes + done;
+        TRN_TRY(writing ? trn_bytes_write(fd, files->bare, at, (char *)files->data + done, step)
+                        : trn_bytes_read(fd, files->bare, at, (char *)files->back + done, step));
+        done += step;
     }
     return TRN_OK;
 }
