@@ -1,10 +1,13 @@
-/* Parcels of all sizes, empty ones too, must arrive whole and in the order of their senders. */
+/* Parcels of all sizes, empty ones too, must arrive whole and in the order of their senders; rows
+ * with all their bits. */
 #define _GNU_SOURCE
 #include "mpi/exchange.h"
 
 #include "harness.h"
+#include "mpi/gather.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,9 +99,35 @@ static trn_status_t both(void *unused) {
     return status;
 }
 
+/* Row i lies on rank i mod ranks; every rank gets its bits, of -0 and of any NaN too. */
+enum { ROWS = 9, WIDTH = 5 };
+static uint32_t row_bits[ROWS][WIDTH];
+
+static const float *own_row(const void *user, int64_t i) {
+    static float row[WIDTH];
+    CHECK(user == &row_bits);
+    if (i % ranks != rank) return NULL;
+    memcpy(row, row_bits[i], sizeof row);
+    return row;
+}
+
+static void rows_arrive(void) {
+    uint32_t got[ROWS][WIDTH];
+    for (int i = 0; i < ROWS; i++)
+        for (int k = 0; k < WIDTH; k++)
+            row_bits[i][k] = k == 0   ? 0x80000000u
+                             : k == 1 ? 0x7fc00123u
+                                      : 0x9e3779b9u * (uint32_t)(i + k);
+    memset(got, 0xff, sizeof got);
+    trn_gather_rows(comm, ROWS, WIDTH, own_row, &row_bits, (float *)got);
+    CHECK(memcmp(got, row_bits, sizeof got) == 0);
+    trn_gather_rows(comm, 0, WIDTH, own_row, &row_bits, (float *)got);
+}
+
 static void allocations_may_fail(void) {
     harness_inject(both, NULL);
 }
 
 HARNESS_MAIN({"parcels_arrive", parcels_arrive}, {"all_get_all", all_get_all},
-             {"all_wait", all_wait}, {"allocations_may_fail", allocations_may_fail})
+             {"all_wait", all_wait}, {"rows_arrive", rows_arrive},
+             {"allocations_may_fail", allocations_may_fail})

@@ -3,11 +3,10 @@
 
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "mpi/gather.h"
 #include "mpi/watch.h"
 
 #include <math.h>
-
-#include <string.h>
 
 trn_status_t trn_kg_exact_create(trn_kg_exact_t *exact, const trn_kg_model_t *model) {
     const trn_kg_header_t *h = &model->header;
@@ -49,19 +48,23 @@ double trn_kg_exact(trn_kg_exact_t *exact, trn_side_t side, int64_t row, const f
     return h->model->score_ref(&h->shape, head, exact->relation, exact->second, tail);
 }
 
+/* The entities that are asked for. */
+typedef struct wanted {
+    const trn_kg_model_t *model;
+    const int32_t *entity;
+} wanted_t;
+
+static const float *own_row(const void *user, int64_t i) {
+    const wanted_t *w = user;
+    int64_t own = w->entity[i] - w->model->first;
+    bool here = own >= 0 && own < w->model->count;
+    return here ? w->model->entity + own * w->model->header.shape.dim : NULL;
+}
+
 void trn_kg_model_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
                          const int32_t *entity, float *rows) {
-    int64_t dim = model->header.shape.dim;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t own = entity[i] - model->first;
-        size_t bytes = (size_t)dim * sizeof *rows;
-        if (own >= 0 && own < model->count)
-            memcpy(rows + i * dim, model->entity + own * dim, bytes);
-        else
-            memset(rows + i * dim, 0, bytes);
-    }
-    /* One rank has the row, the others zero bits: OR brings it over as it is. */
-    MPI_Allreduce(MPI_IN_PLACE, rows, (int)(count * dim), MPI_UINT32_T, MPI_BOR, comm);
+    const wanted_t wanted = {model, entity};
+    trn_gather_rows(comm, count, model->header.shape.dim, own_row, &wanted, rows);
 }
 
 enum { CHUNK = 256 /* triples whose rows are gathered together */ };

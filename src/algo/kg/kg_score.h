@@ -34,8 +34,8 @@ trn_status_t trn_kg_score_triples(const trn_kg_model_t *model, MPI_Comm comm, in
                                   const trn_triple_t *triples, double *scores);
 
 /* rows[count x dim] = the entities entity[count], from the ranks that hold them, equal on all.
- * Collective, equal arguments but for the band; cannot fail. count x dim must be below 2^31.
- * Cost: an Allreduce of count x dim floats. */
+ * Collective, equal arguments but for the band; cannot fail. Cost: of trn_gather_rows
+ * (mpi/gather.h). */
 void trn_kg_model_gather(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
                          const int32_t *entity, float *rows);
 

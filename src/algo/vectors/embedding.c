@@ -6,12 +6,11 @@
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
+#include "mpi/gather.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { LARGEST_MESSAGE = 1 << 28 /* values; a row has 2^20 at most */ };
 
 trn_status_t trn_embedding_names_file(const char *path, const char *names, char **file) {
     if (names) return trn_strdup(file, names);
@@ -248,22 +247,21 @@ void trn_embedding_normalise(trn_embedding_t *e) {
     }
 }
 
+/* The rows that are asked for. */
+typedef struct wanted {
+    const trn_embedding_t *embedding;
+    const int64_t *number;
+} wanted_t;
+
+static const float *own_row(const void *user, int64_t i) {
+    const wanted_t *w = user;
+    const trn_embedding_t *e = w->embedding;
+    int64_t own = w->number[i] - e->first_block * TRN_EMBEDDING_BLOCK;
+    return own >= 0 && own < own_rows(e) ? e->values + own * e->dim : NULL;
+}
+
 void trn_embedding_gather(const trn_embedding_t *e, int64_t count, const int64_t *number,
                           float *rows) {
-    int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, end = first + own_rows(e);
-    size_t bytes = (size_t)e->dim * sizeof *rows;
-    for (int64_t i = 0; i < count; i++) {
-        if (number[i] >= first && number[i] < end)
-            memcpy(rows + i * e->dim, e->values + (number[i] - first) * e->dim, bytes);
-        else
-            memset(rows + i * e->dim, 0, bytes);
-    }
-    /* Exactly one rank has a row, the others have zero bits: OR hands it on unchanged, even the
-     * sign of a zero. */
-    int64_t most = LARGEST_MESSAGE / e->dim;
-    for (int64_t i = 0; i < count; i += most) {
-        int64_t some = count - i < most ? count - i : most;
-        MPI_Allreduce(MPI_IN_PLACE, rows + i * e->dim, (int)(some * e->dim), MPI_UINT32_T, MPI_BOR,
-                      e->comm);
-    }
+    const wanted_t wanted = {e, number};
+    trn_gather_rows(e->comm, count, e->dim, own_row, &wanted, rows);
 }

@@ -1,3 +1,4 @@
+/* descent.c: chooses the loops for this processor. */
 #include "kern/train/descent.h"
 #include "kern/simd.h"
 
@@ -14,12 +15,6 @@ const trn_descent_kernels_t *trn_descent_kernels(void) {
 #undef TRN_SIMD_SET
     };
     return sets[trn_simd_best()];
-}
-
-void trn_softmax_part(int64_t m, int64_t n, const float *s, float *p, float *top, float *sum) {
-    const trn_descent_kernels_t *k = trn_descent_kernels();
-    for (int64_t i = 0; i < m; i++)
-        k->softmax_row(n, s + i * n, p + i * n, top + i, sum + i);
 }
 
 void trn_scale_rows(int64_t m, int64_t n, const float *scale, float *x) {

@@ -32,18 +32,22 @@ static double sigmoid(double x) {
     return x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
+trn_softmax_t trn_loss_softmax(double weight, double answer, const trn_loss_part_t *part) {
+    double top = fmax(answer, (double)part->top), sum = (double)part->sum;
+    double most = exp((double)part->top - top), own = exp(answer - top);
+    double all = isnan(sum) ? sum : weight * sum * most + own;
+    return (trn_softmax_t){own, weight * most, all, top};
+}
+
 double trn_loss_close(const trn_loss_t *loss, int64_t n, double answer, const trn_loss_part_t *part,
                       double *scale, double *own) {
     double c = (double)loss->margin, cost = (double)part->cost, sum = (double)part->sum;
     switch (loss->kind) {
     case TRN_LOSS_SOFTMAX: {
-        double top = fmax(answer, (double)part->top), weight = (double)loss->weight;
-        double all = weight * sum * exp((double)part->top - top);
-        all += exp(answer - top);
-        if (isnan(sum)) all = sum;
-        *scale = weight * exp((double)part->top - top) / all;
-        *own = exp(answer - top) / all - 1;
-        return log(all) + top - answer;
+        trn_softmax_t s = trn_loss_softmax((double)loss->weight, answer, part);
+        *scale = s.each / s.all;
+        *own = s.own / s.all - 1;
+        return log(s.all) + s.top - answer;
     }
     case TRN_LOSS_MARGIN:
         *scale = 1 / (double)n;

@@ -39,6 +39,16 @@ typedef struct trn_loss_part {
 void trn_loss_parts(const trn_loss_t *loss, int64_t m, int64_t n, const float *s,
                     const float *answer, float *w, trn_loss_part_t *part);
 
+/* e^x of the answer's score and of the candidates' greatest one, the latter times its weight, and
+ * the sum over all, each divided by e^top. */
+typedef struct trn_softmax {
+    double own, each, all, top;
+} trn_softmax_t;
+
+/* The softmax of an answer and its candidates, one part, each of which counts `weight` times; the
+ * sum is NaN if the part's is. Local. */
+trn_softmax_t trn_loss_softmax(double weight, double answer, const trn_loss_part_t *part);
+
 /* The loss of one question whose n candidates were one part: *scale is what its weights are to be
  * multiplied with to be d loss / d s, *own is d loss / d a. Local. */
 double trn_loss_close(const trn_loss_t *loss, int64_t n, double answer, const trn_loss_part_t *part,

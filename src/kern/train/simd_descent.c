@@ -1,25 +1,11 @@
 /* simd_descent.c: the loops of descent.h, compiled once for each instruction set (CMakeLists.txt).
  */
 #include "kern/train/descent.h"
-#include "kern/train/exp.h"
+
+#include <math.h>
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
-
-static void softmax_row(int64_t n, const float *s, float *p, float *top, float *sum) {
-    float most = s[0], total = 0;
-#pragma omp simd reduction(max : most)
-    for (int64_t j = 0; j < n; j++)
-        most = s[j] > most ? s[j] : most;
-#pragma omp simd reduction(+ : total)
-    for (int64_t j = 0; j < n; j++) {
-        float e = trn_exp_negative(s[j] - most);
-        total += e;
-        p[j] = e;
-    }
-    *top = most;
-    *sum = total;
-}
 
 static void scale(int64_t n, float by, float *x) {
 #pragma omp simd
@@ -39,5 +25,4 @@ static void adagrad(int64_t n, float rate, float *restrict values, float *restri
 
 #define TEXT_(a) #a
 #define TEXT(a)  TEXT_(a)
-const trn_descent_kernels_t JOIN(trn_descent_kernels_, TRN_SIMD) = {softmax_row, scale, adagrad,
-                                                                    TEXT(TRN_SIMD)};
+const trn_descent_kernels_t JOIN(trn_descent_kernels_, TRN_SIMD) = {scale, adagrad, TEXT(TRN_SIMD)};

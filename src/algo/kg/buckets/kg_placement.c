@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "mpi/dist.h"
+#include "mpi/gather.h"
 #include "mpi/watch.h"
 
 #include <string.h>
@@ -90,25 +91,25 @@ float *trn_kg_places_part(const trn_kg_places_t *p, int part, int64_t block) {
     return slot_part(p, part, p->slot[block]);
 }
 
+/* The entities that are asked for. */
+typedef struct wanted {
+    const trn_kg_places_t *places;
+    const int32_t *entity;
+} wanted_t;
+
+static const float *own_row(const void *user, int64_t i) {
+    const wanted_t *w = user;
+    const trn_kg_state_t *s = w->places->state;
+    int64_t block = w->entity[i] % s->blocks;
+    if (w->places->rank[block] != s->rank) return NULL;
+    return slot_part(w->places, 0, w->places->slot[block]) +
+           w->entity[i] / s->blocks * w->places->width[0];
+}
+
 void trn_kg_places_gather(const trn_kg_places_t *p, int64_t count, const int32_t *entity,
                           float *rows) {
-    enum { PIECE = 1 << 28 /* numbers in one message */ };
-    const trn_kg_state_t *s = p->state;
-    int64_t d = p->width[0], all = count * d;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t block = entity[i] % s->blocks;
-        float *to = rows + i * d;
-        if (p->rank[block] != s->rank) {
-            memset(to, 0, (size_t)d * sizeof *to);
-            continue;
-        }
-        const float *row = slot_part(p, 0, p->slot[block]) + entity[i] / s->blocks * d;
-        for (int64_t j = 0; j < d; j++)
-            to[j] = row[j] + 0.0f; /* no -0, which a sum with 0 would change */
-    }
-    for (int64_t i = 0; s->ranks > 1 && i < all; i += PIECE)
-        MPI_Allreduce(MPI_IN_PLACE, rows + i, (int)(all - i < PIECE ? all - i : PIECE), MPI_FLOAT,
-                      MPI_SUM, s->comm);
+    const wanted_t wanted = {p, entity};
+    trn_gather_rows(p->state->comm, count, p->width[0], own_row, &wanted, rows);
 }
 
 /* Between rows [first, first + count) of a slot and a buffer, all parts one after the other. */

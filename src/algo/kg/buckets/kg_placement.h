@@ -44,8 +44,8 @@ int64_t trn_kg_places_memory(const trn_kg_state_t *state, int64_t most);
 /* Values (part 0) or a moment (1, 2) of a block that lies here; NULL if there is none. Local. */
 float *trn_kg_places_part(const trn_kg_places_t *places, int part, int64_t block);
 
-/* rows[count x dim] = the vectors of these entities, wherever they lie, on every rank, without
- * negative zeros. Collective, equal arguments. Cost: one Allreduce of count x dim floats. */
+/* rows[count x dim] = the vectors of these entities, wherever they lie, on every rank. Collective,
+ * equal arguments. Cost: of trn_gather_rows (mpi/gather.h). */
 void trn_kg_places_gather(const trn_kg_places_t *places, int64_t count, const int32_t *entity,
                           float *rows);
 

@@ -3,8 +3,8 @@
 
 #include "algo/kg/nodepiece/encoder_impl.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "kern/dense/gemm.h"
+#include "kern/train/drop.h"
 #include "kern/train/rows.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -91,16 +91,13 @@ static void share_tiles(const trn_encoder_t *e, int64_t width, float *rows) {
                    MPI_FLOAT, e->comm);
 }
 
-/* Leave out numbers of row `row` whose 16 random bits are below the limit, and scale the rest. */
+/* Leave out hidden numbers of row `row`, and raise the rest. */
 static void drop(const trn_encoder_t *e, int64_t row, int64_t limit, float by, float *hidden) {
-    uint32_t words[4] = {0};
-    for (int64_t j = 0; j < e->shape.hidden; j++) {
-        if (j % 8 == 0)
-            trn_rng_words(e->seed, (uint64_t)e->work->step, (uint32_t)(j / 8), (uint32_t)row,
-                          TRN_RNG_DROPOUT, words);
-        uint32_t bits = words[j % 8 / 2] >> (j % 2 ? 16 : 0) & 0xffff;
-        hidden[j] = (int64_t)bits < limit ? 0 : hidden[j] * by;
-    }
+    const trn_drop_t at = {.seed = e->seed,
+                           .row = (uint64_t)e->work->step,
+                           .step = (uint32_t)row,
+                           .stream = TRN_RNG_DROPOUT};
+    trn_drop_row(&at, (uint32_t)limit, by, e->shape.hidden, hidden, NULL);
 }
 
 /* What is left out, in 65536ths, and what the rest is multiplied by. */

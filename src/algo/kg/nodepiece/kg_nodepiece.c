@@ -49,7 +49,7 @@ static void sizes(const learner_t *l, int64_t entities, int64_t size[BUFFERS]) {
     int64_t rows = l->chunk * l->dim, relations = l->chunk * l->relation_width;
     size[CHUNK_KNOWN] = size[CHUNK_ANSWER] = size[CHUNK_QUERY] = rows;
     size[CHUNK_RELATION] = size[G_RELATION] = relations;
-    size[CHUNK_TRUE] = size[CHUNK_TRUE_BACK] = size[CHUNK_TOP] = size[CHUNK_SUM] = l->chunk;
+    size[CHUNK_TRUE] = size[CHUNK_TRUE_BACK] = size[CHUNK_SCALE] = l->chunk;
     size[SCORES] = size[WEIGHTS] = l->chunk * l->most_rows;
     size[G_KNOWN] = size[G_ANSWER] = size[G_QUERY] = rows;
     size[G_CANDIDATE] = l->most_rows * l->dim;
@@ -97,6 +97,7 @@ static trn_status_t allocate(learner_t *l, const trn_kg_t *kg) {
     for (int i = 0; i < BUFFERS; i++)
         TRN_TRY(trn_alloc(&l->buffer[i], size[i], sizeof(float), "a batch of training"));
     int64_t rows = l->most_rows;
+    TRN_TRY(trn_alloc(&l->part, l->chunk, sizeof *l->part, "a batch of training"));
     TRN_TRY(trn_alloc(&l->questions, l->batch, sizeof *l->questions, "questions"));
     TRN_TRY(trn_alloc(&l->ids, rows, sizeof *l->ids, "entities of a batch"));
     TRN_TRY(trn_alloc(&l->row, entities, sizeof *l->row, "rows of entities"));
@@ -114,6 +115,7 @@ static void destroy(void **self) {
     if (!l) return;
     for (int i = 0; i < BUFFERS; i++)
         trn_free(&l->buffer[i]);
+    trn_free(&l->part);
     trn_free(&l->questions);
     trn_free(&l->ids);
     trn_free(&l->row);
@@ -207,16 +209,10 @@ static int32_t row_of(learner_t *l, int32_t entity) {
 
 static void draw_negatives(learner_t *l) {
     const trn_kg_state_t *s = l->state;
-    uint64_t entities = (uint64_t)s->header.entities;
     uint32_t words[4];
-    for (int64_t j = 0; j < s->options.negatives; j++) {
-        if (j % 4 == 0)
-            trn_rng_words(s->options.seed, (uint64_t)s->step, (uint32_t)(j / 4), 0,
-                          TRN_RNG_KG_NEGATIVE, words);
-        row_of(l, (int32_t)((uint64_t)words[j % 4] * entities >> 32));
-        if (l->rows == s->header.entities) break;
-    }
-    for (int64_t e = 0; s->options.negatives == 0 && e < (int64_t)entities; e++)
+    for (int64_t j = 0; j < s->options.negatives && l->rows < s->header.entities; j++)
+        row_of(l, trn_kg_negative(s, j, words));
+    for (int64_t e = 0; s->options.negatives == 0 && e < s->header.entities; e++)
         row_of(l, (int32_t)e);
 }
 
@@ -287,23 +283,23 @@ static void score(learner_t *l, int64_t first, int64_t m) {
         /* the answer does not compete with itself */
         b[WEIGHTS][i * n + l->questions[first + i].answer] = TRN_KG_BANNED;
     }
-    trn_softmax_part(m, n, b[WEIGHTS], b[WEIGHTS], b[CHUNK_TOP], b[CHUNK_SUM]);
+    trn_loss_parts(&l->state->options.loss, m, n, b[WEIGHTS], NULL, b[WEIGHTS], l->part);
 }
 
 /* The loss; weights become the gradient of the mean over the batch by scores. */
 static double weigh(learner_t *l, int64_t first, int64_t m) {
     float **b = l->buffer;
     int64_t n = l->rows;
-    double loss = 0, weight = (double)l->state->options.loss.weight;
+    double loss = 0, now = (double)l->now;
     for (int64_t i = 0; i < m; i++) {
-        double answer = (double)b[CHUNK_TRUE][i], most = (double)b[CHUNK_TOP][i];
-        double top = most > answer ? most : answer, own = exp(answer - top);
-        double others = weight * exp(most - top), sum = own + others * (double)b[CHUNK_SUM][i];
-        loss += log(sum) + top - answer;
-        b[CHUNK_TRUE_BACK][i] = (float)((own / sum - 1) / (double)l->now);
-        b[CHUNK_TOP][i] = (float)(others / (sum * (double)l->now));
+        double answer = (double)b[CHUNK_TRUE][i];
+        trn_softmax_t s =
+            trn_loss_softmax((double)l->state->options.loss.weight, answer, &l->part[i]);
+        loss += log(s.all) + s.top - answer;
+        b[CHUNK_TRUE_BACK][i] = (float)((s.own / s.all - 1) / now);
+        b[CHUNK_SCALE][i] = (float)(s.each / (s.all * now));
     }
-    trn_scale_rows(m, n, b[CHUNK_TOP], b[WEIGHTS]);
+    trn_scale_rows(m, n, b[CHUNK_SCALE], b[WEIGHTS]);
     for (int64_t i = 0; i < m; i++)
         b[WEIGHTS][i * n + l->questions[first + i].answer] = 0;
     return loss;
@@ -397,6 +393,7 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
     trn_encoder_shape_t encoder = shape_of(header, options->nodepiece);
     return 4 * (floats + rows + n) + 8 * sum_size(&l, rows) * (1 + 2 * levels) +
            triples * (int64_t)sizeof(trn_triple_t) + l.batch * (int64_t)sizeof(question_t) +
+           l.chunk * (int64_t)sizeof *l.part +
            trn_encoder_bytes(&encoder, n, rows, options->optimiser, ranks);
 }
 

@@ -17,11 +17,10 @@ enum buffer {
     CHUNK_QUERY,    /* [chunk x dim] */
     CHUNK_TRUE,     /* [chunk]: score of the answer, and its weight in the gradient */
     CHUNK_TRUE_BACK,
-    CHUNK_TOP, /* [chunk]: greatest score, sum of exponentials */
-    CHUNK_SUM,
-    SCORES,  /* [chunk x rows] */
-    WEIGHTS, /* the same */
-    RARITY,  /* [entities]: logarithm of what one counts as a candidate */
+    CHUNK_SCALE, /* [chunk]: what turns the others' exponentials into their weights */
+    SCORES,      /* [chunk x rows] */
+    WEIGHTS,     /* the same */
+    RARITY,      /* [entities]: logarithm of what one counts as a candidate */
     G_KNOWN,
     G_ANSWER,
     G_RELATION,
@@ -44,7 +43,8 @@ typedef struct learner {
     int32_t *ids, *row;           /* entities encoded; [entities]: their row, or -1 */
     int64_t now, rows, most_rows; /* questions of this batch, entities encoded for it; at most */
     float *buffer[BUFFERS];
-    double *sum; /* [rows x dim + relation rows x relation width + 1] */
+    trn_loss_part_t *part; /* [chunk]: greatest score and sum of exponentials */
+    double *sum;           /* [rows x dim + relation rows x relation width + 1] */
 } learner_t;
 
 /* A number that other hashes would change: this rank's part of a sum over all ranks. Local. */

@@ -3,7 +3,7 @@
 
 #include "algo/kg/train/kg_batch_impl.h"
 #include "base/mem.h"
-#include "base/rng.h"
+#include "kern/train/drop.h"
 #include "mpi/dist.h"
 
 #include <string.h>
@@ -148,16 +148,6 @@ int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t
     return own + trn_kg_epoch_bytes(&b.epoch, ranks) + larger(shared, sorting);
 }
 
-static void draw(trn_kg_batch_t *b, int32_t *to) {
-    uint32_t words[4] = {0};
-    for (int64_t j = 0; j < b->draws.count; j++) {
-        if (j % 4 == 0)
-            trn_rng_words(b->state->options.seed, (uint64_t)b->state->step, (uint32_t)(j / 4), 0,
-                          TRN_RNG_KG_NEGATIVE, words);
-        to[j] = (int32_t)((uint64_t)words[j % 4] * (uint64_t)b->state->header.entities >> 32);
-    }
-}
-
 /* The entities whose rows the batch needs, and who trains its tiles. */
 static void list_ids(trn_kg_batch_t *b) {
     const trn_kg_epoch_t *e = &b->epoch;
@@ -171,7 +161,9 @@ static void list_ids(trn_kg_batch_t *b) {
         id[ids++] = e->label[e->query[e->pick[i]].first];
     for (int64_t i = 0; b->each == 3 && i < e->now; i++)
         id[ids++] = id[i];
-    draw(b, id + ids);
+    uint32_t words[4];
+    for (int64_t j = 0; j < b->draws.count; j++)
+        id[ids + j] = trn_kg_negative(b->state, j, words);
 }
 
 void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
@@ -187,28 +179,27 @@ void trn_kg_batch_pick(trn_kg_batch_t *b, int64_t first) {
     b->draws.rows = b->v.rows + b->each * b->epoch.now * b->dim;
 }
 
-/* Let go numbers of a row with this probability and raise the others: eight numbers a draw. */
+/* Drop numbers of a query's row with this probability and raise the others; kept: which. */
 static void drop(const trn_kg_batch_t *b, int64_t query, uint32_t column, double probability,
                  int64_t width, float *row, uint8_t *kept) {
-    float by = (float)(1 / (1 - probability));
-    uint32_t words[4], limit = (uint32_t)(probability * 65536);
-    for (int64_t k = 0; k < width; k++) {
-        if (k % 8 == 0)
-            trn_rng_words(b->state->options.seed, (uint64_t)query, column + (uint32_t)(k / 8),
-                          (uint32_t)b->state->step, TRN_RNG_KG_DROPOUT, words);
-        kept[k] = (words[k % 8 / 2] >> 16 * (k % 2) & 0xffff) >= limit;
-        row[k] = kept[k] ? row[k] * by : 0;
-    }
+    const trn_drop_t at = {.seed = b->state->options.seed,
+                           .row = (uint64_t)query,
+                           .column = column,
+                           .step = (uint32_t)b->state->step,
+                           .stream = TRN_RNG_KG_DROPOUT};
+    trn_drop_row(&at, (uint32_t)(probability * 65536), (float)(1 / (1 - probability)), width, row,
+                 kept);
 }
 
 static void drop_rows(trn_kg_batch_t *b, int64_t low, int64_t high) {
     const trn_kg_options_t *o = &b->state->options;
     int64_t d = b->dim, rw = b->relation_width;
     for (int64_t i = low; i < high; i++) {
+        int64_t query = b->epoch.pick[i];
         uint8_t *kept = b->v.kept + i * (d + rw);
-        drop(b, b->epoch.pick[i], 0, o->entity_dropout, d, b->v.rows + i * d, kept);
-        drop(b, b->epoch.pick[i], COLUMN_OF_RELATION, o->relation_dropout, rw,
-             b->v.relation + i * rw, kept + d);
+        drop(b, query, 0, o->entity_dropout, d, b->v.rows + i * d, kept);
+        drop(b, query, COLUMN_OF_RELATION, o->relation_dropout, rw, b->v.relation + i * rw,
+             kept + d);
     }
 }
 

@@ -6,10 +6,10 @@
 #include "kern/train/descent.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
+#include "mpi/gather.h"
 
 #include <limits.h>
 #include <math.h>
-#include <string.h>
 
 int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t width) {
     if (optimiser == TRN_KG_ADAM) return width;
@@ -87,21 +87,11 @@ static trn_status_t allocate(trn_kg_state_t *state) {
     return TRN_OK;
 }
 
-/* Rows that trn_kg_gather moves at a time. */
-static int64_t piece_rows(int64_t width) {
-    enum { FLOATS = 1 << 19 };
-    return width < FLOATS ? FLOATS / width : 1;
-}
-
-/* Who owns what, and what trn_kg_gather works with. */
-static trn_status_t allocate_gather(trn_kg_state_t *state) {
-    int64_t d = state->header.shape.dim;
+static trn_status_t allocate_owners(trn_kg_state_t *state) {
     TRN_TRY(trn_alloc(&state->owner, state->blocks, sizeof *state->owner, "owners of blocks"));
     for (int64_t b = 0; b < state->blocks; b++)
         state->owner[b] = (int)trn_part_of(state->blocks, state->ranks, b);
-    if (state->ranks == 1) return TRN_OK;
-    TRN_TRY(trn_alloc(&state->floats, 2 * (int64_t)state->ranks, sizeof *state->floats, "counts"));
-    return trn_alloc(&state->packed, piece_rows(d) * d, sizeof *state->packed, "rows to gather");
+    return TRN_OK;
 }
 
 static void start(trn_kg_state_t *state) {
@@ -165,7 +155,7 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
     state->own_second =
         trn_part_start(relations, state->ranks, state->rank + 1) - state->first_second;
     status = allocate(state);
-    if (status == TRN_OK) status = allocate_gather(state);
+    if (status == TRN_OK) status = allocate_owners(state);
     TRN_OR(failed, trn_agree(comm, status));
     start(state);
     *out = state;
@@ -182,8 +172,6 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(&state->relation);
     trn_free(&state->second);
     trn_free(&state->owner);
-    trn_free(&state->floats);
-    trn_free(&state->packed);
     trn_store_abandon(&state->saving);
     for (int i = 0; i < 3; i++)
         for (int which = 0; which < 2; which++)
@@ -299,38 +287,25 @@ int trn_kg_second_owner(const trn_kg_state_t *state, int64_t relation) {
     return (int)trn_part_of(trn_kg_relation_rows(&state->header), state->ranks, relation);
 }
 
-/* Every rank packs the rows that it owns, in their order, behind those of the ranks before it. */
-static void gather_piece(const trn_kg_state_t *state, int64_t count, const int32_t *entity,
-                         float *rows) {
-    int64_t d = state->header.shape.dim;
-    int ranks = state->ranks, *floats = state->floats, *start = floats + ranks, at = 0;
-    float *own, *packed = state->packed;
-    memset(floats, 0, (size_t)ranks * sizeof *floats);
-    for (int64_t i = 0; i < count; i++)
-        floats[state->owner[entity[i] % state->blocks]] += (int)d;
-    for (int r = 0; r < ranks; at += floats[r++])
-        start[r] = at;
-    own = packed + start[state->rank];
-    for (int64_t i = 0; i < count; i++) {
-        const float *row = trn_kg_own_row(state, state->entity, d, entity[i]);
-        if (!row) continue;
-        memcpy(own, row, (size_t)d * sizeof *own);
-        own += d;
-    }
-    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, packed, floats, start, MPI_FLOAT,
-                   state->comm);
-    for (int64_t i = 0; i < count; i++) {
-        int *from = &start[state->owner[entity[i] % state->blocks]];
-        memcpy(rows + i * d, packed + *from, (size_t)d * sizeof *rows);
-        *from += (int)d;
-    }
+int32_t trn_kg_negative(const trn_kg_state_t *state, int64_t j, uint32_t words[4]) {
+    if (j % 4 == 0)
+        trn_rng_words(state->options.seed, (uint64_t)state->step, (uint32_t)(j / 4), 0,
+                      TRN_RNG_KG_NEGATIVE, words);
+    return (int32_t)((uint64_t)words[j % 4] * (uint64_t)state->header.entities >> 32);
+}
+
+/* The entities that trn_kg_gather is asked for. */
+typedef struct wanted {
+    const trn_kg_state_t *state;
+    const int32_t *entity;
+} wanted_t;
+
+static const float *own_row(const void *user, int64_t i) {
+    const wanted_t *w = user;
+    return trn_kg_own_row(w->state, w->state->entity, w->state->header.shape.dim, w->entity[i]);
 }
 
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows) {
-    int64_t d = state->header.shape.dim, most = piece_rows(d);
-    for (int64_t i = 0; state->ranks == 1 && i < count; i++)
-        memcpy(rows + i * d, trn_kg_own_row(state, state->entity, d, entity[i]),
-               (size_t)d * sizeof *rows);
-    for (int64_t i = 0; state->ranks > 1 && i < count; i += most)
-        gather_piece(state, count - i < most ? count - i : most, entity + i, rows + i * d);
+    const wanted_t wanted = {state, entity};
+    trn_gather_rows(state->comm, count, state->header.shape.dim, own_row, &wanted, rows);
 }

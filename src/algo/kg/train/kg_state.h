@@ -79,8 +79,6 @@ typedef struct trn_kg_state {
     int64_t best_epoch;      /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
     int *owner;                  /* [blocks]: its rank */
-    int *floats;                 /* of trn_kg_gather: [2 x ranks] */
-    float *packed;               /* rows under way */
     const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
     void *extra_self;
 } trn_kg_state_t;
@@ -131,8 +129,12 @@ float *trn_kg_own_second(const trn_kg_state_t *state, float *values, int64_t wid
 int trn_kg_second_owner(const trn_kg_state_t *state, int64_t relation);
 
 /* rows[count x dim] = the vectors of these entities, on every rank. Collective, equal arguments.
- * Cost: a rank gets the rows of the others once, in messages of at most 2 MiB altogether. */
+ * Cost: of trn_gather_rows (mpi/gather.h). */
 void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *entity, float *rows);
+
+/* Candidate j that is drawn for the batch of state->step; words[4] carry over from j to j + 1, and
+ * are set where j is a multiple of 4. Local. */
+int32_t trn_kg_negative(const trn_kg_state_t *state, int64_t j, uint32_t words[4]);
 
 /* Whether this rank finds a checkpoint due, and none is being written. Local. */
 bool trn_kg_save_due(const trn_kg_state_t *state);
