@@ -10,7 +10,7 @@ expect 0 "small graph and models" model make "$scratch" || finish
 
 predict() { # RANKS MODEL ARGUMENT...
     beside "--top 9" "${@:3}"
-    ranks "$1" kg-predict "$scratch/$2.h5" "$scratch/graph.h5" "$scratch/${asked:-questions}.tsv" \
+    ranks "$1" kg-predict "$scratch/$2.h5" "$scratch/graph.h5" "$scratch/questions.tsv" \
         "${usual[@]}" --json --quiet "${@:3}"
 }
 neighbors() { # RANKS MODEL
@@ -35,19 +35,19 @@ expect 0 "neighbors, 1 rank" neighbors 1 "$case" && cp "$scratch/out" "$scratch/
 expect 0 "2 threads" predict 1 "$case" --threads 2
 cp "$scratch/out" "$scratch/now"
 expect 0 "2 threads: the answers" cmp "$scratch/one" "$scratch/now"
-# With known answers left out, the longest list that can be asked for is longer than all answers.
-head -n 60 "$scratch/questions.tsv" >"$scratch/some.tsv"
-asked=some
-expect 0 "a list longer than all answers" predict 1 "$case" --top 1100 --known exclude
+head -n 6 "$scratch/questions.tsv" >"$scratch/few.tsv" # of all kinds
+long() { # RANKS K
+    ranks "$1" kg-predict "$scratch/$case.h5" "$scratch/graph.h5" "$scratch/few.tsv" -k "$2" --json --quiet
+}
+expect 0 "a list of all entities" long 1 1100 # longer than those of relations
 cp "$scratch/out" "$scratch/all"
-expect 0 "that on 2 ranks" predict 2 "$case" --top 1100 --known exclude
+expect 0 "that on 2 ranks" long 2 1100
 cp "$scratch/out" "$scratch/now"
-expect 0 "a list longer than all answers, 2 ranks" cmp "$scratch/all" "$scratch/now"
-expect 2 "more answers than entities" predict 2 "$case" --top 1101
-expect_message "more answers than entities" "--top: 1101 is too many: .*1100 entities; give at most 1100"
-expect 2 "more neighbours than entities" ranks 1 kg-neighbors "$scratch/$case.h5" "entity 3" --top 1100
-expect_message "more neighbours than entities" "--top: 1100 is too many: .*; give at most 1099"
-asked=questions
+expect 0 "a list of all entities, 2 ranks" cmp "$scratch/all" "$scratch/now"
+expect 2 "a list longer than all answers" long 1 1101
+expect_message "a list longer than all answers" '--top: 1101 is too many: .*1100 entities.*give at most 1100'
+expect 2 "more neighbours than there are" ranks 1 kg-neighbors "$scratch/$case.h5" "entity 3" -k 1100
+expect_message "more neighbours than there are" 'give at most 1099'
 for n in 2 3 4 7; do
     expect 0 "$n ranks" predict "$n" "$case"
     cp "$scratch/out" "$scratch/now"

@@ -86,7 +86,7 @@ expect_equal "exit code of the stopped run" 85 "$code"
 expect_only "the stopped run" "$work" m.h5.checkpoint
 # shellcheck disable=SC2086
 expect 2 "resumed with another encoder" train 1 "$work/m.h5" $long --encoder-dropout 0.2
-expect_message "resumed with another encoder" "another encoder"
+expect_message "resumed with another encoder" "other settings: --encoder-dropout 0.1, now 0.2;"
 # shellcheck disable=SC2086
 expect 2 "resumed with other hashes" train 1 "$work/m.h5" $long --hash "$scratch/n2.h5"
 # shellcheck disable=SC2086
@@ -153,21 +153,17 @@ expect_message "unseen entities of that" "plain.h5: no encoder"
 
 # Bad arguments leave nothing behind -----------------------------------------------------------------
 expect 2 "no output" ranks 2 nodepiece "$scratch/g.h5"
-expect 2 "more anchors than entities" ranks 2 nodepiece "$scratch/g.h5" -o "$work/n.h5" \
-    --anchors 5000
-expect_message "more anchors than entities" "--anchors: 5000 is too many.*give at most [0-9]+"
-expect 2 "more nearest than anchors" ranks 2 nodepiece "$scratch/g.h5" -o "$work/n.h5" \
-    --anchors 70 --nearest 71
-expect_message "more nearest than anchors" "--nearest: 71 is too many.*give at most 70"
-printf 'a\tr\tb\nb\tr\tc\nc\tr\td\n' >"$scratch/few.tsv"
-expect 0 "a small graph" ranks 1 kg-import --train "$scratch/few.tsv" -o "$scratch/few.h5" --quiet
-expect 0 "defaults above what a small graph has" ranks 2 nodepiece "$scratch/few.h5" -o "$work/n.h5"
-for said in "4 instead of the default 1000: .*has 4 entities" "4 instead of the default 12: "; do
-    expect_equal "defaults above what a small graph has: $said" "$(grep -c "$said" "$scratch/err")" 1
-done
-expect 0 "fewer anchors than are near by default" ranks 1 nodepiece "$scratch/few.h5" -o "$work/n.h5" \
-    --anchors 2
-rm -f "$work"/n.h5*
+expect 2 "more anchors than entities" hash 2 "$work/n.h5" --anchors 5000
+expect_message "more anchors than entities" "--anchors: 5000 is too many: .*; give at most [0-9]+$"
+expect 2 "more nearest than anchors" hash 2 "$work/n.h5" --nearest 71
+expect_message "more nearest than anchors" "--nearest: 71 is too many: there are 70 anchors; give at most 70"
+expect 2 "more types than there are" hash 2 "$work/n.h5" --relations 999
+expect_message "more types than there are" "--relations: 999 is too many: .*; give at most [0-9]+$"
+printf 'a\tr\tb\nb\tr\tc\nc\tr\td\n' >"$scratch/four.tsv"
+expect 0 "a graph of four" ranks 1 kg-import --train "$scratch/four.tsv" -o "$scratch/four.h5"
+expect 0 "defaults of a graph of four" ranks 2 nodepiece "$scratch/four.h5" -o "$scratch/small.h5"
+expect_equal "defaults of a graph of four: they shrink, and it says so" "$(awk '$1 ~ /^(anchors|nearest|relations)$/ {
+    printf "%s ", $2}' "$scratch/out")$(grep -c 'instead of the default' "$scratch/err")" "4 4 2 3"
 expect 3 "hashes of no graph" ranks 2 nodepiece "$scratch/train.tsv" -o "$work/n.h5"
 expect 0 "dry run of hashes" hash 2 "$work/n.h5" --dry-run --json
 expect_equal "bytes in the answer" yes "$(grep -q bytes_per_rank "$scratch/out" && echo yes)"

@@ -85,6 +85,14 @@ trn_status_t trn_kg_header_read(const trn_store_t *store, trn_kg_header_t *heade
     return check_rows(store, "/relation/values2", rows, trn_kg_relation_rows(header));
 }
 
+trn_status_t trn_kg_header_open(MPI_Comm comm, const char *path, trn_kg_header_t *header) {
+    trn_store_t *store = NULL;
+    TRN_TRY(trn_store_open(&store, comm, path, "kg-model"));
+    trn_status_t status = trn_agree(comm, trn_kg_header_read(store, header));
+    trn_store_close(&store);
+    return status;
+}
+
 trn_status_t trn_kg_header_write(trn_store_t *store, const trn_kg_header_t *header,
                                  const trn_kg_t *kg) {
     const trn_model_t *model = header->model;

@@ -36,6 +36,10 @@ int64_t trn_kg_query_row(const trn_kg_header_t *header, int64_t relation, trn_si
 /* Read the header of an open store. Local. Fails with TRN_INPUT. */
 trn_status_t trn_kg_header_read(const trn_store_t *store, trn_kg_header_t *header);
 
+/* Open a model file, read its header and close it: for sizes. Collective, equal arguments. Fails
+ * (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_kg_header_open(MPI_Comm comm, const char *path, trn_kg_header_t *header);
+
 /* Declare the datasets and attributes of a model in a store being written (before
  * trn_store_begin, until which `kg`, whose names it takes, is open). Collective. Fails (agreed)
  * with TRN_MEMORY, TRN_INPUT, TRN_IO. */

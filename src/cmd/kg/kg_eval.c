@@ -209,11 +209,7 @@ static int64_t greater(int64_t a, int64_t b) {
 /* What the model's numbers take on a rank, and *entities of it. Collective. */
 static trn_status_t model_bytes(const trn_run_t *run, trn_kg_header_t *header, int64_t *entities,
                                 int64_t *bytes) {
-    trn_store_t *store = NULL;
-    TRN_TRY(trn_store_open(&store, run->comm, run->files[0], "kg-model"));
-    trn_status_t status = trn_agree(run->comm, trn_kg_header_read(store, header));
-    trn_store_close(&store);
-    TRN_TRY(status);
+    TRN_TRY(trn_kg_header_open(run->comm, run->files[0], header));
     *entities = (header->entities + run->ranks - 1) / run->ranks;
     *bytes = 4 * (*entities * header->shape.dim +
                   trn_kg_relation_rows(header) * (header->model->relation_width(&header->shape) +

@@ -6,7 +6,9 @@
 #include "cli/command.h"
 #include "mpi/agree.h"
 
-static const trn_param_t params[] = {{"top", 0, TRN_PARAM_INT, "10", 1, 100000, .metavar = "K",
+#include <stdio.h>
+
+static const trn_param_t params[] = {{"top", 'k', TRN_PARAM_INT, "10", 1, 100000, .metavar = "K",
                                       .help = "how many neighbours of each"},
                                      {0}};
 
@@ -52,12 +54,8 @@ static void report(const trn_run_t *run, const neighborhood_t *n, int64_t k) {
     json_object_set_new(run->result, "neighbors", table);
 }
 
-static trn_status_t search(trn_run_t *run, neighborhood_t *n) {
-    int64_t k, entities;
+static trn_status_t search(trn_run_t *run, neighborhood_t *n, int64_t k) {
     TRN_TRY(trn_kg_model_open(&n->model, run->comm, run->files[0], NULL));
-    entities = n->model.header.entities;
-    TRN_TRY(trn_params_of_those(run->params, "top", entities - 1, run->files[0], entities,
-                                "entities", &k));
     TRN_AGREE(run->comm, allocate(run, n, k));
     TRN_TRY(find(run, n));
     TRN_TRY(trn_kg_nearest(&n->model, run->comm, n->count, n->entities, k, run->threads, n->best));
@@ -70,16 +68,21 @@ static trn_status_t search(trn_run_t *run, neighborhood_t *n) {
 }
 
 static trn_status_t run_kg_neighbors(trn_run_t *run) {
-    int64_t bytes;
-    TRN_TRY(trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"),
-                                run->threads, &bytes));
+    trn_kg_header_t header;
+    char has[64];
+    int64_t k;
+    TRN_TRY(trn_kg_header_open(run->comm, run->files[0], &header));
+    snprintf(has, sizeof has, "the model has %lld entities", (long long)header.entities);
+    int64_t others = header.entities > 1 ? header.entities - 1 : 1;
+    TRN_TRY(trn_params_at_most(run->params, "top", others, has, &k));
+    int64_t bytes = trn_kg_predict_bytes(&header, run->comm, k, run->threads);
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         return TRN_OK;
     }
     TRN_TRY(trn_mem_expect(bytes, run->ranks));
     neighborhood_t n = {0};
-    trn_status_t status = search(run, &n);
+    trn_status_t status = search(run, &n, k);
     trn_kg_model_close(&n.model);
     trn_free(&n.entities);
     trn_free(&n.best);

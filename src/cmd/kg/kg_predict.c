@@ -12,12 +12,14 @@
 #include "text/lookup.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ABSENT = -2 };
 
 static const trn_param_t params[] = {
-    {"top", 0, TRN_PARAM_INT, "10", 1, 100000, .metavar = "K", .help = "how many answers to each"},
+    {"top", 'k', TRN_PARAM_INT, "10", 1, 100000, .metavar = "K",
+     .help = "how many answers to each"},
     {"known", 0, TRN_PARAM_CHOICE, "mark", .choices = "exclude|mark",
      .help = "what to do with answers that the graph (train, valid or test) has already"},
     {"inductive", 0, TRN_PARAM_TEXT, .metavar = "FACTS", .file.use = TRN_FILE_READ,
@@ -38,12 +40,12 @@ static const trn_param_t params[] = {
     {0}};
 
 typedef struct prediction {
+    int64_t k; /* answers to each */
     trn_kg_t kg;
     trn_kg_model_t model;
     trn_unseen_t unseen; /* of --inductive */
     trn_kg_lines_t lines;
     trn_kg_question_t *questions; /* [lines.count] */
-    int64_t top;                  /* answers to each: k */
     trn_known_t *known;
     trn_triple_t *triples;            /* [lines.count] of --score, and their scores: */
     double *scores;                   /* [lines.count] */
@@ -120,7 +122,7 @@ static trn_status_t read_questions(const trn_run_t *run, prediction_t *p) {
 /* Bring the names of all answers of one kind to rank 0. Collective. */
 static trn_status_t read_names(const trn_run_t *run, const prediction_t *p, bool relations,
                                const char *list, trn_labels_t *labels) {
-    int64_t k = p->top, *numbers = NULL, count = 0;
+    int64_t k = p->k, *numbers = NULL, count = 0;
     trn_status_t status = TRN_OK;
     if (run->rank == 0)
         status = trn_alloc(&numbers, p->lines.count * k, sizeof *numbers, "answers");
@@ -150,7 +152,7 @@ static void report_question(const prediction_t *p, int64_t i, int64_t k, json_t 
 }
 
 static trn_status_t answer(trn_run_t *run, prediction_t *p) {
-    int64_t k = p->top;
+    int64_t k = p->k;
     bool exclude = strcmp(trn_params_text(run->params, "known"), "exclude") == 0;
     trn_kg_wish_t wish = {k, p->kg.entities, exclude ? p->known : NULL};
     trn_status_t status = TRN_OK;
@@ -204,11 +206,6 @@ static trn_status_t score(trn_run_t *run, prediction_t *p) {
 static trn_status_t predict(trn_run_t *run, prediction_t *p) {
     TRN_TRY(trn_kg_open(&p->kg, run->comm, run->files[1]));
     TRN_TRY(trn_kg_model_open(&p->model, run->comm, run->files[0], &p->kg));
-    /* a question may be for a relation, and of those there may be more */
-    bool more = p->kg.relations > p->kg.entities;
-    int64_t most = more ? p->kg.relations : p->kg.entities;
-    TRN_TRY(trn_params_of_those(run->params, "top", most, run->files[1], most,
-                                more ? "relations" : "entities", &p->top));
     const char *facts = trn_params_text(run->params, "inductive");
     if (facts) {
         trn_kg_form_t form = form_of(run);
@@ -236,16 +233,21 @@ static trn_status_t check_options(const trn_params_t *p) {
 }
 
 static trn_status_t run_kg_predict(trn_run_t *run) {
-    int64_t bytes;
+    prediction_t p = {0};
+    trn_kg_header_t header;
+    char has[96];
     TRN_TRY(check_options(run->params));
-    TRN_TRY(trn_kg_predict_cost(run->comm, run->files[0], trn_params_int(run->params, "top"),
-                                run->threads, &bytes));
+    TRN_TRY(trn_kg_header_open(run->comm, run->files[0], &header));
+    int64_t most = header.entities > header.relations ? header.entities : header.relations;
+    snprintf(has, sizeof has, "the model has %lld entities and %lld relations",
+             (long long)header.entities, (long long)header.relations);
+    TRN_TRY(trn_params_at_most(run->params, "top", most, has, &p.k));
+    int64_t bytes = trn_kg_predict_bytes(&header, run->comm, p.k, run->threads);
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         return TRN_OK;
     }
     TRN_TRY(trn_mem_expect(bytes, run->ranks));
-    prediction_t p = {0};
     trn_status_t status = predict(run, &p);
     trn_kg_model_close(&p.model);
     trn_kg_close(&p.kg);

@@ -118,11 +118,11 @@ static const trn_param_t params[] = {
 };
 
 /* Blocks that the entities are dealt to. */
-static int64_t blocks_of(const trn_params_t *p, const trn_kg_options_t *o, int64_t entities) {
+static int64_t blocks_of(const trn_kg_options_t *o, int64_t entities) {
     enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
     int64_t blocks = o->blocks;
     if (blocks == 0 && !o->in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    if (blocks < FEWEST_BLOCKS && trn_params_int(p, "entity-blocks") == 0) blocks = FEWEST_BLOCKS;
+    if (blocks < FEWEST_BLOCKS && o->blocks == 0) blocks = FEWEST_BLOCKS;
     return blocks < entities ? blocks : entities;
 }
 
@@ -138,7 +138,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     o->n3 = strcmp(regulariser, "n3") == 0 ? weight : 0;
     o->dura = strcmp(regulariser, "dura") == 0 ? weight : 0;
     o->in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
-    o->blocks = blocks_of(p, o, entities);
+    o->blocks = blocks_of(o, entities);
     if (o->loss.weight == 0) o->loss.weight = (float)entities / (float)o->negatives;
     return *o;
 }
@@ -252,6 +252,10 @@ static trn_status_t run(trn_run_t *run) {
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
+    char has[64];
+    int64_t blocks; /* that were asked for */
+    snprintf(has, sizeof has, "the graph has %lld entities", (long long)kg.entities);
+    TRN_OR(done, trn_params_at_most(run->params, "entity-blocks", kg.entities, has, &blocks));
     trn_kg_options_t options = options_of(run, kg.entities);
     TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
     int64_t facts = 0;

@@ -7,6 +7,7 @@
 #include "mpi/agree.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 static const trn_param_t params[] = {
@@ -25,20 +26,20 @@ static const trn_param_t params[] = {
     {0},
 };
 
-/* Anchors are entities of the graph, and the nearest are some of them. */
-static trn_status_t recipe_of(const trn_run_t *run, const trn_kg_t *kg,
+/* Defaults shrink to what the graph has; what is given must fit. */
+static trn_status_t recipe_of(const trn_params_t *p, const trn_kg_t *kg,
                               trn_nodepiece_recipe_t *recipe) {
     enum { HOPS = 50 };
-    const trn_params_t *p = run->params;
+    char has[96];
     bool bfs = strcmp(trn_params_text(p, "mode"), "bfs") == 0;
-    char has[64];
-    *recipe = (trn_nodepiece_recipe_t){.context = trn_params_int(p, "relations"),
-                                       .hops = bfs ? HOPS : INT_MAX,
+    *recipe = (trn_nodepiece_recipe_t){.hops = bfs ? HOPS : INT_MAX,
                                        .seed = (uint64_t)trn_params_int(p, "seed")};
-    TRN_TRY(trn_params_of_those(p, "anchors", kg->entities, run->files[0], kg->entities, "entities",
-                                &recipe->anchors));
+    snprintf(has, sizeof has, "the graph has %lld entities", (long long)kg->entities);
+    TRN_TRY(trn_params_at_most(p, "anchors", kg->entities, has, &recipe->anchors));
     snprintf(has, sizeof has, "there are %lld anchors", (long long)recipe->anchors);
-    return trn_params_at_most(p, "nearest", recipe->anchors, has, &recipe->nearest);
+    TRN_TRY(trn_params_at_most(p, "nearest", recipe->anchors, has, &recipe->nearest));
+    snprintf(has, sizeof has, "%lld relations, each in two directions", (long long)kg->relations);
+    return trn_params_at_most(p, "relations", 2 * kg->relations, has, &recipe->context);
 }
 
 static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
@@ -71,7 +72,7 @@ static trn_status_t run_nodepiece(trn_run_t *run) {
     trn_kg_t kg = {0};
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
-    TRN_OR(done, recipe_of(run, &kg, &recipe));
+    TRN_OR(done, recipe_of(run->params, &kg, &recipe));
     if (trn_params_bool(run->params, "dry-run")) {
         int64_t bytes =
             trn_nodepiece_hash_bytes(kg.entities, kg.triples[TRN_TRAIN], run->ranks, &recipe);

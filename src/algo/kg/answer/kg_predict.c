@@ -350,14 +350,7 @@ static int64_t bytes_of(const trn_kg_header_t *header, const room_t *room) {
            trn_kg_match_bytes(header, entities, room->most, room->most, room->threads);
 }
 
-trn_status_t trn_kg_predict_cost(MPI_Comm comm, const char *path, int64_t k, int threads,
-                                 int64_t *bytes) {
-    trn_store_t *store = NULL;
-    trn_kg_header_t header;
+int64_t trn_kg_predict_bytes(const trn_kg_header_t *header, MPI_Comm comm, int64_t k, int threads) {
     room_t room = room_of(comm, k, threads);
-    TRN_TRY(trn_store_open(&store, comm, path, "kg-model"));
-    trn_status_t status = trn_agree(comm, trn_kg_header_read(store, &header));
-    if (status == TRN_OK) *bytes = bytes_of(&header, &room);
-    trn_store_close(&store);
-    return status;
+    return bytes_of(header, &room);
 }

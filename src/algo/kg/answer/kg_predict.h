@@ -35,9 +35,8 @@ trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm, int64_t c
 trn_status_t trn_kg_nearest(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
                             const int32_t *entities, int64_t k, int threads, trn_best_t *best);
 
-/* Bytes that a rank of a communicator needs for a model file and lists of k: for a dry run.
- * Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
-trn_status_t trn_kg_predict_cost(MPI_Comm comm, const char *path, int64_t k, int threads,
-                                 int64_t *bytes);
+/* Bytes that a rank of the communicator needs for a model and lists of k. Local, equal arguments.
+ */
+int64_t trn_kg_predict_bytes(const trn_kg_header_t *header, MPI_Comm comm, int64_t k, int threads);
 
 #endif

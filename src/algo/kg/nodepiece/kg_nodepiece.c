@@ -27,7 +27,7 @@ trn_status_t trn_kg_nodepiece_hash(trn_nodepiece_hash_t *hash, MPI_Comm comm, co
     if (path) return trn_nodepiece_hash_open(hash, comm, path, kg);
     trn_nodepiece_recipe_t recipe = {.anchors = smaller(1000, kg->entities),
                                      .nearest = smaller(12, kg->entities),
-                                     .context = 12,
+                                     .context = smaller(12, 2 * kg->relations),
                                      .hops = 50,
                                      .seed = seed};
     return trn_nodepiece_hash_create(hash, comm, kg, &recipe);
