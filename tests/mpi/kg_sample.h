@@ -87,7 +87,7 @@ static trn_status_t train(MPI_Comm on, const trn_kg_header_t *header,
     bool alone = on == MPI_COMM_SELF;
     snprintf(output, sizeof output, "%s.%d", in_directory(name), alone ? rank : -1);
     snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", in_directory(name));
-    trn_kg_run_t run = {.checkpoint = checkpoint, .created_by = "test"};
+    trn_trainer_run_t run = {.checkpoint = checkpoint, .created_by = "test"};
     if (alone) run.resume = TRN_RESUME_NEVER;
     const trn_kg_regime_t *regime = options->in_pairs        ? &trn_kg_sampled
                                     : options->negatives > 0 ? &trn_kg_drawn

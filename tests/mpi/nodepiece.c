@@ -77,7 +77,8 @@ static trn_status_t train(void *unused) {
                                 .scale = 0.3,
                                 .nodepiece = &encoder,
                                 .seed = 5};
-    trn_kg_run_t run = {.checkpoint = "c.h5", .created_by = "test", .resume = TRN_RESUME_NEVER};
+    trn_trainer_run_t run = {
+        .checkpoint = "c.h5", .created_by = "test", .resume = TRN_RESUME_NEVER};
     trn_kg_report_t report;
     trn_status_t status =
         trn_kg_train(comm, &kg, &header, &options, &trn_kg_nodepiece, &run, "m.h5", &report);

@@ -84,13 +84,11 @@ static trn_swivel_options_t options(int64_t shard, trn_optimiser_t optimiser) {
 
 static trn_status_t train(MPI_Comm on, const trn_swivel_options_t *o, int threads,
                           trn_swivel_report_t *report) {
-    trn_swivel_run_t run = {.threads = threads,
-                            .checkpoint = checkpoint_path,
-                            .resume = TRN_RESUME_AUTO,
-                            .created_by = "test"};
+    trn_trainer_run_t run = {
+        .checkpoint = checkpoint_path, .resume = TRN_RESUME_AUTO, .created_by = "test"};
     trn_store_t *counts;
     TRN_TRY(trn_store_open(&counts, on, counts_path, "cooccurrence"));
-    trn_status_t status = trn_swivel_train(on, counts, o, &run, output_path, report);
+    trn_status_t status = trn_swivel_train(on, counts, o, &run, threads, output_path, report);
     trn_store_close(&counts);
     return status;
 }

@@ -8,7 +8,7 @@
 #ifndef TRN_ALGO_WORDS_SWIVEL_H
 #define TRN_ALGO_WORDS_SWIVEL_H
 
-#include "algo/common/checkpoint.h"
+#include "algo/common/trainer.h"
 #include "base/status.h"
 #include "io/store/store.h"
 #include "kern/train/swivel.h"
@@ -29,19 +29,6 @@ typedef struct trn_swivel_options {
     double base, scale, exponent; /* confidence f(x) = base + scale x^exponent */
     uint64_t seed;
 } trn_swivel_options_t;
-
-/* How to run it; decides nothing about the result. */
-typedef struct trn_swivel_run {
-    int threads;
-    const char *checkpoint;    /* file, borrowed */
-    double checkpoint_minutes; /* 0: only when asked to stop */
-    bool save_behind;          /* go on while a checkpoint is written */
-    double time_limit;         /* when the job will be ended (trn_time_limit); 0: never */
-    bool keep_checkpoint;      /* after success: save the last state, else remove the files */
-    trn_resume_t resume;
-    const char *created_by;
-    const json_t *params; /* recorded in every file; borrowed */
-} trn_swivel_run_t;
 
 /* What came out of a run. */
 typedef struct trn_swivel_report {
@@ -77,7 +64,7 @@ trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
  * Cost: 6 V^2 d flops an epoch over all ranks; each rank sends and receives one column block with
  * its accumulator, 8 S d bytes, a round. */
 trn_status_t trn_swivel_train(MPI_Comm comm, trn_store_t *counts,
-                              const trn_swivel_options_t *options, const trn_swivel_run_t *run,
-                              const char *output, trn_swivel_report_t *report);
+                              const trn_swivel_options_t *options, const trn_trainer_run_t *run,
+                              int threads, const char *output, trn_swivel_report_t *report);
 
 #endif

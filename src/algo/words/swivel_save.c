@@ -213,7 +213,7 @@ static trn_status_t declare(const trn_swivel_state_t *state, trn_store_t *store,
 
 /* Vectors are summed and written batch by batch: no rank ever has the whole embedding. */
 trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *counts,
-                             const trn_swivel_run_t *run, const char *path, bool training,
+                             const trn_trainer_run_t *run, const char *path, bool training,
                              trn_store_t **behind) {
     exchange_t x = {0};
     trn_store_t *store = NULL;
@@ -286,7 +286,7 @@ static trn_status_t load_training(trn_store_t *store, void *user) {
 }
 
 /* On as many ranks as there are now: the state is by blocks, not by ranks. */
-trn_status_t trn_swivel_resume(trn_swivel_state_t *state, const trn_swivel_run_t *run,
+trn_status_t trn_swivel_resume(trn_swivel_state_t *state, const trn_trainer_run_t *run,
                                bool *resumed) {
     TRN_TRY(trn_checkpoint_load(state->comm, run->checkpoint, "embedding", run->resume,
                                 load_training, state, resumed));

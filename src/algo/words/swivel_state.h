@@ -53,12 +53,12 @@ trn_status_t trn_swivel_load(trn_swivel_state_t *state, trn_store_t *counts, int
  * there afterwards; else *behind is a store that is being written, for trn_store_commit_finish, and
  * `training` is true. Collective. Fails (agreed) with TRN_IO, TRN_MEMORY. */
 trn_status_t trn_swivel_save(const trn_swivel_state_t *state, trn_store_t *counts,
-                             const trn_swivel_run_t *run, const char *path, bool training,
+                             const trn_trainer_run_t *run, const char *path, bool training,
                              trn_store_t **behind);
 
 /* Go on from a checkpoint if there is one and the policy allows. Collective. Fails (agreed) with
  * TRN_INPUT (damaged, or of other settings). */
-trn_status_t trn_swivel_resume(trn_swivel_state_t *state, const trn_swivel_run_t *run,
+trn_status_t trn_swivel_resume(trn_swivel_state_t *state, const trn_trainer_run_t *run,
                                bool *resumed);
 
 #endif

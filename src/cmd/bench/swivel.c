@@ -122,15 +122,14 @@ static trn_status_t measure(trn_run_t *run, const char *counts_path, const char 
                                     .scale = 0.25,
                                     .exponent = 0.5,
                                     .seed = 1};
-    trn_swivel_run_t how = {.threads = run->threads,
-                            .checkpoint = output,
-                            .resume = TRN_RESUME_NEVER,
-                            .created_by = run->command};
+    trn_trainer_run_t how = {
+        .checkpoint = output, .resume = TRN_RESUME_NEVER, .created_by = run->command};
     trn_swivel_report_t report;
     for (int i = 0; i < repeats; i++) {
         trn_store_t *counts = NULL;
         TRN_TRY(trn_store_open(&counts, run->comm, counts_path, "cooccurrence"));
-        trn_status_t status = trn_swivel_train(run->comm, counts, &options, &how, output, &report);
+        trn_status_t status =
+            trn_swivel_train(run->comm, counts, &options, &how, run->threads, output, &report);
         trn_store_close(&counts);
         TRN_TRY(status);
         seconds[i] = report.seconds;

@@ -6,10 +6,10 @@
 #include "algo/kg/train/kg_valid.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/schedule.h"
 #include "cli/command.h"
 #include "cli/kg_presets.h"
 #include "cli/param_fill.h"
+#include "cli/training.h"
 #include "mpi/agree.h"
 
 #include <stdio.h>
@@ -196,27 +196,14 @@ static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
 }
 
 static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_header_t *header,
-                          const trn_kg_options_t *options, const char *output,
-                          const char *checkpoint) {
-    trn_resume_t resume;
-    double limit;
-    TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
-    TRN_TRY(trn_time_limit(trn_params_text(run->params, "time-limit"), &limit));
-    json_t *params_json = trn_params_json(run->params);
-    trn_kg_run_t how = {
-        .checkpoint = checkpoint,
-        .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
-        .save_behind = trn_params_bool(run->params, "save-behind"),
-        .time_limit = limit,
-        .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
-        .resume = resume,
-        .created_by = run->command,
-        .params = params_json,
-    };
+                          const trn_kg_options_t *options, const char *output) {
+    trn_trainer_run_t training;
     trn_kg_report_t r;
-    trn_status_t status =
-        trn_kg_train(run->comm, kg, header, options, regime_of(options), &how, output, &r);
-    json_decref(params_json);
+    trn_status_t status = trn_training_read(&training, run);
+    if (status == TRN_OK)
+        status =
+            trn_kg_train(run->comm, kg, header, options, regime_of(options), &training, output, &r);
+    trn_training_free(&training);
     if (status != TRN_OK) return status;
     json_t *result = json_pack(
         "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "model", header->model->name,
@@ -248,7 +235,6 @@ static trn_status_t run(trn_run_t *run) {
     trn_kg_header_t header;
     trn_nodepiece_hash_t hash = {0};
     trn_nodepiece_options_t encoder;
-    const char *checkpoint = trn_params_text(run->params, "checkpoint");
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
     TRN_OR(done, header_of(run, &kg, &header));
@@ -270,7 +256,7 @@ static trn_status_t run(trn_run_t *run) {
         goto done;
     }
     TRN_OR(done, trn_mem_expect(bytes, run->ranks));
-    TRN_OR(done, train(run, &kg, &header, &options, output, checkpoint));
+    TRN_OR(done, train(run, &kg, &header, &options, output));
 done:
     trn_nodepiece_hash_free(&hash);
     trn_kg_close(&kg);

@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/schedule.h"
 #include "cli/command.h"
+#include "cli/training.h"
 #include "mpi/agree.h"
 
 #include <stdio.h>
@@ -84,26 +84,14 @@ static void report_result(trn_run_t *run, const trn_swivel_report_t *r) {
 }
 
 static trn_status_t train(trn_run_t *run, trn_store_t *counts, const trn_swivel_options_t *options,
-                          const char *output, const char *checkpoint) {
-    trn_resume_t resume;
-    double limit;
-    TRN_TRY(trn_resume_parse(trn_params_text(run->params, "resume"), &resume));
-    TRN_TRY(trn_time_limit(trn_params_text(run->params, "time-limit"), &limit));
-    json_t *params_json = trn_params_json(run->params);
-    trn_swivel_run_t how = {
-        .threads = run->threads,
-        .checkpoint = checkpoint,
-        .checkpoint_minutes = trn_params_real(run->params, "checkpoint-every"),
-        .save_behind = trn_params_bool(run->params, "save-behind"),
-        .time_limit = limit,
-        .keep_checkpoint = trn_params_given(run->params, "checkpoint"),
-        .resume = resume,
-        .created_by = run->command,
-        .params = params_json,
-    };
+                          const char *output) {
+    trn_trainer_run_t training;
     trn_swivel_report_t report;
-    trn_status_t status = trn_swivel_train(run->comm, counts, options, &how, output, &report);
-    json_decref(params_json);
+    trn_status_t status = trn_training_read(&training, run);
+    if (status == TRN_OK)
+        status =
+            trn_swivel_train(run->comm, counts, options, &training, run->threads, output, &report);
+    trn_training_free(&training);
     if (status == TRN_OK) report_result(run, &report);
     return status;
 }
@@ -112,7 +100,6 @@ static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     trn_swivel_options_t options = options_of(run);
     trn_store_t *counts = NULL;
-    const char *checkpoint = trn_params_text(run->params, "checkpoint");
     trn_status_t status;
     TRN_TRY(trn_store_open(&counts, run->comm, run->files[0], "cooccurrence"));
     int64_t words = 0, nonzeros = 0;
@@ -128,7 +115,7 @@ static trn_status_t run(trn_run_t *run) {
         goto done;
     }
     TRN_OR(done, trn_mem_expect(memory.total, run->ranks));
-    TRN_OR(done, train(run, counts, &options, output, checkpoint));
+    TRN_OR(done, train(run, counts, &options, output));
 done:
     trn_store_close(&counts);
     return status;

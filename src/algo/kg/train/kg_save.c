@@ -113,7 +113,7 @@ static int64_t batch_rows(const trn_kg_state_t *s) {
     return rows < 1 ? 1 : rows;
 }
 
-trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
+trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_trainer_run_t *run,
                          const char *path, bool training, trn_store_t **behind) {
     int64_t batch = batch_rows(state);
     int32_t *ids = NULL;
@@ -208,7 +208,7 @@ static trn_status_t load(trn_store_t *store, void *user) {
     return trn_agree(loading->state->comm, read_training(store, loading));
 }
 
-trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
+trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_trainer_run_t *run,
                            bool *resumed) {
     loading_t loading = {state, kg};
     TRN_TRY(trn_checkpoint_load(state->comm, run->checkpoint, "kg-model", run->resume, load,

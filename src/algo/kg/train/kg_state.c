@@ -172,7 +172,6 @@ void trn_kg_state_destroy(trn_kg_state_t **out) {
     trn_free(&state->relation);
     trn_free(&state->second);
     trn_free(&state->owner);
-    trn_store_abandon(&state->saving);
     for (int i = 0; i < 3; i++)
         for (int which = 0; which < 2; which++)
             trn_free(&state->moments[i][which]);
@@ -235,10 +234,6 @@ void trn_kg_regularise(const trn_kg_state_t *state, int64_t questions, const trn
     }
 }
 
-bool trn_kg_save_due(const trn_kg_state_t *state) {
-    return !state->saving && trn_schedule_save(&state->schedule);
-}
-
 bool trn_kg_pause(trn_kg_state_t *state, int count, double *values) {
     enum { MOST = 16 };
     double sums[MOST + 2] = {0};
@@ -248,8 +243,9 @@ bool trn_kg_pause(trn_kg_state_t *state, int count, double *values) {
                 100 * (double)state->position / (double)state->span);
     for (int i = 0; i < count; i++)
         sums[i] = values[i];
-    sums[count] = trn_schedule_stop(&state->schedule) || trn_kg_save_due(state);
-    sums[count + 1] = state->saving && trn_store_commit_ready(state->saving);
+    trn_trainer_t *t = state->trainer;
+    sums[count] = t && (trn_trainer_stops(t) || trn_trainer_saves(t));
+    sums[count + 1] = t && t->saving && !trn_trainer_writing(t);
     MPI_Allreduce(MPI_IN_PLACE, sums, count + 2, MPI_DOUBLE, MPI_SUM, state->comm);
     for (int i = 0; i < count; i++)
         values[i] = sums[i];

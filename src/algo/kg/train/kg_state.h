@@ -8,8 +8,8 @@
 #ifndef TRN_ALGO_KG_TRAIN_KG_STATE_H
 #define TRN_ALGO_KG_TRAIN_KG_STATE_H
 
+#include "algo/common/trainer.h"
 #include "algo/kg/kg_model.h"
-#include "base/schedule.h"
 #include "base/status.h"
 #include "io/store/store.h"
 #include "kern/train/loss.h"
@@ -68,15 +68,14 @@ typedef struct trn_kg_state {
     float *entity;   /* [own_blocks x rows x dim] */
     float *relation; /* [relation rows x width] */
     int64_t first_second, own_second;
-    float *second;           /* [own_second x width]: of relation rows from first_second on */
-    float *moments[3][2];    /* of entity, relation, second: squares, Adam's mean; or NULL */
-    int64_t epoch, step;     /* done */
-    int64_t position;        /* of the epoch at work: how far a regime has come; 0: at its start */
-    int64_t span;            /* where it ends; set by the regime's create */
-    double loss;             /* summed up in it so far */
-    trn_schedule_t schedule; /* of checkpoints and the stop */
-    trn_store_t *saving;     /* a checkpoint that is being written behind, or NULL */
-    int64_t best_epoch;      /* with the best MRR of the valid split; 0: none yet */
+    float *second;          /* [own_second x width]: of relation rows from first_second on */
+    float *moments[3][2];   /* of entity, relation, second: squares, Adam's mean; or NULL */
+    int64_t epoch, step;    /* done */
+    int64_t position;       /* of the epoch at work: how far a regime has come; 0: at its start */
+    int64_t span;           /* where it ends; set by the regime's create */
+    double loss;            /* summed up in it so far */
+    trn_trainer_t *trainer; /* whose votes trn_kg_pause takes, or NULL; borrowed */
+    int64_t best_epoch;     /* with the best MRR of the valid split; 0: none yet */
     double best_mrr;
     int *owner;                  /* [blocks]: its rank */
     const trn_kg_extra_t *extra; /* set by the regime's create, or NULL */
@@ -135,9 +134,6 @@ void trn_kg_gather(const trn_kg_state_t *state, int64_t count, const int32_t *en
 /* Candidate j that is drawn for the batch of state->step; words[4] carry over from j to j + 1, and
  * are set where j is a multiple of 4. Local. */
 int32_t trn_kg_negative(const trn_kg_state_t *state, int64_t j, uint32_t words[4]);
-
-/* Whether this rank finds a checkpoint due, and none is being written. Local. */
-bool trn_kg_save_due(const trn_kg_state_t *state);
 
 /* True on all ranks if there is reason to leave the epoch for a while: any was asked to stop or
  * finds a checkpoint due, or all have written theirs behind. values[count] (count <= 16) are summed

@@ -1,3 +1,4 @@
+/* kg_train.c: the loop over epochs, looks at the valid split, and the best model. */
 #include "algo/kg/train/kg_train.h"
 
 #include "algo/kg/train/kg_valid.h"
@@ -13,24 +14,24 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct trainer {
+typedef struct learner {
+    trn_trainer_t trainer;
     trn_kg_state_t *state;
     const trn_kg_t *kg;
-    const trn_kg_run_t *run;
+    const trn_trainer_run_t *run;
     const trn_kg_regime_t *regime;
     void *self; /* of the regime */
     trn_kg_report_t *report;
     trn_kg_valid_t valid;
     const char *output;
-    char *best;                              /* file of the best model so far */
-    double started, cpu_started, save_began; /* seconds */
-    int64_t done;                            /* epochs in this run */
-} trainer_t;
+    char *best;   /* file of the best model so far */
+    int64_t done; /* epochs in this run */
+} learner_t;
 
-static void show_progress(const trainer_t *t) {
+static void show_progress(const learner_t *t) {
     const trn_kg_state_t *s = t->state;
     if (s->rank != 0) return;
-    double seconds = trn_seconds() - t->started, each = seconds / (double)t->done;
+    double seconds = trn_seconds() - t->trainer.started, each = seconds / (double)t->done;
     int64_t eta = (int64_t)(each * (double)(s->options.epochs - s->epoch));
     trn_log(TRN_LOG_INFO, "kg-train",
             "epoch %lld/%lld  loss %.6g  %.4g triples/s  eta %02lld:%02lld:%02lld",
@@ -43,7 +44,7 @@ static void show_progress(const trainer_t *t) {
 
 /* Look at the valid split, and keep the model if it is the best so far; *enough if it has not been
  * that for as long as patience goes. */
-static trn_status_t look(trainer_t *t, bool *enough) {
+static trn_status_t look(learner_t *t, bool *enough) {
     trn_kg_state_t *s = t->state;
     const trn_kg_options_t *o = &s->options;
     double mrr = 0;
@@ -68,7 +69,7 @@ static trn_status_t look(trainer_t *t, bool *enough) {
 }
 
 /* The best model becomes the result. */
-static trn_status_t take_best(const trainer_t *t) {
+static trn_status_t take_best(const learner_t *t) {
     trn_status_t status = TRN_OK;
     if (t->state->rank == 0 && rename(t->best, t->output) != 0)
         status = trn_fail(TRN_IO, "%s: cannot be renamed to %s: %s", t->best, t->output,
@@ -77,7 +78,7 @@ static trn_status_t take_best(const trainer_t *t) {
 }
 
 /* A resumed run needs the best model of the run before it. */
-static trn_status_t find_best(const trainer_t *t) {
+static trn_status_t find_best(const learner_t *t) {
     trn_status_t status = TRN_OK;
     if (t->state->rank == 0 && t->state->best_epoch > 0 && access(t->best, R_OK) != 0)
         status = trn_fail(TRN_INPUT,
@@ -87,30 +88,15 @@ static trn_status_t find_best(const trainer_t *t) {
     return trn_agree(t->state->comm, status);
 }
 
-/* Wait for the checkpoint that is being written behind, if there is one. */
-static trn_status_t finish_save(trainer_t *t) {
-    if (!t->state->saving) return TRN_OK;
-    trn_trace_begin("checkpoint");
-    trn_status_t status = trn_store_commit_finish(&t->state->saving);
-    trn_trace_end();
-    trn_schedule_saved(&t->state->schedule, t->save_began);
-    return status;
+static trn_status_t save(void *self, trn_store_t **behind) {
+    learner_t *t = self;
+    return trn_kg_save(t->state, t->kg, t->run, t->run->checkpoint, true, behind);
 }
 
-static trn_status_t save(trainer_t *t, bool behind) {
-    trn_kg_state_t *s = t->state;
-    TRN_TRY(finish_save(t));
-    t->save_began = trn_seconds();
-    trn_trace_begin("checkpoint");
-    trn_status_t status =
-        trn_kg_save(s, t->kg, t->run, t->run->checkpoint, true, behind ? &s->saving : NULL);
-    trn_trace_end();
-    if (!behind) trn_schedule_saved(&s->schedule, t->save_began);
-    return status;
-}
-
-/* Train, and when an epoch is interrupted or over and there is reason, save. */
-static trn_status_t train_epochs(trainer_t *t) {
+/* Train, and when an epoch is interrupted or over and there is reason, save. trn_kg_pause says so
+ * only when a save behind is written on all ranks, if there is one. */
+static trn_status_t train_epochs(void *self) {
+    learner_t *t = self;
     trn_kg_state_t *s = t->state;
     while (s->epoch < s->options.epochs) {
         bool enough = false;
@@ -121,68 +107,52 @@ static trn_status_t train_epochs(trainer_t *t) {
             TRN_TRY(look(t, &enough));
             if (enough || s->epoch == s->options.epochs) break;
         }
-        double stop_save[2] = {trn_schedule_stop(&s->schedule), trn_kg_save_due(s)};
+        double stop_save[2] = {trn_trainer_stops(&t->trainer), trn_trainer_saves(&t->trainer)};
         if (!trn_kg_pause(s, 2, stop_save)) continue;
-        bool stop = stop_save[0] > 0;
-        TRN_TRY(stop || stop_save[1] > 0 ? save(t, !stop && t->run->save_behind) : finish_save(t));
-        if (stop)
-            return trn_fail(TRN_STOPPED, "stopped in epoch %lld; %s holds the state",
-                            (long long)s->epoch + 1, t->run->checkpoint);
+        char where[48];
+        snprintf(where, sizeof where, "epoch %lld", (long long)s->epoch + 1);
+        TRN_TRY(trn_trainer_act(&t->trainer, stop_save[0] > 0, stop_save[1] > 0, false, where));
     }
+    t->trainer.advanced = t->done > 0;
     return TRN_OK;
 }
 
-static void finish_report(trainer_t *t) {
-    double cpu = trn_cpu_seconds() - t->cpu_started;
+static void finish_report(learner_t *t) {
     trn_kg_report_t *report = t->report;
-    report->seconds = trn_seconds() - t->started;
-    MPI_Allreduce(&cpu, &report->cpu_seconds, 1, MPI_DOUBLE, MPI_SUM, t->state->comm);
+    report->seconds = t->trainer.seconds;
+    report->cpu_seconds = t->trainer.cpu_seconds;
     report->epochs = t->state->epoch;
     report->triples_per_second =
         report->seconds > 0 ? (double)t->done * (double)t->kg->triples[TRN_TRAIN] / report->seconds
                             : 0;
 }
 
-static trn_status_t write_result(trainer_t *t) {
+static trn_status_t write_result(void *self) {
+    learner_t *t = self;
     trn_kg_state_t *s = t->state;
     t->report->best_epoch = s->best_epoch;
     t->report->valid_mrr = s->best_mrr;
     if (s->best_epoch > 0) return take_best(t);
-    trn_trace_begin("write");
-    trn_status_t status = trn_kg_save(s, t->kg, t->run, t->output, false, NULL);
-    trn_trace_end();
-    return status;
+    return trn_kg_save(s, t->kg, t->run, t->output, false, NULL);
 }
 
-static trn_status_t run_training(trainer_t *t) {
-    trn_kg_state_t *s = t->state;
+static trn_status_t begin(void *self) {
+    learner_t *t = self;
     bool resumed = false;
-    TRN_TRY(trn_kg_resume(s, t->kg, t->run, &resumed));
-    TRN_TRY(find_best(t));
-    t->started = trn_seconds();
-    trn_schedule_start(&s->schedule, t->run->checkpoint_minutes, t->run->time_limit);
-    t->cpu_started = trn_cpu_seconds();
-    trn_trace_begin("train");
-    trn_status_t status = train_epochs(t);
-    trn_trace_end();
-    finish_report(t);
-    TRN_TRY(status);
-    TRN_TRY(finish_save(t));
-    if (t->run->keep_checkpoint && t->done > 0) TRN_TRY(save(t, false));
-    status = write_result(t);
-    if (status == TRN_OK && !t->run->keep_checkpoint)
-        trn_checkpoint_remove(s->comm, t->run->checkpoint);
-    return status;
+    TRN_TRY(trn_kg_resume(t->state, t->kg, t->run, &resumed));
+    return find_best(t);
 }
+
+static const trn_trained_t trained = {begin, train_epochs, save, write_result};
 
 /* After a failure with no checkpoint to go on from, the best model so far is half a result. */
-static void drop_best(const trainer_t *t) {
+static void drop_best(const learner_t *t) {
     if (t->state->rank == 0 && t->best && access(t->run->checkpoint, F_OK) != 0)
         trn_store_remove(t->best);
 }
 
 /* Everything beside the state. */
-static trn_status_t prepare(trainer_t *t) {
+static trn_status_t prepare(learner_t *t) {
     trn_kg_state_t *s = t->state;
     char path[4096];
     snprintf(path, sizeof path, "%s.best", t->output);
@@ -197,14 +167,18 @@ static trn_status_t prepare(trainer_t *t) {
 
 trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
                           const trn_kg_options_t *options, const trn_kg_regime_t *regime,
-                          const trn_kg_run_t *run, const char *output, trn_kg_report_t *report) {
-    trainer_t t = {.kg = kg, .run = run, .regime = regime, .report = report, .output = output};
+                          const trn_trainer_run_t *run, const char *output,
+                          trn_kg_report_t *report) {
+    learner_t t = {.kg = kg, .run = run, .regime = regime, .report = report, .output = output};
+    t.trainer = (trn_trainer_t){.comm = comm, .run = run, .trained = &trained, .self = &t};
     *report = (trn_kg_report_t){0};
     TRN_TRY(trn_kg_state_create(&t.state, comm, header, options));
+    t.state->trainer = &t.trainer;
     trn_trace_begin("load");
     trn_status_t status = prepare(&t);
     trn_trace_end();
-    if (status == TRN_OK) status = run_training(&t);
+    if (status == TRN_OK) status = trn_trainer_run(&t.trainer);
+    finish_report(&t);
     if (status != TRN_OK && options->valid_every > 0) drop_best(&t);
     if (t.self) regime->destroy(&t.self);
     trn_kg_valid_free(&t.valid);

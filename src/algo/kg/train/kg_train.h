@@ -3,25 +3,12 @@
 #ifndef TRN_ALGO_KG_TRAIN_KG_TRAIN_H
 #define TRN_ALGO_KG_TRAIN_KG_TRAIN_H
 
-#include "algo/common/checkpoint.h"
+#include "algo/common/trainer.h"
 #include "algo/kg/train/kg_state.h"
 #include "base/status.h"
 
-#include <jansson.h>
 #include <mpi.h>
 #include <stdbool.h>
-
-/* How to run it; decides nothing about the result. */
-typedef struct trn_kg_run {
-    const char *checkpoint;    /* file, borrowed */
-    double checkpoint_minutes; /* 0: only when asked to stop */
-    bool save_behind;          /* go on while a checkpoint is written */
-    double time_limit;         /* when the job will be ended (trn_time_limit); 0: never */
-    bool keep_checkpoint;      /* after success: save the last state, else remove the files */
-    trn_resume_t resume;
-    const char *created_by;
-    const json_t *params; /* recorded in every file; borrowed */
-} trn_kg_run_t;
 
 /* What came out of a run. */
 typedef struct trn_kg_report {
@@ -44,7 +31,8 @@ typedef struct trn_kg_report {
  * near; the checkpoint is written). */
 trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header_t *header,
                           const trn_kg_options_t *options, const trn_kg_regime_t *regime,
-                          const trn_kg_run_t *run, const char *output, trn_kg_report_t *report);
+                          const trn_trainer_run_t *run, const char *output,
+                          trn_kg_report_t *report);
 
 /* Bytes that the busiest of `ranks` ranks needs, from the graph's sizes and trn_kg_valid_facts (0
  * if the valid split is not looked at). Local. */
@@ -56,7 +44,7 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
  * it is there afterwards; else *behind is a store that is being written, for
  * trn_store_commit_finish, and `training` is true. Collective. Fails (agreed) with TRN_IO,
  * TRN_MEMORY, TRN_INPUT. */
-trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
+trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_trainer_run_t *run,
                          const char *path, bool training, trn_store_t **behind);
 
 /* Take the vectors of the model options->start, if there is one, as starting values: of entities,
@@ -66,7 +54,7 @@ trn_status_t trn_kg_start_from(trn_kg_state_t *state, const trn_kg_t *kg);
 
 /* Go on from the checkpoint as run->resume says. Collective. Fails (agreed) as
  * trn_checkpoint_load, and with TRN_USAGE if the checkpoint was made with other settings. */
-trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_kg_run_t *run,
+trn_status_t trn_kg_resume(trn_kg_state_t *state, const trn_kg_t *kg, const trn_trainer_run_t *run,
                            bool *resumed);
 
 #endif
