@@ -40,7 +40,6 @@ const trn_model_t trn_model_complex = {
     .paper = "Trouillon et al., Complex Embeddings for Simple Link Prediction, 2016",
     .norms = "2",
     .complex = true,
-    .form = TRN_FORM_COMPLEX,
     .relation_width = trn_width_dim,
     .second_width = trn_width_none,
     .query_width = trn_width_dim,

@@ -32,7 +32,6 @@ const trn_model_t trn_model_distmult = {
         "Yang et al., Embedding Entities and Relations for Learning and Inference in Knowledge "
         "Bases, 2015",
     .norms = "2",
-    .form = TRN_FORM_PRODUCT,
     .relation_width = trn_width_dim,
     .second_width = trn_width_none,
     .query_width = trn_width_dim,

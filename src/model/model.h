@@ -12,7 +12,6 @@
 #define TRN_MODEL_MODEL_H
 
 #include "kern/search/compare.h"
-#include "kern/train/triple.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +32,6 @@ typedef struct trn_model {
     const char *paper; /* whom to cite */
     const char *norms; /* what shape.norm may be, the default first: "21" */
     bool complex;      /* entities are complex: dim must be even */
-    trn_form_t form;   /* which fused kernels of kern/triple.h fit, if any */
 
     /* Floats of a relation's row, of its second row (0: there is none), and of q and p(e). */
     int64_t (*relation_width)(const trn_model_shape_t *shape);

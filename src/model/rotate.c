@@ -70,7 +70,6 @@ const trn_model_t trn_model_rotate = {
              "Space, 2019",
     .norms = "12",
     .complex = true,
-    .form = TRN_FORM_TURN,
     .relation_width = trn_width_half,
     .second_width = trn_width_none,
     .query_width = trn_width_dim,

@@ -43,7 +43,6 @@ const trn_model_t trn_model_toruse = {
     .title = "TorusE: h + r is near t on a torus",
     .paper = "Ebisu and Ichise, TorusE: Knowledge Graph Embedding on a Lie Group, 2018",
     .norms = "12e",
-    .form = TRN_FORM_TRANSLATE,
     .relation_width = trn_width_dim,
     .second_width = trn_width_none,
     .query_width = trn_width_dim,

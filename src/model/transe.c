@@ -17,7 +17,6 @@ const trn_model_t trn_model_transe = {
     .title = "TransE: h + r is near t",
     .paper = "Bordes et al., Translating Embeddings for Modeling Multi-relational Data, 2013",
     .norms = "21",
-    .form = TRN_FORM_TRANSLATE,
     .relation_width = trn_width_dim,
     .second_width = trn_width_none,
     .query_width = trn_width_dim,

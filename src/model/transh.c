@@ -66,7 +66,6 @@ const trn_model_t trn_model_transh = {
     .title = "TransH: h + r is near t on the relation's hyperplane",
     .paper = "Wang et al., Knowledge Graph Embedding by Translating on Hyperplanes, 2014",
     .norms = "21",
-    .form = TRN_FORM_PLANE,
     .relation_width = trn_width_dim,
     .second_width = trn_width_dim,
     .query_width = trn_width_dim,

@@ -65,7 +65,6 @@ const trn_model_t trn_model_transr = {
     .paper = "Lin et al., Learning Entity and Relation Embeddings for Knowledge Graph Completion, "
              "2015",
     .norms = "21",
-    .form = TRN_FORM_MATRIX,
     .relation_width = relation_width,
     .second_width = second_width,
     .query_width = relation_width,

@@ -1,91 +1,106 @@
 #!/usr/bin/python3
-"""One training step of each model in torch on one CPU thread, as a yardstick for `trunnion bench
-kg` with the same mathematics: made-up uniform triples, one fresh negative each on either side,
-margin 1, mean loss, L2 norm (TorusE: squares), Adagrad (eps 1e-10) over the whole tables.
+"""A training step of each model in torch on one CPU thread, as a yardstick for `trunnion bench kg`
+with the same mathematics: batches of both questions of uniform triples, reciprocal relations, the
+answer against NEGATIVES entities that the batch shares, softmax, Adagrad on the rows that are used.
 
-  kg_rival.py MODEL dense|sparse ENTITIES RELATIONS DIM BATCH STEPS
+  kg_rival.py MODEL ENTITIES RELATIONS DIM BATCH NEGATIVES STEPS
 
-dense gathers rows; sparse multiplies a COO incidence matrix (+1 at h, -1 at t, +1 at r) with the
-stacked tables, as SpTransX does, and is for translational models. What depends on a relation alone
-(a normal's length, a cosine) is computed for the table before rows are gathered; complex rows are
-[re | im], and their products are written out. Prints: model form cpu_seconds_a_step
-positives_a_cpu_second peak_rss_mb last_loss."""
+Scores of products and of Euclidean distances are matrix products (torch.cdist), as anybody would
+write them; TransH and TransR project the candidates once for each relation of a batch. Prints: model
+cpu_seconds_a_step triples_a_cpu_second peak_rss_mb last_loss."""
 import resource
 import sys
 import time
 
 import torch
+from torch.nn.functional import embedding, normalize
 
-model, form = sys.argv[1:3]
-entities, relations, dim, batch, steps = map(int, sys.argv[3:8])
+model = sys.argv[1]
+entities, relations, dim, batch, negatives, steps = map(int, sys.argv[2:8])
 torch.set_num_threads(1)
 torch.manual_seed(1)
 half = dim // 2
-stacked = model in ("transe", "toruse")  # there r may be a column of the incidence matrix
-if form == "sparse" and model not in ("transe", "toruse", "transh", "transr"):
-    sys.exit("kg_rival.py: %s has no incidence form" % model)
-E = torch.randn(entities, dim) * 0.1
-R = torch.randn(relations, dim) * 0.1
-second = None
+E = torch.randn(entities, dim) * 0.05
+R = torch.randn(2 * relations, dim) * 0.05
+tables = [E, R]
 if model == "transh":
-    second = torch.nn.functional.normalize(torch.randn(relations, dim))
+    tables.append(normalize(torch.randn(2 * relations, dim)))
 elif model == "transr":
-    second = torch.eye(dim).repeat(relations, 1, 1) + 0.01 * torch.randn(relations, dim, dim)
+    tables.append((torch.eye(dim) + 0.01 * torch.randn(2 * relations, dim, dim)).reshape(-1, dim * dim))
 elif model == "rotate":
-    R = (torch.rand(relations, half) * 2 - 1) * torch.pi
-tables = [torch.cat([E, R])] if form == "sparse" and stacked else [E, R]
-tables = [t.requires_grad_() for t in tables + ([second] if second is not None else [])]
-optimiser = torch.optim.Adagrad(tables, lr=0.01)
-h, t = torch.randint(entities, (batch,)), torch.randint(entities, (batch,))
-r = torch.arange(batch) * relations // batch
+    tables[1] = (torch.rand(2 * relations, half) * 2 - 1) * torch.pi
+for t in tables:
+    t.requires_grad_()
+optimiser = torch.optim.Adagrad(tables, lr=0.1)
 
 
-def translations(h, t):
-    """h + r - t row by row; h - t for models that project, which add r afterwards."""
-    if form == "dense":
-        x = tables[0].index_select(0, h) - tables[0].index_select(0, t)
-        return x + tables[1].index_select(0, r) if stacked else x
-    columns = [h, t] + ([r + entities] if stacked else [])
-    signs = [torch.ones(batch), -torch.ones(batch)] + ([torch.ones(batch)] if stacked else [])
-    place = torch.stack([torch.arange(batch).repeat(len(columns)), torch.cat(columns)])
-    matrix = torch.sparse_coo_tensor(place, torch.cat(signs), (batch, len(tables[0])))
-    return torch.sparse.mm(matrix, tables[0])
+def rows(table, index):
+    return embedding(index, tables[table], sparse=True)
 
 
-def distance(h, t):
-    """Of models that translate; of products minus the score."""
+def turned(x, c0, c1):
+    x0, x1 = x[:, :half], x[:, half:]
+    return torch.cat([x0 * c0 - x1 * c1, x0 * c1 + x1 * c0], 1)
+
+
+def query(x, r):
+    """Of known entities x, projected where the model does that, and relations r."""
+    if model in ("transe", "transh", "transr", "toruse"):
+        return x + rows(1, r)
+    c = rows(1, r)
     if model == "distmult":
-        rows = [tables[0].index_select(0, h), tables[1].index_select(0, r)]
-        return -(rows[0] * rows[1] * tables[0].index_select(0, t)).sum(1)
-    if model in ("complex", "rotate"):
-        a, b = tables[0].index_select(0, h), tables[0].index_select(0, t)
-        a0, a1, b0, b1 = a[:, :half], a[:, half:], b[:, :half], b[:, half:]
-        if model == "complex":
-            turn = tables[1].index_select(0, r)
-            r0, r1 = turn[:, :half], turn[:, half:]
-            return -((a0 * r0 - a1 * r1) * b0 + (a0 * r1 + a1 * r0) * b1).sum(1)
-        r0 = torch.cos(tables[1]).index_select(0, r)
-        r1 = torch.sin(tables[1]).index_select(0, r)
-        x = torch.cat([a0 * r0 - a1 * r1 - b0, a0 * r1 + a1 * r0 - b1], 1)
-        return x.norm(dim=1)
-    x = translations(h, t)
-    if model == "transh":
-        w = torch.nn.functional.normalize(tables[2]).index_select(0, r)
-        x = x - (w * x).sum(1, keepdim=True) * w + tables[1].index_select(0, r)
-    elif model == "transr":
-        x = torch.matmul(tables[2].index_select(0, r), x.unsqueeze(2)).squeeze(2)
-        x = x + tables[1].index_select(0, r)
-    elif model == "toruse":
+        return x * c
+    if model == "complex":
+        return turned(x, c[:, :half], c[:, half:])
+    return turned(x, torch.cos(c), torch.sin(c))
+
+
+def compare(q, c):
+    """Scores of queries [m x d] with candidates [n x d], or of rows with rows [m x 1 x d]."""
+    if model in ("distmult", "complex"):
+        return q @ c.T if c.dim() == 2 else (q * c[:, 0]).sum(1, keepdim=True)
+    if model != "toruse":
+        x = torch.cdist(q, c) if c.dim() == 2 else (q - c[:, 0]).norm(dim=1, keepdim=True)
+        return -x
+    out = []
+    for part in range(0, len(q), 64):  # m x n x d numbers need room
+        x = q[part:part + 64, None] - (c[None] if c.dim() == 2 else c[part:part + 64])
         x = x - x.round()
-        return (4 * x * x).sum(1)
-    return x.norm(dim=1)
+        out.append(-4 * (x * x).sum(2))
+    return torch.cat(out)
+
+
+def project(second, x):
+    if model == "transh":
+        w = normalize(second, dim=0)
+        return x - (x @ w)[:, None] * w
+    return x @ second.reshape(dim, dim).T
+
+
+def loss_of(known, r, answer, candidates):
+    if model in ("transh", "transr"):
+        total = 0
+        for relation in r.unique():
+            mine = r == relation
+            map_of = lambda x: project(rows(2, relation), x)
+            total = total + cross(query(map_of(known[mine]), r[mine]), map_of(answer[mine]),
+                                  map_of(candidates))
+        return total / len(r)
+    return cross(query(known, r), answer, candidates) / len(r)
+
+
+def cross(q, answer, candidates):
+    own = compare(q, answer[:, None])
+    return (torch.logsumexp(torch.cat([own, compare(q, candidates)], 1), 1) - own[:, 0]).sum()
 
 
 def step():
-    other, heads = torch.randint(entities, (batch,)), torch.rand(batch) < 0.5
+    n = batch // 2
+    h, t = torch.randint(entities, (n,)), torch.randint(entities, (n,))
+    r = torch.randint(relations, (n,))
     optimiser.zero_grad()
-    bad = distance(torch.where(heads, other, h), torch.where(heads, t, other))
-    loss = torch.relu(1 + distance(h, t) - bad).mean()
+    loss = loss_of(rows(0, torch.cat([h, t])), torch.cat([r, r + relations]),
+                   rows(0, torch.cat([t, h])), rows(0, torch.randint(entities, (negatives,))))
     loss.backward()
     optimiser.step()
     return loss
@@ -97,4 +112,4 @@ for _ in range(steps):
     last = step()
 cpu = (time.process_time() - start) / steps
 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-print("%s %s %.4f %.0f %.0f %.4f" % (model, form, cpu, batch / cpu, rss, last.item()))
+print("%s %.4f %.0f %.0f %.4f" % (model, cpu, batch / 2 / cpu, rss, last.item()))
