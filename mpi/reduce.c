@@ -1,6 +1,7 @@
 /* reduce.c: sums by one tree: halves of the blocks, halves of the halves. */
 #include "mpi/reduce.h"
 
+#include "base/ledger.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
@@ -123,6 +124,7 @@ const float *trn_tree_join(int64_t blocks, int ranks, const float *const *part, 
     joint_t j = {blocks, width, stride, 0, ranks, part, space};
     return join(&j, 0, blocks, 0);
 }
+enum { MOST_LEVELS = 64, NONE = -1 };
 
 /* The tree with its nodes spread: a node's sum arises on the rank that owns its first block. */
 typedef struct branch {
@@ -131,7 +133,10 @@ typedef struct branch {
     int64_t blocks, width, first, end; /* this rank's blocks */
     trn_leaf_t leaf;
     void *user;
-    double *space; /* [2][levels][width]: right-hand sums of nodes; sums on their way to others */
+    /* Numbers of the slots of each level, NONE where this rank never needs one: for the right-hand
+     * sums of its nodes, and for sums that are on their way to others. */
+    int other[MOST_LEVELS], kept[MOST_LEVELS], slots;
+    double *space;     /* [slots x width] */
     MPI_Request *sent; /* [levels] */
 } branch_t;
 
@@ -139,18 +144,55 @@ static int owner(const branch_t *at, int64_t block) {
     return (int)trn_part_of(at->blocks, at->ranks, block);
 }
 
+/* Whether blocks [first, first + count) are all of other ranks. */
+static bool elsewhere(const branch_t *at, int64_t first, int64_t count) {
+    return first >= at->end || first + count <= at->first;
+}
+
+static void want(branch_t *at, int *slot) {
+    if (*slot == NONE) *slot = at->slots++;
+}
+
+/* Walk the tree as `grow` will, and number the slots that it will write to. */
+static void survey(branch_t *at, int64_t first, int64_t count, int level) {
+    if (elsewhere(at, first, count) || count == 1) return;
+    int64_t middle = first + count / 2, right = count - count / 2;
+    survey(at, first, count / 2, level + 1);
+    if (owner(at, first) == at->rank)
+        want(at, &at->other[level]);
+    else if (!elsewhere(at, middle, right))
+        want(at, &at->kept[level]);
+    survey(at, middle, right, level + 1);
+}
+
+static branch_t plant(int ranks, int rank, int64_t blocks, int64_t width) {
+    branch_t at = {.rank = rank, .ranks = ranks, .levels = 1, .blocks = blocks, .width = width};
+    at.first = trn_part_start(blocks, ranks, rank);
+    at.end = trn_part_start(blocks, ranks, rank + 1);
+    while (blocks > (int64_t)1 << (at.levels - 1))
+        at.levels++;
+    for (int level = 0; level < MOST_LEVELS; level++)
+        at.other[level] = at.kept[level] = NONE;
+    survey(&at, 0, blocks, 0);
+    return at;
+}
+
+static double *slot(const branch_t *at, int number) {
+    return number == NONE ? NULL : at->space + number * at->width;
+}
+
 /* Sum of a node into `sum` if this rank owns its first block; else only its parts that others wait
  * for. A rank sends to lower ranks only, waits for higher ones only, and waits with no block of its
  * own to do: nothing can go in a circle. At one level a rank has at most one sum to send. */
 static void grow(branch_t *at, int64_t first, int64_t count, int level, double *sum) {
-    if (first >= at->end || first + count <= at->first) return;
+    if (elsewhere(at, first, count)) return;
     if (count == 1) {
         at->leaf(at->user, first, sum);
         return;
     }
     int64_t middle = first + count / 2, width = at->width;
     int left = owner(at, first), right = owner(at, middle);
-    double *other = at->space + level * width, *kept = other + at->levels * width;
+    double *other = slot(at, at->other[level]), *kept = slot(at, at->kept[level]);
     grow(at, first, count / 2, level + 1, sum);
     if (left != at->rank) {
         grow(at, middle, count - count / 2, level + 1, kept);
@@ -166,21 +208,27 @@ static void grow(branch_t *at, int64_t first, int64_t count, int level, double *
         sum[i] += other[i];
 }
 
+int64_t trn_reduce_bytes(int64_t blocks, int64_t width, int ranks, int rank) {
+    branch_t at = plant(ranks, rank, blocks, width);
+    return trn_ledger_bytes(at.slots * width, sizeof *at.space) +
+           at.levels * (int64_t)sizeof *at.sent;
+}
+
 trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
                              void *user, double *sum) {
-    branch_t at = {comm, 0, 0, 1, blocks, width, 0, 0, leaf, user, NULL, NULL};
-    MPI_Comm_rank(comm, &at.rank);
-    MPI_Comm_size(comm, &at.ranks);
-    at.first = trn_part_start(blocks, at.ranks, at.rank);
-    at.end = trn_part_start(blocks, at.ranks, at.rank + 1);
-    while (blocks > (int64_t)1 << (at.levels - 1))
-        at.levels++;
+    int rank, ranks;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    branch_t at = plant(ranks, rank, blocks, width);
+    at.comm = comm;
+    at.leaf = leaf;
+    at.user = user;
     trn_status_t status = TRN_OK;
     if (width > INT_MAX)
         status =
             trn_fail(TRN_USAGE, "sum of %lld values: too many for one message", (long long)width);
     if (status == TRN_OK)
-        status = trn_alloc(&at.space, 2 * at.levels * width, sizeof *at.space, "branches of a sum");
+        status = trn_alloc(&at.space, at.slots * width, sizeof *at.space, "branches of a sum");
     if (status == TRN_OK)
         status = trn_alloc(&at.sent, at.levels, sizeof *at.sent, "branches of a sum");
     TRN_OR(done, trn_agree(comm, status));

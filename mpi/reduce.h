@@ -21,10 +21,15 @@ typedef void (*trn_leaf_t)(void *user, int64_t block, double *values);
 /* The same sum, for values too many to hold for all blocks: `leaf` is called once for each block
  * that this rank owns, in ascending order, and branches of the tree are added as they are complete.
  * The bits are those of trn_reduce_blocks. Collective, equal `blocks` and `width`. Fails (agreed)
- * with TRN_MEMORY, TRN_USAGE (2^31 values or more). Memory: 2 x width values for each level of the
- * tree. Cost: at most one message of `width` values a level, and one Bcast. */
+ * with TRN_MEMORY, TRN_USAGE (2^31 values or more). Memory: trn_reduce_bytes, about `width` values
+ * for each level of the tree. Cost: at most one message of `width` values a level, and one Bcast.
+ */
 trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
                              void *user, double *sum);
+
+/* Bytes that trn_reduce_tree takes on `rank` of `ranks`, beside `sum`. Local. Cost: blocks / ranks.
+ */
+int64_t trn_reduce_bytes(int64_t blocks, int64_t width, int ranks, int rank);
 
 /* The same tree over values[blocks x width] that all lie here. Local. */
 void trn_tree_sum(int64_t blocks, int64_t width, const double *values, double *sum);

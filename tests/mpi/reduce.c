@@ -1,6 +1,7 @@
 /* Sums that must have the bits of one rank's sum. */
 #include "mpi/reduce.h"
 
+#include "base/mem.h"
 #include "harness.h"
 #include "mpi/dist.h"
 
@@ -25,6 +26,10 @@ static void leaf(void *user, int64_t block, double *values) {
         values[i] = value(block, i);
 }
 
+static void nothing(void *user, int64_t block, double *values) {
+    (void)user, (void)block, (void)values;
+}
+
 static void reduce(int64_t blocks) {
     double *all = malloc(sizeof(double[WIDTH]) * (size_t)(blocks + 1));
     for (int64_t b = 0; b < blocks; b++)
@@ -47,6 +52,20 @@ static void every_number_of_blocks(void) {
     for (int64_t blocks = 0; blocks < 40; blocks++)
         reduce(blocks);
     reduce(5000);
+}
+
+/* What is told beforehand is what is taken; a rank alone needs one branch a level. */
+static void bytes_told(void) {
+    enum { WIDE = 1000 };
+    static double sum[WIDE];
+    for (int64_t blocks = 0; blocks < 20; blocks++) {
+        trn_mem_reset_peak();
+        int64_t before = trn_mem_now(), told = trn_reduce_bytes(blocks, WIDE, ranks, rank);
+        CHECK_OK(trn_reduce_tree(comm, blocks, WIDE, nothing, NULL, sum));
+        CHECK_EQUAL(trn_mem_peak() - before, told);
+    }
+    int64_t alone = trn_reduce_bytes(16, WIDE, 1, 0);
+    CHECK(alone >= 4 * WIDE * 8 && alone < 5 * WIDE * 8);
 }
 
 /* The tree's shape is part of the promise: ((1 2) (3 (4 5))) by halves. */
@@ -131,4 +150,5 @@ static void memory_failure(void) {
 
 HARNESS_MAIN({"every number of blocks", every_number_of_blocks}, {"shape of the tree", tree},
              {"parts of the tree", parts_of_the_tree}, {"too many values", too_many},
+             {"bytes told", bytes_told},
              {"memory failure", memory_failure})
