@@ -130,6 +130,7 @@ enum { MOST_LEVELS = 64, NONE = -1 };
 typedef struct branch {
     MPI_Comm comm;
     int rank, ranks, levels;
+    const int64_t *start;              /* [ranks + 1]; NULL: even parts */
     int64_t blocks, width, first, end; /* this rank's blocks */
     trn_leaf_t leaf;
     void *user;
@@ -140,8 +141,23 @@ typedef struct branch {
     MPI_Request *sent; /* [levels] */
 } branch_t;
 
+/* The first block of a rank; of rank = ranks: all blocks. */
+static int64_t start_of(const branch_t *at, int rank) {
+    return at->start ? at->start[rank] : trn_part_start(at->blocks, at->ranks, rank);
+}
+
+/* The last rank that begins at or before the block: those before it there have none. */
 static int owner(const branch_t *at, int64_t block) {
-    return (int)trn_part_of(at->blocks, at->ranks, block);
+    if (!at->start) return (int)trn_part_of(at->blocks, at->ranks, block);
+    int low = 0, high = at->ranks;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (at->start[middle] <= block)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* Whether blocks [first, first + count) are all of other ranks. */
@@ -153,22 +169,29 @@ static void want(branch_t *at, int *slot) {
     if (*slot == NONE) *slot = at->slots++;
 }
 
-/* Walk the tree as `grow` will, and number the slots that it will write to. */
+/* Walk the tree as `grow` will, and number the slots that it will write to: a node's sum arises
+ * only where its first block is. */
 static void survey(branch_t *at, int64_t first, int64_t count, int level) {
     if (elsewhere(at, first, count) || count == 1) return;
-    int64_t middle = first + count / 2, right = count - count / 2;
+    int64_t middle = first + count / 2;
     survey(at, first, count / 2, level + 1);
     if (owner(at, first) == at->rank)
         want(at, &at->other[level]);
-    else if (!elsewhere(at, middle, right))
+    else if (owner(at, middle) == at->rank)
         want(at, &at->kept[level]);
-    survey(at, middle, right, level + 1);
+    survey(at, middle, count - count / 2, level + 1);
 }
 
-static branch_t plant(int ranks, int rank, int64_t blocks, int64_t width) {
-    branch_t at = {.rank = rank, .ranks = ranks, .levels = 1, .blocks = blocks, .width = width};
-    at.first = trn_part_start(blocks, ranks, rank);
-    at.end = trn_part_start(blocks, ranks, rank + 1);
+static branch_t plant(int ranks, int rank, const trn_blocks_t *cut, int64_t width) {
+    int64_t blocks = cut->blocks;
+    branch_t at = {.rank = rank,
+                   .ranks = ranks,
+                   .levels = 1,
+                   .start = cut->start,
+                   .blocks = blocks,
+                   .width = width};
+    at.first = start_of(&at, rank);
+    at.end = start_of(&at, rank + 1);
     while (blocks > (int64_t)1 << (at.levels - 1))
         at.levels++;
     for (int level = 0; level < MOST_LEVELS; level++)
@@ -208,18 +231,23 @@ static void grow(branch_t *at, int64_t first, int64_t count, int level, double *
         sum[i] += other[i];
 }
 
-int64_t trn_reduce_bytes(int64_t blocks, int64_t width, int ranks, int rank) {
-    branch_t at = plant(ranks, rank, blocks, width);
+int64_t trn_reduce_bytes(trn_blocks_t blocks, int64_t width, int ranks, int rank) {
+    branch_t at = plant(ranks, rank, &blocks, width);
     return trn_ledger_bytes(at.slots * width, sizeof *at.space) +
            at.levels * (int64_t)sizeof *at.sent;
 }
 
 trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
                              void *user, double *sum) {
+    return trn_reduce_tree_of(comm, (trn_blocks_t){blocks, NULL}, width, leaf, user, sum);
+}
+
+trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t width, trn_leaf_t leaf,
+                                void *user, double *sum) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
-    branch_t at = plant(ranks, rank, blocks, width);
+    branch_t at = plant(ranks, rank, &blocks, width);
     at.comm = comm;
     at.leaf = leaf;
     at.user = user;
@@ -236,9 +264,9 @@ trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_l
         at.sent[level] = MPI_REQUEST_NULL;
     for (int64_t i = 0; i < width; i++)
         sum[i] = 0;
-    grow(&at, 0, blocks, 0, sum);
+    grow(&at, 0, at.blocks, 0, sum);
     MPI_Waitall(at.levels, at.sent, MPI_STATUSES_IGNORE);
-    MPI_Bcast(sum, (int)width, MPI_DOUBLE, blocks > 0 ? owner(&at, 0) : 0, comm);
+    MPI_Bcast(sum, (int)width, MPI_DOUBLE, at.blocks > 0 ? owner(&at, 0) : 0, comm);
 done:
     trn_free(&at.space);
     trn_free(&at.sent);

@@ -27,9 +27,21 @@ typedef void (*trn_leaf_t)(void *user, int64_t block, double *values);
 trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
                              void *user, double *sum);
 
-/* Bytes that trn_reduce_tree takes on `rank` of `ranks`, beside `sum`. Local. Cost: blocks / ranks.
+/* Blocks, and which ranks own them: rank r has [start[r], start[r + 1]), start[ranks + 1] ascending
+ * from 0 to `blocks`; NULL: [kr/P, k(r+1)/P). Borrowed. */
+typedef struct trn_blocks {
+    int64_t blocks;
+    const int64_t *start;
+} trn_blocks_t;
+
+/* trn_reduce_tree over blocks that are dealt otherwise: the same bits. Collective, equal arguments.
  */
-int64_t trn_reduce_bytes(int64_t blocks, int64_t width, int ranks, int rank);
+trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t width, trn_leaf_t leaf,
+                                void *user, double *sum);
+
+/* Bytes that either takes on `rank` of `ranks`, beside `sum`. Local. Cost: blocks / ranks.
+ */
+int64_t trn_reduce_bytes(trn_blocks_t blocks, int64_t width, int ranks, int rank);
 
 /* The same tree over values[blocks x width] that all lie here. Local. */
 void trn_tree_sum(int64_t blocks, int64_t width, const double *values, double *sum);

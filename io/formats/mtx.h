@@ -90,4 +90,7 @@ trn_status_t trn_mtx_write_dense(MPI_Comm comm, const char *path, int64_t rows, 
 trn_status_t trn_mtx_write_sparse(MPI_Comm comm, const char *path, const trn_sparse_t *sparse,
                                   int64_t rows, int64_t cols);
 
+/* Entries that are under way at a time when a file of so many is routed; for plans, too. Local. */
+int64_t trn_mtx_batch(int64_t entries);
+
 #endif

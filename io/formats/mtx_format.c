@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BATCH = 1 << 18 /* entries under way at a time: 20 MB */ };
-
 typedef struct mtx {
     trn_mtx_t head;
     int64_t before; /* numbers of an array in the parts of the ranks before this one; -1: unknown */
@@ -54,13 +52,18 @@ static trn_status_t count_mtx(trn_source_t *source) {
     return trn_mtx_count(source->comm, &mtx->head, source->path, &mtx->before);
 }
 
+int64_t trn_mtx_batch(int64_t entries) {
+    enum { BATCH = 1 << 18 /* 20 MB */ };
+    return entries < BATCH / 2 ? 2 * entries + 2 : BATCH; /* images are under way, too */
+}
+
 static trn_status_t route_mtx(trn_source_t *source, trn_dtype_t type, const trn_route_t *to) {
     TRN_TRY(count_mtx(source));
     trn_mtx_t mtx = ((const mtx_t *)source->self)->head;
     mtx.lossy = source->lossy;
     mtx.digits = type == TRN_F32 ? 24 : 53;
     return trn_mtx_route(source->comm, &mtx, source->path, ((mtx_t *)source->self)->before, to,
-                         BATCH);
+                         trn_mtx_batch(mtx.entries));
 }
 
 static trn_status_t verify_mtx(trn_source_t *source) {

@@ -25,11 +25,8 @@ static int heap_owner(void *user, int64_t row, int64_t col) {
 
 static trn_status_t heap_take(void *user, int64_t count, const trn_triplet_t *triplets) {
     heap_t *heap = user;
-    if (heap->count + count > heap->room) {
-        int64_t room = heap->count + count + heap->room / 2;
-        TRN_TRY(trn_realloc(&heap->triplets, room, sizeof *triplets, "entries of a matrix"));
-        heap->room = room;
-    }
+    TRN_TRY(trn_grow(&heap->triplets, &heap->room, heap->count + count, sizeof *triplets,
+                     "entries of a matrix"));
     memcpy(heap->triplets + heap->count, triplets, (size_t)count * sizeof *triplets);
     heap->count += count;
     return TRN_OK;
@@ -53,7 +50,7 @@ trn_status_t trn_rows_route_sparse(trn_rows_t *rows, trn_sparse_type_t type, con
     if (status == TRN_OK) {
         trn_extent_t place = trn_sparse_extent_of(dist, rows->rank);
         status = trn_agree(rows->comm,
-                           trn_sparse_create(sparse, type, place, heap.count, heap.triplets));
+                           trn_sparse_create_from(sparse, type, place, heap.count, &heap.triplets));
     }
     trn_free(&heap.triplets);
     if (status == TRN_OK) warn_of_sums(rows, heap.count - trn_sparse_count(*sparse));

@@ -192,4 +192,10 @@ int trn_store_names(const trn_store_t *store, const char *const **names);
 /* Path as given. Local. */
 const char *trn_store_path(const trn_store_t *store);
 
+/* For plans, bytes that base/mem counts: what writing and committing a store takes beside the
+ * caller's data, of which `bytes` lie in this rank's bands; what a store open for reading holds.
+ * Local. */
+int64_t trn_store_write_bytes(int64_t bytes);
+int64_t trn_store_open_bytes(void);
+
 #endif

@@ -1,5 +1,6 @@
 /* store_bytes.c: bytes of a store and their checksums, read or mapped. */
 #define _GNU_SOURCE /* MADV_POPULATE_READ */
+#include "base/mem.h"
 #include "io/store/store_impl.h"
 #include "mpi/watch.h"
 
@@ -26,12 +27,15 @@ trn_status_t trn_bytes_hash(int fd, const char *path, int64_t offset, int64_t by
 }
 
 void trn_window_close(trn_window_t *window) {
-    if (window->map) munmap(window->map, (size_t)window->bytes);
+    if (!window->map) return;
+    munmap(window->map, (size_t)window->bytes);
+    trn_mem_unclaim(window->bytes);
     window->map = NULL;
 }
 
-/* Map [offset, ...) up to the window's size or the file's end. Populating tells of bad pages by an
- * error, where touching them would kill the process; then reading is left to pread. */
+/* Map [offset, ...) up to the window's size or the file's end; its pages count as this process's
+ * memory, so that without room for them reading is left to pread, too. Populating tells of bad
+ * pages by an error, where touching them would kill the process; then reading is left to pread. */
 static void move_window(trn_window_t *window, int64_t offset) {
     trn_window_close(window);
     int64_t size = (int64_t)lseek(window->fd, 0, SEEK_END), page = (int64_t)sysconf(_SC_PAGESIZE);
@@ -39,10 +43,13 @@ static void move_window(trn_window_t *window, int64_t offset) {
     window->bytes = size - window->offset < WINDOW_BYTES ? size - window->offset : WINDOW_BYTES;
     window->refused = true;
 #ifdef MADV_POPULATE_READ
-    if (window->bytes <= 0) return;
+    if (window->bytes <= 0 || !trn_mem_claim_spare(window->bytes)) return;
     void *map =
         mmap(NULL, (size_t)window->bytes, PROT_READ, MAP_SHARED, window->fd, (off_t)window->offset);
-    if (map == MAP_FAILED) return;
+    if (map == MAP_FAILED) {
+        trn_mem_unclaim(window->bytes);
+        return;
+    }
     window->map = map;
     window->refused = madvise(map, (size_t)window->bytes, MADV_POPULATE_READ) != 0;
     if (window->refused) trn_window_close(window);
@@ -59,4 +66,16 @@ trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes
     *sum = XXH3_64bits(window->map + (offset - window->offset), (size_t)bytes);
     trn_watch_tick();
     return TRN_OK;
+}
+
+int64_t trn_store_write_bytes(int64_t bytes) {
+    enum { SUM = 8, METADATA = 64 << 10 };
+    int64_t mapped =
+        bytes + TRN_BLOCK_BYTES < WINDOW_BYTES ? bytes + TRN_BLOCK_BYTES : WINDOW_BYTES;
+    return METADATA + 2 * TRN_BLOCK_BYTES + 2 * SUM * (bytes / TRN_BLOCK_BYTES + 1) + mapped;
+}
+
+int64_t trn_store_open_bytes(void) {
+    enum { TABLE = 64 << 10 };
+    return TABLE + TRN_BLOCK_BYTES;
 }

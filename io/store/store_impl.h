@@ -123,10 +123,6 @@ trn_entry_t *trn_table_entry(const trn_table_t *table, const char *name);
 trn_attribute_t *trn_table_attribute(const trn_table_t *table, const char *object,
                                      const char *name);
 
-/* Make room for `need` elements, at least doubling. Fails with TRN_MEMORY. */
-trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
-                      const char *what);
-
 void trn_table_free(trn_table_t *table);
 
 /* Copy rank 0's table to all. Collective. Fails (agreed) with TRN_MEMORY. */

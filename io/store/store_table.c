@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
-                      const char *what) {
-    if (need <= *capacity) return TRN_OK;
-    int64_t wanted = *capacity * 2 > need ? *capacity * 2 : need;
-    TRN_TRY(trn_realloc(pointer, wanted, size, what));
-    *capacity = wanted;
-    return TRN_OK;
 }
 
 const char *trn_table_text(const trn_table_t *table, int64_t offset) {

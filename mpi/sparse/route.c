@@ -155,11 +155,7 @@ static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int6
 
 static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplets) {
     delivery_t *d = user;
-    if (d->nmine + count > d->room) {
-        int64_t room = d->nmine + count + d->room / 2;
-        TRN_TRY(trn_realloc(&d->mine, room, sizeof *d->mine, "triplets of a block"));
-        d->room = room;
-    }
+    TRN_TRY(trn_grow(&d->mine, &d->room, d->nmine + count, sizeof *d->mine, "triplets of a block"));
     for (int64_t i = 0; i < count; i++)
         d->mine[d->nmine++] = triplets[i];
     return TRN_OK;
@@ -183,7 +179,8 @@ trn_status_t trn_sparse_distribute(trn_sparse_t **sparse, MPI_Comm comm, trn_spa
     trn_route_t route = {delivery_owner, give, take, &d};
     trn_status_t status = trn_sparse_route(comm, &route, batch);
     if (status == TRN_OK) {
-        status = trn_sparse_create(sparse, type, trn_sparse_extent_of(dist, rank), d.nmine, d.mine);
+        status = trn_sparse_create_from(sparse, type, trn_sparse_extent_of(dist, rank), d.nmine,
+                                        &d.mine);
         status = trn_agree(comm, status);
     }
     if (status != TRN_OK) trn_sparse_destroy(sparse);

@@ -128,14 +128,16 @@ static void merge_rows(trn_sparse_t *sparse, entry_t *entries) {
     }
 }
 
-trn_status_t trn_sparse_create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
-                               int64_t count, const trn_triplet_t *triplets) {
+/* `spent` is freed as soon as its triplets have become entries; NULL: nothing is. */
+static trn_status_t build(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
+                          int64_t count, const trn_triplet_t *triplets, trn_triplet_t **spent) {
     entry_t *entries = NULL;
     trn_status_t status;
     TRN_OR(done, create(sparse, type, extent));
     TRN_OR(done, check_inside(extent, count, triplets));
     TRN_OR(done, trn_alloc(&entries, count, sizeof *entries, "sparse entries"));
     place_entries(*sparse, count, triplets, entries);
+    if (spent) trn_free(spent);
     merge_rows(*sparse, entries);
     int64_t kept = trn_sparse_count(*sparse);
     TRN_OR(done, allocate_entries(*sparse, kept));
@@ -147,6 +149,16 @@ done:
     trn_free(&entries);
     if (status != TRN_OK) trn_sparse_destroy(sparse);
     return status;
+}
+
+trn_status_t trn_sparse_create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
+                               int64_t count, const trn_triplet_t *triplets) {
+    return build(sparse, type, extent, count, triplets, NULL);
+}
+
+trn_status_t trn_sparse_create_from(trn_sparse_t **sparse, trn_sparse_type_t type,
+                                    trn_extent_t extent, int64_t count, trn_triplet_t **triplets) {
+    return build(sparse, type, extent, count, *triplets, triplets);
 }
 
 /* Rows end where the next begin, and columns ascend inside the extent. */

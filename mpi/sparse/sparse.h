@@ -36,6 +36,10 @@ typedef struct trn_sparse trn_sparse_t;
 trn_status_t trn_sparse_create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
                                int64_t count, const trn_triplet_t *triplets);
 
+/* The same from triplets of base/mem, which are freed on the way: on success *triplets is NULL. */
+trn_status_t trn_sparse_create_from(trn_sparse_t **sparse, trn_sparse_type_t type,
+                                    trn_extent_t extent, int64_t count, trn_triplet_t **triplets);
+
 /* Create the block at `extent` from arrays that are in order already, as trn_sparse_start and the
  * functions beside it describe them: start[rows + 1], column[start[rows]] (local, strictly
  * ascending in every row), values[start[rows]] by type (NULL for a pattern). All three must come

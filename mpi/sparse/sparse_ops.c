@@ -48,11 +48,8 @@ static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int6
 
 static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplets) {
     move_t *m = user;
-    if (m->count + count > m->room) {
-        int64_t room = m->count + count + m->room / 2;
-        TRN_TRY(trn_realloc(&m->arrived, room, sizeof *m->arrived, "triplets of a block"));
-        m->room = room;
-    }
+    TRN_TRY(trn_grow(&m->arrived, &m->room, m->count + count, sizeof *m->arrived,
+                     "triplets of a block"));
     for (int64_t i = 0; i < count; i++)
         m->arrived[m->count++] = triplets[i];
     return TRN_OK;
@@ -65,8 +62,8 @@ static trn_status_t move(MPI_Comm comm, move_t *m, trn_sparse_t **to) {
     MPI_Comm_rank(comm, &rank);
     trn_status_t status = trn_sparse_route(comm, &route, TRN_SPARSE_BATCH);
     if (status == TRN_OK) {
-        status = trn_sparse_create(to, trn_sparse_type(m->from),
-                                   trn_sparse_extent_of(m->dist, rank), m->count, m->arrived);
+        status = trn_sparse_create_from(to, trn_sparse_type(m->from),
+                                        trn_sparse_extent_of(m->dist, rank), m->count, &m->arrived);
         status = trn_agree(comm, status);
     }
     if (status != TRN_OK) trn_sparse_destroy(to);

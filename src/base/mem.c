@@ -1,22 +1,37 @@
+/* mem.c: see mem.h. Small blocks come from malloc. Large ones are mapped: so that they start on a
+ * huge page, grow without a copy, are given back to the system when they are freed (where malloc
+ * comes to keep tens of megabytes), and take no more of it than was asked for, to a page. */
 #define _GNU_SOURCE
 #include "base/mem.h"
 
 #include "base/space.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { LARGE = 1 << 20, HUGE_PAGE = 2 << 20, HUGE_FROM = 4 << 20 };
 
+/* Address sanitizers watch the ends of what malloc gave, and look for pointers there only. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+static const bool maps = false;
+#else
+static const bool maps = true;
+#endif
+
 /* Lies just before the user's bytes and fills one alignment unit. */
 typedef struct header {
-    int64_t bytes; /* what was asked for */
-    void *base;    /* what to free */
+    int64_t bytes;  /* what was asked for */
+    void *base;     /* what to free */
+    size_t mapping; /* bytes from `base` on that are mapped; 0: malloc's */
 } header_t;
 
 static atomic_llong now, peak, calls, fail_at, limit;
@@ -47,14 +62,16 @@ static trn_status_t refuse(int64_t number, size_t size, const char *what) {
                     what, (long long)number, size);
 }
 
-/* The limit and the injected failure, for an allocation of number x size = *bytes bytes. */
-static trn_status_t allow(int64_t number, size_t size, size_t *bytes, const char *what) {
+/* The limit and the injected failure, for an allocation of number x size = *bytes bytes in place of
+ * `former` ones. */
+static trn_status_t allow(int64_t number, size_t size, int64_t former, size_t *bytes,
+                          const char *what) {
     long long call = atomic_fetch_add(&calls, 1) + 1, bad = atomic_load(&fail_at);
     if (bad > 0 && call >= bad) return refuse(number, size, what);
     if (number < 0 || __builtin_mul_overflow((size_t)number, size, bytes) ||
         *bytes > INT64_MAX - 2 * HUGE_PAGE)
         return refuse(number, size, what);
-    long long cap = atomic_load(&limit), used = atomic_load(&now);
+    long long cap = atomic_load(&limit), used = atomic_load(&now) - former;
     if (cap > 0 && used + (long long)*bytes > cap)
         return trn_fail(TRN_MEMORY,
                         "%s needs %zu bytes on top of %lld in use, above the limit of %lld; raise "
@@ -65,32 +82,70 @@ static trn_status_t allow(int64_t number, size_t size, size_t *bytes, const char
 
 trn_status_t trn_mem_claim(int64_t bytes, const char *what) {
     size_t total;
-    TRN_TRY(allow(bytes, 1, &total, what));
+    TRN_TRY(allow(bytes, 1, 0, &total, what));
     count(bytes);
     return TRN_OK;
+}
+
+bool trn_mem_claim_spare(int64_t bytes) {
+    long long cap = atomic_load(&limit);
+    if (cap > 0 && atomic_load(&now) + bytes > cap) return false;
+    count(bytes);
+    return true;
 }
 
 void trn_mem_unclaim(int64_t bytes) {
     count(-bytes);
 }
 
-trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *what) {
-    size_t bytes = 0;
-    pointer_set(pointer, NULL);
-    TRN_TRY(allow(number, size, &bytes, what));
-    int huge = bytes >= HUGE_FROM;
-    /* Huge blocks: the data starts on a huge page, the header in the page before it. */
-    size_t align = huge ? HUGE_PAGE : TRN_ALIGNMENT, lead = huge ? HUGE_PAGE : TRN_ALIGNMENT;
-    size_t total = (bytes + lead + align - 1) / align * align;
-    if (bytes >= LARGE && trn_space_left() - TRN_SPACE_RESERVE < (int64_t)total)
-        return refuse(number, size, what); /* libraries would be left with nothing */
-    char *base = aligned_alloc(align, total);
-    if (!base) return refuse(number, size, what);
-    if (huge) (void)madvise(base + lead, total - lead, MADV_HUGEPAGE);
+static size_t round_up(size_t bytes, size_t unit) {
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static size_t page_size(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Address space for `bytes` of data that starts on a huge page, and for the page of the header in
+ * front; NULL without room. */
+static char *reserve(size_t bytes, size_t *mapping) {
+    size_t page = page_size(), whole;
+    *mapping = page + round_up(bytes, page);
+    whole = *mapping + HUGE_PAGE;
+    if (trn_space_left() - TRN_SPACE_RESERVE < (int64_t)whole) return NULL; /* for libraries */
+    char *space = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (space == MAP_FAILED) return NULL;
+    char *base = (char *)round_up((size_t)space + page, HUGE_PAGE) - page;
+    size_t before = (size_t)(base - space), behind = whole - *mapping - before;
+    if (before > 0) munmap(space, before);
+    if (behind > 0) munmap(base + *mapping, behind);
+    return base;
+}
+
+static void *settle(char *base, size_t lead, size_t bytes, size_t mapping) {
     char *data = base + lead;
-    *header_of(data) = (header_t){.bytes = (int64_t)bytes, .base = base};
+    /* With the header's page, for a mapping of two kinds could not be moved in one go. */
+    if (mapping > 0) (void)madvise(base, mapping, MADV_HUGEPAGE);
+    *header_of(data) = (header_t){.bytes = (int64_t)bytes, .base = base, .mapping = mapping};
+    return data;
+}
+
+trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *what) {
+    size_t bytes = 0, mapping = 0;
+    pointer_set(pointer, NULL);
+    TRN_TRY(allow(number, size, 0, &bytes, what));
+    bool large = maps && bytes >= HUGE_FROM;
+    size_t lead = large ? page_size() : TRN_ALIGNMENT;
+    size_t align = bytes >= HUGE_FROM && !large ? HUGE_PAGE : TRN_ALIGNMENT;
+    if (align > lead) lead = align;
+    if (!large && bytes >= LARGE &&
+        trn_space_left() - TRN_SPACE_RESERVE < (int64_t)round_up(bytes + lead, align))
+        return refuse(number, size, what); /* libraries would be left with nothing */
+    char *base =
+        large ? reserve(bytes, &mapping) : aligned_alloc(align, round_up(bytes + lead, align));
+    if (!base) return refuse(number, size, what);
+    pointer_set(pointer, settle(base, lead, bytes, mapping));
     count((int64_t)bytes);
-    pointer_set(pointer, data);
     return TRN_OK;
 }
 
@@ -100,15 +155,44 @@ trn_status_t trn_alloc_zero(void *pointer, int64_t number, size_t size, const ch
     return TRN_OK;
 }
 
+/* Change a mapped block to `bytes`, mapped too: pages move, bytes do not. NULL without room. */
+static void *remap(header_t old, size_t bytes) {
+    size_t mapping, page = page_size();
+    char *base = reserve(bytes, &mapping);
+    if (!base) return NULL;
+    if (mremap(old.base, old.mapping, mapping, MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED) {
+        munmap(base, mapping);
+        return NULL;
+    }
+    return settle(base, page, bytes, mapping);
+}
+
 trn_status_t trn_realloc(void *pointer, int64_t number, size_t size, const char *what) {
     void *old = pointer_get(pointer), *fresh;
-    TRN_TRY(trn_alloc(&fresh, number, size, what));
-    if (old) {
-        size_t had = (size_t)header_of(old)->bytes, wanted = (size_t)number * size;
-        memcpy(fresh, old, had < wanted ? had : wanted);
+    size_t bytes = 0, had = old ? (size_t)header_of(old)->bytes : 0;
+    if (old && header_of(old)->mapping > 0 && number > 0 && (size_t)number >= HUGE_FROM / size) {
+        TRN_TRY(allow(number, size, (int64_t)had, &bytes, what));
+        fresh = remap(*header_of(old), bytes);
+        if (!fresh) return refuse(number, size, what);
+        count((int64_t)bytes - (int64_t)had);
+    } else {
+        TRN_TRY(trn_alloc(&fresh, number, size, what));
+        bytes = (size_t)number * size;
+        if (old) memcpy(fresh, old, had < bytes ? had : bytes);
         trn_free(&old);
     }
     pointer_set(pointer, fresh);
+    return TRN_OK;
+}
+
+trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
+                      const char *what) {
+    if (need <= *capacity) return TRN_OK;
+    bool copied = *capacity < HUGE_FROM / (int64_t)size;
+    int64_t wanted = *capacity + (copied ? *capacity : *capacity / 8);
+    if (wanted < need) wanted = need;
+    TRN_TRY(trn_realloc(pointer, wanted, size, what));
+    *capacity = wanted;
     return TRN_OK;
 }
 
@@ -124,7 +208,10 @@ void trn_free(void *pointer) {
     if (!data) return;
     header_t *header = header_of(data);
     count(-header->bytes);
-    free(header->base);
+    if (header->mapping > 0)
+        munmap(header->base, header->mapping);
+    else
+        free(header->base);
     pointer_set(pointer, NULL);
 }
 
@@ -138,11 +225,6 @@ void trn_mem_reset_peak(void) {
     atomic_store(&peak, atomic_load(&now));
 }
 void trn_mem_limit(int64_t bytes) {
-#ifdef __GLIBC__
-    /* Give big blocks back to the system when they are freed; by default glibc comes to keep tens
-     * of megabytes, which are then counted as the process's memory. */
-    if (bytes > 0) mallopt(M_MMAP_THRESHOLD, HUGE_FROM);
-#endif
     atomic_store(&limit, bytes);
 }
 int64_t trn_mem_limit_now(void) {

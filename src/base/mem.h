@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,15 @@ trn_status_t trn_alloc(void *pointer, int64_t count, size_t size, const char *wh
 trn_status_t trn_alloc_zero(void *pointer, int64_t count, size_t size, const char *what);
 
 /* Change an allocation (or NULL) to `count` x `size` bytes and keep the content that fits; on
- * failure (TRN_MEMORY) the old allocation stays. Cost: a copy. Local. */
+ * failure (TRN_MEMORY) the old allocation stays. Cost: a copy, beside the old allocation; from 4
+ * MiB on neither. Local. */
 trn_status_t trn_realloc(void *pointer, int64_t count, size_t size, const char *what);
+
+/* Let an allocation (or NULL) of *capacity x `size` bytes have room for `need` at least, and for
+ * more, so that adding one at a time costs little: twice as many below 4 MiB, an eighth more above.
+ * On failure (TRN_MEMORY) all stays as it was. Local. */
+trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
+                      const char *what);
 
 /* Duplicate a string; freed with trn_free. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_strdup(char **copy, const char *text);
@@ -34,6 +42,10 @@ void trn_free(void *pointer);
  * them back. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_mem_claim(int64_t bytes, const char *what);
 void trn_mem_unclaim(int64_t bytes);
+
+/* Claim memory that the caller can do without: false, and nothing is counted, if it would go beyond
+ * the limit. No failure that tests ask for. Local. */
+bool trn_mem_claim_spare(int64_t bytes);
 
 /* Bytes allocated now, and the most that ever were (headers included). Local. */
 int64_t trn_mem_now(void);

@@ -172,14 +172,29 @@ static void log_summary(const job_t *job, trn_status_t status) {
     json_decref(fields);
 }
 
+/* The most that a rank took, beside what was planned. Collective. */
+static void note_peak(const trn_run_t *run) {
+    int64_t peak = trn_peak_rss();
+    MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_MAX, run->comm);
+    if (json_object_get(run->result, "bytes_per_rank"))
+        json_object_set_new(run->result, "peak_rss", json_integer(peak));
+}
+
+/* People are told of a plan's parts by a dry run only; else its sum will do. */
+static void shorten_plan(json_t *result) {
+    json_t *total = json_object_get(json_object_get(result, "bytes_per_rank"), "total");
+    if (total) json_object_set(result, "bytes_per_rank", total);
+}
+
 static trn_status_t print_result(const job_t *job) {
     if (job->run.rank != 0) return TRN_OK;
-    const json_t *result = job->run.result;
+    json_t *result = job->run.result;
     bool as_json = trn_params_bool(job->params, "json");
     /* jansson gives no other sign that memory ran out while the result grew. */
     if (json_object_size(result) == 0) return trn_fail(TRN_MEMORY, "no memory for a result");
     if (!as_json && json_object_get(result, "cases"))
         return trn_bench_print(stdout, job->verb->name, result);
+    if (!as_json && !trn_params_bool(job->params, "dry-run")) shorten_plan(result);
     return trn_emit(stdout, result, as_json);
 }
 
@@ -235,6 +250,7 @@ static trn_status_t execute(job_t *job) {
     trn_mem_limit(0);
     trn_watch_stop();
     status = trn_agree(run->comm, status);
+    if (status == TRN_OK && !trn_params_bool(job->params, "dry-run")) note_peak(run);
     for (int i = 0; i < LOCKS; i++)
         trn_lock_release(&job->locks[i]);
     return status == TRN_OK && trace ? write_trace(run, trace) : status;

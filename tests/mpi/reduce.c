@@ -30,6 +30,20 @@ static void nothing(void *user, int64_t block, double *values) {
     (void)user, (void)block, (void)values;
 }
 
+/* Some ranks own nothing, one of them nearly all. */
+static void reduce_uneven(int64_t blocks, const double *wanted) {
+    double sum[WIDTH] = {0};
+    int64_t *start = calloc((size_t)ranks + 1, sizeof *start);
+    for (int r = 1; r <= ranks; r++)
+        start[r] = r == ranks ? blocks : r > ranks / 2 ? blocks - blocks / 8 : blocks / 16;
+    last_block = start[rank] - 1;
+    trn_blocks_t uneven = {blocks, start};
+    CHECK_OK(trn_reduce_tree_of(comm, uneven, WIDTH, leaf, &last_block, sum));
+    CHECK(memcmp(wanted, sum, sizeof sum) == 0);
+    CHECK_EQUAL(last_block, start[rank + 1] - 1);
+    free(start);
+}
+
 static void reduce(int64_t blocks) {
     double *all = malloc(sizeof(double[WIDTH]) * (size_t)(blocks + 1));
     for (int64_t b = 0; b < blocks; b++)
@@ -45,6 +59,7 @@ static void reduce(int64_t blocks) {
     CHECK_OK(trn_reduce_tree(comm, blocks, WIDTH, leaf, &last_block, together));
     CHECK(memcmp(alone, together, sizeof alone) == 0);
     CHECK_EQUAL(last_block, trn_part_start(blocks, ranks, rank + 1) - 1);
+    reduce_uneven(blocks, alone);
     free(all);
 }
 
@@ -60,11 +75,12 @@ static void bytes_told(void) {
     static double sum[WIDE];
     for (int64_t blocks = 0; blocks < 20; blocks++) {
         trn_mem_reset_peak();
-        int64_t before = trn_mem_now(), told = trn_reduce_bytes(blocks, WIDE, ranks, rank);
+        int64_t before = trn_mem_now(),
+                told = trn_reduce_bytes((trn_blocks_t){blocks, NULL}, WIDE, ranks, rank);
         CHECK_OK(trn_reduce_tree(comm, blocks, WIDE, nothing, NULL, sum));
         CHECK_EQUAL(trn_mem_peak() - before, told);
     }
-    int64_t alone = trn_reduce_bytes(16, WIDE, 1, 0);
+    int64_t alone = trn_reduce_bytes((trn_blocks_t){16, NULL}, WIDE, 1, 0);
     CHECK(alone >= 4 * WIDE * 8 && alone < 5 * WIDE * 8);
 }
 

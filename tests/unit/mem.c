@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -45,6 +46,55 @@ static void test_zero_and_realloc(void **state) {
     trn_free(&data); /* NULL is fine */
 }
 
+/* Above 4 MiB a block grows and shrinks in its place as far as anybody counts. */
+static void test_large_realloc(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {1 << 20, 5 << 20, 23 << 20, 22 << 20, 5 << 20, 1000};
+    char *data = NULL;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t had = i > 0 ? sizes[i - 1] : 0, kept = had < sizes[i] ? had : sizes[i];
+        trn_mem_reset_peak();
+        assert_int_equal(trn_realloc(&data, sizes[i], 1, "data"), TRN_OK);
+        for (int64_t at = 0; at < kept; at += 999)
+            assert_int_equal(data[at], (char)(at % 101));
+        for (int64_t at = 0; at < sizes[i]; at++)
+            data[at] = (char)(at % 101);
+        if (sizes[i] >= 4 << 20) assert_int_equal((uintptr_t)data % (2 << 20), 0);
+        bool in_place = had >= 4 << 20 && sizes[i] >= 4 << 20;
+#ifndef __SANITIZE_ADDRESS__
+        if (in_place) assert_int_equal(trn_mem_peak(), had > sizes[i] ? had : sizes[i]);
+#endif
+        if (!in_place) assert_int_equal(trn_mem_peak(), had + sizes[i]);
+        assert_int_equal(trn_mem_now(), sizes[i]);
+    }
+    trn_mem_limit(1500);
+    assert_int_equal(trn_realloc(&data, 1501, 1, "data"), TRN_MEMORY);
+    trn_mem_limit(0);
+    trn_free(&data);
+    assert_int_equal(trn_mem_now(), 0);
+}
+
+/* Room for more than is asked: twice as much of little, an eighth more of much. */
+static void test_grow(void **state) {
+    (void)state;
+    int64_t *data = NULL, capacity = 0, calls = trn_mem_calls();
+    for (int64_t i = 0; i < 3000000; i++) {
+        assert_int_equal(trn_grow(&data, &capacity, i + 1, sizeof *data, "data"), TRN_OK);
+        data[i] = i;
+    }
+    for (int64_t i = 0; i < 3000000; i++)
+        if (data[i] != i) fail();
+    assert_true(trn_mem_calls() - calls < 40);
+    assert_true(capacity < 3000000 / 8 * 9 + 8);
+    assert_int_equal(trn_mem_now(), capacity * (int64_t)sizeof *data);
+    int64_t before = capacity;
+    assert_int_equal(trn_grow(&data, &capacity, before, sizeof *data, "data"), TRN_OK);
+    assert_int_equal(capacity, before);
+    assert_int_equal(trn_grow(&data, &capacity, INT64_MAX / 4, sizeof *data, "data"), TRN_MEMORY);
+    assert_int_equal(capacity, before);
+    trn_free(&data);
+}
+
 static void test_impossible_sizes(void **state) {
     (void)state;
     char *data = (char *)&data;
@@ -64,7 +114,11 @@ static void test_limit(void **state) {
     assert_int_equal(trn_alloc(&b, 401, 1, "b"), TRN_MEMORY);
     assert_non_null(strstr(trn_message(), "limit of 1000"));
     assert_int_equal(trn_alloc(&b, 400, 1, "b"), TRN_OK); /* exactly full */
+    assert_false(trn_mem_claim_spare(1));
     trn_free(&a);
+    assert_true(trn_mem_claim_spare(600));
+    assert_int_equal(trn_mem_now(), 1000);
+    trn_mem_unclaim(600);
     trn_free(&b);
     trn_mem_limit(0);
     assert_int_equal(trn_alloc(&a, 5000, 1, "a"), TRN_OK);
@@ -114,7 +168,8 @@ int main(void) {
         cmocka_unit_test(test_alignment), cmocka_unit_test(test_zero_and_realloc),
         cmocka_unit_test(test_limit),     cmocka_unit_test(test_impossible_sizes),
         cmocka_unit_test(test_peak),      cmocka_unit_test(test_nth_failure),
-        cmocka_unit_test(test_strdup),
+        cmocka_unit_test(test_strdup),    cmocka_unit_test(test_large_realloc),
+        cmocka_unit_test(test_grow),
     };
     return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "algo/matrix/gram.h"
 
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "kern/dense/syrk.h"
 #include "mpi/agree.h"
 #include "mpi/reduce.h"
@@ -103,11 +104,16 @@ trn_status_t trn_tall_gram(trn_tall_t x, double *product) {
     return trn_gram(x, 0, (trn_view_t){TRN_MATRIX_F64, cols, cols, cols, product}, 1);
 }
 
-int64_t trn_gram_bytes(int64_t rows, int64_t cols, trn_matrix_type_t type) {
-    int64_t levels = 1, block = trn_tall_block(rows);
-    while (block << (levels - 1) < rows)
-        levels++;
-    int64_t numbers = (2 * levels + 1) * cols * panel_cols(cols);
-    if (type == TRN_MATRIX_F32) numbers += trn_syrk_scratch(cols);
-    return numbers * (int64_t)sizeof(double);
+void trn_gram_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, trn_matrix_type_t type,
+                   int ranks, int rank) {
+    int64_t block = trn_tall_block(rows), blocks = (rows + block - 1) / block;
+    int64_t panel = cols * panel_cols(cols);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "sums", panel, sizeof(double));
+    if (type == TRN_MATRIX_F32)
+        trn_ledger_take(ledger, "sums", trn_syrk_scratch(cols), sizeof(double));
+    trn_ledger_take(ledger, "sums",
+                    trn_reduce_bytes((trn_blocks_t){blocks, NULL}, panel, ranks, rank), 1);
+    trn_ledger_take(ledger, "libraries", trn_blas_bytes(sizeof(double), cols, block), 1);
+    trn_ledger_back(ledger, &before);
 }

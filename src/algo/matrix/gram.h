@@ -13,7 +13,7 @@
  * rank asks for what it wants, from all of it to nothing. The block of x may be float32 or float64
  * (as tall.h lays it out), so may `gram`; sums are in float64, and the result is exactly symmetric.
  * NaN and infinity spread as in any sum. Collective; x and threads equal. Fails (agreed) with
- * TRN_MEMORY, TRN_USAGE (2^31 columns or more). Memory: trn_gram_bytes. Cost: rows x cols^2 flops
+ * TRN_MEMORY, TRN_USAGE (2^31 columns or more). Memory: trn_gram_plan. Cost: rows x cols^2 flops
  * over all ranks; each receives the whole result once, and log(blocks) times 16 MiB at most. */
 trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads);
 
@@ -21,7 +21,8 @@ trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads)
  * (algo/matrix/tall.h). Collective. */
 trn_status_t trn_tall_gram(trn_tall_t x, double *product);
 
-/* Most bytes that trn_gram takes on one rank for `rows` x `cols` numbers of `type`. Local. */
-int64_t trn_gram_bytes(int64_t rows, int64_t cols, trn_matrix_type_t type);
+/* What trn_gram takes for an x of `rows` x `cols` numbers of `type`, beside `gram`. Local. */
+void trn_gram_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, trn_matrix_type_t type,
+                   int ranks, int rank);
 
 #endif

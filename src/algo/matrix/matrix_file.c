@@ -3,6 +3,8 @@
 
 #include "io/rows/rows.h"
 
+#include <string.h>
+
 trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_info_t *info) {
     trn_rows_t *rows;
     TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){0}));
@@ -12,6 +14,7 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
                                 .rows = about->rows,
                                 .cols = about->cols,
                                 .mirrored = about->mirrored,
+                                .store = strcmp(about->format, "h5") == 0,
                                 .entries = about->entries,
                                 .type = about->real};
     trn_rows_close(&rows);

@@ -20,6 +20,7 @@ typedef struct trn_matrix_info {
     bool sparse;
     bool routed;   /* it is text: entries travel to their owners, and are held twice meanwhile */
     bool mirrored; /* about half of its entries are in the file */
+    bool store;    /* it is one of HDF5 */
     int64_t rows, cols;
     int64_t entries;        /* in the file */
     trn_matrix_type_t type; /* that is meant for its numbers: trn_rows_about_t */

@@ -24,11 +24,19 @@ static int64_t blocks_of(int64_t rows) {
     return (rows + block - 1) / block;
 }
 
+static int64_t start_of(int64_t rows, int ranks, int rank) {
+    int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * trn_tall_block(rows);
+    return first < rows ? first : rows;
+}
+
 int64_t trn_tall_start(MPI_Comm comm, int64_t rows, int rank) {
     int ranks;
     MPI_Comm_size(comm, &ranks);
-    int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * trn_tall_block(rows);
-    return first < rows ? first : rows;
+    return start_of(rows, ranks, rank);
+}
+
+int64_t trn_tall_rows(int64_t rows, int ranks, int rank) {
+    return start_of(rows, ranks, rank + 1) - start_of(rows, ranks, rank);
 }
 
 trn_status_t trn_tall_create(trn_tall_t *tall, MPI_Comm comm, int64_t rows, int64_t cols) {

@@ -7,6 +7,7 @@
 #ifndef TRN_ALGO_MATRIX_TALL_H
 #define TRN_ALGO_MATRIX_TALL_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "mpi/dist.h"
 #include "mpi/matrix.h"
@@ -30,6 +31,9 @@ int64_t trn_tall_block(int64_t rows);
 /* First row of a rank (of rank = P: all rows) when `rows` rows are dealt to the ranks of `comm`.
  * Local. */
 int64_t trn_tall_start(MPI_Comm comm, int64_t rows, int rank);
+
+/* Rows that `rank` of `ranks` then owns. Local. */
+int64_t trn_tall_rows(int64_t rows, int ranks, int rank);
 
 /* The distribution of such a matrix, for files and for trn_redist. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols);
@@ -72,9 +76,12 @@ trn_status_t trn_tall_center(trn_tall_t x, double *mean);
  * Collective. Cost: two small messages a column. */
 void trn_tall_fix_signs(trn_tall_t x, trn_tall_t follower);
 
-/* Create the transpose of x. Collective. Fails (agreed) with TRN_MEMORY. Memory: a second copy, and
- * what trn_redist takes. */
+/* Create the transpose of x. Collective. Fails (agreed) with TRN_MEMORY. Memory: on more than one
+ * rank a second copy, and what trn_redist takes. */
 trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x);
+
+/* What trn_tall_transpose takes for an x of rows x cols, the transpose stays. Local. */
+void trn_tall_transpose_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, int ranks, int rank);
 
 /* all[rows x cols], without gaps, = x on every rank. Rows number less than 2^31. Collective. Fails
  * (agreed) with TRN_MEMORY. Cost: one Allgatherv. */

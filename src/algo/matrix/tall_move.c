@@ -28,28 +28,53 @@ trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64
     return cut(dist, comm, rows, cols, false);
 }
 
-trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x) {
+/* Columns go to the ranks that own them as rows, and are transposed there. Collective. */
+static trn_status_t send_columns(trn_tall_t transpose, trn_tall_t x) {
     trn_dist_t *from = NULL, *to = NULL;
     trn_redist_t *redist = NULL;
     int64_t rows = x.rows, cols = x.block.cols;
     trn_view_t band = {TRN_MATRIX_F64, rows, 0, 0, NULL};
-    trn_status_t status = trn_tall_create(transpose, x.comm, cols, rows);
-    if (status == TRN_OK) status = cut(&from, x.comm, rows, cols, false);
+    trn_status_t status = cut(&from, x.comm, rows, cols, false);
     if (status == TRN_OK) status = cut(&to, x.comm, rows, cols, true);
-    band.cols = band.stride = transpose->block.rows;
+    band.cols = band.stride = transpose.block.rows;
     if (status == TRN_OK)
         status = trn_alloc(&band.data, rows * band.cols, sizeof(double), "a band of columns");
     TRN_OR(done, trn_agree(x.comm, status));
     TRN_OR(done, trn_redist_create(&redist, x.comm, TRN_MATRIX_F64, from, to));
     trn_redist_run(redist, x.block, band);
-    trn_view_transpose(band, transpose->block);
+    trn_view_transpose(band, transpose.block);
 done:
     trn_redist_destroy(&redist);
     trn_dist_destroy(&from);
     trn_dist_destroy(&to);
     trn_free(&band.data);
+    return status;
+}
+
+trn_status_t trn_tall_transpose(trn_tall_t *transpose, trn_tall_t x) {
+    int ranks;
+    MPI_Comm_size(x.comm, &ranks);
+    trn_status_t status =
+        trn_agree(x.comm, trn_tall_create(transpose, x.comm, x.block.cols, x.rows));
+    if (status == TRN_OK && ranks == 1)
+        trn_view_transpose(x.block, transpose->block);
+    else if (status == TRN_OK)
+        status = send_columns(*transpose, x);
     if (status != TRN_OK) trn_tall_free(transpose);
     return status;
+}
+
+void trn_tall_transpose_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, int ranks,
+                             int rank) {
+    enum { PARTS = 4 }; /* rows and columns of both distributions, ranks of each */
+    int64_t own = trn_tall_rows(cols, ranks, rank) * rows;
+    trn_ledger_take(ledger, "matrix", own, sizeof(double));
+    if (ranks == 1) return;
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "moving", own, sizeof(double));
+    trn_ledger_take(ledger, "moving", 4, TRN_REDIST_MESSAGE);
+    trn_ledger_take(ledger, "moving", PARTS * (int64_t)ranks, TRN_REDIST_PART);
+    trn_ledger_back(ledger, &before);
 }
 
 /* Plan of an Allgatherv in whole rows, and this rank's rows in their place. */

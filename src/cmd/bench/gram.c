@@ -1,5 +1,6 @@
 /* bench gram: A^T A as a Gram matrix beside the product A^T B of the same size. */
 #include "algo/matrix/gram.h"
+#include "algo/common/estimate.h"
 #include "base/mem.h"
 #include "cli/bench.h"
 #include "cli/command.h"
@@ -114,6 +115,14 @@ static trn_status_t race(trn_run_t *run, const trn_gemm_case_t *c, subject_t *su
     return trn_agree(run->comm, status);
 }
 
+/* A as it lies for either of the two and once as made, and the sums. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const trn_gemm_case_t *c = user;
+    trn_ledger_take(ledger, "matrix", 3 * trn_tall_rows(c->k, ranks, rank) * c->m,
+                    trn_matrix_type_size(c->type));
+    trn_gram_plan(ledger, c->k, c->m, c->type, ranks, rank);
+}
+
 static trn_status_t run(trn_run_t *run) {
     bool single = strcmp(trn_params_text(run->params, "dtype"), "f32") == 0;
     int64_t rows = trn_params_int(run->params, "rows"), cols = trn_params_int(run->params, "cols");
@@ -126,13 +135,9 @@ static trn_status_t run(trn_run_t *run) {
                          .memory = trn_params_size(run->params, "memory"),
                          .block = 128,
                          .threads = run->threads};
-    if (trn_params_bool(run->params, "dry-run")) {
-        int64_t share = (rows + run->ranks - 1) / run->ranks * cols * trn_matrix_type_size(c.type);
-        if (run->rank == 0)
-            json_object_set_new(run->result, "bytes_per_rank",
-                                json_integer(3 * share + trn_gram_bytes(rows, cols, c.type)));
-        return TRN_OK;
-    }
+    bool dry = trn_params_bool(run->params, "dry-run");
+    TRN_TRY(trn_estimate(run->ranks, dry, plan, &c, run->result));
+    if (dry) return TRN_OK;
     subject_t subject = {0};
     trn_gemm_arm_t *product = NULL;
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));

@@ -99,3 +99,9 @@ double trn_blas_ceiling(void) {
     trn_free(&a);
     return known = 2.0 * N * N * N / best;
 }
+
+/* As OpenBLAS does: up to TERMS columns of the left operand, and a small tile of the right one. */
+int64_t trn_blas_bytes(int64_t size, int64_t rows, int64_t terms) {
+    enum { TERMS = 384, ROWS = 8192, TILE = 768 << 10 };
+    return size * (terms < TERMS ? terms : TERMS) * (rows < ROWS ? rows : ROWS) + TILE;
+}

@@ -1,0 +1,56 @@
+/* matrix_file_plan.h: what loading and saving matrices take, and rows cut so that ranks have even
+ * shares of it. */
+#ifndef TRN_ALGO_MATRIX_MATRIX_FILE_PLAN_H
+#define TRN_ALGO_MATRIX_MATRIX_FILE_PLAN_H
+
+#include "algo/matrix/matrix_file.h"
+#include "base/ledger.h"
+
+#include <stdint.h>
+
+/* Bands of rows, one a rank, and what a file has in each. Start with {0}. */
+typedef struct trn_bands {
+    int ranks;
+    int64_t *start;   /* [ranks + 1] first rows; then all */
+    int64_t *entries; /* [ranks] numbers of the file that come to lie there: both images of an
+                       * entry of a symmetric file. In a Matrix Market file, whose lines are in any
+                       * order, an even share is assumed */
+} trn_bands_t;
+
+/* Cut the rows of a probed file into bands of whole blocks of `block` rows (the last may be
+ * shorter): where the file is a sparse store, so that a row that weighs `row` and `entry` for each
+ * of its entries gives the ranks about the same weight; else [kr/P, k(r+1)/P) of k blocks. The
+ * bands depend on the number of ranks: only for work whose bits do not depend on them. Collective,
+ * equal arguments. Fails (agreed) with TRN_MEMORY, TRN_INPUT, TRN_IO. Cost: rank 0 reads the row
+ * pointers.
+ */
+trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, const char *path,
+                           const trn_matrix_info_t *info, int64_t block, int64_t row,
+                           int64_t entry);
+
+/* The bands that a distribution of row bands has, and what lies in them. As above. */
+trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
+                          const trn_matrix_info_t *info, const trn_dist_t *dist);
+
+/* The distribution of a matrix of `cols` columns in these bands. Fails with TRN_MEMORY. Local. */
+trn_status_t trn_bands_dist(trn_dist_t **dist, const trn_bands_t *bands, int64_t cols);
+
+/* Free what it holds; {0} and twice are fine. Local. */
+void trn_bands_free(trn_bands_t *bands);
+
+/* Plans, for rank `rank` of the bands. trn_matrix_file_load and trn_sparse_file_load: the matrix
+ * stays under "matrix". The savers: of a band of `rows` rows of `cols` numbers, or of `entries`
+ * entries. All Local. */
+void trn_matrix_load_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
+                          trn_matrix_type_t type, const trn_bands_t *bands, int rank);
+void trn_sparse_load_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
+                          trn_sparse_type_t type, const trn_bands_t *bands, int rank);
+void trn_matrix_save_plan(trn_ledger_t *ledger, const char *path, int64_t rows, int64_t cols,
+                          trn_matrix_type_t type);
+void trn_sparse_save_plan(trn_ledger_t *ledger, const char *path, int64_t rows, int64_t entries,
+                          trn_sparse_type_t type);
+
+/* Bytes of an entry of a sparse matrix in memory. Local. */
+int64_t trn_sparse_entry_bytes(trn_sparse_type_t type);
+
+#endif
