@@ -130,8 +130,8 @@ enum { MOST_LEVELS = 64, NONE = -1 };
 typedef struct branch {
     MPI_Comm comm;
     int rank, ranks, levels;
-    const int64_t *start;              /* [ranks + 1]; NULL: even parts */
-    int64_t blocks, width, first, end; /* this rank's blocks */
+    trn_blocks_t cut;
+    int64_t width, first, end; /* first, end: this rank's blocks */
     trn_leaf_t leaf;
     void *user;
     /* Numbers of the slots of each level, NONE where this rank never needs one: for the right-hand
@@ -141,18 +141,18 @@ typedef struct branch {
     MPI_Request *sent; /* [levels] */
 } branch_t;
 
-/* The first block of a rank; of rank = ranks: all blocks. */
-static int64_t start_of(const branch_t *at, int rank) {
-    return at->start ? at->start[rank] : trn_part_start(at->blocks, at->ranks, rank);
+int64_t trn_blocks_first(const trn_blocks_t *cut, int ranks, int rank) {
+    if (!cut->start) return trn_part_start(cut->blocks, ranks, rank);
+    return (cut->start[rank] + cut->rows - 1) / cut->rows;
 }
 
 /* The last rank that begins at or before the block: those before it there have none. */
 static int owner(const branch_t *at, int64_t block) {
-    if (!at->start) return (int)trn_part_of(at->blocks, at->ranks, block);
+    if (!at->cut.start) return (int)trn_part_of(at->cut.blocks, at->ranks, block);
     int low = 0, high = at->ranks;
     while (high - low > 1) {
         int middle = low + (high - low) / 2;
-        if (at->start[middle] <= block)
+        if (trn_blocks_first(&at->cut, at->ranks, middle) <= block)
             low = middle;
         else
             high = middle;
@@ -182,21 +182,15 @@ static void survey(branch_t *at, int64_t first, int64_t count, int level) {
     survey(at, middle, count - count / 2, level + 1);
 }
 
-static branch_t plant(int ranks, int rank, const trn_blocks_t *cut, int64_t width) {
-    int64_t blocks = cut->blocks;
-    branch_t at = {.rank = rank,
-                   .ranks = ranks,
-                   .levels = 1,
-                   .start = cut->start,
-                   .blocks = blocks,
-                   .width = width};
-    at.first = start_of(&at, rank);
-    at.end = start_of(&at, rank + 1);
-    while (blocks > (int64_t)1 << (at.levels - 1))
+static branch_t plant(int ranks, int rank, trn_blocks_t cut, int64_t width) {
+    branch_t at = {.rank = rank, .ranks = ranks, .levels = 1, .cut = cut, .width = width};
+    at.first = trn_blocks_first(&cut, ranks, rank);
+    at.end = trn_blocks_first(&cut, ranks, rank + 1);
+    while (cut.blocks > (int64_t)1 << (at.levels - 1))
         at.levels++;
     for (int level = 0; level < MOST_LEVELS; level++)
         at.other[level] = at.kept[level] = NONE;
-    survey(&at, 0, blocks, 0);
+    survey(&at, 0, cut.blocks, 0);
     return at;
 }
 
@@ -232,14 +226,14 @@ static void grow(branch_t *at, int64_t first, int64_t count, int level, double *
 }
 
 int64_t trn_reduce_bytes(trn_blocks_t blocks, int64_t width, int ranks, int rank) {
-    branch_t at = plant(ranks, rank, &blocks, width);
+    branch_t at = plant(ranks, rank, blocks, width);
     return trn_ledger_bytes(at.slots * width, sizeof *at.space) +
            at.levels * (int64_t)sizeof *at.sent;
 }
 
 trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
                              void *user, double *sum) {
-    return trn_reduce_tree_of(comm, (trn_blocks_t){blocks, NULL}, width, leaf, user, sum);
+    return trn_reduce_tree_of(comm, (trn_blocks_t){.blocks = blocks}, width, leaf, user, sum);
 }
 
 trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t width, trn_leaf_t leaf,
@@ -247,7 +241,7 @@ trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t widt
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
-    branch_t at = plant(ranks, rank, &blocks, width);
+    branch_t at = plant(ranks, rank, blocks, width);
     at.comm = comm;
     at.leaf = leaf;
     at.user = user;
@@ -264,9 +258,9 @@ trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t widt
         at.sent[level] = MPI_REQUEST_NULL;
     for (int64_t i = 0; i < width; i++)
         sum[i] = 0;
-    grow(&at, 0, at.blocks, 0, sum);
+    grow(&at, 0, at.cut.blocks, 0, sum);
     MPI_Waitall(at.levels, at.sent, MPI_STATUSES_IGNORE);
-    MPI_Bcast(sum, (int)width, MPI_DOUBLE, at.blocks > 0 ? owner(&at, 0) : 0, comm);
+    MPI_Bcast(sum, (int)width, MPI_DOUBLE, at.cut.blocks > 0 ? owner(&at, 0) : 0, comm);
 done:
     trn_free(&at.space);
     trn_free(&at.sent);

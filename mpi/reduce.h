@@ -27,12 +27,17 @@ typedef void (*trn_leaf_t)(void *user, int64_t block, double *values);
 trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_leaf_t leaf,
                              void *user, double *sum);
 
-/* Blocks, and which ranks own them: rank r has [start[r], start[r + 1]), start[ranks + 1] ascending
- * from 0 to `blocks`; NULL: [kr/P, k(r+1)/P). Borrowed. */
+/* Blocks, and which ranks own them: of `rows` rows each, the last may have fewer, and rank r has
+ * those of rows [start[r], start[r + 1]), start[ranks + 1] ascending from 0; start NULL: blocks
+ * [kr/P, k(r+1)/P). Borrowed. */
 typedef struct trn_blocks {
     int64_t blocks;
     const int64_t *start;
+    int64_t rows;
 } trn_blocks_t;
+
+/* First block of a rank; of rank = ranks: all blocks. Local. */
+int64_t trn_blocks_first(const trn_blocks_t *blocks, int ranks, int rank);
 
 /* trn_reduce_tree over blocks that are dealt otherwise: the same bits. Collective, equal arguments.
  */

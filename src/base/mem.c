@@ -189,7 +189,7 @@ trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t siz
                       const char *what) {
     if (need <= *capacity) return TRN_OK;
     bool copied = *capacity < HUGE_FROM / (int64_t)size;
-    int64_t wanted = *capacity + (copied ? *capacity : *capacity / 8);
+    int64_t wanted = *capacity + (copied ? *capacity : *capacity / 16);
     if (wanted < need) wanted = need;
     TRN_TRY(trn_realloc(pointer, wanted, size, what));
     *capacity = wanted;

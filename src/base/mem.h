@@ -27,8 +27,8 @@ trn_status_t trn_alloc_zero(void *pointer, int64_t count, size_t size, const cha
 trn_status_t trn_realloc(void *pointer, int64_t count, size_t size, const char *what);
 
 /* Let an allocation (or NULL) of *capacity x `size` bytes have room for `need` at least, and for
- * more, so that adding one at a time costs little: twice as many below 4 MiB, an eighth more above.
- * On failure (TRN_MEMORY) all stays as it was. Local. */
+ * more, so that adding one at a time costs little: twice as many below 4 MiB, a sixteenth more
+ * above. On failure (TRN_MEMORY) all stays as it was. Local. */
 trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
                       const char *what);
 

@@ -152,6 +152,7 @@ def make_inputs(d, quick):
 
     sparse_mtx("sp.mtx", 120000 // scale, 100000 // scale, 3000000 // scale)
     sparse_mtx("skew.mtx", 60000 // scale, 60000 // scale, 3000000 // scale, skew=True)
+    sparse_mtx("sp2.mtx", 120000 // scale, 100000 // scale, 2000000 // scale)
     sparse_mtx("sps.mtx", 30000 // scale, 30000 // scale, 500000 // scale)
     sparse_mtx("symmetric.mtx", 60000 // scale, 60000 // scale, 1500000 // scale, symmetric=True)
 
@@ -181,7 +182,7 @@ def make_inputs(d, quick):
     path = os.path.join(d, "log.jsonl")
     if not os.path.exists(path):
         with open(path, "w") as out:
-            for run in range(30):
+            for run in range(6):
                 out.write(json.dumps({"event": "manifest", "time": "2024-01-01T00:00:00Z", "seconds": 0,
                                       "verb": "swivel", "ranks": 1, "hosts": ["h"], "argv": ["swivel"],
                                       "threads": 1, "parameters": {"dim": 3}}) + "\n")
@@ -201,7 +202,7 @@ def make_inputs(d, quick):
         if not os.path.exists(os.path.join(d, name)):
             run(*arguments)
 
-    for name in ("sp", "skew", "sps"):
+    for name in ("sp", "sp2", "skew", "sps"):
         made(name + ".h5", "convert", name + ".mtx", name + ".h5")
     made("tall.h5", "convert", "tall.npy", "tall.h5")
     made("tiny.h5", "convert", "tiny.npy", "tiny.h5")
@@ -209,6 +210,7 @@ def make_inputs(d, quick):
     made("vec.txt", "convert", "vec.h5", "vec.txt")
     made("vec.bin", "convert", "vec.h5", "vec.bin")
     made("counts.h5", "cooccur", "corpus.txt", "-o", "counts.h5", "--window", "5")
+    made("small.h5", "cooccur", "corpus.txt", "-o", "small.h5", "--window", "4", "--vocab-size", "15000")
     e = 100000 // scale
     made("facts.tsv", "bench", "kg-graph", "-o", "facts.tsv", "--entities", str(e), "--relations", "40",
          "--triples", str(10 * e))
@@ -244,7 +246,7 @@ def settings(d):
         ("multiply sparse dense", "multiply sp.h5 dense100.npy -o o.npy"),
         ("multiply dense sparse", "multiply dense100t.npy sp.h5 -o o.npy"),
         ("multiply sparse sparse", "multiply sps.h5 sps.h5 -o o.h5"),
-        ("multiply sparse boolean", "multiply sps.mtx sps.mtx --transpose-b --boolean -o o.h5"),
+        ("multiply sparse boolean", "multiply sps.mtx sps.mtx --transpose-b --boolean -o o.mtx"),
         ("multiply skewed dense", "multiply skew.h5 dense60.npy -o o.npy"),
         ("svd gram tall", "svd tall.npy -o o.h5 -k 20 --method gram"),
         ("svd gram wide", "svd wide.npy -o o.h5 -k 20 --method gram"),
@@ -260,7 +262,7 @@ def settings(d):
         ("transform log1p dense", "transform pos.npy --log1p -o o.npy"),
         ("transform norms", "transform pos.npy --norms l2 -o o.npy"),
         ("transform add dense", "transform pos.npy --add pos.npy -o o.npy"),
-        ("transform add sparse", "transform sp.h5 --add sp.h5 -o o.h5"),
+        ("transform add sparse", "transform sp.h5 --add sp2.h5 -o o.h5"),
         ("transform ppmi counts", "transform counts.h5 --ppmi -o o.h5"),
         ("transform ppmi skewed", "transform skew.h5 --ppmi -o o.h5 --dtype f64"),
         ("transform scale-cols", "transform pos.npy --scale-cols l2 -o o.h5 --dtype f32"),
@@ -281,9 +283,9 @@ def settings(d):
         ("words-eval bin cosmul", "words-eval vec.bin --analogy ana.txt --cosmul"),
         ("cooccur 5", "cooccur corpus.txt -o o.h5 --window 5"),
         ("cooccur 10", "cooccur corpus.txt -o o.h5 --window 10"),
-        ("swivel", "swivel counts.h5 -o o.h5 --dim 100 --epochs 1"),
-        ("swivel behind", "swivel counts.h5 -o o.h5 --dim 100 --epochs 1 --save-behind "
-                          "--checkpoint-every 0.0001"),
+        ("swivel", "swivel small.h5 -o o.h5 --dim 200 --epochs 1 --shard-size 1024"),
+        ("swivel behind", "swivel small.h5 -o o.h5 --dim 200 --epochs 1 --shard-size 1024 "
+                          "--save-behind --checkpoint-every 0.02"),
         ("kg-import", "kg-import --train facts.tsv -o o.h5"),
         ("kg-import split", "kg-import --train facts.tsv --split 0.1 0.1 -o o.h5"),
         ("kg-train drawn", "kg-train kg.h5 -o o.h5 --dim 200 --epochs 1 --negatives 64 --batch-size 8192"),

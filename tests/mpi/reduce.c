@@ -35,12 +35,14 @@ static void reduce_uneven(int64_t blocks, const double *wanted) {
     double sum[WIDTH] = {0};
     int64_t *start = calloc((size_t)ranks + 1, sizeof *start);
     for (int r = 1; r <= ranks; r++)
-        start[r] = r == ranks ? blocks : r > ranks / 2 ? blocks - blocks / 8 : blocks / 16;
-    last_block = start[rank] - 1;
-    trn_blocks_t uneven = {blocks, start};
+        start[r] = r == ranks      ? 7 * blocks - (blocks > 0) /* the last block is shorter */
+                   : r > ranks / 2 ? 7 * (blocks - blocks / 8)
+                                   : 7 * (blocks / 16);
+    last_block = start[rank] / 7 - 1;
+    trn_blocks_t uneven = {blocks, start, 7};
     CHECK_OK(trn_reduce_tree_of(comm, uneven, WIDTH, leaf, &last_block, sum));
     CHECK(memcmp(wanted, sum, sizeof sum) == 0);
-    CHECK_EQUAL(last_block, start[rank + 1] - 1);
+    CHECK_EQUAL(last_block, (start[rank + 1] + 6) / 7 - 1);
     free(start);
 }
 
@@ -76,11 +78,11 @@ static void bytes_told(void) {
     for (int64_t blocks = 0; blocks < 20; blocks++) {
         trn_mem_reset_peak();
         int64_t before = trn_mem_now(),
-                told = trn_reduce_bytes((trn_blocks_t){blocks, NULL}, WIDE, ranks, rank);
+                told = trn_reduce_bytes((trn_blocks_t){.blocks = blocks}, WIDE, ranks, rank);
         CHECK_OK(trn_reduce_tree(comm, blocks, WIDE, nothing, NULL, sum));
         CHECK_EQUAL(trn_mem_peak() - before, told);
     }
-    int64_t alone = trn_reduce_bytes((trn_blocks_t){16, NULL}, WIDE, 1, 0);
+    int64_t alone = trn_reduce_bytes((trn_blocks_t){.blocks = 16}, WIDE, 1, 0);
     CHECK(alone >= 4 * WIDE * 8 && alone < 5 * WIDE * 8);
 }
 

@@ -20,7 +20,11 @@ static double count_at(int64_t i, int64_t j) {
 typedef struct sample {
     trn_banded_t m;
     trn_dist_t *dist;
+    int64_t *start; /* of the bands, if they are uneven */
 } sample_t;
+
+/* Samples on more than one rank have bands of uneven height while this is set. */
+static bool uneven;
 
 typedef struct poison {
     int64_t row, col;
@@ -57,10 +61,23 @@ static void fill_sparse(sample_t *s, trn_sparse_type_t type, poison_t poison) {
     free(triplets);
 }
 
+/* Whole blocks: none for the middle ranks, one for the first. */
+static void cut_unevenly(sample_t *s) {
+    int64_t block = trn_transform_block(s->m.rows), cols[2] = {0, s->m.cols};
+    s->start = calloc((size_t)ranks + 1, sizeof *s->start);
+    for (int r = 1; r <= ranks; r++)
+        s->start[r] = r == ranks || block > s->m.rows ? s->m.rows : block;
+    CHECK_OK(trn_dist_create_at(&s->dist, ranks, s->start, 1, cols));
+    s->m.start = s->start;
+}
+
 static sample_t sample_create(MPI_Comm on, int64_t rows, int64_t cols, bool sparse, bool single,
                               poison_t poison) {
     sample_t s = {.m = {.comm = on, .rows = rows, .cols = cols}};
-    CHECK_OK(trn_transform_dist(&s.dist, on, rows, cols));
+    if (uneven && on == comm)
+        cut_unevenly(&s);
+    else
+        CHECK_OK(trn_transform_dist(&s.dist, on, rows, cols));
     if (sparse)
         fill_sparse(&s, single ? TRN_SPARSE_F32 : TRN_SPARSE_F64, poison);
     else
@@ -72,6 +89,7 @@ static void sample_free(sample_t *s) {
     trn_matrix_destroy(&s->m.dense);
     trn_sparse_destroy(&s->m.sparse);
     trn_dist_destroy(&s->dist);
+    free(s->start);
 }
 
 /* Number (i, j) of this rank's rows, 0 where nothing is stored. */
@@ -326,19 +344,42 @@ static void sums_survive(void) {
     sample_free(&y);
 }
 
-static void predicts(void) {
-    for (int w = 0; w < WAYS; w++) {
-        if (ways[w].kind == TRN_TRANSFORM_LOG) continue;
+/* The way rows are dealt does not show, as long as blocks stay whole. */
+static void uneven_bands(void) {
+    uneven = true;
+    transforms();
+    many_blocks();
+    sample_t s = sample_create(comm, 1500, 7, false, false, (poison_t){0});
+    for (int r = 1; r < ranks; r++)
+        s.start[r]++; /* inside of a block */
+    if (ranks > 1) CHECK_EQUAL(trn_transform(&s.m, &ways[0], "x"), TRN_USAGE);
+    sample_free(&s);
+    uneven = false;
+}
+
+static void plans(void) {
+    for (int w = 0; w < 2 * WAYS; w++) {
+        const trn_transform_t *way = &ways[w / 2];
+        if (way->kind == TRN_TRANSFORM_LOG) continue;
+        uneven = w % 2;
         sample_t s = sample_create(comm, 600, 600, false, false, (poison_t){0});
+        trn_ledger_t ledger = {0};
+        int64_t *start = calloc((size_t)ranks + 1, sizeof *start);
+        for (int r = 0; r <= ranks; r++)
+            start[r] = trn_dist_row_start(s.dist, r);
+        trn_transform_plan(&ledger, way, start, 600, ranks, rank);
         int64_t before = trn_mem_now();
         trn_mem_reset_peak();
-        CHECK_OK(trn_transform(&s.m, &ways[w], "x"));
-        CHECK(trn_mem_peak() - before <= trn_transform_bytes(ways[w].kind, 600, 600) + 4096);
+        CHECK_OK(trn_transform(&s.m, way, "x"));
+        int64_t taken = trn_mem_peak() - before;
+        CHECK(taken >= ledger.most && taken <= ledger.most + 64 * ranks);
+        free(start);
         sample_free(&s);
     }
+    uneven = false;
 }
 
 HARNESS_MAIN({"transforms", transforms}, {"many_blocks", many_blocks}, {"sums", sums},
              {"refuses_unlike", refuses_unlike}, {"names_the_place", names_the_place},
              {"row_norms", row_norms}, {"survives", survives}, {"sums_survive", sums_survive},
-             {"predicts", predicts})
+             {"uneven_bands", uneven_bands}, {"plans", plans})

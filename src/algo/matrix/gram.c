@@ -113,7 +113,7 @@ void trn_gram_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, trn_matrix_
     if (type == TRN_MATRIX_F32)
         trn_ledger_take(ledger, "sums", trn_syrk_scratch(cols), sizeof(double));
     trn_ledger_take(ledger, "sums",
-                    trn_reduce_bytes((trn_blocks_t){blocks, NULL}, panel, ranks, rank), 1);
+                    trn_reduce_bytes((trn_blocks_t){.blocks = blocks}, panel, ranks, rank), 1);
     trn_ledger_take(ledger, "libraries", trn_blas_bytes(sizeof(double), cols, block), 1);
     trn_ledger_back(ledger, &before);
 }

@@ -185,7 +185,7 @@ static void take_route(trn_ledger_t *ledger, const trn_matrix_info_t *info) {
 
 static void load_routed(trn_ledger_t *ledger, const trn_matrix_info_t *info, trn_sparse_type_t type,
                         int64_t rows, int64_t entries) {
-    enum { ENTRY = 16, SPARE = 8 /* an eighth more, as trn_grow gives */ };
+    enum { ENTRY = 16, SPARE = 16 /* a sixteenth more, as trn_grow gives */ };
     trn_ledger_t before = *ledger;
     trn_ledger_take(ledger, "loading", entries + entries / SPARE, sizeof(trn_triplet_t));
     trn_ledger_t gathered = *ledger;

@@ -20,9 +20,12 @@ static int64_t blocks_of(int64_t rows) {
     return (rows + block_of(rows) - 1) / block_of(rows);
 }
 
-static int64_t first_row(MPI_Comm comm, int64_t rows, int rank) {
-    int ranks;
-    MPI_Comm_size(comm, &ranks);
+int64_t trn_transform_block(int64_t rows) {
+    return block_of(rows);
+}
+
+/* First row of a rank (of rank = ranks: all rows) where blocks are dealt evenly. */
+static int64_t even_start(int64_t rows, int ranks, int rank) {
     int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * block_of(rows);
     return first < rows ? first : rows;
 }
@@ -34,7 +37,7 @@ trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, 
     *dist = NULL;
     TRN_TRY(trn_alloc(&start, ranks + 1, sizeof *start, "bands of rows"));
     for (int r = 0; r <= ranks; r++)
-        start[r] = first_row(comm, rows, r);
+        start[r] = even_start(rows, ranks, r);
     trn_status_t status = trn_dist_create_at(dist, ranks, start, 1, col);
     trn_free(&start);
     return status;
@@ -202,8 +205,8 @@ static trn_status_t column_norms(const trn_banded_t *m, trn_norm_t norm, double 
     int rank, ranks;
     MPI_Comm_rank(m->comm, &rank);
     MPI_Comm_size(m->comm, &ranks);
-    int64_t blocks = blocks_of(m->rows);
-    sums_t sums = {m, norm, block_of(m->rows), trn_part_start(blocks, ranks, rank), norms};
+    trn_blocks_t blocks = {blocks_of(m->rows), m->start, block_of(m->rows)};
+    sums_t sums = {m, norm, blocks.rows, trn_blocks_first(&blocks, ranks, rank), norms};
     if (norm == TRN_NORM_MAX) {
         memset(norms, 0, sizeof *norms * (size_t)m->cols);
         each(m, 0, rows_of(m), along_column, &sums);
@@ -213,7 +216,7 @@ static trn_status_t column_norms(const trn_banded_t *m, trn_norm_t norm, double 
         }
         return TRN_OK;
     }
-    TRN_TRY(trn_reduce_tree(m->comm, blocks, m->cols, sum_block, &sums, norms));
+    TRN_TRY(trn_reduce_tree_of(m->comm, blocks, m->cols, sum_block, &sums, norms));
     take_roots(norm, m->cols, norms);
     return TRN_OK;
 }
@@ -225,6 +228,7 @@ typedef struct work {
     int64_t first_row;
     double *row, *col; /* what goes with a local row; with a column of the whole */
     double log_shift;
+    int *counts; /* [2 ranks] rows of each rank and where they begin, if these are gathered */
 } work_t;
 
 static double change(void *user, int64_t row, int64_t col, double x) {
@@ -276,36 +280,54 @@ static void weigh_columns(double smoothing, int64_t cols, double *col) {
         col[j] = sum / col[j]; /* infinite where there is nothing to multiply */
 }
 
-/* row = roots of the row sums of this rank; col[rows of the whole] = those of all. `counts` has
- * room for two numbers a rank. Collective. */
-static void share_roots(const trn_banded_t *m, double *row, double *col, int *counts) {
-    int rank, ranks;
+/* row = roots of the row sums of this rank; col[rows of the whole] = those of all. Collective. */
+static void share_roots(const trn_banded_t *m, const work_t *work) {
+    int rank, ranks, *counts = work->counts;
     MPI_Comm_rank(m->comm, &rank);
     MPI_Comm_size(m->comm, &ranks);
-    take_roots(TRN_NORM_L2, rows_of(m), row);
+    take_roots(TRN_NORM_L2, rows_of(m), work->row);
+    MPI_Allgatherv(work->row, counts[rank], MPI_DOUBLE, work->col, counts, counts + ranks,
+                   MPI_DOUBLE, m->comm);
+}
+
+/* First row of a rank. */
+static int64_t row_start(const trn_banded_t *m, int ranks, int rank) {
+    return m->start ? m->start[rank] : even_start(m->rows, ranks, rank);
+}
+
+/* Every rank begins at the border of a block. */
+static trn_status_t check_blocks(const trn_banded_t *m, int ranks) {
+    int64_t block = block_of(m->rows);
+    for (int r = 0; r < ranks && m->start; r++)
+        if (m->start[r] % block != 0 && m->start[r] < m->rows)
+            return trn_fail(TRN_USAGE, "transform: rank %d begins inside of a block of rows", r);
+    return TRN_OK;
+}
+
+static trn_status_t plan_counts(const trn_banded_t *m, const char *name, int ranks, work_t *work) {
+    if (m->rows > INT_MAX)
+        return trn_fail(TRN_USAGE, "%s: %lld rows are too many for this transform", name,
+                        (long long)m->rows);
+    TRN_TRY(trn_alloc(&work->counts, 2 * ranks, sizeof *work->counts, "row counts"));
     for (int r = 0; r < ranks; r++) {
-        counts[ranks + r] = (int)first_row(m->comm, m->rows, r);
-        counts[r] = (int)first_row(m->comm, m->rows, r + 1) - counts[ranks + r];
+        work->counts[ranks + r] = (int)row_start(m, ranks, r);
+        work->counts[r] = (int)row_start(m, ranks, r + 1) - work->counts[ranks + r];
     }
-    MPI_Allgatherv(row, counts[rank], MPI_DOUBLE, col, counts, counts + ranks, MPI_DOUBLE, m->comm);
+    return TRN_OK;
 }
 
 static trn_status_t plan(const trn_banded_t *m, const trn_transform_t *how, const char *name,
-                         work_t *work, int **counts) {
+                         work_t *work) {
     int ranks;
     MPI_Comm_size(m->comm, &ranks);
     *work = (work_t){.how = *how, .first_row = start_of(m), .log_shift = log(how->shift)};
-    *counts = NULL;
     TRN_TRY(check(m, how->kind, name));
     if (needs_rows(how->kind))
         TRN_TRY(trn_alloc(&work->row, rows_of(m), sizeof(double), "sums of rows"));
     if (needs_cols(how->kind))
         TRN_TRY(trn_alloc(&work->col, m->cols, sizeof(double), "sums of columns"));
-    if (how->kind != TRN_TRANSFORM_SYMMETRIC) return TRN_OK;
-    if (m->rows > INT_MAX)
-        return trn_fail(TRN_USAGE, "%s: %lld rows are too many for this transform", name,
-                        (long long)m->rows);
-    return trn_alloc(counts, 2 * ranks, sizeof **counts, "row counts");
+    if (how->kind == TRN_TRANSFORM_SYMMETRIC) return plan_counts(m, name, ranks, work);
+    return check_blocks(m, ranks);
 }
 
 static trn_status_t check_sums(const char *what, int64_t count, const double *sums) {
@@ -317,7 +339,7 @@ static trn_status_t check_sums(const char *what, int64_t count, const double *su
 }
 
 /* The sums that the transform wants. Collective. */
-static trn_status_t add_up(const trn_banded_t *m, const work_t *work, int *counts) {
+static trn_status_t add_up(const trn_banded_t *m, const work_t *work) {
     const trn_transform_t *how = &work->how;
     trn_norm_t norm = is_pmi(how->kind) || how->kind == TRN_TRANSFORM_SYMMETRIC
                           ? TRN_NORM_L1 /* of numbers that are not negative: their sum */
@@ -325,7 +347,7 @@ static trn_status_t add_up(const trn_banded_t *m, const work_t *work, int *count
     if (work->row) trn_row_norms(m, norm, work->row);
     TRN_AGREE(m->comm, work->row ? check_sums("row", rows_of(m), work->row) : TRN_OK);
     if (how->kind == TRN_TRANSFORM_SYMMETRIC)
-        share_roots(m, work->row, work->col, counts);
+        share_roots(m, work);
     else if (work->col)
         TRN_TRY(column_norms(m, norm, work->col));
     if (work->col) TRN_AGREE(m->comm, check_sums("column", m->cols, work->col));
@@ -336,24 +358,27 @@ static trn_status_t add_up(const trn_banded_t *m, const work_t *work, int *count
 trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *transform,
                            const char *name) {
     work_t work;
-    int *counts;
     bool drop = transform->kind == TRN_TRANSFORM_PPMI || transform->kind == TRN_TRANSFORM_BINARIZE;
-    trn_status_t status = trn_agree(matrix->comm, plan(matrix, transform, name, &work, &counts));
-    if (status == TRN_OK) status = add_up(matrix, &work, counts);
+    trn_status_t status = trn_agree(matrix->comm, plan(matrix, transform, name, &work));
+    if (status == TRN_OK) status = add_up(matrix, &work);
     if (status == TRN_OK) change_all(matrix, drop, change, &work);
     trn_free(&work.row);
     trn_free(&work.col);
-    trn_free(&counts);
+    trn_free(&work.counts);
     return status;
 }
 
-int64_t trn_transform_bytes(trn_transform_kind_t kind, int64_t rows, int64_t cols) {
-    int64_t levels = 1, numbers = 0;
-    while ((int64_t)1 << (levels - 1) < blocks_of(rows))
-        levels++;
-    if (needs_rows(kind)) numbers += rows;
-    if (needs_cols(kind)) numbers += (2 * levels + 1) * cols;
-    return numbers * (int64_t)sizeof(double);
+void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const int64_t *start,
+                        int64_t cols, int ranks, int rank) {
+    trn_blocks_t blocks = {blocks_of(start[ranks]), start, block_of(start[ranks])};
+    bool tree = needs_cols(how->kind) && how->kind != TRN_TRANSFORM_SYMMETRIC &&
+                !(how->kind == TRN_TRANSFORM_SCALE_COLS && how->norm == TRN_NORM_MAX);
+    trn_ledger_t before = *ledger;
+    if (needs_rows(how->kind))
+        trn_ledger_take(ledger, "sums", start[rank + 1] - start[rank], sizeof(double));
+    if (needs_cols(how->kind)) trn_ledger_take(ledger, "sums", cols, sizeof(double));
+    if (tree) trn_ledger_take(ledger, "sums", trn_reduce_bytes(blocks, cols, ranks, rank), 1);
+    trn_ledger_back(ledger, &before);
 }
 
 /* Sums of two matrices ------------------------------------------------------------------------- */
@@ -376,6 +401,23 @@ typedef struct arrays {
     int32_t *column;
     void *values;
 } arrays_t;
+
+/* Entries of a sum: where x and y meet they are one. */
+static int64_t count_sum(const trn_sparse_t *x, const trn_sparse_t *y) {
+    int64_t rows = trn_sparse_extent(x).rows, both = 0;
+    const int32_t *xc = trn_sparse_column(x), *yc = trn_sparse_column(y);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t a = trn_sparse_start(x)[i], a_end = trn_sparse_start(x)[i + 1];
+        int64_t b = trn_sparse_start(y)[i], b_end = trn_sparse_start(y)[i + 1];
+        while (a < a_end && b < b_end) {
+            bool from_x = xc[a] <= yc[b], from_y = yc[b] <= xc[a];
+            both += from_x && from_y;
+            a += from_x;
+            b += from_y;
+        }
+    }
+    return trn_sparse_count(x) + trn_sparse_count(y) - both;
+}
 
 /* Merge two rows behind start[row]; where they meet, both terms. */
 static void add_rows(const trn_sparse_t *x, double alpha, const trn_sparse_t *y, double beta,
@@ -407,12 +449,12 @@ static trn_status_t add_sparse(trn_sparse_t **x, double alpha, const trn_sparse_
     trn_sparse_t *sum;
     arrays_t arrays = {0};
     trn_extent_t extent = trn_sparse_extent(*x);
-    int64_t most = trn_sparse_count(*x) + trn_sparse_count(y);
+    int64_t count = count_sum(*x, y);
     size_t size = trn_sparse_type(*x) == TRN_SPARSE_F32 ? sizeof(float) : sizeof(double);
     trn_status_t status;
     TRN_OR(failed, trn_alloc_zero(&arrays.start, extent.rows + 1, sizeof(int64_t), "a sum"));
-    TRN_OR(failed, trn_alloc(&arrays.column, most, sizeof(int32_t), "a sum"));
-    TRN_OR(failed, trn_alloc(&arrays.values, most, size, "a sum"));
+    TRN_OR(failed, trn_alloc(&arrays.column, count, sizeof(int32_t), "a sum"));
+    TRN_OR(failed, trn_alloc(&arrays.values, count, size, "a sum"));
     add_rows(*x, alpha, y, beta, &arrays);
     TRN_OR(failed, trn_sparse_adopt(&sum, trn_sparse_type(*x), extent, arrays.start, arrays.column,
                                     arrays.values));

@@ -7,6 +7,7 @@
 #ifndef TRN_ALGO_MATRIX_TRANSFORM_H
 #define TRN_ALGO_MATRIX_TRANSFORM_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "mpi/dist.h"
 #include "mpi/matrix.h"
@@ -16,10 +17,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A matrix in bands that trn_transform_dist cuts: one of the two, the other NULL. Borrows both. */
+/* A matrix in bands of rows: one of the two, the other NULL. Borrows all. */
 typedef struct trn_banded {
     MPI_Comm comm;
-    int64_t rows, cols; /* of the whole */
+    int64_t rows, cols;   /* of the whole */
+    const int64_t *start; /* [ranks + 1] first row of each rank, of whole blocks of
+                           * trn_transform_block; NULL: as trn_transform_dist cuts */
     trn_matrix_t *dense;
     trn_sparse_t *sparse; /* this rank's rows, all columns; float32 or float64 */
 } trn_banded_t;
@@ -50,8 +53,11 @@ typedef struct trn_transform {
     double factor;    /* SCALE */
 } trn_transform_t;
 
-/* The distribution that cuts a matrix into bands of whole blocks: at most 256 of equal size fixed
- * by the number of rows, dealt evenly. Fails with TRN_MEMORY. Local. */
+/* Rows of a block: blocks are at most 256 of equal size fixed by the number of rows. Local. */
+int64_t trn_transform_block(int64_t rows);
+
+/* The distribution that cuts a matrix into bands of whole blocks, dealt evenly. Fails with
+ * TRN_MEMORY. Local. */
 trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols);
 
 /* Transform in place; `name` stands before messages (the file). Sources: Church and Hanks: Word
@@ -60,14 +66,16 @@ trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, 
  * arguments. Fails (agreed) with TRN_INPUT naming the first row and column, from 0, that holds what
  * has no transform: all but SCALE take finite numbers only; PMI, PPMI and SYMMETRIC no negative
  * ones, LOG positive ones, LOG1P more than -1; TRN_USAGE (SYMMETRIC, not square), TRN_NUMERIC (a
- * sum overflows), TRN_MEMORY. Memory: trn_transform_bytes. Cost: two passes; column sums:
+ * sum overflows), TRN_MEMORY. Memory: trn_transform_plan. Cost: two passes; column sums:
  * log(blocks) messages of cols numbers.
  */
 trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *transform,
                            const char *name);
 
-/* Most bytes that trn_transform takes on a rank beside the matrix. Local. */
-int64_t trn_transform_bytes(trn_transform_kind_t kind, int64_t rows, int64_t cols);
+/* What trn_transform takes beside the matrix, of which rank r has rows [start[r], start[r + 1]).
+ * Local. */
+void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const int64_t *start,
+                        int64_t cols, int ranks, int rank);
 
 /* norms[rows of this rank] = norms of the rows; NaN spreads. Local. */
 void trn_row_norms(const trn_banded_t *matrix, trn_norm_t norm, double *norms);

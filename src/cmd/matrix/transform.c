@@ -1,7 +1,8 @@
 /* transform.c: the verb `transform`: a matrix in a file, changed number by number. */
 #include "algo/matrix/transform.h"
 
-#include "algo/matrix/matrix_file.h"
+#include "algo/common/estimate.h"
+#include "algo/matrix/matrix_file_plan.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -52,7 +53,9 @@ typedef struct job {
     trn_matrix_info_t x, z;
     bool sparse;
     trn_matrix_type_t type;
-    int64_t entries; /* of the result */
+    trn_dist_t *dist;
+    trn_bands_t x_bands, z_bands; /* the same rows */
+    int64_t entries;              /* of the result */
 } job_t;
 
 static trn_norm_t norm_named(const char *name) {
@@ -116,33 +119,67 @@ static trn_status_t probe(job_t *job) {
     return trn_matrix_file_place(comm, job->output, job->sparse && !job->norms);
 }
 
-/* Bytes of one matrix on a rank, while it is loaded if that takes more; entries are taken to lie
- * evenly. */
-static int64_t matrix_bytes(const job_t *job, const trn_matrix_info_t *info) {
-    int64_t ranks = job->run->ranks, rows = (info->rows + ranks - 1) / ranks;
-    int64_t size = trn_matrix_type_size(job->type);
-    int64_t entries = info->entries / ranks + 1;
-    if (info->mirrored) entries *= 2;
-    int64_t loading = info->routed ? 52 : 4 + size;
-    int64_t sparse = info->sparse ? entries * loading + 8 * rows : 0;
-    int64_t dense = job->sparse ? 0 : rows * info->cols * size;
-    return sparse + dense;
+static trn_sparse_type_t sparse_type(const job_t *job) {
+    return job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
 }
 
-static int64_t bytes_of(const job_t *job) {
-    int64_t bytes = matrix_bytes(job, &job->x);
-    if (job->add) return 2 * (bytes + matrix_bytes(job, &job->z));
-    return bytes + trn_transform_bytes(job->transform.kind, job->x.rows, job->x.cols);
+static void plan_load(const job_t *job, const trn_matrix_info_t *info, const trn_bands_t *bands,
+                      int rank, trn_ledger_t *ledger) {
+    if (job->sparse)
+        trn_sparse_load_plan(ledger, info, sparse_type(job), bands, rank);
+    else
+        trn_matrix_load_plan(ledger, info, job->type, bands, rank);
+}
+
+/* What `work` below takes. A sparse sum is made beside its terms. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    int64_t rows = job->x_bands.start[rank + 1] - job->x_bands.start[rank];
+    int64_t entries = job->x_bands.entries[rank];
+    plan_load(job, &job->x, &job->x_bands, rank, ledger);
+    if (job->add) {
+        plan_load(job, &job->z, &job->z_bands, rank, ledger);
+        if (strcmp(job->add, job->run->files[0]) != 0) /* else every entry meets itself */
+            entries += job->z_bands.entries[rank];
+        trn_ledger_t before = *ledger;
+        if (job->sparse) {
+            trn_ledger_take(ledger, "sum", rows + 1, sizeof(int64_t));
+            trn_ledger_take(ledger, "sum", entries, trn_sparse_entry_bytes(sparse_type(job)));
+        }
+        trn_ledger_back(ledger, &before);
+    } else if (job->norms) {
+        trn_ledger_take(ledger, "sums", rows, trn_matrix_type_size(job->type));
+        trn_ledger_take(ledger, "sums", rows, sizeof(double));
+    } else {
+        trn_transform_plan(ledger, &job->transform, job->x_bands.start, job->x.cols, ranks, rank);
+    }
+    if (job->sparse && !job->norms)
+        trn_sparse_save_plan(ledger, job->output, rows, entries, sparse_type(job));
+    else
+        trn_matrix_save_plan(ledger, job->output, rows, job->norms ? 1 : job->x.cols, job->type);
+}
+
+/* Rows to ranks: sparse ones by what they weigh. Collective. */
+static trn_status_t cut(job_t *job) {
+    const trn_run_t *run = job->run;
+    int64_t block = trn_transform_block(job->x.rows), row = (int64_t)sizeof(int64_t);
+    if (!job->sparse) row += job->x.cols * trn_matrix_type_size(job->type);
+    TRN_TRY(trn_bands_cut(&job->x_bands, run->comm, run->files[0], &job->x, block, row,
+                          trn_sparse_entry_bytes(sparse_type(job))));
+    TRN_AGREE(run->comm, trn_bands_dist(&job->dist, &job->x_bands, job->x.cols));
+    if (!job->add) return TRN_OK;
+    return trn_bands_of(&job->z_bands, run->comm, job->add, &job->z, job->dist);
 }
 
 /* Collective. */
 static trn_status_t load(const job_t *job, const char *path, const trn_matrix_info_t *info,
-                         const trn_dist_t *dist, trn_banded_t *m) {
+                         trn_banded_t *m) {
     MPI_Comm comm = job->run->comm;
-    *m = (trn_banded_t){.comm = comm, .rows = info->rows, .cols = info->cols};
-    trn_sparse_type_t type = job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
-    if (job->sparse) return trn_sparse_file_load(comm, path, info, type, dist, &m->sparse);
-    return trn_matrix_file_load(comm, path, info, job->type, dist, &m->dense);
+    *m = (trn_banded_t){
+        .comm = comm, .rows = info->rows, .cols = info->cols, .start = job->x_bands.start};
+    if (job->sparse)
+        return trn_sparse_file_load(comm, path, info, sparse_type(job), job->dist, &m->sparse);
+    return trn_matrix_file_load(comm, path, info, job->type, job->dist, &m->dense);
 }
 
 /* Collective. */
@@ -165,7 +202,7 @@ static trn_status_t save_norms(const job_t *job, const trn_banded_t *m) {
     trn_banded_t norms = {.comm = m->comm, .rows = m->rows, .cols = 1};
     double *values = NULL;
     int64_t rows = 0;
-    trn_status_t status = trn_agree(m->comm, trn_transform_dist(&dist, m->comm, m->rows, 1));
+    trn_status_t status = trn_agree(m->comm, trn_bands_dist(&dist, &job->x_bands, 1));
     if (status == TRN_OK) status = trn_matrix_create(&norms.dense, m->comm, job->type, dist);
     if (status == TRN_OK) {
         rows = trn_matrix_block(norms.dense).rows;
@@ -190,13 +227,10 @@ static trn_status_t save_norms(const job_t *job, const trn_banded_t *m) {
 static trn_status_t work(job_t *job) {
     MPI_Comm comm = job->run->comm;
     const char *name = job->run->files[0];
-    trn_dist_t *dist = NULL;
     trn_banded_t x = {0}, z = {0};
-    trn_status_t status =
-        trn_agree(comm, trn_transform_dist(&dist, comm, job->x.rows, job->x.cols));
-    if (status == TRN_OK) status = load(job, name, &job->x, dist, &x);
+    trn_status_t status = load(job, name, &job->x, &x);
     if (status == TRN_OK && job->add) {
-        status = load(job, job->add, &job->z, dist, &z);
+        status = load(job, job->add, &job->z, &z);
         if (status == TRN_OK)
             status = trn_transform_add(&x, trn_params_real(job->run->params, "alpha"), &z,
                                        trn_params_real(job->run->params, "beta"));
@@ -214,26 +248,33 @@ static trn_status_t work(job_t *job) {
     trn_sparse_destroy(&z.sparse);
     trn_matrix_destroy(&x.dense);
     trn_matrix_destroy(&z.dense);
-    trn_dist_destroy(&dist);
     return status;
+}
+
+static trn_status_t transform(job_t *job) {
+    trn_run_t *run = job->run;
+    bool dry = trn_params_bool(run->params, "dry-run");
+    TRN_TRY(probe(job));
+    TRN_TRY(cut(job));
+    json_object_set_new(run->result, "rows", json_integer(job->x.rows));
+    json_object_set_new(run->result, "cols", json_integer(job->x.cols));
+    TRN_TRY(trn_estimate(run->ranks, dry, plan, job, run->result));
+    if (dry) return TRN_OK;
+    double start = trn_seconds();
+    TRN_TRY(work(job));
+    json_object_set_new(run->result, "entries", json_integer(job->entries));
+    json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));
+    return TRN_OK;
 }
 
 static trn_status_t run(trn_run_t *run) {
     job_t job = {.run = run, .output = trn_params_text(run->params, "output")};
     parse(run, &job);
-    TRN_TRY(probe(&job));
-    int64_t bytes = bytes_of(&job);
-    json_object_set_new(run->result, "rows", json_integer(job.x.rows));
-    json_object_set_new(run->result, "cols", json_integer(job.x.cols));
-    json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
-    if (trn_params_bool(run->params, "dry-run")) return TRN_OK;
-    TRN_TRY(trn_mem_expect(bytes, run->ranks));
-    double start = trn_seconds();
-    TRN_TRY(work(&job));
-    json_object_set_new(run->result, "entries", json_integer(job.entries));
-    json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));
-    json_object_set_new(run->result, "peak_rss", json_integer(trn_peak_rss()));
-    return TRN_OK;
+    trn_status_t status = transform(&job);
+    trn_dist_destroy(&job.dist);
+    trn_bands_free(&job.x_bands);
+    trn_bands_free(&job.z_bands);
+    return status;
 }
 
 const trn_command_t trn_command_transform = {
