@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-}
-
 const char *trn_table_text(const trn_table_t *table, int64_t offset) {
     return offset ? table->heap + offset : "";
 }

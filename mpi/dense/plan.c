@@ -237,6 +237,7 @@ trn_status_t trn_product_choose(const trn_product_t *product, const trn_layouts_
     trn_status_t status = search(&s, grids, count);
     trn_free(&grids);
     *choice = s.best;
+    if (status == TRN_MEMORY) choice->bytes = s.least_bytes;
     if (status == TRN_OK) choice->bound = trn_product_bound(p->m, p->n, p->k, ranks);
     return status;
 }

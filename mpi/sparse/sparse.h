@@ -36,7 +36,8 @@ typedef struct trn_sparse trn_sparse_t;
 trn_status_t trn_sparse_create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
                                int64_t count, const trn_triplet_t *triplets);
 
-/* The same from triplets of base/mem, which are freed on the way: on success *triplets is NULL. */
+/* The same from triplets of base/mem, which are freed on the way: on success *triplets is NULL.
+ * Local. */
 trn_status_t trn_sparse_create_from(trn_sparse_t **sparse, trn_sparse_type_t type,
                                     trn_extent_t extent, int64_t count, trn_triplet_t **triplets);
 

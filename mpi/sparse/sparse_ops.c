@@ -92,6 +92,22 @@ trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint6
     return move(comm, &m, permuted);
 }
 
+void trn_sparse_move_take(trn_ledger_t *ledger, const char *name, int64_t entries, int64_t rows,
+                          int64_t entry) {
+    enum { SPARE = 16 /* trn_grow's */, ENTRY = 16 /* while rows are sorted */, POOLS = 3 };
+    static const int64_t batch = POOLS * (int64_t)sizeof(trn_triplet_t) + (int64_t)sizeof(int);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "moving", entries + entries / SPARE, sizeof(trn_triplet_t));
+    trn_ledger_pass(ledger, "moving", TRN_SPARSE_BATCH, batch);
+    trn_ledger_take(ledger, name, rows + 1, sizeof(int64_t));
+    trn_ledger_take(ledger, "moving", entries, ENTRY);
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "moving", entries, ENTRY);
+    trn_ledger_take(ledger, name, rows + 1, sizeof(int64_t));
+    trn_ledger_take(ledger, name, entries, entry);
+    trn_ledger_give(ledger, "moving", entries, ENTRY);
+}
+
 /* Balance ---------------------------------------------------------------------------------------
  */
 

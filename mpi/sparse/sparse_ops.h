@@ -6,6 +6,7 @@
 #ifndef TRN_MPI_SPARSE_SPARSE_OPS_H
 #define TRN_MPI_SPARSE_SPARSE_OPS_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "mpi/dist.h"
 #include "mpi/sparse/sparse.h"
@@ -40,5 +41,10 @@ trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint6
  * Allreduces of at most `parts` numbers. */
 trn_status_t trn_sparse_cut_rows(MPI_Comm comm, const trn_sparse_t *sparse, const int64_t *weight,
                                  int parts, trn_dist_t **dist);
+
+/* For plans: what these take on a rank whose new block has `entries` entries of `entry` bytes in
+ * `rows` rows; the block stays under `name`. Local. */
+void trn_sparse_move_take(trn_ledger_t *ledger, const char *name, int64_t entries, int64_t rows,
+                          int64_t entry);
 
 #endif

@@ -1,3 +1,4 @@
+/* spgemm.c: see spgemm.h. */
 #include "mpi/sparse/spgemm.h"
 
 #include "base/mem.h"
@@ -6,6 +7,7 @@
 #include "mpi/trace.h"
 #include "mpi/watch.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Rows are counted, and computed, in batches of so many terms, lest the watchdog take a large
@@ -161,7 +163,8 @@ static trn_status_t cut_slabs(product_t *p, bool values, int64_t entries, int64_
                              trn_fail(TRN_MEMORY,
                                       "memory: this product does not fit into %lld bytes a rank; "
                                       "%lld will do, or use more ranks",
-                                      (long long)p->options->memory, (long long)least));
+                                      (long long)(p->options->memory + p->options->beside),
+                                      (long long)(least + p->options->beside)));
         }
         p->slab[p->slabs] = trn_spgemm_slab(&p->fetch, first, end);
         first = end;
@@ -363,6 +366,36 @@ trn_status_t trn_spgemm(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t
     }
     free_product(&p);
     return status;
+}
+
+int64_t trn_spgemm_guess(const trn_spgemm_size_t *s) {
+    if (s->rows == 0 || s->inner == 0 || s->cols == 0) return 0;
+    double terms = (double)s->a * (double)s->all_b / (double)s->inner / (double)s->rows;
+    double bound = terms < (double)s->cols ? terms : (double)s->cols; /* of a row */
+    double there = (double)s->cols * (1 - exp(-terms / (double)s->cols));
+    bool one_go = s->threads <= 1 && there >= ONE_GO * bound;
+    double entries = (double)s->rows * (one_go ? bound : there);
+    return entries < 9e18 ? (int64_t)entries : INT64_MAX;
+}
+
+void trn_spgemm_take(trn_ledger_t *ledger, const trn_spgemm_size_t *s) {
+    int64_t value = s->type == TRN_SPARSE_PATTERN ? 0 : s->type == TRN_SPARSE_F32 ? 4 : 8;
+    double met = s->inner > 0 ? 1 - exp(-(double)s->a / (double)s->inner) : 0;
+    int64_t needed = (int64_t)(met * (double)s->inner);
+    int64_t fetched = (int64_t)(met * (double)s->all_b);
+    trn_spgemm_t shape = {.b = {.cols = s->cols}};
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "product", s->a, sizeof(int32_t));           /* columns of A */
+    trn_ledger_take(ledger, "product", needed, 5 * sizeof(int32_t) / 4); /* what others ask for */
+    if (s->ranks > 1) trn_ledger_take(ledger, "product", 2, TRN_SPGEMM_MESSAGE);
+    trn_ledger_pass(ledger, "product", s->inner / 64 + 1, sizeof(int64_t) + sizeof(int32_t));
+    trn_ledger_take(ledger, "product", needed, sizeof(int32_t) + sizeof(int64_t));
+    trn_ledger_take(ledger, "product", 3 * s->rows, sizeof(int64_t));
+    trn_ledger_take(ledger, "product", fetched, (int64_t)sizeof(int32_t) + value);
+    trn_ledger_take(ledger, "product", s->threads > 1 ? s->threads : 1,
+                    trn_spgemm_scratch_most(&shape));
+    trn_ledger_take(ledger, "result", trn_spgemm_guess(s), (int64_t)sizeof(int32_t) + value);
+    trn_ledger_back(ledger, &before);
 }
 
 trn_status_t trn_spgemm_terms(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t *b,

@@ -9,6 +9,7 @@
 #ifndef TRN_MPI_SPARSE_SPGEMM_H
 #define TRN_MPI_SPARSE_SPGEMM_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "kern/sparse/spgemm.h"
 #include "mpi/sparse/sparse.h"
@@ -27,6 +28,7 @@ typedef struct trn_spgemm_options {
     int threads;     /* of this rank; below 1: 1 */
     bool boolean;    /* (or, and): C is a pattern and values do not count */
     int64_t memory;  /* bytes that the product may allocate on a rank, C included; 0: any */
+    int64_t beside;  /* bytes that are held beside, for what a refusal names */
     int64_t phases;  /* column slabs at the least, up to TRN_SPGEMM_BUCKETS */
     int64_t message; /* bytes of a message at most; 0: TRN_SPGEMM_MESSAGE */
     trn_spgemm_gather_t gather; /* for tests */
@@ -61,5 +63,19 @@ trn_status_t trn_spgemm(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t
  * trn_sparse_cut_rows. Collective. Fails (agreed) as trn_spgemm does. Cost: as its planning. */
 trn_status_t trn_spgemm_terms(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t *b,
                               int64_t *terms);
+
+/* Sizes of a product as one rank sees it, before there is data. */
+typedef struct trn_spgemm_size {
+    int ranks, threads;
+    int64_t rows;           /* of this rank's band of A */
+    int64_t inner, cols;    /* rows and columns of B */
+    int64_t a, all_b;       /* entries of this rank's band of A, and of all of B */
+    trn_sparse_type_t type; /* of C and B */
+} trn_spgemm_size_t;
+
+/* For plans. Entries of C that room is taken for, guessed as if those of A and B lay at random,
+ * which makes the most of them; what trn_spgemm takes, of which C stays under "result". Local. */
+int64_t trn_spgemm_guess(const trn_spgemm_size_t *size);
+void trn_spgemm_take(trn_ledger_t *ledger, const trn_spgemm_size_t *size);
 
 #endif

@@ -6,6 +6,8 @@
 #include "mpi/sparse/spmm_impl.h"
 #include "mpi/trace.h"
 
+#include <math.h>
+
 enum {
     STEPS = 16,     /* parts of a slab's work; the message layer gets a look-in after each */
     STEP = 1 << 20, /* multiply-adds that make a part worth while */
@@ -162,6 +164,16 @@ static int64_t fixed_bytes(const trn_spmm_plan_t *plan) {
     return bytes + trn_spmm_turn_bytes(plan);
 }
 
+/* Columns that keep rows of other ranks within options.halo, GRAIN at least; 0: all. Collective. */
+static int64_t halo_width(const trn_spmm_plan_t *plan) {
+    int64_t halo = plan->options.halo, once = trn_spmm_halo_column(plan, false);
+    int64_t width = plan->cols;
+    if (halo > 0 && once * plan->cols > halo) width = halo / trn_spmm_halo_column(plan, true);
+    MPI_Allreduce(MPI_IN_PLACE, &width, 1, MPI_INT64_T, MPI_MIN, plan->comm);
+    if (width >= plan->cols) return 0;
+    return width < GRAIN ? GRAIN : width;
+}
+
 /* Choose plan->width, the same everywhere: all columns at once if that fits all ranks, else the
  * widest slabs that fit, of which two are held. Collective. */
 static trn_status_t choose_width(trn_spmm_plan_t *plan) {
@@ -173,6 +185,7 @@ static trn_status_t choose_width(trn_spmm_plan_t *plan) {
     int64_t least[] = {memory == 0 || once <= memory, fitting, -once, -(fixed + column)};
     MPI_Allreduce(MPI_IN_PLACE, least, 4, MPI_INT64_T, MPI_MIN, plan->comm);
     int64_t width = least[1] < cols - 1 ? least[1] : cols - 1;
+    if (wanted == 0 && memory == 0) wanted = halo_width(plan);
     if (wanted > 0 && wanted < width) width = wanted;
     if (least[0] && (wanted == 0 || wanted >= cols || width < 1)) width = cols;
     if (width < 1 && cols > 0) {
@@ -181,7 +194,7 @@ static trn_status_t choose_width(trn_spmm_plan_t *plan) {
             TRN_MEMORY,
             "memory: a product needs %lld bytes a rank, %lld are allowed; allow more or "
             "use more ranks",
-            (long long)needed, (long long)memory);
+            (long long)(needed + plan->options.beside), (long long)(memory + plan->options.beside));
     }
     if (width > GRAIN && width < cols) { /* slabs of about one size */
         width = width / GRAIN * GRAIN;
@@ -340,6 +353,41 @@ int64_t trn_spmm_sent(const trn_spmm_plan_t *plan) {
     if (!plan->options.right) return words;
     return words + turned_words(plan, plan->in_start, plan->turn.b_start) +
            turned_words(plan, plan->turn.c_start, plan->out_start);
+}
+
+/* Rows of other ranks that are needed here, and own rows that are packed for others: columns are
+ * taken to be drawn at random, which meets the most rows; where nearly all of a band are needed it
+ * comes whole, without packing (spmm_halo.c). */
+static void guess_rows(const trn_spmm_size_t *s, int64_t *far, int64_t *listed) {
+    double met = s->rows > 0 ? 1 - exp(-(double)s->entries / (double)s->rows) : 0;
+    int64_t others = s->ranks > 1 ? s->rows - s->own_rows : 0;
+    *listed = met < 7.0 / 8 ? (int64_t)(met * (double)s->own_rows * (s->ranks - 1)) : 0;
+    *far = met < 7.0 / 8 ? (int64_t)(met * (double)others) : others;
+}
+
+int64_t trn_spmm_halo_guess(const trn_spmm_size_t *s) {
+    int64_t far, listed;
+    guess_rows(s, &far, &listed);
+    return trn_ledger_bytes((far + listed) * s->cols, trn_matrix_type_size(s->type));
+}
+
+void trn_spmm_take(trn_ledger_t *ledger, const trn_spmm_size_t *s) {
+    int64_t size = trn_matrix_type_size(s->type), far, listed;
+    if (s->entry > 0) trn_sparse_move_take(ledger, "product", s->entries, s->own_out, s->entry);
+    guess_rows(s, &far, &listed);
+    if (s->ranks > 1) {
+        trn_ledger_take(ledger, "product", s->entries, sizeof(int32_t));
+        trn_ledger_t before = *ledger;
+        trn_ledger_take(ledger, "moving", s->rows / 64 + 1, sizeof(int64_t) + sizeof(int32_t));
+        trn_ledger_take(ledger, "moving", far + listed, sizeof(int64_t));
+        trn_ledger_take(ledger, "moving", listed + listed / 4, sizeof(int64_t));
+        trn_ledger_back(ledger, &before);
+        trn_ledger_take(ledger, "product", listed, sizeof(int32_t));
+        trn_ledger_take(ledger, "product", trn_spmm_halo_guess(s), 1);
+    }
+    if (!s->right) return;
+    int64_t b = s->rows * s->own_b, c = s->out * s->own_c, strip = b > c ? b : c;
+    trn_ledger_take(ledger, "product", strip + (s->own_rows + s->own_out) * s->cols, size);
 }
 
 int64_t trn_spmm_bytes(const trn_spmm_plan_t *plan) {

@@ -20,6 +20,7 @@
 #ifndef TRN_MPI_SPARSE_SPMM_H
 #define TRN_MPI_SPARSE_SPMM_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "mpi/dist.h"
 #include "mpi/matrix.h"
@@ -36,6 +37,9 @@ typedef struct trn_spmm_options {
     int threads;    /* of this rank; 0 is 1 */
     int64_t width;  /* columns of B moved at a time at most; 0: as `memory` allows */
     int64_t memory; /* bytes that the plan may hold on each rank; 0: any */
+    int64_t beside; /* bytes that are held beside, for what a refusal names */
+    int64_t halo;   /* bytes that rows of other ranks should not go beyond while slabs of 16 columns
+                     * are wide enough for that; 0: any */
 } trn_spmm_options_t;
 
 /* A product planned once and executed as often as one likes. Opaque; several may be alive. */
@@ -69,6 +73,25 @@ trn_status_t trn_spmm_execute(trn_spmm_plan_t *plan, double alpha, const trn_mat
 /* Words (numbers of B and C) that one execution brings to this rank and takes from it. Local. */
 int64_t trn_spmm_received(const trn_spmm_plan_t *plan);
 int64_t trn_spmm_sent(const trn_spmm_plan_t *plan);
+
+/* Sizes of a product as one rank sees it, before there is data. */
+typedef struct trn_spmm_size {
+    int ranks;
+    bool right;
+    trn_matrix_type_t type;
+    int64_t rows, own_rows; /* rows of B (columns of a B to the left of S), all and this rank's */
+    int64_t out, own_out;   /* rows of C (columns if C = B S), all and this rank's */
+    int64_t cols;           /* of B and C, or rows */
+    int64_t own_b, own_c;   /* C = B S: this rank's rows of B and C as they are given */
+    int64_t given, entries; /* of S: in the block that is given, and in that it is to work with */
+    int64_t entry;          /* bytes of one; 0: the block that is given will do */
+} trn_spmm_size_t;
+
+/* For plans: what trn_spmm_plan_create takes, and what the plan then holds, which stays under
+ * "product". Which rows of other ranks are needed is guessed: as if columns were drawn at random.
+ * The guess for `halo` above. Local. */
+void trn_spmm_take(trn_ledger_t *ledger, const trn_spmm_size_t *size);
+int64_t trn_spmm_halo_guess(const trn_spmm_size_t *size);
 
 /* Bytes that the plan holds on this rank; columns of a slab. Local. */
 int64_t trn_spmm_bytes(const trn_spmm_plan_t *plan);

@@ -82,6 +82,7 @@ def total_of(result):
 
 
 NAMED = [re.compile(p) for p in (r"needs (\d+) bytes, the limit", r"(\d+) are enough",
+                                 r"(\d+) will do",
                                  r"give (\d+[KMGT]?)\b", r"needs (\d+) bytes", r"(\d+) bytes")]
 
 

@@ -116,7 +116,12 @@ static void make(problem_t *x, const test_case_t *t) {
     CHECK_OK(trn_matrix_create(&x->to, comm, t->type, x->c));
     fill(x->from, t, 3);
     fill(x->to, t, 4);
-    x->options = (trn_spmm_options_t){t->transpose, t->right, t->boolean, 1, t->width, t->memory};
+    x->options = (trn_spmm_options_t){.transpose = t->transpose,
+                                      .right = t->right,
+                                      .boolean = t->boolean,
+                                      .threads = 1,
+                                      .width = t->width,
+                                      .memory = t->memory};
 }
 
 static void destroy(problem_t *x) {
@@ -367,6 +372,32 @@ static void memory_is_bounded(void) {
     }
 }
 
+/* A wish that rows of others take little is heard down to slabs of 16 columns, and never refused;
+ * what is held beside is part of the number that a refusal names. */
+static void halo_is_bounded(void) {
+    test_case_t t = {.alpha = 1, .entries = TRN_SPARSE_F32};
+    problem_t x;
+    trn_spmm_plan_t *plan;
+    make(&x, &t);
+    x.options.halo = 1;
+    CHECK_OK(trn_spmm_plan_create(&plan, comm, &x.options, x.sparse, x.s, t.type, x.b, x.c));
+    CHECK_EQUAL(trn_spmm_width(plan), ranks > 1 ? 16 : DIM);
+    CHECK_OK(trn_spmm_execute(plan, 1, x.from, 0, x.to));
+    check_result(&x, "with a small halo");
+    trn_spmm_plan_destroy(&plan);
+    long long alone = 0, beside = 0;
+    x.options = (trn_spmm_options_t){.memory = 1};
+    CHECK_EQUAL(trn_spmm_plan_create(&plan, comm, &x.options, x.sparse, x.s, t.type, x.b, x.c),
+                TRN_MEMORY);
+    CHECK(sscanf(trn_message(), "memory: a product needs %lld", &alone) == 1);
+    x.options.beside = 1000;
+    CHECK_EQUAL(trn_spmm_plan_create(&plan, comm, &x.options, x.sparse, x.s, t.type, x.b, x.c),
+                TRN_MEMORY);
+    CHECK(sscanf(trn_message(), "memory: a product needs %lld", &beside) == 1);
+    CHECK_EQUAL(beside, alone + 1000);
+    destroy(&x);
+}
+
 /* Several plans on one communicator, used in turn. */
 static void several_plans(void) {
     test_case_t t[2] = {{.alpha = 1, .entries = TRN_SPARSE_F32, .near = true, .width = 16},
@@ -442,5 +473,6 @@ static void memory_failure(void) {
 
 HARNESS_MAIN({"whole numbers", whole_numbers}, {"fractions", fractions}, {"boolean", boolean},
              {"old content", old_content}, {"words are exact", words_are_exact},
-             {"memory is bounded", memory_is_bounded}, {"several plans", several_plans},
-             {"wrong use", wrong_use}, {"memory failure", memory_failure})
+             {"memory is bounded", memory_is_bounded}, {"halo is bounded", halo_is_bounded},
+             {"several plans", several_plans}, {"wrong use", wrong_use},
+             {"memory failure", memory_failure})

@@ -28,7 +28,7 @@ trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, const char *path,
                            const trn_matrix_info_t *info, int64_t block, int64_t row,
                            int64_t entry);
 
-/* The bands that a distribution of row bands has, and what lies in them. As above. */
+/* The bands that a distribution of row bands has, and what lies in them. Collective; as above. */
 trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
                           const trn_matrix_info_t *info, const trn_dist_t *dist);
 

@@ -1,9 +1,14 @@
+/* multiply.c: see multiply.h. */
 #include "algo/matrix/multiply.h"
 
+#include "algo/common/estimate.h"
+#include "algo/matrix/matrix_file_plan.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 #include "mpi/dense/cannon.h"
+#include "mpi/dense/piece.h"
 #include "mpi/dense/redist.h"
 #include "mpi/sparse/sparse_ops.h"
 #include "mpi/sparse/spgemm.h"
@@ -23,8 +28,11 @@ typedef struct job {
     int64_t rows[3], cols[3]; /* of op(A), op(B) and C */
     trn_matrix_type_t type;
     trn_dist_t *stored[3], *dist[3]; /* as in the file, as used: the same unless transposed */
+    trn_bands_t bands[3];            /* as stored, where there is a file */
     trn_matrix_t *dense[3];
     trn_sparse_t *sparse[3];
+    trn_choice_t choice; /* of two dense operands; bytes 0: not yet */
+    bool narrow;         /* plan with few columns under way, of a sparse and a dense operand */
 } job_t;
 
 /* Looking -------------------------------------------------------------------------------------- */
@@ -65,6 +73,61 @@ static trn_status_t check_options(const job_t *job) {
     return TRN_OK;
 }
 
+/* Rows to ranks ----------------------------------------------------------------------------------
+ */
+
+static bool both_sparse(const job_t *job) {
+    return job->info[A].sparse && job->info[B].sparse;
+}
+
+/* A sparse operand whose rows are those of the product, or one of two sparse ones: its rows may lie
+ * in any bands, for sums run along them. */
+static bool freely_cut(const job_t *job, int which) {
+    if (!job->info[which].sparse || job->transpose[which]) return false;
+    return which == A || both_sparse(job);
+}
+
+/* Even bands, or by what the rows weigh: entries, with what is made of them, and rows of C. */
+static trn_status_t cut_file(job_t *job, int which) {
+    const trn_matrix_info_t *info = &job->info[which];
+    const char *path = job->path[which];
+    if (!freely_cut(job, which)) {
+        TRN_AGREE(job->comm,
+                  trn_dist_create(&job->stored[which], info->rows, info->cols, job->ranks, 1));
+        return trn_bands_of(&job->bands[which], job->comm, path, info, job->stored[which]);
+    }
+    enum { ENTRY = 16, ROW = 32 };
+    int64_t row = ROW, entry = ENTRY;
+    if (both_sparse(job) && which == A)
+        entry += ENTRY * (job->info[B].entries / (job->info[B].rows + 1));
+    else if (!both_sparse(job))
+        row += job->cols[C] * trn_matrix_type_size(job->type);
+    TRN_TRY(trn_bands_cut(&job->bands[which], job->comm, path, info, 1, row, entry));
+    return trn_agree(job->comm,
+                     trn_bands_dist(&job->stored[which], &job->bands[which], info->cols));
+}
+
+static trn_status_t cut(job_t *job) {
+    for (int i = A; i <= B; i++)
+        TRN_TRY(cut_file(job, i));
+    trn_status_t status = TRN_OK;
+    for (int i = A; i <= C && status == TRN_OK; i++) {
+        int like = i == C && freely_cut(job, A) ? A : i; /* C has the bands of A */
+        if (freely_cut(job, like))
+            status = trn_bands_dist(&job->dist[i], &job->bands[like], job->cols[i]);
+        else
+            status = trn_dist_create(&job->dist[i], job->rows[i], job->cols[i], job->ranks, 1);
+    }
+    TRN_AGREE(job->comm, status);
+    if (freely_cut(job, A))
+        status = trn_bands_dist(&job->stored[C], &job->bands[A], job->cols[C]);
+    else
+        status = trn_dist_create(&job->stored[C], job->rows[C], job->cols[C], job->ranks, 1);
+    TRN_AGREE(job->comm, status);
+    if (!job->path[C]) return TRN_OK;
+    return trn_bands_of(&job->bands[C], job->comm, job->path[C], &job->info[C], job->stored[C]);
+}
+
 static trn_status_t look(job_t *job) {
     for (int i = A; i <= C; i++)
         if (job->path[i]) TRN_TRY(trn_matrix_file_probe(job->comm, job->path[i], &job->info[i]));
@@ -74,15 +137,7 @@ static trn_status_t look(job_t *job) {
                 : job->info[A].type == TRN_MATRIX_F32 && job->info[B].type == TRN_MATRIX_F32
                     ? TRN_MATRIX_F32
                     : TRN_MATRIX_F64;
-    trn_status_t status = TRN_OK;
-    for (int i = A; i <= C && status == TRN_OK; i++) {
-        bool transposed = job->transpose[i];
-        status = trn_dist_create(&job->stored[i], transposed ? job->cols[i] : job->rows[i],
-                                 transposed ? job->rows[i] : job->cols[i], job->ranks, 1);
-        if (status == TRN_OK)
-            status = trn_dist_create(&job->dist[i], job->rows[i], job->cols[i], job->ranks, 1);
-    }
-    TRN_AGREE(job->comm, status);
+    TRN_TRY(cut(job));
     if (job->want->dry) return TRN_OK;
     return trn_matrix_file_place(job->comm, job->want->output,
                                  job->info[A].sparse && job->info[B].sparse);
@@ -138,6 +193,173 @@ static double beta_of(const job_t *job) {
     return job->path[C] ? job->want->beta : 0;
 }
 
+/* Planning ------------------------------------------------------------------------------------- */
+
+static int64_t size_of(const job_t *job) {
+    return trn_matrix_type_size(job->type);
+}
+
+static trn_sparse_type_t sparse_type(const job_t *job) {
+    return job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+}
+
+static int64_t held(const trn_dist_t *dist, int rank) {
+    return trn_dist_local_rows(dist, rank) * trn_dist_local_cols(dist, rank);
+}
+
+/* C: loaded or made. */
+static void plan_sum(const job_t *job, int rank, trn_ledger_t *ledger) {
+    if (job->path[C])
+        trn_matrix_load_plan(ledger, &job->info[C], job->type, &job->bands[C], rank);
+    else
+        trn_ledger_take(ledger, "matrix", held(job->stored[C], rank), size_of(job));
+}
+
+/* Saving a dense C, when all else is freed. */
+static void plan_save(const job_t *job, int rank, trn_ledger_t *ledger) {
+    trn_ledger_t before = {0};
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "matrix", held(job->stored[C], rank), size_of(job));
+    if (job->want->output)
+        trn_matrix_save_plan(ledger, job->want->output, trn_dist_local_rows(job->stored[C], rank),
+                             job->cols[C], job->type);
+}
+
+/* Two dense operands: what has been chosen counts its buffers with the shares of A, B and C. */
+static void plan_dense(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    (void)ranks;
+    int64_t shares = 0;
+    for (int i = A; i <= C; i++)
+        shares += held(job->stored[i], rank) * size_of(job);
+    trn_matrix_load_plan(ledger, &job->info[A], job->type, &job->bands[A], rank);
+    trn_matrix_load_plan(ledger, &job->info[B], job->type, &job->bands[B], rank);
+    plan_sum(job, rank, ledger);
+    if (job->choice.bytes > shares)
+        trn_ledger_take(ledger, "buffers", job->choice.bytes - shares, 1);
+    int64_t parts = job->choice.bytes > 0 ? job->choice.shape.rows : 1;
+    int64_t packed = trn_blas_bytes(size_of(job), (job->rows[C] + parts - 1) / parts, job->cols[A]);
+    trn_ledger_take(ledger, "libraries", packed, job->want->threads);
+    plan_save(job, rank, ledger);
+}
+
+static int rank_of(const job_t *job) {
+    int rank;
+    MPI_Comm_rank(job->comm, &rank);
+    return rank;
+}
+
+static trn_spmm_size_t size_mixed(const job_t *job, int ranks, int rank) {
+    int s = job->info[A].sparse ? A : B, d = s == A ? B : A;
+    bool right = s == B, transposed = job->transpose[s] != right;
+    int64_t first = trn_part_start(job->cols[C], ranks, rank); /* columns of C, if it is B S */
+    trn_spmm_size_t x = {.ranks = ranks,
+                         .right = right,
+                         .type = job->type,
+                         .rows = right ? job->cols[d] : job->rows[d],
+                         .out = right ? job->cols[C] : job->rows[C],
+                         .cols = right ? job->rows[C] : job->cols[C],
+                         .own_b = trn_dist_local_rows(job->dist[d], rank),
+                         .own_c = trn_dist_local_rows(job->dist[C], rank),
+                         .given = job->bands[s].entries[rank]};
+    x.own_rows = right
+                     ? trn_part_start(x.rows, ranks, rank + 1) - trn_part_start(x.rows, ranks, rank)
+                     : x.own_b;
+    x.own_out = right ? trn_part_start(job->cols[C], ranks, rank + 1) - first : x.own_c;
+    x.entries = x.given;
+    if (!transposed && (!right || ranks == 1)) return x;
+    /* The entries of some columns: as many as of so many rows, if columns are like rows. */
+    int64_t even = job->info[s].entries / ranks + 1;
+    x.entry = trn_sparse_entry_bytes(sparse_type(job));
+    if (transposed && x.given < even) x.entries = even + even / 32;
+    return x;
+}
+
+/* One operand sparse, the other dense. */
+static void plan_mixed(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    int s = job->info[A].sparse ? A : B, d = s == A ? B : A;
+    trn_sparse_load_plan(ledger, &job->info[s], sparse_type(job), &job->bands[s], rank);
+    trn_ledger_t loaded = *ledger;
+    trn_matrix_load_plan(ledger, &job->info[d], job->type, &job->bands[d], rank);
+    if (job->transpose[d]) { /* a strip of columns, and what it is transposed into */
+        trn_ledger_take(ledger, "moving", held(job->dist[d], rank), size_of(job));
+        if (ranks > 1) trn_ledger_take(ledger, "moving", 4, TRN_REDIST_MESSAGE);
+        trn_ledger_take(ledger, "matrix", held(job->dist[d], rank), size_of(job));
+        trn_ledger_back(ledger, &loaded);
+        trn_ledger_take(ledger, "matrix", held(job->dist[d], rank), size_of(job));
+    }
+    plan_sum(job, rank, ledger);
+    trn_spmm_size_t size = size_mixed(job, ranks, rank);
+    if (job->narrow) size.cols = size.right ? size.cols : 1;
+    trn_spmm_take(ledger, &size);
+    plan_save(job, rank, ledger);
+}
+
+/* The transpose takes the place of a sparse operand. */
+static void plan_transpose(const job_t *job, int which, int rank, trn_ledger_t *ledger) {
+    int64_t entry = trn_sparse_entry_bytes(sparse_type(job));
+    int64_t entries = job->bands[which].entries[rank];
+    trn_sparse_move_take(ledger, "matrix", entries, trn_dist_local_rows(job->dist[which], rank),
+                         entry);
+    trn_ledger_give(ledger, "matrix", entries, entry);
+    trn_ledger_give(ledger, "matrix", trn_dist_local_rows(job->stored[which], rank) + 1,
+                    sizeof(int64_t));
+}
+
+/* Two sparse operands: C is guessed, as if entries lay at random. */
+static void plan_sparse(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    trn_spgemm_size_t size = {.ranks = ranks,
+                              .threads = job->want->threads,
+                              .rows = trn_dist_local_rows(job->dist[A], rank),
+                              .inner = job->rows[B],
+                              .cols = job->cols[B],
+                              .a = job->bands[A].entries[rank],
+                              .all_b = job->bands[B].entries[0],
+                              .type = job->want->boolean ? TRN_SPARSE_PATTERN : sparse_type(job)};
+    for (int r = 1; r < ranks; r++)
+        size.all_b += job->bands[B].entries[r];
+    for (int i = A; i <= B; i++) {
+        trn_sparse_load_plan(ledger, &job->info[i], sparse_type(job), &job->bands[i], rank);
+        if (job->transpose[i]) plan_transpose(job, i, rank, ledger);
+    }
+    if (job->narrow) size.all_b = 0;
+    trn_spgemm_take(ledger, &size);
+    int64_t entries = job->narrow ? 0 : trn_spgemm_guess(&size);
+    trn_ledger_t before = {0};
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "matrix", entries, trn_sparse_entry_bytes(size.type));
+    trn_ledger_take(ledger, "matrix", size.rows + 1, sizeof(int64_t));
+    if (job->want->output)
+        trn_sparse_save_plan(ledger, job->want->output, size.rows, entries, size.type);
+}
+
+/* Say what the product takes. Refuse it where not even the least that it could do with is allowed,
+ * naming what is enough for sure; where slabs may help, `memory` is what is left for them on the
+ * rank that has least, 0: any. Local. */
+static trn_status_t expect(job_t *job, trn_estimator_t *plan) {
+    const trn_multiply_options_t *w = job->want;
+    TRN_TRY(trn_estimate(job->ranks, true, plan, job, job->result));
+    if (w->dry || w->memory == 0) return TRN_OK;
+    int64_t enough = trn_estimate_bytes(job->ranks, plan, job);
+    job->narrow = true;
+    int64_t least = trn_estimate_bytes(job->ranks, plan, job);
+    job->narrow = false;
+    return least > w->memory ? trn_mem_expect(enough, job->ranks) : TRN_OK;
+}
+
+/* What --memory leaves for a product beside what is held now; at least 1, 0: any. Collective. */
+static int64_t memory_left(const job_t *job, int64_t *beside) {
+    int64_t left = job->want->memory - trn_mem_now();
+    *beside = 0;
+    if (job->want->memory == 0) return 0;
+    if (left < 1) left = 1;
+    MPI_Allreduce(MPI_IN_PLACE, &left, 1, MPI_INT64_T, MPI_MIN, job->comm);
+    *beside = job->want->memory - left;
+    return left;
+}
+
 /* Multiplying ---------------------------------------------------------------------------------- */
 
 static void say(job_t *job, const char *key, json_t *value) {
@@ -150,8 +372,28 @@ static void say_plan(job_t *job, const trn_choice_t *c) {
     say(job, "pieces", json_integer(c->n_splits * c->k_splits));
     say(job, "words_per_rank", json_real(c->words));
     say(job, "words_bound", json_real(c->bound));
-    say(job, "bytes_per_rank", json_integer(c->bytes));
     say(job, "flops_per_rank", json_real(c->flops));
+}
+
+/* Choose a way that leaves room for what is needed beside shares and buffers. Local. */
+static trn_status_t choose(job_t *job, const trn_product_t *product, const trn_layouts_t *layouts) {
+    const trn_multiply_options_t *w = job->want;
+    int64_t shares = 0, memory = 0, beside;
+    for (int r = 0; r < job->ranks; r++) {
+        int64_t here = trn_layouts_bytes(product, layouts, r);
+        if (here > shares) shares = here;
+    }
+    beside = trn_estimate_bytes(job->ranks, plan_dense, job) - shares;
+    if (w->memory > 0) memory = w->memory > beside ? w->memory - beside : 1;
+    trn_status_t status =
+        trn_product_choose(product, layouts, job->ranks, w->algorithm, memory, &job->choice);
+    if (status == TRN_MEMORY && w->memory > 0)
+        return trn_fail(TRN_MEMORY,
+                        "--memory: %lld bytes a rank are too few for this product on %d ranks; "
+                        "%lld are enough",
+                        (long long)w->memory, job->ranks, (long long)(job->choice.bytes + beside));
+    TRN_TRY(status);
+    return trn_estimate(job->ranks, w->dry, plan_dense, job, job->result);
 }
 
 static trn_status_t multiply_dense(job_t *job) {
@@ -159,16 +401,14 @@ static trn_status_t multiply_dense(job_t *job) {
     trn_product_t product = {job->type,    job->transpose[A], job->transpose[B], job->rows[C],
                              job->cols[C], job->cols[A],      beta_of(job) != 0};
     trn_layouts_t layouts = {job->stored[A], job->stored[B], job->stored[C]};
-    trn_choice_t choice;
     trn_plan_t *plan = NULL;
-    TRN_AGREE(job->comm,
-              trn_product_choose(&product, &layouts, job->ranks, w->algorithm, w->memory, &choice));
-    say_plan(job, &choice);
+    TRN_AGREE(job->comm, choose(job, &product, &layouts));
+    say_plan(job, &job->choice);
     if (w->dry) return TRN_OK;
     TRN_TRY(load_dense(job, A, &job->dense[A]));
     TRN_TRY(load_dense(job, B, &job->dense[B]));
     TRN_TRY(load_sum(job));
-    TRN_TRY(trn_plan_create(&plan, job->comm, &product, &layouts, &choice, w->threads));
+    TRN_TRY(trn_plan_create(&plan, job->comm, &product, &layouts, &job->choice, w->threads));
     double start = trn_seconds();
     trn_plan_run(plan, w->alpha, trn_matrix_block(job->dense[A]), trn_matrix_block(job->dense[B]),
                  beta_of(job), trn_matrix_block(job->dense[C]));
@@ -184,19 +424,18 @@ static trn_status_t multiply_mixed(job_t *job) {
     trn_spmm_options_t options = {.transpose = job->transpose[s],
                                   .right = s == B,
                                   .boolean = w->boolean,
-                                  .threads = w->threads,
-                                  .memory = w->memory};
+                                  .threads = w->threads};
     trn_spmm_plan_t *plan = NULL;
     trn_status_t status;
     say(job, "algorithm", json_string(s == A ? "sparse x dense" : "dense x sparse"));
-    say(job, "bytes_per_rank",
-        json_integer(trn_matrix_type_size(job->type) *
-                         (job->rows[d] * job->cols[d] + job->rows[C] * job->cols[C]) / job->ranks +
-                     12 * job->info[s].entries / job->ranks));
+    TRN_TRY(expect(job, plan_mixed));
     if (w->dry) return TRN_OK;
     TRN_TRY(load_sparse(job, s));
     TRN_TRY(load_transposed(job, d));
     TRN_TRY(load_sum(job));
+    trn_spmm_size_t size = size_mixed(job, job->ranks, rank_of(job));
+    options.memory = memory_left(job, &options.beside);
+    options.halo = trn_spmm_halo_guess(&size);
     TRN_TRY(trn_spmm_plan_create(&plan, job->comm, &options, job->sparse[s], job->stored[s],
                                  job->type, job->dist[d], job->dist[C]));
     double start = trn_seconds();
@@ -220,15 +459,14 @@ static trn_status_t load_straight(job_t *job, int which) {
 
 static trn_status_t multiply_sparse(job_t *job) {
     const trn_multiply_options_t *w = job->want;
-    trn_spgemm_options_t options = {
-        .threads = w->threads, .boolean = w->boolean, .memory = w->memory};
+    trn_spgemm_options_t options = {.threads = w->threads, .boolean = w->boolean};
     trn_spgemm_report_t report;
     say(job, "algorithm", json_string("sparse x sparse"));
-    say(job, "bytes_per_rank",
-        json_integer(12 * (job->info[A].entries + job->info[B].entries) / job->ranks));
+    TRN_TRY(expect(job, plan_sparse));
     if (w->dry) return TRN_OK;
     TRN_TRY(load_straight(job, A));
     TRN_TRY(load_straight(job, B));
+    options.memory = memory_left(job, &options.beside);
     double start = trn_seconds();
     TRN_TRY(
         trn_spgemm(job->comm, job->sparse[A], job->sparse[B], &options, &job->sparse[C], &report));
@@ -241,6 +479,10 @@ static trn_status_t multiply_sparse(job_t *job) {
 
 static trn_status_t save(job_t *job) {
     const trn_multiply_options_t *w = job->want;
+    for (int i = A; i <= B; i++) { /* writing takes memory, too */
+        trn_matrix_destroy(&job->dense[i]);
+        trn_sparse_destroy(&job->sparse[i]);
+    }
     if (job->sparse[C])
         return trn_sparse_file_save(job->comm, w->output, job->sparse[C], job->cols[C],
                                     w->created_by, w->params, 0);
@@ -252,7 +494,7 @@ static trn_status_t run(job_t *job) {
     say(job, "rows", json_integer(job->rows[C]));
     say(job, "cols", json_integer(job->cols[C]));
     say(job, "type", json_string(job->type == TRN_MATRIX_F32 ? "float32" : "float64"));
-    if (job->info[A].sparse && job->info[B].sparse)
+    if (both_sparse(job))
         TRN_TRY(multiply_sparse(job));
     else if (job->info[A].sparse || job->info[B].sparse)
         TRN_TRY(multiply_mixed(job));
@@ -274,6 +516,7 @@ trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, 
         trn_sparse_destroy(&job.sparse[i]);
         trn_dist_destroy(&job.stored[i]);
         trn_dist_destroy(&job.dist[i]);
+        trn_bands_free(&job.bands[i]);
     }
     return status;
 }

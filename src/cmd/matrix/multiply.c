@@ -1,7 +1,6 @@
 /* multiply.c: the verb `multiply`: C = alpha op(A) op(B) + beta C0, matrices in files. */
 #include "algo/matrix/multiply.h"
 
-#include "base/clock.h"
 #include "cli/command.h"
 
 #include <string.h>
@@ -51,8 +50,6 @@ static trn_status_t run(trn_run_t *run) {
     };
     trn_status_t status = trn_multiply(run->comm, &options, run->result);
     json_decref(made_with);
-    if (status == TRN_OK && !dry)
-        json_object_set_new(run->result, "peak_rss", json_integer(trn_peak_rss()));
     return status;
 }
 
