@@ -95,6 +95,7 @@ static void describe(trn_rows_t *rows) {
                                      .sparse = source->sparse,
                                      .routed = source->routed,
                                      .mirrored = source->mirrored,
+                                     .coding = source->input.coding,
                                      .named = source->named || rows->names_file,
                                      .type = source->type,
                                      .real = narrow ? TRN_MATRIX_F32 : TRN_MATRIX_F64};

@@ -23,6 +23,7 @@
 
 #include "base/dtype.h"
 #include "base/status.h"
+#include "io/text/magic.h"
 #include "mpi/dist.h"
 #include "mpi/matrix.h"
 #include "mpi/sparse/sparse.h"
@@ -54,10 +55,11 @@ typedef struct trn_rows_about {
     int64_t entries;    /* numbers stored: rows x cols if dense; lines of a .mtx file, where a
                          * symmetric matrix has about half */
     bool sparse;
-    bool routed;      /* its entries have no order by rows: they come into memory as a whole */
-    bool mirrored;    /* about half of its entries are in the file */
-    bool named;       /* trn_rows_names gives names */
-    trn_dtype_t type; /* of the numbers in the file; float64 for text */
+    bool routed;         /* its entries have no order by rows: they come into memory as a whole */
+    bool mirrored;       /* about half of its entries are in the file */
+    trn_coding_t coding; /* of the whole file */
+    bool named;          /* trn_rows_names gives names */
+    trn_dtype_t type;    /* of the numbers in the file; float64 for text */
     trn_matrix_type_t real; /* the narrower of float32 and float64 that is meant for such numbers;
                              * float64 also for whole ones of 4 and 8 bytes */
 } trn_rows_about_t;

@@ -92,3 +92,12 @@ trn_status_t trn_decoder_step(trn_decoder_t *d, trn_decode_step_t *step) {
 bool trn_decoder_done(const trn_decoder_t *decoder) {
     return decoder->done;
 }
+
+int64_t trn_decoder_bytes(trn_coding_t coding) {
+    static const int64_t bytes[] = {[TRN_CODING_NONE] = 0,
+                                    [TRN_CODING_GZIP] = 64 << 10,
+                                    [TRN_CODING_BZIP2] = 4 << 20,
+                                    [TRN_CODING_XZ] = 9 << 20,
+                                    [TRN_CODING_ZSTD] = 3 << 20};
+    return bytes[coding];
+}

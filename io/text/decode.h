@@ -37,4 +37,8 @@ trn_status_t trn_decoder_step(trn_decoder_t *decoder, trn_decode_step_t *step);
 /* True when all input has been decoded. Local. */
 bool trn_decoder_done(const trn_decoder_t *decoder);
 
+/* For plans: bytes that a decompressor takes for a file packed with the usual settings (xz -6, zstd
+ * -3 and below -19); longer windows take more. 0 for NONE. Local. */
+int64_t trn_decoder_bytes(trn_coding_t coding);
+
 #endif

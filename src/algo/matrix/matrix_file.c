@@ -15,6 +15,7 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
                                 .cols = about->cols,
                                 .mirrored = about->mirrored,
                                 .store = strcmp(about->format, "h5") == 0,
+                                .coding = about->coding,
                                 .entries = about->entries,
                                 .type = about->real};
     trn_rows_close(&rows);

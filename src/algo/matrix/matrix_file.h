@@ -7,6 +7,7 @@
 #define TRN_ALGO_MATRIX_MATRIX_FILE_H
 
 #include "base/status.h"
+#include "io/text/magic.h"
 #include "mpi/matrix.h"
 #include "mpi/sparse/sparse.h"
 
@@ -21,6 +22,7 @@ typedef struct trn_matrix_info {
     bool routed;   /* it is text: entries travel to their owners, and are held twice meanwhile */
     bool mirrored; /* about half of its entries are in the file */
     bool store;    /* it is one of HDF5 */
+    trn_coding_t coding;
     int64_t rows, cols;
     int64_t entries;        /* in the file */
     trn_matrix_type_t type; /* that is meant for its numbers: trn_rows_about_t */

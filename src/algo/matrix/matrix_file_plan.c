@@ -6,6 +6,7 @@
 #include "io/formats/format.h"
 #include "io/formats/mtx.h"
 #include "io/store/store.h"
+#include "io/text/decode.h"
 #include "mpi/agree.h"
 
 #include <string.h>
@@ -180,7 +181,9 @@ static void take_route(trn_ledger_t *ledger, const trn_matrix_info_t *info) {
     int64_t batch = trn_mtx_batch(info->entries);
     trn_ledger_take(ledger, "loading", TRIPLETS * batch, sizeof(trn_triplet_t));
     trn_ledger_take(ledger, "loading", batch, sizeof(int));
-    trn_ledger_take(ledger, "loading", SCAN + RAW, 1);
+    trn_ledger_take(ledger, "loading", SCAN, 1);
+    if (info->coding != TRN_CODING_NONE)
+        trn_ledger_take(ledger, "loading", RAW + trn_decoder_bytes(info->coding), 1);
 }
 
 static void load_routed(trn_ledger_t *ledger, const trn_matrix_info_t *info, trn_sparse_type_t type,
@@ -231,6 +234,7 @@ void trn_matrix_load_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
     if (info->store) trn_ledger_take(ledger, "loading", trn_store_open_bytes(), 1);
     if (info->routed) take_route(ledger, info);
     trn_ledger_take(ledger, "loading", PIECE_BYTES, 1);
+    if (!info->routed) trn_ledger_take(ledger, "loading", trn_decoder_bytes(info->coding), 1);
     trn_ledger_back(ledger, &before);
 }
 
