@@ -21,6 +21,7 @@ io/formats: base kern kern/* text graph mpi mpi/* io io/text io/store
 io/rows: base kern kern/* text graph mpi mpi/* io io/text io/formats
 algo/common: base kern kern/* text graph model mpi mpi/* io io/*
 algo/matrix algo/vectors algo/words algo/graph algo/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/common
+algo/matrix/product: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix
 algo/words: algo/vectors
 algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg
 algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer

@@ -1,5 +1,5 @@
 /* multiply.c: the verb `multiply`: C = alpha op(A) op(B) + beta C0, matrices in files. */
-#include "algo/matrix/multiply.h"
+#include "algo/matrix/product/multiply.h"
 
 #include "cli/command.h"
 

@@ -1,11 +1,10 @@
 /* multiply.c: see multiply.h. */
-#include "algo/matrix/multiply.h"
+#include "algo/matrix/product/multiply.h"
 
 #include "algo/common/estimate.h"
-#include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/product/multiply_impl.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 #include "mpi/dense/cannon.h"
 #include "mpi/dense/piece.h"
@@ -14,30 +13,9 @@
 #include "mpi/sparse/spgemm.h"
 #include "mpi/sparse/spmm.h"
 
-enum { A, B, C };
-
-/* A product under way: files, layouts and whatever has been loaded of each matrix. */
-typedef struct job {
-    MPI_Comm comm;
-    int ranks;
-    const trn_multiply_options_t *want;
-    json_t *result;
-    trn_matrix_info_t info[3];
-    const char *path[3];
-    bool transpose[3];
-    int64_t rows[3], cols[3]; /* of op(A), op(B) and C */
-    trn_matrix_type_t type;
-    trn_dist_t *stored[3], *dist[3]; /* as in the file, as used: the same unless transposed */
-    trn_bands_t bands[3];            /* as stored, where there is a file */
-    trn_matrix_t *dense[3];
-    trn_sparse_t *sparse[3];
-    trn_choice_t choice; /* of two dense operands; bytes 0: not yet */
-    bool narrow;         /* plan with few columns under way, of a sparse and a dense operand */
-} job_t;
-
 /* Looking -------------------------------------------------------------------------------------- */
 
-static trn_status_t check_shapes(job_t *job) {
+static trn_status_t check_shapes(trn_multiply_t *job) {
     for (int i = A; i <= B; i++) {
         job->rows[i] = job->transpose[i] ? job->info[i].cols : job->info[i].rows;
         job->cols[i] = job->transpose[i] ? job->info[i].rows : job->info[i].cols;
@@ -59,7 +37,7 @@ static trn_status_t check_shapes(job_t *job) {
     return TRN_OK;
 }
 
-static trn_status_t check_options(const job_t *job) {
+static trn_status_t check_options(const trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     bool any = job->info[A].sparse || job->info[B].sparse;
     bool both = job->info[A].sparse && job->info[B].sparse;
@@ -76,19 +54,19 @@ static trn_status_t check_options(const job_t *job) {
 /* Rows to ranks ----------------------------------------------------------------------------------
  */
 
-static bool both_sparse(const job_t *job) {
+static bool both_sparse(const trn_multiply_t *job) {
     return job->info[A].sparse && job->info[B].sparse;
 }
 
 /* A sparse operand whose rows are those of the product, or one of two sparse ones: its rows may lie
  * in any bands, for sums run along them. */
-static bool freely_cut(const job_t *job, int which) {
+static bool freely_cut(const trn_multiply_t *job, int which) {
     if (!job->info[which].sparse || job->transpose[which]) return false;
     return which == A || both_sparse(job);
 }
 
 /* Even bands, or by what the rows weigh: entries, with what is made of them, and rows of C. */
-static trn_status_t cut_file(job_t *job, int which) {
+static trn_status_t cut_file(trn_multiply_t *job, int which) {
     const trn_matrix_info_t *info = &job->info[which];
     const char *path = job->path[which];
     if (!freely_cut(job, which)) {
@@ -107,7 +85,7 @@ static trn_status_t cut_file(job_t *job, int which) {
                      trn_bands_dist(&job->stored[which], &job->bands[which], info->cols));
 }
 
-static trn_status_t cut(job_t *job) {
+static trn_status_t cut(trn_multiply_t *job) {
     for (int i = A; i <= B; i++)
         TRN_TRY(cut_file(job, i));
     trn_status_t status = TRN_OK;
@@ -128,7 +106,7 @@ static trn_status_t cut(job_t *job) {
     return trn_bands_of(&job->bands[C], job->comm, job->path[C], &job->info[C], job->stored[C]);
 }
 
-static trn_status_t look(job_t *job) {
+static trn_status_t look(trn_multiply_t *job) {
     for (int i = A; i <= C; i++)
         if (job->path[i]) TRN_TRY(trn_matrix_file_probe(job->comm, job->path[i], &job->info[i]));
     TRN_TRY(check_shapes(job)); /* the same on every rank */
@@ -145,13 +123,13 @@ static trn_status_t look(job_t *job) {
 
 /* Loading -------------------------------------------------------------------------------------- */
 
-static trn_status_t load_dense(job_t *job, int which, trn_matrix_t **out) {
+static trn_status_t load_dense(trn_multiply_t *job, int which, trn_matrix_t **out) {
     return trn_matrix_file_load(job->comm, job->path[which], &job->info[which], job->type,
                                 job->stored[which], out);
 }
 
 /* The transpose, in bands of its rows: columns go to their owners, who transpose their strips. */
-static trn_status_t transpose(job_t *job, int which, trn_matrix_t *from) {
+static trn_status_t transpose(trn_multiply_t *job, int which, trn_matrix_t *from) {
     const trn_dist_t *stored = trn_matrix_dist(from);
     trn_dist_t *columns = NULL;
     trn_matrix_t *strip = NULL;
@@ -169,7 +147,7 @@ done:
 }
 
 /* The dense operand of a sparse product, which takes no transposes of it. */
-static trn_status_t load_transposed(job_t *job, int which) {
+static trn_status_t load_transposed(trn_multiply_t *job, int which) {
     if (!job->transpose[which]) return load_dense(job, which, &job->dense[which]);
     trn_matrix_t *from;
     TRN_TRY(load_dense(job, which, &from));
@@ -178,167 +156,33 @@ static trn_status_t load_transposed(job_t *job, int which) {
     return status;
 }
 
-static trn_status_t load_sparse(job_t *job, int which) {
+static trn_status_t load_sparse(trn_multiply_t *job, int which) {
     return trn_sparse_file_load(job->comm, job->path[which], &job->info[which],
-                                job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64,
-                                job->stored[which], &job->sparse[which]);
+                                trn_multiply_sparse_type(job), job->stored[which],
+                                &job->sparse[which]);
 }
 
-static trn_status_t load_sum(job_t *job) {
+static trn_status_t load_sum(trn_multiply_t *job) {
     if (job->path[C]) return load_dense(job, C, &job->dense[C]);
     return trn_matrix_create(&job->dense[C], job->comm, job->type, job->dist[C]);
 }
 
-static double beta_of(const job_t *job) {
+static double beta_of(const trn_multiply_t *job) {
     return job->path[C] ? job->want->beta : 0;
 }
 
 /* Planning ------------------------------------------------------------------------------------- */
 
-static int64_t size_of(const job_t *job) {
-    return trn_matrix_type_size(job->type);
-}
-
-static trn_sparse_type_t sparse_type(const job_t *job) {
-    return job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
-}
-
-static int64_t held(const trn_dist_t *dist, int rank) {
-    return trn_dist_local_rows(dist, rank) * trn_dist_local_cols(dist, rank);
-}
-
-/* C: loaded or made. */
-static void plan_sum(const job_t *job, int rank, trn_ledger_t *ledger) {
-    if (job->path[C])
-        trn_matrix_load_plan(ledger, &job->info[C], job->type, &job->bands[C], rank);
-    else
-        trn_ledger_take(ledger, "matrix", held(job->stored[C], rank), size_of(job));
-}
-
-/* Saving a dense C, when all else is freed. */
-static void plan_save(const job_t *job, int rank, trn_ledger_t *ledger) {
-    trn_ledger_t before = {0};
-    trn_ledger_back(ledger, &before);
-    trn_ledger_take(ledger, "matrix", held(job->stored[C], rank), size_of(job));
-    if (job->want->output)
-        trn_matrix_save_plan(ledger, job->want->output, trn_dist_local_rows(job->stored[C], rank),
-                             job->cols[C], job->type);
-}
-
-/* Two dense operands: what has been chosen counts its buffers with the shares of A, B and C. */
-static void plan_dense(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const job_t *job = user;
-    (void)ranks;
-    int64_t shares = 0;
-    for (int i = A; i <= C; i++)
-        shares += held(job->stored[i], rank) * size_of(job);
-    trn_matrix_load_plan(ledger, &job->info[A], job->type, &job->bands[A], rank);
-    trn_matrix_load_plan(ledger, &job->info[B], job->type, &job->bands[B], rank);
-    plan_sum(job, rank, ledger);
-    if (job->choice.bytes > shares)
-        trn_ledger_take(ledger, "buffers", job->choice.bytes - shares, 1);
-    int64_t parts = job->choice.bytes > 0 ? job->choice.shape.rows : 1;
-    int64_t packed = trn_blas_bytes(size_of(job), (job->rows[C] + parts - 1) / parts, job->cols[A]);
-    trn_ledger_take(ledger, "libraries", packed, job->want->threads);
-    plan_save(job, rank, ledger);
-}
-
-static int rank_of(const job_t *job) {
+static int rank_of(const trn_multiply_t *job) {
     int rank;
     MPI_Comm_rank(job->comm, &rank);
     return rank;
 }
 
-static trn_spmm_size_t size_mixed(const job_t *job, int ranks, int rank) {
-    int s = job->info[A].sparse ? A : B, d = s == A ? B : A;
-    bool right = s == B, transposed = job->transpose[s] != right;
-    int64_t first = trn_part_start(job->cols[C], ranks, rank); /* columns of C, if it is B S */
-    trn_spmm_size_t x = {.ranks = ranks,
-                         .right = right,
-                         .type = job->type,
-                         .rows = right ? job->cols[d] : job->rows[d],
-                         .out = right ? job->cols[C] : job->rows[C],
-                         .cols = right ? job->rows[C] : job->cols[C],
-                         .own_b = trn_dist_local_rows(job->dist[d], rank),
-                         .own_c = trn_dist_local_rows(job->dist[C], rank),
-                         .given = job->bands[s].entries[rank]};
-    x.own_rows = right
-                     ? trn_part_start(x.rows, ranks, rank + 1) - trn_part_start(x.rows, ranks, rank)
-                     : x.own_b;
-    x.own_out = right ? trn_part_start(job->cols[C], ranks, rank + 1) - first : x.own_c;
-    x.entries = x.given;
-    if (!transposed && (!right || ranks == 1)) return x;
-    /* The entries of some columns: as many as of so many rows, if columns are like rows. */
-    int64_t even = job->info[s].entries / ranks + 1;
-    x.entry = trn_sparse_entry_bytes(sparse_type(job));
-    if (transposed && x.given < even) x.entries = even + even / 32;
-    return x;
-}
-
-/* One operand sparse, the other dense. */
-static void plan_mixed(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const job_t *job = user;
-    int s = job->info[A].sparse ? A : B, d = s == A ? B : A;
-    trn_sparse_load_plan(ledger, &job->info[s], sparse_type(job), &job->bands[s], rank);
-    trn_ledger_t loaded = *ledger;
-    trn_matrix_load_plan(ledger, &job->info[d], job->type, &job->bands[d], rank);
-    if (job->transpose[d]) { /* a strip of columns, and what it is transposed into */
-        trn_ledger_take(ledger, "moving", held(job->dist[d], rank), size_of(job));
-        if (ranks > 1) trn_ledger_take(ledger, "moving", 4, TRN_REDIST_MESSAGE);
-        trn_ledger_take(ledger, "matrix", held(job->dist[d], rank), size_of(job));
-        trn_ledger_back(ledger, &loaded);
-        trn_ledger_take(ledger, "matrix", held(job->dist[d], rank), size_of(job));
-    }
-    plan_sum(job, rank, ledger);
-    trn_spmm_size_t size = size_mixed(job, ranks, rank);
-    if (job->narrow) size.cols = size.right ? size.cols : 1;
-    trn_spmm_take(ledger, &size);
-    plan_save(job, rank, ledger);
-}
-
-/* The transpose takes the place of a sparse operand. */
-static void plan_transpose(const job_t *job, int which, int rank, trn_ledger_t *ledger) {
-    int64_t entry = trn_sparse_entry_bytes(sparse_type(job));
-    int64_t entries = job->bands[which].entries[rank];
-    trn_sparse_move_take(ledger, "matrix", entries, trn_dist_local_rows(job->dist[which], rank),
-                         entry);
-    trn_ledger_give(ledger, "matrix", entries, entry);
-    trn_ledger_give(ledger, "matrix", trn_dist_local_rows(job->stored[which], rank) + 1,
-                    sizeof(int64_t));
-}
-
-/* Two sparse operands: C is guessed, as if entries lay at random. */
-static void plan_sparse(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const job_t *job = user;
-    trn_spgemm_size_t size = {.ranks = ranks,
-                              .threads = job->want->threads,
-                              .rows = trn_dist_local_rows(job->dist[A], rank),
-                              .inner = job->rows[B],
-                              .cols = job->cols[B],
-                              .a = job->bands[A].entries[rank],
-                              .all_b = job->bands[B].entries[0],
-                              .type = job->want->boolean ? TRN_SPARSE_PATTERN : sparse_type(job)};
-    for (int r = 1; r < ranks; r++)
-        size.all_b += job->bands[B].entries[r];
-    for (int i = A; i <= B; i++) {
-        trn_sparse_load_plan(ledger, &job->info[i], sparse_type(job), &job->bands[i], rank);
-        if (job->transpose[i]) plan_transpose(job, i, rank, ledger);
-    }
-    if (job->narrow) size.all_b = 0;
-    trn_spgemm_take(ledger, &size);
-    int64_t entries = job->narrow ? 0 : trn_spgemm_guess(&size);
-    trn_ledger_t before = {0};
-    trn_ledger_back(ledger, &before);
-    trn_ledger_take(ledger, "matrix", entries, trn_sparse_entry_bytes(size.type));
-    trn_ledger_take(ledger, "matrix", size.rows + 1, sizeof(int64_t));
-    if (job->want->output)
-        trn_sparse_save_plan(ledger, job->want->output, size.rows, entries, size.type);
-}
-
 /* Say what the product takes. Refuse it where not even the least that it could do with is allowed,
  * naming what is enough for sure; where slabs may help, `memory` is what is left for them on the
  * rank that has least, 0: any. Local. */
-static trn_status_t expect(job_t *job, trn_estimator_t *plan) {
+static trn_status_t expect(trn_multiply_t *job, trn_estimator_t *plan) {
     const trn_multiply_options_t *w = job->want;
     TRN_TRY(trn_estimate(job->ranks, true, plan, job, job->result));
     if (w->dry || w->memory == 0) return TRN_OK;
@@ -350,7 +194,7 @@ static trn_status_t expect(job_t *job, trn_estimator_t *plan) {
 }
 
 /* What --memory leaves for a product beside what is held now; at least 1, 0: any. Collective. */
-static int64_t memory_left(const job_t *job, int64_t *beside) {
+static int64_t memory_left(const trn_multiply_t *job, int64_t *beside) {
     int64_t left = job->want->memory - trn_mem_now();
     *beside = 0;
     if (job->want->memory == 0) return 0;
@@ -362,11 +206,11 @@ static int64_t memory_left(const job_t *job, int64_t *beside) {
 
 /* Multiplying ---------------------------------------------------------------------------------- */
 
-static void say(job_t *job, const char *key, json_t *value) {
+static void say(trn_multiply_t *job, const char *key, json_t *value) {
     json_object_set_new(job->result, key, value);
 }
 
-static void say_plan(job_t *job, const trn_choice_t *c) {
+static void say_plan(trn_multiply_t *job, const trn_choice_t *c) {
     say(job, "algorithm", json_string(trn_algorithm_name(c->algorithm)));
     say(job, "grid", json_sprintf("%d x %d x %d", c->shape.rows, c->shape.cols, c->shape.layers));
     say(job, "pieces", json_integer(c->n_splits * c->k_splits));
@@ -376,14 +220,15 @@ static void say_plan(job_t *job, const trn_choice_t *c) {
 }
 
 /* Choose a way that leaves room for what is needed beside shares and buffers. Local. */
-static trn_status_t choose(job_t *job, const trn_product_t *product, const trn_layouts_t *layouts) {
+static trn_status_t choose(trn_multiply_t *job, const trn_product_t *product,
+                           const trn_layouts_t *layouts) {
     const trn_multiply_options_t *w = job->want;
     int64_t shares = 0, memory = 0, beside;
     for (int r = 0; r < job->ranks; r++) {
         int64_t here = trn_layouts_bytes(product, layouts, r);
         if (here > shares) shares = here;
     }
-    beside = trn_estimate_bytes(job->ranks, plan_dense, job) - shares;
+    beside = trn_estimate_bytes(job->ranks, trn_multiply_plan_dense, job) - shares;
     if (w->memory > 0) memory = w->memory > beside ? w->memory - beside : 1;
     trn_status_t status =
         trn_product_choose(product, layouts, job->ranks, w->algorithm, memory, &job->choice);
@@ -393,10 +238,10 @@ static trn_status_t choose(job_t *job, const trn_product_t *product, const trn_l
                         "%lld are enough",
                         (long long)w->memory, job->ranks, (long long)(job->choice.bytes + beside));
     TRN_TRY(status);
-    return trn_estimate(job->ranks, w->dry, plan_dense, job, job->result);
+    return trn_estimate(job->ranks, w->dry, trn_multiply_plan_dense, job, job->result);
 }
 
-static trn_status_t multiply_dense(job_t *job) {
+static trn_status_t multiply_dense(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     trn_product_t product = {job->type,    job->transpose[A], job->transpose[B], job->rows[C],
                              job->cols[C], job->cols[A],      beta_of(job) != 0};
@@ -418,7 +263,7 @@ static trn_status_t multiply_dense(job_t *job) {
 }
 
 /* One operand sparse, the other dense. */
-static trn_status_t multiply_mixed(job_t *job) {
+static trn_status_t multiply_mixed(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     int s = job->info[A].sparse ? A : B, d = s == A ? B : A;
     trn_spmm_options_t options = {.transpose = job->transpose[s],
@@ -428,12 +273,12 @@ static trn_status_t multiply_mixed(job_t *job) {
     trn_spmm_plan_t *plan = NULL;
     trn_status_t status;
     say(job, "algorithm", json_string(s == A ? "sparse x dense" : "dense x sparse"));
-    TRN_TRY(expect(job, plan_mixed));
+    TRN_TRY(expect(job, trn_multiply_plan_mixed));
     if (w->dry) return TRN_OK;
     TRN_TRY(load_sparse(job, s));
     TRN_TRY(load_transposed(job, d));
     TRN_TRY(load_sum(job));
-    trn_spmm_size_t size = size_mixed(job, job->ranks, rank_of(job));
+    trn_spmm_size_t size = trn_multiply_spmm_size(job, job->ranks, rank_of(job));
     options.memory = memory_left(job, &options.beside);
     options.halo = trn_spmm_halo_guess(&size);
     TRN_TRY(trn_spmm_plan_create(&plan, job->comm, &options, job->sparse[s], job->stored[s],
@@ -447,7 +292,7 @@ static trn_status_t multiply_mixed(job_t *job) {
 }
 
 /* A sparse operand, transposed if that is asked. */
-static trn_status_t load_straight(job_t *job, int which) {
+static trn_status_t load_straight(trn_multiply_t *job, int which) {
     TRN_TRY(load_sparse(job, which));
     if (!job->transpose[which]) return TRN_OK;
     trn_sparse_t *transposed;
@@ -457,12 +302,12 @@ static trn_status_t load_straight(job_t *job, int which) {
     return TRN_OK;
 }
 
-static trn_status_t multiply_sparse(job_t *job) {
+static trn_status_t multiply_sparse(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     trn_spgemm_options_t options = {.threads = w->threads, .boolean = w->boolean};
     trn_spgemm_report_t report;
     say(job, "algorithm", json_string("sparse x sparse"));
-    TRN_TRY(expect(job, plan_sparse));
+    TRN_TRY(expect(job, trn_multiply_plan_sparse));
     if (w->dry) return TRN_OK;
     TRN_TRY(load_straight(job, A));
     TRN_TRY(load_straight(job, B));
@@ -477,7 +322,7 @@ static trn_status_t multiply_sparse(job_t *job) {
     return TRN_OK;
 }
 
-static trn_status_t save(job_t *job) {
+static trn_status_t save(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     for (int i = A; i <= B; i++) { /* writing takes memory, too */
         trn_matrix_destroy(&job->dense[i]);
@@ -489,7 +334,7 @@ static trn_status_t save(job_t *job) {
     return trn_matrix_file_save(job->comm, w->output, job->dense[C], w->created_by, w->params, 0);
 }
 
-static trn_status_t run(job_t *job) {
+static trn_status_t run(trn_multiply_t *job) {
     TRN_TRY(look(job));
     say(job, "rows", json_integer(job->rows[C]));
     say(job, "cols", json_integer(job->cols[C]));
@@ -504,11 +349,11 @@ static trn_status_t run(job_t *job) {
 }
 
 trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, json_t *result) {
-    job_t job = {.comm = comm,
-                 .want = options,
-                 .result = result,
-                 .path = {options->a, options->b, options->add},
-                 .transpose = {options->transpose_a, options->transpose_b, false}};
+    trn_multiply_t job = {.comm = comm,
+                          .want = options,
+                          .result = result,
+                          .path = {options->a, options->b, options->add},
+                          .transpose = {options->transpose_a, options->transpose_b, false}};
     MPI_Comm_size(comm, &job.ranks);
     trn_status_t status = run(&job);
     for (int i = A; i <= C; i++) {

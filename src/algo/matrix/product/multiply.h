@@ -1,6 +1,6 @@
 /* multiply.h: the product of two matrices in files, dense or sparse, into a third. */
-#ifndef TRN_ALGO_MATRIX_MULTIPLY_H
-#define TRN_ALGO_MATRIX_MULTIPLY_H
+#ifndef TRN_ALGO_MATRIX_PRODUCT_MULTIPLY_H
+#define TRN_ALGO_MATRIX_PRODUCT_MULTIPLY_H
 
 #include "algo/matrix/matrix_file.h"
 #include "base/status.h"
