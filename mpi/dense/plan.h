@@ -71,8 +71,8 @@ typedef struct trn_choice {
 
 /* Choose for `ranks` ranks with at most `memory` bytes each (0: any). Same answer on every rank.
  * Fails with TRN_USAGE (sizes that do not fit the layouts, negative), TRN_MEMORY (names the bytes
- * that would be enough, which are in choice->bytes, too). Local. Cost: below a second at 4096 ranks, seconds from block-cyclic
- * layouts. */
+ * that would be enough, which are in choice->bytes, too). Local. Cost: below a second at 4096
+ * ranks, seconds from block-cyclic layouts. */
 trn_status_t trn_product_choose(const trn_product_t *product, const trn_layouts_t *layouts,
                                 int ranks, trn_algorithm_t algorithm, int64_t memory,
                                 trn_choice_t *choice);
