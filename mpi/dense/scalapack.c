@@ -307,3 +307,26 @@ trn_status_t trn_scalapack_dist(trn_dist_t **dist, const int descriptor[9], int 
     trn_dist_destroy(&by_columns);
     return status;
 }
+
+/* Of n rows dealt in blocks to `parts` ranks, those of the one numbered `part` (NUMROC). */
+static int64_t dealt(int64_t n, int64_t block, int parts, int part) {
+    int64_t whole = n / block, rest = n % block, own = whole / parts * block;
+    if (part < whole % parts) return own + block;
+    return part == whole % parts ? own + rest : own;
+}
+
+int64_t trn_scalapack_share(int64_t n, trn_scalapack_grid_t grid, int rank) {
+    if (rank >= grid.rows * grid.cols) return 0;
+    return dealt(n, grid.block, grid.rows, rank / grid.cols) *
+           dealt(n, grid.block, grid.cols, rank % grid.cols);
+}
+
+/* As the manual page of PDSYEVD has its workspace, and panels of PBLAS. */
+int64_t trn_scalapack_eig_bytes(int64_t n, trn_scalapack_grid_t grid, int rank) {
+    enum { NUMBERS = 8, INTEGERS = 7, PANELS = 4 };
+    if (rank >= grid.rows * grid.cols) return 0;
+    int64_t numbers = 1 + NUMBERS * n + 2 * trn_scalapack_share(n, grid, rank);
+    int64_t panels = PANELS * grid.block * (n + 3 * grid.block);
+    int64_t integers = INTEGERS * n + 8 * grid.cols + 2;
+    return (numbers + panels) * (int64_t)sizeof(double) + integers * (int64_t)sizeof(int);
+}

@@ -68,4 +68,9 @@ trn_status_t trn_scalapack_gemm(MPI_Comm comm, trn_matrix_type_t type, bool ta, 
 trn_status_t trn_scalapack_eig(MPI_Comm comm, int64_t n, trn_view_t a, double *values, trn_view_t z,
                                trn_scalapack_grid_t grid);
 
+/* For plans: numbers of an n x n matrix that a rank has on a grid; bytes that trn_scalapack_eig
+ * takes there, beside the views. Local. */
+int64_t trn_scalapack_share(int64_t n, trn_scalapack_grid_t grid, int rank);
+int64_t trn_scalapack_eig_bytes(int64_t n, trn_scalapack_grid_t grid, int rank);
+
 #endif

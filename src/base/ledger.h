@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-enum { TRN_LEDGER_PARTS = 8 };
+enum { TRN_LEDGER_PARTS = 12 };
 
 /* What is held under one name. */
 typedef struct trn_ledger_part {
@@ -29,7 +29,8 @@ typedef struct trn_ledger {
 /* count x size bytes, at least 0 and at most INT64_MAX. Local. */
 int64_t trn_ledger_bytes(int64_t count, int64_t size);
 
-/* Take `count` x `size` bytes under a name, one of TRN_LEDGER_PARTS at most. Local. */
+/* Take `count` x `size` bytes under a name; names beyond TRN_LEDGER_PARTS share the last part.
+ * Local. */
 void trn_ledger_take(trn_ledger_t *ledger, const char *name, int64_t count, int64_t size);
 
 /* Give bytes back that were taken under this name. Local. */

@@ -57,10 +57,29 @@ static void sums_stop_at_the_largest_number(void **state) {
     assert_int_equal(trn_ledger_bytes(-3, 8), 0);
 }
 
+static void names_beyond_the_last_share_it(void **state) {
+    (void)state;
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h",
+                                        "i", "j", "k", "l", "m", "n", "o", "p"};
+    trn_ledger_t ledger = {0};
+    for (int i = 0; i < 16; i++)
+        trn_ledger_take(&ledger, names[i], 1, 1);
+    assert_int_equal(ledger.parts, TRN_LEDGER_PARTS);
+    assert_int_equal(ledger.most, 16);
+    int64_t sum = 0;
+    for (int i = 0; i < ledger.parts; i++)
+        sum += then(&ledger, i);
+    assert_int_equal(sum, 16);
+    for (int i = 0; i < 16; i++)
+        trn_ledger_give(&ledger, names[i], 1, 1);
+    assert_int_equal(ledger.now, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(most_is_held_at_one_time),
         cmocka_unit_test(back_frees_what_came_since),
+        cmocka_unit_test(names_beyond_the_last_share_it),
         cmocka_unit_test(sums_stop_at_the_largest_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "algo/matrix/scale.h"
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
 #include "mpi/dense/redist.h"
@@ -52,6 +53,23 @@ trn_status_t trn_eig_check(trn_tall_t a, double tolerance, const char *name) {
     return status;
 }
 
+/* Plan the way from `bands` to `to` and that from `from` to `bands`, which use the same memory, for
+ * one is over when the other begins. Collective. */
+static trn_status_t plan_moves(MPI_Comm comm, const trn_dist_t *bands, const trn_dist_t *to,
+                               const trn_dist_t *from, trn_redist_t **bring, trn_redist_t **take,
+                               void **lent) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    int64_t there = trn_redist_bytes(TRN_MATRIX_F64, bands, to, rank);
+    int64_t back = trn_redist_bytes(TRN_MATRIX_F64, from, bands, rank);
+    TRN_AGREE(comm, trn_alloc(lent, there > back ? there : back, 1, "messages of a relayout"));
+    TRN_TRY(trn_redist_create_bare(bring, comm, TRN_MATRIX_F64, bands, to));
+    TRN_TRY(trn_redist_create_bare(take, comm, TRN_MATRIX_F64, from, bands));
+    trn_redist_lend(*bring, *lent);
+    trn_redist_lend(*take, *lent);
+    return TRN_OK;
+}
+
 /* Alone ---------------------------------------------------------------------------------------- */
 
 static trn_status_t alone(trn_tall_t a, double *values) {
@@ -63,6 +81,7 @@ static trn_status_t alone(trn_tall_t a, double *values) {
     trn_view_t all = {TRN_MATRIX_F64, rank == 0 ? n : 0, rank == 0 ? n : 0, rank == 0 ? n : 0,
                       NULL};
     double *work = NULL;
+    void *lent = NULL;
     trn_status_t status = trn_tall_dist(&bands, a.comm, n, n);
     if (status == TRN_OK) status = trn_dist_create(&whole, n, n, 1, 1);
     if (status == TRN_OK)
@@ -70,8 +89,7 @@ static trn_status_t alone(trn_tall_t a, double *values) {
     if (status == TRN_OK && rank == 0)
         status = trn_alloc(&work, trn_lapack_eig_work(n), sizeof *work, "work of DSYEVD");
     TRN_OR(done, trn_agree(a.comm, status));
-    TRN_OR(done, trn_redist_create(&bring, a.comm, TRN_MATRIX_F64, bands, whole));
-    TRN_OR(done, trn_redist_create(&take, a.comm, TRN_MATRIX_F64, whole, bands));
+    TRN_OR(done, plan_moves(a.comm, bands, whole, whole, &bring, &take, &lent));
     trn_redist_run(bring, a.block, all);
     if (rank == 0 && !trn_lapack_eig(n, all.data, values, work))
         status = trn_fail(TRN_NUMERIC, "an eigenvalue did not converge");
@@ -87,6 +105,7 @@ done:
     trn_dist_destroy(&whole);
     trn_free(&all.data);
     trn_free(&work);
+    trn_free(&lent);
     return status;
 }
 
@@ -108,6 +127,7 @@ typedef struct dealt {
     trn_dist_t *bands, *cyclic, *transposed;
     trn_view_t a, rows, cols;
     trn_redist_t *bring, *take;
+    void *lent; /* to both */
 } dealt_t;
 
 static trn_status_t deal(dealt_t *dealt, MPI_Comm comm, int64_t n, trn_scalapack_grid_t grid) {
@@ -135,6 +155,7 @@ static void deal_back(dealt_t *dealt) {
     trn_dist_destroy(&dealt->transposed);
     trn_free(&dealt->a.data);
     trn_free(&dealt->rows.data);
+    trn_free(&dealt->lent);
 }
 
 static trn_status_t together(trn_tall_t a, double *values) {
@@ -144,10 +165,8 @@ static trn_status_t together(trn_tall_t a, double *values) {
     dealt_t dealt = {0};
     trn_status_t status = trn_agree(a.comm, deal(&dealt, a.comm, a.rows, grid));
     TRN_OR(done, status);
-    TRN_OR(done,
-           trn_redist_create(&dealt.bring, a.comm, TRN_MATRIX_F64, dealt.bands, dealt.cyclic));
-    TRN_OR(done,
-           trn_redist_create(&dealt.take, a.comm, TRN_MATRIX_F64, dealt.transposed, dealt.bands));
+    TRN_OR(done, plan_moves(a.comm, dealt.bands, dealt.cyclic, dealt.transposed, &dealt.bring,
+                            &dealt.take, &dealt.lent));
     trn_redist_run(dealt.bring, a.block, dealt.a);
     TRN_OR(done, trn_scalapack_eig(a.comm, a.rows, dealt.a, values, dealt.rows, grid));
     trn_view_transpose(dealt.rows, dealt.cols);
@@ -170,10 +189,13 @@ static trn_status_t scale(trn_tall_t a, int *exponent) {
     return TRN_OK;
 }
 
+trn_eig_method_t trn_eig_choose(trn_eig_method_t asked, int64_t n) {
+    if (asked != TRN_EIG_AUTO) return asked;
+    return n > TRN_EIG_ALONE && trn_scalapack_present() ? TRN_EIG_SCALAPACK : TRN_EIG_LOCAL;
+}
+
 trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method) {
-    if (*method == TRN_EIG_AUTO)
-        *method =
-            a.rows > TRN_EIG_ALONE && trn_scalapack_present() ? TRN_EIG_SCALAPACK : TRN_EIG_LOCAL;
+    *method = trn_eig_choose(*method, a.rows);
     if (*method == TRN_EIG_LOCAL && a.rows > TRN_EIG_LOCAL_MOST)
         return trn_fail(TRN_USAGE,
                         "eigenvectors of %lld rows on one rank: at most %d; use ScaLAPACK",
@@ -183,4 +205,36 @@ trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method) {
     TRN_TRY(*method == TRN_EIG_LOCAL ? alone(a, values) : together(a, values));
     trn_tall_fix_signs(a, trn_tall_cols(a, 0, 0));
     return trn_scale_back(values, a.rows, exponent, "an eigenvalue"); /* the same on every rank */
+}
+
+static void alone_plan(trn_ledger_t *ledger, int64_t n, int ranks, int rank) {
+    trn_ledger_t before = *ledger;
+    if (rank == 0) {
+        trn_ledger_take(ledger, "work", n * n + trn_lapack_eig_work(n), sizeof(double));
+        trn_ledger_take(ledger, "libraries", trn_blas_bytes(sizeof(double), n, n), 1);
+    }
+    if (ranks > 1) trn_ledger_take(ledger, "moving", 4, TRN_REDIST_MESSAGE);
+    trn_ledger_take(ledger, "moving", 4 * (int64_t)ranks, TRN_REDIST_PART);
+    trn_ledger_back(ledger, &before);
+}
+
+static void together_plan(trn_ledger_t *ledger, int64_t n, int ranks, int rank) {
+    trn_scalapack_grid_t grid = choose_grid(ranks);
+    int64_t parts = 4 * (n / grid.block + ranks);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "work", 2 * trn_scalapack_share(n, grid, rank), sizeof(double));
+    trn_ledger_take(ledger, "work", trn_scalapack_eig_bytes(n, grid, rank), 1);
+    if (ranks > 1) trn_ledger_take(ledger, "moving", 4, TRN_REDIST_MESSAGE);
+    trn_ledger_take(ledger, "moving", parts, TRN_REDIST_PART);
+    trn_ledger_back(ledger, &before);
+}
+
+void trn_eig_plan(trn_ledger_t *ledger, trn_eig_method_t method, int64_t n, int ranks, int rank) {
+    trn_ledger_t before = *ledger;
+    trn_tall_transpose_plan(ledger, n, n, ranks, rank);
+    trn_ledger_back(ledger, &before);
+    if (method == TRN_EIG_LOCAL)
+        alone_plan(ledger, n, ranks, rank);
+    else
+        together_plan(ledger, n, ranks, rank);
 }

@@ -32,4 +32,10 @@ trn_status_t trn_eig_check(trn_tall_t a, double tolerance, const char *name);
  */
 trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method);
 
+/* The method for n rows of which `asked` was asked for. Local. */
+trn_eig_method_t trn_eig_choose(trn_eig_method_t asked, int64_t n);
+
+/* What trn_eig_check and trn_eig by a chosen method take beside `a` [n x n] and `values`. Local. */
+void trn_eig_plan(trn_ledger_t *ledger, trn_eig_method_t method, int64_t n, int ranks, int rank);
+
 #endif

@@ -108,6 +108,27 @@ MPI_Comm trn_operator_comm(const trn_operator_t *op) {
 
 /* Products ------------------------------------------------------------------------------------- */
 
+/* Of rank `rank` of `ranks`, with so many entries of the matrix. */
+static trn_spmm_size_t size_of(int64_t in, int64_t out, int64_t entries, int64_t width, int ranks,
+                               int rank) {
+    return (trn_spmm_size_t){.ranks = ranks,
+                             .type = TRN_MATRIX_F64,
+                             .rows = in,
+                             .own_rows = trn_tall_rows(in, ranks, rank),
+                             .out = out,
+                             .own_out = trn_tall_rows(out, ranks, rank),
+                             .cols = width,
+                             .given = entries,
+                             .entries = entries};
+}
+
+static trn_spmm_size_t route_size(const route_t *route, MPI_Comm comm, int64_t width) {
+    int rank, ranks;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    return size_of(route->cols, route->rows, trn_sparse_count(route->sparse), width, ranks, rank);
+}
+
 /* Plan for blocks of `width` columns. Collective. */
 static trn_status_t route_open(route_t *route, MPI_Comm comm, int64_t width) {
     trn_dist_t *bands = NULL;
@@ -118,8 +139,10 @@ static trn_status_t route_open(route_t *route, MPI_Comm comm, int64_t width) {
     TRN_OR(done, trn_agree(comm, status));
     TRN_OR(done, trn_matrix_create(&route->x, comm, TRN_MATRIX_F64, route->dist_x));
     TRN_OR(done, trn_matrix_create(&route->y, comm, TRN_MATRIX_F64, route->dist_y));
-    TRN_OR(done, trn_spmm_plan_create(&route->plan, comm, &(trn_spmm_options_t){0}, route->sparse,
-                                      bands, TRN_MATRIX_F64, route->dist_x, route->dist_y));
+    trn_spmm_size_t size = route_size(route, comm, width);
+    trn_spmm_options_t options = {.halo = trn_spmm_halo_guess(&size)};
+    TRN_OR(done, trn_spmm_plan_create(&route->plan, comm, &options, route->sparse, bands,
+                                      TRN_MATRIX_F64, route->dist_x, route->dist_y));
     route->width = width;
 done:
     trn_dist_destroy(&bands);
@@ -260,4 +283,50 @@ done:
     trn_tall_free(&ones);
     if (status != TRN_OK) trn_tall_free(&mean);
     return status;
+}
+
+/* Plans ---------------------------------------------------------------------------------------- */
+
+void trn_operator_plan(trn_ledger_t *ledger, const trn_operator_size_t *s, int ranks, int rank) {
+    enum { ENTRY = sizeof(int32_t) + sizeof(double) };
+    int64_t own = trn_tall_rows(s->cols, ranks, rank);
+    if (s->sparse) trn_sparse_move_take(ledger, "matrix", s->back, own, ENTRY);
+    if (!s->center) return;
+    trn_ledger_pass(ledger, "work", trn_tall_rows(s->rows, ranks, rank), sizeof(double));
+    trn_ledger_take(ledger, "work", own, sizeof(double));
+}
+
+/* A route open for blocks of `width` columns: x of `in` rows, y of `out`. */
+static void route_plan(trn_ledger_t *ledger, int64_t in, int64_t out, int64_t entries,
+                       int64_t width, int ranks, int rank) {
+    trn_spmm_size_t size = size_of(in, out, entries, width, ranks, rank);
+    trn_ledger_take(ledger, "product", (size.own_rows + size.own_out) * width, sizeof(double));
+    trn_spmm_take(ledger, &size);
+}
+
+void trn_operator_routes_plan(trn_ledger_t *ledger, const trn_operator_size_t *s, int64_t width,
+                              int ranks, int rank) {
+    if (!s->sparse) return;
+    route_plan(ledger, s->cols, s->rows, s->entries, width, ranks, rank);
+    route_plan(ledger, s->rows, s->cols, s->back, width, ranks, rank);
+}
+
+void trn_operator_apply_plan(trn_ledger_t *ledger, const trn_operator_size_t *s, int64_t width,
+                             int64_t away, int ranks, int rank) {
+    trn_ledger_t before = *ledger;
+    if (away > 0) {
+        trn_ledger_take(ledger, "work", trn_tall_rows(s->cols, ranks, rank) * width,
+                        sizeof(double));
+        trn_ledger_take(ledger, "work", away * width, sizeof(double));
+        trn_tall_cross_plan(ledger, s->cols, away, width, ranks, rank);
+    }
+    trn_operator_routes_plan(ledger, s, width, ranks, rank);
+    if (!s->sparse) {
+        trn_ledger_take(ledger, "work", s->cols * width, sizeof(double));
+        trn_tall_cross_plan(ledger, s->rows, s->cols, width, ranks, rank);
+    }
+    if (s->center)
+        trn_ledger_pass(ledger, "work", trn_tall_rows(s->rows, ranks, rank) + width,
+                        sizeof(double));
+    trn_ledger_back(ledger, &before);
 }

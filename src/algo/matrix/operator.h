@@ -51,4 +51,20 @@ MPI_Comm trn_operator_comm(const trn_operator_t *op);
  */
 trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y);
 
+/* An operator before there is data. */
+typedef struct trn_operator_size {
+    int64_t rows, cols; /* of the matrix, not flipped */
+    bool sparse, center;
+    int64_t entries, back; /* sparse: in this rank's band, and in its band of the transpose */
+} trn_operator_size_t;
+
+/* Plans: what an operator holds beside the matrix; what it goes on holding between products with
+ * blocks of `width` columns; what these take, beside vectors, `away` directions being cut off.
+ * Local. */
+void trn_operator_plan(trn_ledger_t *ledger, const trn_operator_size_t *size, int ranks, int rank);
+void trn_operator_routes_plan(trn_ledger_t *ledger, const trn_operator_size_t *size, int64_t width,
+                              int ranks, int rank);
+void trn_operator_apply_plan(trn_ledger_t *ledger, const trn_operator_size_t *size, int64_t width,
+                             int64_t away, int ranks, int rank);
+
 #endif

@@ -6,6 +6,7 @@
 #include "algo/matrix/scale.h"
 #include "algo/matrix/tall_orthonormal.h"
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
 
@@ -190,4 +191,21 @@ trn_status_t trn_qr(trn_tall_t a, double *r, trn_qr_way_t *way) {
     if (way) *way = good ? TRN_QR_CHOLESKY : TRN_QR_BASIS;
     work_destroy(&work);
     return status;
+}
+
+void trn_qr_plan(trn_ledger_t *ledger, trn_qr_way_t way, int64_t rows, int64_t cols, int ranks,
+                 int rank) {
+    int64_t n = cols;
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "work", n * n + n, sizeof(double));
+    trn_gram_plan(ledger, rows, n, TRN_MATRIX_F64, ranks, rank);
+    trn_ledger_take(ledger, "libraries", trn_blas_bytes(sizeof(double), n, n), 1);
+    if (way == TRN_QR_BASIS) {
+        trn_ledger_take(ledger, "matrix", trn_tall_rows(rows, ranks, rank) * n, sizeof(double));
+        trn_ledger_take(ledger, "work", n * n + trn_lapack_qr_work(n) + TRN_TALL_BLOCK * n,
+                        sizeof(double));
+        trn_tall_orthonormalize_plan(ledger, rows, 0, n, ranks, rank);
+        trn_tall_cross_plan(ledger, rows, n, n, ranks, rank);
+    }
+    trn_ledger_back(ledger, &before);
 }

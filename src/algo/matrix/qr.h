@@ -26,4 +26,8 @@ enum { TRN_QR_MOST = 8192 };
  * the CholeskyQR2 algorithm, ETNA 44 (2015). */
 trn_status_t trn_qr(trn_tall_t a, double *r, trn_qr_way_t *way);
 
+/* What it takes beside `a` [rows x cols] and `r`, done one way. Local. */
+void trn_qr_plan(trn_ledger_t *ledger, trn_qr_way_t way, int64_t rows, int64_t cols, int ranks,
+                 int rank);
+
 #endif

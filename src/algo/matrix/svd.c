@@ -203,33 +203,6 @@ trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank) {
     return status;
 }
 
-/* For predictions: bytes of a tall matrix on the rank with most of it. */
-static int64_t tall_bytes(int64_t rows, int64_t cols, int ranks) {
-    int64_t blocks = (rows + TRN_TALL_BLOCK - 1) / TRN_TALL_BLOCK;
-    int64_t own = (blocks + ranks - 1) / ranks * TRN_TALL_BLOCK;
-    return (own < rows ? own : rows) * cols * (int64_t)sizeof(double);
-}
-
-int64_t trn_svd_finish_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
-    return 2 * tall_bytes(rows, rank, ranks) + 2 * tall_bytes(cols, rank, ranks) +
-           (4 * rank * rank + TRN_TALL_BLOCK * rank) * (int64_t)sizeof(double);
-}
-
-static int64_t gram_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
-    int64_t n = rows < cols ? rows : cols;
-    int64_t transposed =
-        rows < cols ? 2 * tall_bytes(cols, rows, ranks) : 0; /* and on its way there */
-    int64_t gram = (3 * n * n + 11 * n) * (int64_t)sizeof(double);
-    int64_t finish = trn_svd_finish_bytes(rows, cols, rank, ranks);
-    return transposed + (gram > finish ? gram : finish);
-}
-
-int64_t trn_svd_bytes(trn_svd_method_t method, int64_t rows, int64_t cols, int64_t rank,
-                      int ranks) {
-    return method == TRN_SVD_GRAM ? gram_bytes(rows, cols, rank, ranks)
-                                  : trn_svd_krylov_bytes(rows, cols, rank, ranks);
-}
-
 /* Any matrix ----------------------------------------------------------------------------------- */
 
 trn_svd_method_t trn_svd_choose(trn_svd_method_t asked, int64_t rows, int64_t cols, bool sparse) {
@@ -385,4 +358,58 @@ done:
     trn_operator_destroy(&op);
     if (status != TRN_OK) trn_svd_free(svd);
     return status;
+}
+
+/* Plans ---------------------------------------------------------------------------------------- */
+
+void trn_svd_finish_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, int64_t k,
+                         int64_t away, int ranks, int at) {
+    int64_t long_side = op->rows > op->cols ? op->rows : op->cols;
+    int64_t short_side = op->rows + op->cols - long_side;
+    int64_t rows = trn_tall_rows(long_side, ranks, at), cols = trn_tall_rows(short_side, ranks, at);
+    trn_ledger_take(ledger, "vectors", rows * k + k, sizeof(double));
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "work", (rows + cols) * k + 3 * k * k, sizeof(double));
+    trn_ledger_take(ledger, "work", trn_lapack_svd_work(k) + TRN_TALL_BLOCK * k, sizeof(double));
+    trn_operator_apply_plan(ledger, op, k, away, ranks, at);
+    trn_tall_orthonormalize_plan(ledger, long_side, 0, k, ranks, at);
+    trn_ledger_back(ledger, &before);
+}
+
+static void gram_plan(trn_ledger_t *ledger, const trn_operator_size_t *matrix, int64_t k, int ranks,
+                      int at) {
+    bool wide = matrix->rows < matrix->cols;
+    int64_t n = wide ? matrix->rows : matrix->cols, m = matrix->rows + matrix->cols - n;
+    trn_operator_size_t tall = {.rows = m, .cols = n};
+    if (wide) trn_tall_transpose_plan(ledger, n, m, ranks, at);
+    trn_ledger_take(ledger, "work", n * n + n, sizeof(double));
+    trn_ledger_take(ledger, "vectors", trn_tall_rows(n, ranks, at) * k, sizeof(double));
+    trn_gram_plan(ledger, m, n, TRN_MATRIX_F64, ranks, at);
+    trn_tall_eig_plan(ledger, n, at);
+    trn_ledger_give(ledger, "work", n * n, sizeof(double));
+    trn_svd_finish_plan(ledger, &tall, k, 0, ranks, at);
+    trn_ledger_give(ledger, "work", n, sizeof(double));
+    if (wide) trn_ledger_give(ledger, "matrix", trn_tall_rows(m, ranks, at) * n, sizeof(double));
+}
+
+void trn_svd_plan(trn_ledger_t *ledger, trn_svd_method_t method, const trn_operator_size_t *matrix,
+                  int64_t k, int ranks, int at) {
+    int64_t side = matrix->rows < matrix->cols ? matrix->rows : matrix->cols;
+    trn_operator_size_t op = *matrix;
+    trn_operator_plan(ledger, matrix, ranks, at);
+    if (!matrix->sparse &&
+        matrix->center) { /* its numbers change, and the operator does not know */
+        op.center = false;
+        trn_ledger_take(ledger, "work", matrix->cols, sizeof(double));
+        trn_tall_cross_plan(ledger, matrix->rows, 1, matrix->cols, ranks, at);
+        trn_ledger_give(ledger, "work", matrix->cols, sizeof(double));
+    }
+    if (method == TRN_SVD_KRYLOV)
+        trn_svd_krylov_plan(ledger, &op, k, 0, ranks, at);
+    else
+        gram_plan(ledger, &op, k, ranks, at);
+    if (k == side) return;
+    trn_ledger_t before = *ledger; /* a search for small values beside those that are there */
+    trn_svd_krylov_plan(ledger, &op, k, k, ranks, at);
+    trn_ledger_back(ledger, &before);
 }

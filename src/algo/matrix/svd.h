@@ -72,7 +72,7 @@ trn_svd_method_t trn_svd_choose(trn_svd_method_t asked, int64_t rows, int64_t co
  * have been centered and scaled by a power of two. Collective, equal arguments but for the rows.
  * Fails (agreed) with TRN_NUMERIC (an entry that is not finite, by name; a singular value beyond
  * float64; Krylov: not arrived within the steps, and how far off), TRN_USAGE (rank, sides),
- * TRN_MEMORY. Memory: trn_svd_bytes. Cost: that of the method below. */
+ * TRN_MEMORY. Memory: trn_svd_plan. Cost: that of the method below. */
 trn_status_t trn_svd(trn_svd_t *svd, trn_svd_matrix_t matrix, const trn_svd_options_t *options);
 
 /* By the Gram matrix of the short side, 1 <= rank <= min(m, n), of a matrix that needs no scaling
@@ -92,8 +92,9 @@ trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank);
  * methods, NIPS 2015; thick restart as Wu and Simon, SIAM J. Matrix Anal. Appl. 22 (2000). */
 trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, trn_svd_stop_t stop);
 
-/* Bytes of the work of a method on the rank that needs most, for predictions: `ranks` ranks, the
- * matrix itself left out. Local. */
-int64_t trn_svd_bytes(trn_svd_method_t method, int64_t rows, int64_t cols, int64_t rank, int ranks);
+/* What trn_svd takes beside the matrix, on rank `at` of `ranks`, by a method that trn_svd_choose
+ * chose; the triplets stay under "vectors". Local. */
+void trn_svd_plan(trn_ledger_t *ledger, trn_svd_method_t method, const trn_operator_size_t *matrix,
+                  int64_t rank, int ranks, int at);
 
 #endif

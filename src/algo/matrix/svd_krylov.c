@@ -247,16 +247,22 @@ trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, tr
     return status;
 }
 
-int64_t trn_svd_krylov_bytes(int64_t rows, int64_t cols, int64_t rank, int ranks) {
-    int64_t n = least(rows, cols), m = rows < cols ? cols : rows;
-    int64_t width = least(block_width(rank), n), most = basis_size(rank, n);
-    int64_t own_n = (n + ranks - 1) / ranks + TRN_TALL_BLOCK,
-            own_m = (m + ranks - 1) / ranks + TRN_TALL_BLOCK;
-    int64_t basis = least(own_n, n) * (most + width) + least(own_m, m) * width;
-    int64_t small = 5 * most * most + (TRN_TALL_BLOCK + width) * most;
-    int64_t gathered = m * width; /* a block of vectors, whole on every rank */
-    int64_t search = (basis + small + gathered) * (int64_t)sizeof(double);
-    int64_t finish =
-        trn_svd_finish_bytes(rows, cols, rank, ranks) + m * rank * (int64_t)sizeof(double);
-    return search > finish ? search : finish;
+void trn_svd_krylov_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, int64_t k,
+                         int64_t away, int ranks, int at) {
+    int64_t n = least(op->rows, op->cols), m = op->rows + op->cols - n;
+    int64_t width = least(block_width(k), n), most = basis_size(k, n);
+    int64_t own = trn_tall_rows(n, ranks, at);
+    trn_ledger_take(ledger, "vectors", own * k, sizeof(double));
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "basis", own * (most + width), sizeof(double));
+    trn_ledger_take(ledger, "work", trn_tall_rows(m, ranks, at) * width, sizeof(double));
+    trn_ledger_take(ledger, "work", (3 * most + width + TRN_TALL_BLOCK + 1) * most + width * width,
+                    sizeof(double));
+    trn_operator_apply_plan(ledger, op, width, away, ranks, at);
+    trn_operator_routes_plan(ledger, op, width, ranks, at); /* open from now on */
+    trn_tall_cross_plan(ledger, n, most, width, ranks, at);
+    trn_tall_orthonormalize_plan(ledger, n, most - width, width, ranks, at);
+    trn_tall_eig_plan(ledger, most, at);
+    trn_ledger_back(ledger, &before);
+    trn_svd_finish_plan(ledger, op, k, away, ranks, at);
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 #include "mpi/reduce.h"
 
@@ -154,6 +155,21 @@ trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
     }
     trn_free(&panel);
     return status;
+}
+
+void trn_tall_cross_plan(trn_ledger_t *ledger, int64_t rows, int64_t x_cols, int64_t y_cols,
+                         int ranks, int rank) {
+    if (x_cols == 0 || y_cols == 0) return;
+    int64_t width = PANEL_NUMBERS / x_cols < 1 ? 1 : PANEL_NUMBERS / x_cols;
+    int64_t panel = x_cols * (width < y_cols ? width : y_cols);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "sums", panel, sizeof(double));
+    trn_ledger_take(ledger, "sums",
+                    trn_reduce_bytes((trn_blocks_t){.blocks = blocks_of(rows)}, panel, ranks, rank),
+                    1);
+    trn_ledger_take(ledger, "libraries",
+                    trn_blas_bytes(sizeof(double), x_cols, trn_tall_block(rows)), 1);
+    trn_ledger_back(ledger, &before);
 }
 
 trn_status_t trn_tall_center(trn_tall_t x, double *mean) {

@@ -67,6 +67,10 @@ void trn_tall_solve(trn_tall_t x, const double *r);
  * Memory: at most 32 MiB for each level of the tree over blocks. */
 trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product);
 
+/* What trn_tall_cross takes on a rank, beside `product`. Local. */
+void trn_tall_cross_plan(trn_ledger_t *ledger, int64_t rows, int64_t x_cols, int64_t y_cols,
+                         int ranks, int rank);
+
 /* Take the column means, which come back in mean[x.cols] on every rank, off x. Collective. Fails
  * (agreed) with TRN_MEMORY. */
 trn_status_t trn_tall_center(trn_tall_t x, double *mean);

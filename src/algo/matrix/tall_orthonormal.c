@@ -4,6 +4,7 @@
 
 #include "algo/matrix/gram.h"
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
 
@@ -287,4 +288,23 @@ trn_status_t trn_tall_orthonormalize(trn_tall_t basis, trn_tall_t x) {
                           (long long)(basis.block.cols + x.block.cols), (long long)x.rows);
     frame_destroy(&frame);
     return status;
+}
+
+void trn_tall_eig_plan(trn_ledger_t *ledger, int64_t n, int rank) {
+    if (rank > 0) return;
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "work", trn_lapack_eig_work(n), sizeof(double));
+    trn_ledger_take(ledger, "libraries", trn_blas_bytes(sizeof(double), n, n), 1);
+    trn_ledger_back(ledger, &before);
+}
+
+void trn_tall_orthonormalize_plan(trn_ledger_t *ledger, int64_t rows, int64_t q, int64_t b,
+                                  int ranks, int rank) {
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "work", (q > b ? q : b) * b + 2 * b * b + 2 * b, sizeof(double));
+    trn_ledger_take(ledger, "work", TRN_TALL_BLOCK * b, sizeof(double));
+    trn_tall_cross_plan(ledger, rows, q > b ? q : b, b, ranks, rank);
+    trn_gram_plan(ledger, rows, b, TRN_MATRIX_F64, ranks, rank);
+    trn_tall_eig_plan(ledger, b, rank);
+    trn_ledger_back(ledger, &before);
 }

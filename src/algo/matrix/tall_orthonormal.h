@@ -17,4 +17,9 @@ trn_status_t trn_tall_eig(MPI_Comm comm, int64_t n, double *a, double *values, c
  * requirements, SIAM J. Sci. Comput. 23 (2002): SVQB, repeated. */
 trn_status_t trn_tall_orthonormalize(trn_tall_t basis, trn_tall_t x);
 
+/* What they take: of a matrix [n x n]; of x [rows x b] beside a basis [rows x q]. Local. */
+void trn_tall_eig_plan(trn_ledger_t *ledger, int64_t n, int rank);
+void trn_tall_orthonormalize_plan(trn_ledger_t *ledger, int64_t rows, int64_t q, int64_t b,
+                                  int ranks, int rank);
+
 #endif

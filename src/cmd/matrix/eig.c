@@ -1,6 +1,8 @@
 /* eig.c: the verb `eig`: eigenvalues and eigenvectors of a symmetric matrix. */
 #include "algo/matrix/eig.h"
 
+#include "algo/common/estimate.h"
+#include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -59,15 +61,6 @@ static void report(const trn_run_t *run, int64_t n, const double *values, trn_ei
     json_decref(result);
 }
 
-static void predict(const trn_run_t *run, int64_t n, trn_eig_method_t method) {
-    bool local = method == TRN_EIG_LOCAL || (method == TRN_EIG_AUTO && n <= TRN_EIG_ALONE);
-    int64_t matrix = (n / run->ranks + TRN_TALL_BLOCK) * n * 8,
-            work = local ? 4 * n * n * 8 : 5 * matrix;
-    json_object_set_new(run->result, "bytes_per_rank",
-                        json_pack("{s:I, s:I, s:I}", "matrix", (json_int_t)matrix, "work",
-                                  (json_int_t)work, "total", (json_int_t)(matrix + work)));
-}
-
 static trn_eig_method_t method_of(const trn_run_t *run) {
     const char *name = trn_params_text(run->params, "method");
     return strcmp(name, "local") == 0       ? TRN_EIG_LOCAL
@@ -75,41 +68,75 @@ static trn_eig_method_t method_of(const trn_run_t *run) {
                                             : TRN_EIG_AUTO;
 }
 
+/* A matrix whose eigenvectors are wanted. */
+typedef struct job {
+    trn_run_t *run;
+    const char *output;
+    trn_matrix_info_t info;
+    trn_dist_t *dist;
+    trn_bands_t bands;
+} job_t;
+
+/* What `solve` takes. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    int64_t n = job->info.rows, own = trn_tall_rows(n, ranks, rank) * n;
+    trn_ledger_take(ledger, "work", n, sizeof(double));
+    trn_matrix_load_plan(ledger, &job->info, TRN_MATRIX_F64, &job->bands, rank);
+    trn_eig_plan(ledger, trn_eig_choose(method_of(job->run), n), n, ranks, rank);
+    trn_ledger_pass(ledger, "saving", trn_store_write_bytes((own + n) * (int64_t)sizeof(double)),
+                    1);
+}
+
 /* What rounding may do to a symmetric matrix on its way into a file, over the largest entry. */
 static double tolerance_of(const trn_matrix_info_t *info) {
     return info->type == TRN_MATRIX_F32 ? 1e-5 : 1e-12;
 }
 
-static trn_status_t solve(trn_run_t *run, const char *output, const trn_matrix_info_t *info) {
+static trn_status_t solve(const job_t *job) {
+    trn_run_t *run = job->run;
     double start = trn_seconds(), *values = NULL;
+    int64_t n = job->info.rows;
     const char *path = run->files[0];
     trn_eig_method_t method = method_of(run);
     trn_tall_file_t file = {0};
-    TRN_TRY(trn_store_place(run->comm, output));
+    TRN_TRY(trn_store_place(run->comm, job->output));
     trn_status_t status =
-        trn_agree(run->comm, trn_alloc(&values, info->rows, sizeof *values, "eigenvalues"));
+        trn_agree(run->comm, trn_alloc(&values, n, sizeof *values, "eigenvalues"));
     TRN_OR(done, status);
-    TRN_OR(done, trn_tall_file_load(&file, run->comm, path, info));
-    TRN_OR(done, trn_eig_check(file.tall, tolerance_of(info), path));
+    TRN_OR(done, trn_tall_file_load(&file, run->comm, path, &job->info));
+    TRN_OR(done, trn_eig_check(file.tall, tolerance_of(&job->info), path));
     TRN_OR(done, trn_eig(file.tall, values, &method));
-    TRN_OR(done, save(run, output, file.tall, values, method));
-    report(run, info->rows, values, method, start);
+    TRN_OR(done, save(run, job->output, file.tall, values, method));
+    report(run, n, values, method, start);
 done:
     trn_tall_file_free(&file);
     trn_free(&values);
     return status;
 }
 
+/* Look at A and say what it takes. Collective. */
+static trn_status_t prepare(job_t *job) {
+    trn_run_t *run = job->run;
+    const char *path = run->files[0];
+    TRN_TRY(trn_matrix_file_probe(run->comm, path, &job->info));
+    const trn_matrix_info_t *info = &job->info;
+    if (info->rows != info->cols)
+        return trn_fail(TRN_INPUT, "%s: %lld x %lld is not symmetric; svd takes any matrix", path,
+                        (long long)info->rows, (long long)info->cols);
+    TRN_AGREE(run->comm, trn_tall_dist(&job->dist, run->comm, info->rows, info->cols));
+    TRN_TRY(trn_bands_of(&job->bands, run->comm, path, info, job->dist));
+    return trn_estimate(run->ranks, trn_params_bool(run->params, "dry-run"), plan, job,
+                        run->result);
+}
+
 static trn_status_t run_eig(trn_run_t *run) {
-    const char *output = trn_params_text(run->params, "output");
-    trn_matrix_info_t info;
-    TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
-    if (info.rows != info.cols)
-        return trn_fail(TRN_INPUT, "%s: %lld x %lld is not symmetric; svd takes any matrix",
-                        run->files[0], (long long)info.rows, (long long)info.cols);
-    if (!trn_params_bool(run->params, "dry-run")) return solve(run, output, &info);
-    predict(run, info.rows, method_of(run));
-    return TRN_OK;
+    job_t job = {.run = run, .output = trn_params_text(run->params, "output")};
+    trn_status_t status = prepare(&job);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run")) status = solve(&job);
+    trn_bands_free(&job.bands);
+    trn_dist_destroy(&job.dist);
+    return status;
 }
 
 const trn_command_t trn_command_eig = {

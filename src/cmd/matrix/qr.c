@@ -1,6 +1,8 @@
 /* qr.c: the verb `qr`: orthonormal columns and the triangle that makes a tall matrix of them. */
 #include "algo/matrix/qr.h"
 
+#include "algo/common/estimate.h"
+#include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -59,26 +61,52 @@ static void report(const trn_run_t *run, trn_tall_t q, const double *r, trn_qr_w
     json_decref(result);
 }
 
-/* An R is of n^2 numbers, on every rank, as are a few helpers; A is factored in place. */
-static void predict(const trn_run_t *run, const trn_matrix_info_t *info) {
-    int64_t matrix = (info->rows / run->ranks + TRN_TALL_BLOCK) * info->cols * 8,
-            work = 4 * info->cols * info->cols * 8;
-    json_object_set_new(run->result, "bytes_per_rank",
-                        json_pack("{s:I, s:I, s:I}", "matrix", (json_int_t)matrix, "work",
-                                  (json_int_t)work, "total", (json_int_t)(matrix + work)));
+/* What is factored, and how it is expected to be. */
+typedef struct job {
+    trn_run_t *run;
+    const char *output;
+    trn_matrix_info_t info;
+    trn_dist_t *dist;
+    trn_bands_t bands;
+    trn_qr_way_t way;
+} job_t;
+
+/* What `factor` takes. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    int64_t rows = job->info.rows, n = job->info.cols, own = trn_tall_rows(rows, ranks, rank) * n;
+    trn_ledger_take(ledger, "work", n * n, sizeof(double));
+    trn_matrix_load_plan(ledger, &job->info, TRN_MATRIX_F64, &job->bands, rank);
+    trn_qr_plan(ledger, job->way, rows, n, ranks, rank);
+    trn_ledger_pass(ledger, "saving",
+                    trn_store_write_bytes((own + n * n) * (int64_t)sizeof(double)), 1);
 }
 
-static trn_status_t factor(trn_run_t *run, const char *output, const trn_matrix_info_t *info) {
+/* Dependent columns show in the course of the work, and take more: say how much, in all. */
+static trn_status_t explain(job_t *job, trn_status_t status) {
+    int64_t limit = trn_params_size(job->run->params, "memory");
+    job->way = TRN_QR_BASIS;
+    int64_t bytes = trn_estimate_bytes(job->run->ranks, plan, job);
+    if (status != TRN_MEMORY || limit == 0 || bytes <= limit) return status;
+    return trn_fail(TRN_MEMORY,
+                    "%s: columns are nearly dependent, which takes a copy of them: each of %d "
+                    "ranks needs %lld bytes, the limit is %lld; raise --memory or use more ranks",
+                    job->run->files[0], job->run->ranks, (long long)bytes, (long long)limit);
+}
+
+static trn_status_t factor(job_t *job) {
+    trn_run_t *run = job->run;
+    const trn_matrix_info_t *info = &job->info;
     double start = trn_seconds(), *r = NULL;
     trn_tall_file_t file = {0};
     trn_qr_way_t way;
-    TRN_TRY(trn_store_place(run->comm, output));
+    TRN_TRY(trn_store_place(run->comm, job->output));
     trn_status_t status =
         trn_agree(run->comm, trn_alloc(&r, info->cols * info->cols, sizeof *r, "an R"));
     TRN_OR(done, status);
     TRN_OR(done, trn_tall_file_load(&file, run->comm, run->files[0], info));
-    TRN_OR(done, trn_qr(file.tall, r, &way));
-    TRN_OR(done, save(run, output, file.tall, r, way));
+    TRN_OR(done, explain(job, trn_qr(file.tall, r, &way)));
+    TRN_OR(done, save(run, job->output, file.tall, r, way));
     report(run, file.tall, r, way, start);
 done:
     trn_tall_file_free(&file);
@@ -86,19 +114,40 @@ done:
     return status;
 }
 
-static trn_status_t run_qr(trn_run_t *run) {
-    const char *output = trn_params_text(run->params, "output");
-    trn_matrix_info_t info;
-    TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
-    if (info.rows < info.cols || info.cols > TRN_QR_MOST)
+/* A refusal names what is enough either way. */
+static trn_status_t estimate(job_t *job, bool dry) {
+    trn_run_t *run = job->run;
+    job->way = TRN_QR_BASIS;
+    int64_t dependent = trn_estimate_bytes(run->ranks, plan, job);
+    job->way = TRN_QR_CHOLESKY;
+    trn_status_t status = trn_estimate(run->ranks, dry, plan, job, run->result);
+    json_object_set_new(run->result, "bytes_per_rank_if_dependent", json_integer(dependent));
+    return status == TRN_OK ? TRN_OK : trn_mem_expect(dependent, run->ranks);
+}
+
+/* Look at A and say what QR takes: usually, and where columns turn out to be dependent. */
+static trn_status_t prepare(job_t *job) {
+    trn_run_t *run = job->run;
+    const char *path = run->files[0];
+    TRN_TRY(trn_matrix_file_probe(run->comm, path, &job->info));
+    if (job->info.rows < job->info.cols || job->info.cols > TRN_QR_MOST)
         return trn_fail(TRN_USAGE,
                         "%s: %lld x %lld; qr wants at least as many rows as columns, and at most "
                         "%d columns",
-                        run->files[0], (long long)info.rows, (long long)info.cols,
+                        path, (long long)job->info.rows, (long long)job->info.cols,
                         (int)TRN_QR_MOST);
-    if (!trn_params_bool(run->params, "dry-run")) return factor(run, output, &info);
-    predict(run, &info);
-    return TRN_OK;
+    TRN_AGREE(run->comm, trn_tall_dist(&job->dist, run->comm, job->info.rows, job->info.cols));
+    TRN_TRY(trn_bands_of(&job->bands, run->comm, path, &job->info, job->dist));
+    return estimate(job, trn_params_bool(run->params, "dry-run"));
+}
+
+static trn_status_t run_qr(trn_run_t *run) {
+    job_t job = {.run = run, .output = trn_params_text(run->params, "output")};
+    trn_status_t status = prepare(&job);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run")) status = factor(&job);
+    trn_bands_free(&job.bands);
+    trn_dist_destroy(&job.dist);
+    return status;
 }
 
 const trn_command_t trn_command_qr = {

@@ -1,6 +1,8 @@
 /* svd.c: the verb `svd`: the largest singular values of a matrix, or its principal components. */
 #include "algo/matrix/svd.h"
 
+#include "algo/common/estimate.h"
+#include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -33,6 +35,7 @@ typedef struct work {
     bool sparse; /* kept so: the Gram method wants zeros filled in */
     trn_tall_file_t dense;
     trn_dist_t *dist;
+    trn_bands_t bands;
     trn_sparse_t *band;
     trn_svd_t svd;
 } work_t;
@@ -41,6 +44,7 @@ static void work_free(work_t *work) {
     trn_svd_free(&work->svd);
     trn_sparse_destroy(&work->band);
     trn_dist_destroy(&work->dist);
+    trn_bands_free(&work->bands);
     trn_tall_file_free(&work->dense);
 }
 
@@ -78,22 +82,44 @@ static trn_status_t choose(const trn_run_t *run, work_t *work) {
                                      trn_params_int(run->params, "max-steps")};
     options->name = path;
     work->sparse = info->sparse && options->method == TRN_SVD_KRYLOV;
-    return count_values(run, work);
+    TRN_TRY(count_values(run, work));
+    TRN_AGREE(run->comm, trn_tall_dist(&work->dist, run->comm, info->rows, info->cols));
+    return trn_bands_of(&work->bands, run->comm, path, info, work->dist);
 }
 
-/* Bytes on the rank that needs most. */
-static void predict(const trn_run_t *run, const work_t *work) {
+/* What a rank has of the matrix, and of its transpose if that has to be made: of a square one as
+ * much as of the matrix where that is more than an even share. */
+static trn_operator_size_t size_of(const work_t *work, int ranks, int rank) {
     const trn_matrix_info_t *info = &work->info;
-    const trn_svd_options_t *options = &work->options;
-    int64_t bands = (info->rows + run->ranks - 1) / run->ranks, matrix, needed;
-    if (work->sparse) /* both ways, and the entries on their way to the transpose */
-        matrix = (2 * 12 + 40) * (info->entries / run->ranks + 1);
+    trn_operator_size_t size = {info->rows, info->cols, work->sparse, work->options.center, 0, 0};
+    if (!work->sparse) return size;
+    int64_t all = 0, share = trn_tall_rows(info->cols, ranks, rank);
+    for (int r = 0; r < ranks; r++)
+        all += work->bands.entries[r];
+    size.entries = work->bands.entries[rank];
+    size.back = (int64_t)((double)all * (double)share / (double)info->cols);
+    if (ranks > 1) size.back += size.back / 32;
+    if (info->rows == info->cols && size.entries > size.back) size.back = size.entries;
+    return size;
+}
+
+/* What `load`, `decompose` and `save` take. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const work_t *work = user;
+    const trn_matrix_info_t *info = &work->info;
+    trn_operator_size_t size = size_of(work, ranks, rank);
+    int64_t k = work->options.rank;
+    int64_t vectors =
+        (trn_tall_rows(info->rows, ranks, rank) + trn_tall_rows(info->cols, ranks, rank)) * k;
+    if (work->sparse)
+        trn_sparse_load_plan(ledger, info, TRN_SPARSE_F64, &work->bands, rank);
     else
-        matrix = bands * info->cols * (int64_t)sizeof(double);
-    needed = trn_svd_bytes(options->method, info->rows, info->cols, options->rank, run->ranks);
-    json_object_set_new(run->result, "bytes_per_rank",
-                        json_pack("{s:I, s:I, s:I}", "matrix", (json_int_t)matrix, "work",
-                                  (json_int_t)needed, "total", (json_int_t)(matrix + needed)));
+        trn_matrix_load_plan(ledger, info, TRN_MATRIX_F64, &work->bands, rank);
+    trn_svd_plan(ledger, work->options.method, &size, k, ranks, rank);
+    trn_ledger_t before = {0};
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "vectors", vectors, sizeof(double));
+    trn_ledger_take(ledger, "saving", trn_store_write_bytes(vectors * (int64_t)sizeof(double)), 1);
 }
 
 /* Collective. */
@@ -101,14 +127,16 @@ static trn_status_t load(const trn_run_t *run, work_t *work) {
     const trn_matrix_info_t *info = &work->info;
     const char *path = run->files[0];
     if (!work->sparse) return trn_tall_file_load(&work->dense, run->comm, path, info);
-    TRN_AGREE(run->comm, trn_tall_dist(&work->dist, run->comm, info->rows, info->cols));
     return trn_sparse_file_load(run->comm, path, info, TRN_SPARSE_F64, work->dist, &work->band);
 }
 
 static trn_status_t decompose(const trn_run_t *run, work_t *work) {
     trn_svd_matrix_t matrix = {run->comm, work->info.rows, work->info.cols, work->dense.tall,
                                work->band};
-    return trn_svd(&work->svd, matrix, &work->options);
+    trn_status_t status = trn_svd(&work->svd, matrix, &work->options);
+    trn_sparse_destroy(&work->band); /* writing takes memory, too */
+    trn_tall_file_free(&work->dense);
+    return status;
 }
 
 static trn_status_t declare(trn_store_t *store, const work_t *work) {
@@ -152,19 +180,16 @@ static trn_status_t save(const trn_run_t *run, const char *output, const work_t 
 static void report(const trn_run_t *run, const work_t *work, double start) {
     const trn_svd_t *svd = &work->svd;
     const trn_matrix_info_t *info = &work->info;
-    int64_t peak = trn_mem_peak();
-    MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_MAX, run->comm);
     json_t *values = json_array(), *result;
     for (int64_t i = 0; i < svd->rank; i++)
         json_array_append_new(values, json_real(svd->values[i]));
-    result = json_pack(
-        "{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:I, s:o}", "rows", (json_int_t)info->rows,
-        "cols", (json_int_t)info->cols, "entries", (json_int_t)info->entries, "method",
-        name_of(work->options.method), "steps", (json_int_t)svd->steps, "basis",
-        (json_int_t)svd->basis, "residual", svd->residual, "seconds", trn_seconds() - start,
-        "peak_bytes", (json_int_t)peak, "matrix_bytes",
-        (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
-        "singular_values", values);
+    result = json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:o}", "rows",
+                       (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
+                       (json_int_t)info->entries, "method", name_of(work->options.method), "steps",
+                       (json_int_t)svd->steps, "basis", (json_int_t)svd->basis, "residual",
+                       svd->residual, "seconds", trn_seconds() - start, "matrix_bytes",
+                       (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
+                       "singular_values", values);
     json_object_update(run->result, result);
     json_decref(result);
 }
@@ -173,16 +198,14 @@ static trn_status_t run_svd(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
     double start = trn_seconds();
     work_t work = {0};
-    TRN_TRY(choose(run, &work));
-    if (trn_params_bool(run->params, "dry-run")) {
-        predict(run, &work);
-        return TRN_OK;
-    }
-    trn_status_t status = trn_store_place(run->comm, output);
-    if (status == TRN_OK) status = load(run, &work);
-    if (status == TRN_OK) status = decompose(run, &work);
-    if (status == TRN_OK) status = save(run, output, &work);
-    if (status == TRN_OK) report(run, &work, start);
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_status_t status = choose(run, &work);
+    if (status == TRN_OK) status = trn_estimate(run->ranks, dry, plan, &work, run->result);
+    if (status == TRN_OK && !dry) status = trn_store_place(run->comm, output);
+    if (status == TRN_OK && !dry) status = load(run, &work);
+    if (status == TRN_OK && !dry) status = decompose(run, &work);
+    if (status == TRN_OK && !dry) status = save(run, output, &work);
+    if (status == TRN_OK && !dry) report(run, &work, start);
     work_free(&work);
     return status;
 }
