@@ -168,5 +168,4 @@ static void memory_failure(void) {
 
 HARNESS_MAIN({"every number of blocks", every_number_of_blocks}, {"shape of the tree", tree},
              {"parts of the tree", parts_of_the_tree}, {"too many values", too_many},
-             {"bytes told", bytes_told},
-             {"memory failure", memory_failure})
+             {"bytes told", bytes_told}, {"memory failure", memory_failure})
