@@ -198,4 +198,7 @@ const char *trn_store_path(const trn_store_t *store);
 int64_t trn_store_write_bytes(int64_t bytes);
 int64_t trn_store_open_bytes(void);
 
+/* For plans: what HDF5 takes from the system on rank 0 while it lays strings out. Local. */
+int64_t trn_store_strings_bytes(void);
+
 #endif

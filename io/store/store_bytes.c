@@ -79,3 +79,8 @@ int64_t trn_store_open_bytes(void) {
     enum { TABLE = 64 << 10 };
     return TABLE + TRN_BLOCK_BYTES;
 }
+
+int64_t trn_store_strings_bytes(void) {
+    enum { HEAPS = 4 << 20 /* collections of text that its cache keeps */ };
+    return HEAPS;
+}

@@ -34,7 +34,7 @@ typedef struct header {
     size_t mapping; /* bytes from `base` on that are mapped; 0: malloc's */
 } header_t;
 
-static atomic_llong now, peak, calls, fail_at, limit;
+static atomic_llong now, peak, calls, fail_at, limit, of_program;
 
 static void count(int64_t bytes) {
     long long total = atomic_fetch_add(&now, bytes) + bytes;
@@ -221,10 +221,14 @@ int64_t trn_mem_now(void) {
 int64_t trn_mem_peak(void) {
     return atomic_load(&peak);
 }
+int64_t trn_mem_before(void) {
+    return atomic_load(&of_program);
+}
 void trn_mem_reset_peak(void) {
     atomic_store(&peak, atomic_load(&now));
 }
 void trn_mem_limit(int64_t bytes) {
+    atomic_store(&of_program, atomic_load(&now));
     atomic_store(&limit, bytes);
 }
 int64_t trn_mem_limit_now(void) {

@@ -51,6 +51,9 @@ bool trn_mem_claim_spare(int64_t bytes);
 int64_t trn_mem_now(void);
 int64_t trn_mem_peak(void);
 
+/* Bytes that were allocated when the limit was set last: of the program, not of its work. Local. */
+int64_t trn_mem_before(void);
+
 /* Start the peak anew from the present amount. Local. */
 void trn_mem_reset_peak(void);
 

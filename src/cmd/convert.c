@@ -1,5 +1,6 @@
 /* convert.c: the verb `convert`: an embedding or a matrix from one file format into another. */
-#include "algo/matrix/matrix_file.h"
+#include "algo/common/estimate.h"
+#include "algo/matrix/matrix_file_plan.h"
 #include "algo/vectors/embedding.h"
 #include "cli/reading.h"
 #include "io/formats/format.h"
@@ -83,6 +84,43 @@ static trn_status_t is_matrix(trn_run_t *run, bool *matrix) {
     return TRN_OK;
 }
 
+/* A matrix on its way from file to file. */
+typedef struct job {
+    const char *output;
+    trn_matrix_info_t info;
+    trn_matrix_type_t type;
+    bool sparse; /* and stays so */
+    trn_bands_t bands;
+} job_t;
+
+/* What `save_matrix` takes. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    int64_t rows = job->bands.start[rank + 1] - job->bands.start[rank];
+    trn_sparse_type_t sparse = job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+    (void)ranks;
+    if (job->sparse) {
+        trn_sparse_load_plan(ledger, &job->info, sparse, &job->bands, rank);
+        trn_sparse_save_plan(ledger, job->output, rows, job->bands.entries[rank], sparse);
+    } else {
+        trn_matrix_load_plan(ledger, &job->info, job->type, &job->bands, rank);
+        trn_matrix_save_plan(ledger, job->output, rows, job->info.cols, job->type);
+    }
+}
+
+/* Rows to ranks, sparse ones by what they weigh, and what that takes. Collective. */
+static trn_status_t plan_matrix(trn_run_t *run, job_t *job, trn_dist_t **dist) {
+    enum { ROW = sizeof(int64_t), ENTRY = 12 };
+    trn_matrix_format_t format = TRN_MATRIX_H5;
+    TRN_TRY(trn_matrix_format_of_name(job->output, &format));
+    job->sparse = job->info.sparse && format != TRN_MATRIX_NPY;
+    int64_t row = job->sparse ? ROW : ROW * job->info.cols;
+    TRN_TRY(trn_bands_cut(&job->bands, run->comm, run->files[0], &job->info, 1, row, ENTRY));
+    TRN_AGREE(run->comm, trn_bands_dist(dist, &job->bands, job->info.cols));
+    return trn_estimate(run->ranks, trn_params_bool(run->params, "dry-run"), plan, job,
+                        run->result);
+}
+
 static trn_status_t save_matrix(trn_run_t *run, const trn_matrix_info_t *info,
                                 trn_matrix_type_t type, const trn_dist_t *dist) {
     const char *in = run->files[0], *out = run->files[1];
@@ -121,11 +159,12 @@ static trn_status_t convert_matrix(trn_run_t *run) {
     json_object_set_new(run->result, "rows", json_integer(info.rows));
     json_object_set_new(run->result, "cols", json_integer(info.cols));
     json_object_set_new(run->result, "entries", json_integer(info.entries));
-    if (trn_params_bool(run->params, "dry-run")) return TRN_OK;
-    trn_status_t status =
-        trn_agree(run->comm, trn_dist_create(&dist, info.rows, info.cols, run->ranks, 1));
-    if (status == TRN_OK) status = save_matrix(run, &info, type, dist);
+    job_t job = {run->files[1], info, type, false, {0}};
+    trn_status_t status = plan_matrix(run, &job, &dist);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
+        status = save_matrix(run, &info, type, dist);
     trn_dist_destroy(&dist);
+    trn_bands_free(&job.bands);
     return status;
 }
 
@@ -141,10 +180,10 @@ static trn_status_t convert_embedding(trn_run_t *run) {
     json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
     trn_reading_note(embedding, run->result);
-    if (trn_params_bool(run->params, "dry-run"))
-        trn_embedding_report(embedding, trn_embedding_write_bytes(embedding, format), run->result);
-    else
-        status = convert(run, embedding, format);
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_embedding_use_t use = {.written = format};
+    status = trn_embedding_estimate(embedding, &use, dry, run->result);
+    if (status == TRN_OK && !dry) status = convert(run, embedding, format);
     trn_embedding_destroy(&embedding);
     return status;
 }

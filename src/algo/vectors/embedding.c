@@ -1,5 +1,6 @@
 #include "algo/vectors/embedding_impl.h"
 
+#include "algo/common/estimate.h"
 #include "base/mem.h"
 #include "io/rows/misfit.h"
 #include "io/share.h"
@@ -222,17 +223,40 @@ int64_t trn_embedding_block_rows(const trn_embedding_t *e, int64_t b) {
     return left < TRN_EMBEDDING_BLOCK ? left : TRN_EMBEDDING_BLOCK;
 }
 
-void trn_embedding_report(const trn_embedding_t *e, int64_t work, json_t *result) {
-    int64_t vectors = e->blocks * TRN_EMBEDDING_BLOCK * e->dim * (int64_t)sizeof *e->values;
-    int64_t words = 2 * trn_lookup_bytes(e->rows);
-    for (int64_t i = 0; i < e->rows; i++)
-        words += (int64_t)(sizeof *e->words + strlen(e->words[i]) + 1);
-    MPI_Allreduce(MPI_IN_PLACE, &vectors, 1, MPI_INT64_T, MPI_MAX, e->comm);
-    if (e->rank != 0) return;
-    json_object_set_new(result, "bytes_per_rank",
-                        json_pack("{s:I, s:I, s:I, s:I}", "vectors", (json_int_t)vectors, "words",
-                                  (json_int_t)words, "work", (json_int_t)work, "total",
-                                  (json_int_t)(vectors + words + work)));
+/* A use of an embedding that has been opened. */
+typedef struct job {
+    const trn_embedding_t *e;
+    const trn_embedding_use_t *use;
+    int64_t held, reached; /* bytes of the rank that holds most now, and that held most so far */
+} job_t;
+
+/* All ranks have the words, which opening has read, and the tables to look them up. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    const trn_embedding_t *e = job->e;
+    int64_t blocks = (e->rows + TRN_EMBEDDING_BLOCK - 1) / TRN_EMBEDDING_BLOCK;
+    int64_t own = trn_part_start(blocks, ranks, rank + 1) - trn_part_start(blocks, ranks, rank);
+    int64_t vectors = own * TRN_EMBEDDING_BLOCK * e->dim * (int64_t)sizeof *e->values;
+    trn_ledger_take(ledger, "words", job->held, 1);
+    trn_ledger_pass(ledger, "reading", job->reached - job->held, 1);
+    trn_ledger_take(ledger, "vectors", vectors, 1);
+    if (job->use->finds) trn_ledger_take(ledger, "words", 2, trn_lookup_bytes(e->rows));
+    trn_ledger_take(ledger, "work", job->use->work, 1);
+    if (job->use->written == TRN_FORMAT_AUTO) return;
+    trn_ledger_take(ledger, "writing", trn_embedding_write_bytes(e, job->use->written), 1);
+    if (job->use->written == TRN_FORMAT_H5)
+        trn_ledger_take(
+            ledger, "writing",
+            trn_store_write_bytes(vectors) + (rank == 0 ? trn_store_strings_bytes() : 0), 1);
+}
+
+trn_status_t trn_embedding_estimate(const trn_embedding_t *e, const trn_embedding_use_t *use,
+                                    bool dry, json_t *result) {
+    int64_t before = trn_mem_before(); /* the command line is no part of a plan */
+    job_t job = {e, use, trn_mem_now() - before, trn_mem_peak() - before};
+    MPI_Allreduce(MPI_IN_PLACE, &job.held, 1, MPI_INT64_T, MPI_MAX, e->comm);
+    MPI_Allreduce(MPI_IN_PLACE, &job.reached, 1, MPI_INT64_T, MPI_MAX, e->comm);
+    return trn_estimate(e->ranks, dry, plan, &job, result);
 }
 
 void trn_embedding_normalise(trn_embedding_t *e) {

@@ -67,10 +67,18 @@ int64_t trn_embedding_blocks(const trn_embedding_t *embedding);
 const float *trn_embedding_block(const trn_embedding_t *embedding, int64_t b);
 int64_t trn_embedding_block_rows(const trn_embedding_t *embedding, int64_t b);
 
-/* For --dry-run: fill `result` on rank 0 with "bytes_per_rank", an object of "vectors", "words"
- * (with the tables to look them up), "work" (as given) and "total": the most that any rank will
- * need. Collective. */
-void trn_embedding_report(const trn_embedding_t *embedding, int64_t work, json_t *result);
+/* What is done with an embedding, for a plan. */
+typedef struct trn_embedding_use {
+    bool finds;           /* trn_embedding_find is called */
+    int64_t work;         /* bytes beside the vectors, once they are loaded */
+    trn_format_t written; /* AUTO: it is not written */
+} trn_embedding_use_t;
+
+/* Say what loading and using takes, and unless `dry` refuse it if that is too much: trn_estimate
+ * (algo/common/estimate.h), with what opening has taken and holds. Collective, equal arguments.
+ * Fails with TRN_MEMORY, equally on all ranks. */
+trn_status_t trn_embedding_estimate(const trn_embedding_t *embedding,
+                                    const trn_embedding_use_t *use, bool dry, json_t *result);
 
 /* Scale every row to length 1 (float64 sum, in column order); zero rows stay zero. Local. */
 void trn_embedding_normalise(trn_embedding_t *embedding);

@@ -114,6 +114,10 @@ typedef struct known_pairs {
     float *buffer;  /* [2 x PAIRS x dim] */
 } known_pairs_t;
 
+int64_t trn_similarity_bytes(int64_t dim) {
+    return 2 * PAIRS * dim * (int64_t)sizeof(float);
+}
+
 /* Each rank looks up the same words in the same vocabulary: no messages. */
 static trn_status_t find_pairs(const trn_eval_t *eval, const trn_pairs_t *set, known_pairs_t *known,
                                trn_similarity_t *result) {

@@ -43,6 +43,9 @@ typedef struct trn_similarity {
  * Cost: an Allreduce of 2 rows a pair. */
 trn_status_t trn_similarity(const trn_eval_t *eval, const char *path, trn_similarity_t *result);
 
+/* For plans: bytes of the rows of pairs under way, in `dim` columns. Local. */
+int64_t trn_similarity_bytes(int64_t dim);
+
 /* A part of an analogy file under a line ": NAME"; a file without such lines has one, named "". */
 typedef struct trn_section {
     char *name;

@@ -121,7 +121,8 @@ static trn_status_t estimate(job_t *job, bool dry) {
     int64_t dependent = trn_estimate_bytes(run->ranks, plan, job);
     job->way = TRN_QR_CHOLESKY;
     trn_status_t status = trn_estimate(run->ranks, dry, plan, job, run->result);
-    json_object_set_new(run->result, "bytes_per_rank_if_dependent", json_integer(dependent));
+    json_object_set_new(json_object_get(run->result, "bytes_per_rank"), "if_dependent",
+                        json_integer(dependent));
     return status == TRN_OK ? TRN_OK : trn_mem_expect(dependent, run->ranks);
 }
 

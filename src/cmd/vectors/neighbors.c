@@ -104,20 +104,26 @@ done:
     return status;
 }
 
+/* What `search` takes. Collective. */
+static trn_status_t estimate(trn_run_t *run, const trn_embedding_t *embedding, bool dry) {
+    int64_t k = trn_params_int(run->params, "k"), rows = trn_embedding_rows(embedding);
+    if (k > rows) k = rows;
+    int64_t each = (int64_t)sizeof(trn_query_t) + k * (int64_t)sizeof(trn_best_t);
+    trn_embedding_use_t use = {.finds = true,
+                               .work = (run->nfiles - 1) * each +
+                                       trn_search_bytes(trn_embedding_dim(embedding),
+                                                        TRN_ANSWER_ADD, (int)k, run->threads)};
+    return trn_embedding_estimate(embedding, &use, dry, run->result);
+}
+
 static trn_status_t run_neighbors(trn_run_t *run) {
     trn_embedding_t *embedding;
     trn_reading_t reading = trn_reading_of(run->params, "format");
     TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
     trn_reading_note(embedding, run->result);
-    trn_status_t status = TRN_OK;
-    if (trn_params_bool(run->params, "dry-run")) {
-        int k = (int)trn_params_int(run->params, "k");
-        int64_t work =
-            trn_search_bytes(trn_embedding_dim(embedding), TRN_ANSWER_ADD, k, run->threads);
-        trn_embedding_report(embedding, work, run->result);
-    } else {
-        status = search(run, embedding);
-    }
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_status_t status = estimate(run, embedding, dry);
+    if (status == TRN_OK && !dry) status = search(run, embedding);
     trn_embedding_destroy(&embedding);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const trn_param_t params[] = {
     {"similarity", 0, TRN_PARAM_LIST, .metavar = "FILE", .file.use = TRN_FILE_READ,
@@ -147,6 +148,32 @@ static trn_status_t evaluate(trn_run_t *run, trn_embedding_t *embedding) {
     return run_analogy(run, &eval);
 }
 
+/* Bytes of the largest of some sets; 0 for one that is not there, of which reading it tells. */
+static int64_t largest_set(const trn_run_t *run, const char *option) {
+    char *const *paths;
+    int64_t most = 0;
+    int count = trn_params_list(run->params, option, &paths);
+    for (int i = 0; i < count; i++) {
+        struct stat info;
+        if (stat(paths[i], &info) == 0 && info.st_size > most) most = info.st_size;
+    }
+    return most;
+}
+
+/* What `evaluate` takes. Rank 0 sees the sets. Collective. */
+static trn_status_t estimate(trn_run_t *run, const trn_embedding_t *embedding, bool dry) {
+    enum { TIMES = 6 /* what lines of words become, over their text */, READING = 1 << 20 };
+    int64_t dim = trn_embedding_dim(embedding);
+    trn_answer_t answer = trn_params_bool(run->params, "cosmul") ? TRN_ANSWER_MUL : TRN_ANSWER_ADD;
+    int64_t sets[2] = {largest_set(run, "similarity"), largest_set(run, "analogy")};
+    MPI_Bcast(sets, 2, MPI_INT64_T, 0, run->comm);
+    int64_t pairs = TIMES * sets[0] + trn_similarity_bytes(dim);
+    int64_t questions = TIMES * sets[1] + trn_search_bytes(dim, answer, 1, run->threads);
+    trn_embedding_use_t use = {.finds = true,
+                               .work = READING + (pairs > questions ? pairs : questions)};
+    return trn_embedding_estimate(embedding, &use, dry, run->result);
+}
+
 static trn_status_t run_words_eval(trn_run_t *run) {
     trn_embedding_t *embedding;
     trn_reading_t reading = trn_reading_of(run->params, "format");
@@ -155,15 +182,9 @@ static trn_status_t run_words_eval(trn_run_t *run) {
     json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
     trn_reading_note(embedding, run->result);
-    trn_status_t status = TRN_OK;
-    if (trn_params_bool(run->params, "dry-run")) {
-        trn_answer_t answer =
-            trn_params_bool(run->params, "cosmul") ? TRN_ANSWER_MUL : TRN_ANSWER_ADD;
-        int64_t work = trn_search_bytes(trn_embedding_dim(embedding), answer, 1, run->threads);
-        trn_embedding_report(embedding, work, run->result);
-    } else {
-        status = evaluate(run, embedding);
-    }
+    bool dry = trn_params_bool(run->params, "dry-run");
+    trn_status_t status = estimate(run, embedding, dry);
+    if (status == TRN_OK && !dry) status = evaluate(run, embedding);
     trn_embedding_destroy(&embedding);
     return status;
 }
