@@ -111,9 +111,8 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
 /* Rows to ranks, sparse ones by what they weigh, and what that takes. Collective. */
 static trn_status_t plan_matrix(trn_run_t *run, job_t *job, trn_dist_t **dist) {
     enum { ROW = sizeof(int64_t), ENTRY = 12 };
-    trn_matrix_format_t format = TRN_MATRIX_H5;
-    TRN_TRY(trn_matrix_format_of_name(job->output, &format));
-    job->sparse = job->info.sparse && format != TRN_MATRIX_NPY;
+    const trn_file_format_t *format = trn_format_by_ending(job->output, NULL);
+    job->sparse = job->info.sparse && format && format->save_sparse;
     int64_t row = job->sparse ? ROW : ROW * job->info.cols;
     TRN_TRY(trn_bands_cut(&job->bands, run->comm, run->files[0], &job->info, 1, row, ENTRY));
     TRN_AGREE(run->comm, trn_bands_dist(dist, &job->bands, job->info.cols));
