@@ -56,9 +56,9 @@ seconds() {
     echo $((${limit:-60} * ${TRUNNION_SLOWER:-1}))
 }
 
-# A hung mpirun ignores TERM, hence -k.
+# A hung mpirun ignores TERM, which tests/limit.sh knows.
 job() { # ARGUMENT...
-    timeout -k 5 "$(seconds)" mpirun --oversubscribe --bind-to none "$@"
+    bash "$TRUNNION_SOURCE/tests/limit.sh" "$(seconds)" mpirun --oversubscribe --bind-to none "$@"
 }
 
 # Run the program on N ranks.

@@ -7,7 +7,7 @@ failed=0
 
 hangs() { # WHAT RANK PATTERN [SETTING]
     local output code=0
-    output=$(env TRUNNION_TEST_HANG="$2" ${4:+"$4"} timeout -k 5 60 mpirun --oversubscribe \
+    output=$(env TRUNNION_TEST_HANG="$2" ${4:+"$4"} bash "$TRUNNION_SOURCE/tests/limit.sh" 60 mpirun --oversubscribe \
         --bind-to none -n 3 "$program" 2>&1) || code=$?
     if [ $code -ne 70 ]; then
         echo "not ok: $1: exit code $code, not 70: $output"
