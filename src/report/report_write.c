@@ -285,12 +285,10 @@ static int by_ranks(const void *a, const void *b) {
 /* The speed-up of runs that are alike, over the first of them with the fewest ranks; none if all
  * have as many. `sorted` has room for them. */
 static void speed_up(lines_t *l, const json_t *runs, const json_t **sorted) {
-    const json_t *run;
     size_t i, count = json_array_size(runs);
     char name[NAME];
-    json_array_foreach(runs, i, run) {
-        sorted[i] = run;
-    }
+    for (i = 0; i < count; i++)
+        sorted[i] = json_array_get(runs, i);
     qsort(sorted, count, sizeof *sorted, by_ranks);
     const json_t *base = json_array_get(runs, 0), *fewest = sorted[0];
     if (ranks_of(sorted[count - 1]) == ranks_of(fewest)) return;

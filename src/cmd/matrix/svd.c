@@ -183,13 +183,14 @@ static void report(const trn_run_t *run, const work_t *work, double start) {
     json_t *values = json_array(), *result;
     for (int64_t i = 0; i < svd->rank; i++)
         json_array_append_new(values, json_real(svd->values[i]));
-    result = json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:o}", "rows",
-                       (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
-                       (json_int_t)info->entries, "method", name_of(work->options.method), "steps",
-                       (json_int_t)svd->steps, "basis", (json_int_t)svd->basis, "residual",
-                       svd->residual, "seconds", trn_seconds() - start, "matrix_bytes",
-                       (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
-                       "singular_values", values);
+    result =
+        json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:f, s:I, s:o}", "rows",
+                  (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
+                  (json_int_t)info->entries, "method", name_of(work->options.method), "steps",
+                  (json_int_t)svd->steps, "basis", (json_int_t)svd->basis, "residual",
+                  svd->residual, "seconds", trn_seconds() - start, "matrix_bytes",
+                  (json_int_t)(work->sparse ? 12 * info->entries : 8 * info->rows * info->cols),
+                  "singular_values", values);
     json_object_update(run->result, result);
     json_decref(result);
 }
