@@ -22,7 +22,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_KG_DROPOUT = 45,  /* numbers of a question's vectors that are left out */
     TRN_RNG_KG_FALSE = 46,    /* false triples to fit thresholds with */
     TRN_RNG_KG_SAMPLE = 47,   /* candidates of a question in an evaluation */
-    TRN_RNG_KG_PLACE = 50,    /* which entity block takes which place of the tournament */
+    TRN_RNG_KG_PLACE = 50,    /* which entity block takes which place of the round-robin schedule */
     TRN_RNG_KG_ROUND = 51,    /* where a sweep's rounds begin, and which way they go */
     TRN_RNG_KG_PAIR = 52,     /* order of triples in a pair of blocks */
     TRN_RNG_KG_RESIDENT = 53, /* candidates of a batch out of a pair of blocks */

@@ -27,7 +27,7 @@ rm -f "$dir/large.tsv" "$dir/large.tsv.json"
 
 train() {
     run kg-train "$dir/large.h5" -o "$dir/large-model.h5" --model complex --dim "${DIM:-64}" \
-        --regime blocks --negatives 256 --epochs 1 --json "$@" 2>/dev/null
+        --regime bucketed --negatives 256 --epochs 1 --json "$@" 2>/dev/null
 }
 foretold=$(train --dry-run | field bytes_per_rank)
 result=$(train)

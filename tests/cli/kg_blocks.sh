@@ -1,4 +1,4 @@
-# kg-train --regime blocks from outside: the same numbers on any number of ranks, also stopped after
+# kg-train --regime bucketed from outside: the same numbers on any number of ranks, also stopped after
 # epoch 2 on 2 ranks and resumed on 3; more ranks than blocks; what it refuses.
 . "$(dirname "$0")/lib_program.sh" || exit 1
 need kg-import kg-train
@@ -16,7 +16,7 @@ expect 0 kg-import ranks 1 kg-import --train "$scratch/train.tsv" -o "$scratch/g
 
 train() { # RANKS OUTPUT ARGUMENT...
     beside "--dim 32 --negatives 20 --batch-size 64 --entity-blocks 8" "${@:3}"
-    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --regime blocks --checkpoint-every 0 \
+    ranks "$1" kg-train "$scratch/g.h5" -o "$2" --regime bucketed --checkpoint-every 0 \
         "${usual[@]}" "${@:3}"
 }
 numbers() { # FILE

@@ -183,11 +183,11 @@ while read -r option other; do
     expect_message "$option $other" "$option"
 done <<END
 --self-negative --negatives 0
---self-negative --regime blocks
+--self-negative --regime bucketed
 --self-negative --encoder nodepiece
 --filtered --all-answers --negatives 0
 --smoothing 0.1 --filtered --negatives 0
---filtered --regime blocks
+--filtered --regime bucketed
 --filtered --encoder nodepiece
 END
 expect 2 "products of distances" train 2 "$work/m.h5" --model rotate --regularizer dura

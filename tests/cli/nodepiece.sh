@@ -173,7 +173,7 @@ expect_message "a norm that is no product" "--norm"
 expect 2 "hashes without encoder" ranks 2 kg-train "$scratch/g.h5" -o "$work/m.h5" \
     --hash "$scratch/n.h5"
 expect_message "hashes without encoder" "--encoder"
-expect 2 "blocks with an encoder" train 2 "$work/m.h5" --regime blocks
+expect 2 "blocks with an encoder" train 2 "$work/m.h5" --regime bucketed
 expect_message "blocks with an encoder" "--regime"
 expect 2 "a loss that it has not" train 2 "$work/m.h5" --loss margin
 expect_message "a loss that it has not" "--loss"

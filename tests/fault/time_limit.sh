@@ -30,7 +30,7 @@ has kg-import && has kg-train && {
     awk 'BEGIN { for (i = 0; i < 900; i++) print "e" i % 300 "\tr" i % 3 "\te" (i * 7) % 300 }' \
         >"$scratch/facts.tsv"
     expect 0 kg-import ranks 1 kg-import --train "$scratch/facts.tsv" -o "$scratch/g.h5" || finish
-    for regime in "--negatives 0" "--negatives 16" "--regime blocks"; do
+    for regime in "--negatives 0" "--negatives 16" "--regime bucketed"; do
         # shellcheck disable=SC2086 # a list of words
         stop_then_finish m.h5 /entity/values kg-train "$scratch/g.h5" --dim 16 --epochs 5 $regime
     done

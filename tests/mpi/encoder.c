@@ -38,7 +38,7 @@ static trn_nodepiece_hash_t hashes(int64_t first, int64_t count) {
                                   .relation = relation + first * M};
 }
 
-static const trn_kg_optimiser_t adam = TRN_KG_ADAM;
+static const trn_kg_optimizer_t adam = TRN_KG_ADAM;
 
 /* An encoder on `on` with starting values. */
 static trn_status_t make(trn_encoder_t **e, MPI_Comm on) {

@@ -89,8 +89,8 @@ static trn_status_t train(MPI_Comm on, const trn_kg_header_t *header,
     snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", in_directory(name));
     trn_trainer_run_t run = {.checkpoint = checkpoint, .created_by = "test"};
     if (alone) run.resume = TRN_RESUME_NEVER;
-    const trn_kg_regime_t *regime = options->in_pairs        ? &trn_kg_sampled
-                                    : options->negatives > 0 ? &trn_kg_drawn
+    const trn_kg_regime_t *regime = options->bucketed        ? &trn_kg_bucketed
+                                    : options->negatives > 0 ? &trn_kg_negatives
                                                              : &trn_kg_full;
     trn_status_t status =
         trn_kg_train(on, alone ? &mine : &shared, header, options, regime, &run, output, &report);

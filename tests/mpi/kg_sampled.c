@@ -15,7 +15,7 @@ static void opens(void) {
     open_graph((ENTITIES + 1) / 2); /* so that buckets differ in size */
 }
 
-static trn_kg_options_t options_of(int64_t blocks, trn_kg_optimiser_t optimiser) {
+static trn_kg_options_t options_of(int64_t blocks, trn_kg_optimizer_t optimiser) {
     return (trn_kg_options_t){.epochs = EPOCHS,
                               .batch = blocks == 1 ? 301 : 7, /* two chunks; several batches */
                               .blocks = blocks,
@@ -26,7 +26,7 @@ static trn_kg_options_t options_of(int64_t blocks, trn_kg_optimiser_t optimiser)
                               .final_rate = 0.5,
                               .n3 = 0.01,
                               .scale = 0.1,
-                              .in_pairs = true,
+                              .bucketed = true,
                               .sweeps = 1 + blocks % 3,
                               .seed = 5};
 }
@@ -37,12 +37,12 @@ static float number_of(int64_t block, int part, int64_t at) {
 }
 
 /* Every block that lies here is whole: or, with `fill`, becomes so. */
-static bool blocks_here(const trn_kg_places_t *p, bool fill) {
+static bool blocks_here(const trn_kg_placement_t *p, bool fill) {
     const trn_kg_state_t *s = p->state;
     bool good = true;
     for (int64_t b = 0; b < s->blocks; b++)
         for (int part = 0; p->rank[b] == rank && part < TRN_KG_PARTS; part++) {
-            float *values = trn_kg_places_part(p, part, b);
+            float *values = trn_kg_placement_part(p, part, b);
             good = good && !values == (p->width[part] == 0);
             for (int64_t i = 0; i < s->rows * p->width[part]; i++) {
                 if (fill) values[i] = number_of(b, part, i);
@@ -57,11 +57,11 @@ static void blocks_travel(void) {
     for (int64_t blocks = 1; blocks <= 9; blocks += 4) {
         trn_kg_options_t options = options_of(blocks, blocks == 5 ? TRN_KG_ADAM : TRN_KG_ADAGRAD);
         trn_kg_state_t *state = NULL;
-        trn_kg_places_t places = {0};
+        trn_kg_placement_t places = {0};
         int to[16];
         CHECK_OK(trn_kg_state_create(&state, comm, &header, &options));
         if (!harness_well()) return;
-        CHECK_OK(trn_kg_places_create(&places, state, blocks, blocks));
+        CHECK_OK(trn_kg_placement_create(&places, state, blocks, blocks));
         places.chunk = 2; /* rows of 13 or so: several messages, and a shorter one */
         CHECK(blocks_here(&places, true));
         for (int turn = 0; turn < 12; turn++) {
@@ -72,12 +72,12 @@ static void blocks_travel(void) {
                 to[b] =
                     home ? (int)trn_part_of(blocks, ranks, b) : (int)(words[0] % (uint32_t)ranks);
             }
-            trn_kg_places_move(&places, to, home);
+            trn_kg_placement_move(&places, to, home);
             CHECK(blocks_here(&places, false));
             for (int64_t b = 0; home && b < state->own_blocks; b++)
                 CHECK_EQUAL(places.slot[state->first_block + b], b);
         }
-        trn_kg_places_free(&places);
+        trn_kg_placement_free(&places);
         trn_kg_state_destroy(&state);
     }
 }
@@ -86,9 +86,9 @@ static void blocks_travel(void) {
  * same as one rank alone has it. */
 static void triples_are_dealt(void) {
     for (int64_t blocks = 1; blocks <= 9; blocks++) {
-        trn_kg_circle_t circle;
+        trn_kg_schedule_t circle;
         trn_kg_buckets_t dealt, whole;
-        CHECK_OK(trn_kg_circle_create(&circle, blocks, 3));
+        CHECK_OK(trn_kg_schedule_create(&circle, blocks, 3));
         CHECK_OK(trn_kg_buckets_load(&dealt, comm, &shared, &circle));
         CHECK_OK(trn_kg_buckets_load(&whole, MPI_COMM_SELF, &mine, &circle));
         if (!harness_well()) return;
@@ -102,7 +102,7 @@ static void triples_are_dealt(void) {
                 sum += count;
                 for (int64_t i = 0; i < count; i++) {
                     trn_kg_meeting_t at =
-                        trn_kg_circle_meeting(&circle, t[i].head % blocks, t[i].tail % blocks);
+                        trn_kg_schedule_meeting(&circle, t[i].head % blocks, t[i].tail % blocks);
                     CHECK(at.round == round && at.pair == k);
                 }
             }
@@ -110,12 +110,12 @@ static void triples_are_dealt(void) {
         CHECK_EQUAL(sum, shared.triples[TRN_TRAIN]);
         trn_kg_buckets_free(&dealt);
         trn_kg_buckets_free(&whole);
-        trn_kg_circle_free(&circle);
+        trn_kg_schedule_free(&circle);
     }
 }
 
 static void compare_with_one_rank(const char *model, bool reciprocal, int64_t blocks,
-                                  trn_kg_optimiser_t optimiser) {
+                                  trn_kg_optimizer_t optimiser) {
     compare_options(model, reciprocal, options_of(blocks, optimiser));
 }
 
@@ -155,14 +155,14 @@ static void stops(void) {
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_STOPPED);
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_STOPPED);
     trn_signal_set_stop(0);
-    options.in_pairs = false;
+    options.bucketed = false;
     CHECK_EQUAL(train(comm, &header, &options, "a", &loss), TRN_USAGE); /* another training */
-    options.in_pairs = true;
+    options.bucketed = true;
     CHECK_OK(train(comm, &header, &options, "a", &loss));
     CHECK(same("a", "b"));
 }
 
-/* The right answer comes to stand well before the twelve rivals of the pair. */
+/* The right answer comes to stand well before the twelve negatives of the pair. */
 static void learns_the_rule(void) {
     trn_kg_header_t header = header_of("complex", true);
     trn_kg_options_t options = options_of(4, TRN_KG_ADAGRAD);

@@ -14,7 +14,7 @@ static void opens(void) {
     open_graph(0);
 }
 
-static trn_kg_options_t options_of(int64_t negatives, trn_kg_optimiser_t optimiser) {
+static trn_kg_options_t options_of(int64_t negatives, trn_kg_optimizer_t optimiser) {
     return (trn_kg_options_t){.epochs = EPOCHS,
                               .batch = 300, /* two chunks, and a shorter batch */
                               .blocks = 9,
@@ -29,7 +29,7 @@ static trn_kg_options_t options_of(int64_t negatives, trn_kg_optimiser_t optimis
 }
 
 static void compare_with_one_rank(const char *model, bool reciprocal, int64_t negatives,
-                                  trn_kg_optimiser_t optimiser) {
+                                  trn_kg_optimizer_t optimiser) {
     compare_options(model, reciprocal, options_of(negatives, optimiser));
 }
 

@@ -19,7 +19,7 @@ enum { ENTITIES = 50, RELATIONS = 2, DIM = 6 };
 
 static char directory[256];
 static trn_kg_t kg;
-static trn_nodepiece_recipe_t recipe = {
+static trn_nodepiece_config_t config = {
     .anchors = 9, .nearest = 3, .context = 4, .hops = 50, .seed = 4};
 
 static void write_files(void) {
@@ -53,7 +53,7 @@ static void opens(void) {
 static trn_status_t make_hashes(void *unused) {
     (void)unused;
     trn_nodepiece_hash_t hash;
-    TRN_TRY(trn_nodepiece_hash_create(&hash, comm, &kg, &recipe));
+    TRN_TRY(trn_nodepiece_hash_create(&hash, comm, &kg, &config));
     trn_status_t status = trn_nodepiece_hash_save(&hash, comm, "n.h5", "test", NULL, 4);
     trn_nodepiece_hash_free(&hash);
     return status;

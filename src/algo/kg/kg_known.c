@@ -122,8 +122,8 @@ trn_status_t trn_kg_known_about(const trn_kg_t *kg, MPI_Comm comm, int splits, i
     return index_facts(&s, status, kg, comm, splits, more, extra, known);
 }
 
-trn_status_t trn_kg_known_rivals(const trn_kg_t *kg, MPI_Comm comm, int splits, int64_t count,
-                                 const trn_triple_t *triples, trn_known_t **known) {
+trn_status_t trn_kg_known_both(const trn_kg_t *kg, MPI_Comm comm, int splits, int64_t count,
+                               const trn_triple_t *triples, trn_known_t **known) {
     sieve_t s = {.count = 2 * count};
     trn_status_t status = trn_alloc(&s.questions, s.count, sizeof *s.questions, "questions");
     for (int64_t i = 0; i < count && status == TRN_OK; i++) {

@@ -28,8 +28,8 @@ trn_status_t trn_kg_known_about(const trn_kg_t *kg, MPI_Comm comm, int splits, i
                                 const trn_triple_t *extra, trn_known_t **known);
 
 /* As that for both questions of triples[count]: who else is the tail, and the head. Collective. */
-trn_status_t trn_kg_known_rivals(const trn_kg_t *kg, MPI_Comm comm, int splits, int64_t count,
-                                 const trn_triple_t *triples, trn_known_t **known);
+trn_status_t trn_kg_known_both(const trn_kg_t *kg, MPI_Comm comm, int splits, int64_t count,
+                               const trn_triple_t *triples, trn_known_t **known);
 
 /* Whether the candidate in the open place makes a known fact. Local. Cost: two binary searches. */
 bool trn_kg_is_known(const trn_known_t *known, const trn_kg_question_t *question,

@@ -126,7 +126,7 @@ static trn_status_t report(const trn_run_t *run, const trn_kg_header_t *header, 
 static trn_status_t measure(const trn_run_t *run, const trn_kg_t *kg, const trn_model_t *model) {
     trn_kg_header_t header = header_of(run->params, model, kg);
     trn_kg_options_t options = options_of(run->params, kg);
-    const trn_kg_regime_t *regime = options.negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
+    const trn_kg_regime_t *regime = options.negatives > 0 ? &trn_kg_negatives : &trn_kg_full;
     trn_kg_state_t *state = NULL;
     figures_t figures = {0};
     void *self = NULL;

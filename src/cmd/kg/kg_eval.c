@@ -179,7 +179,7 @@ static trn_status_t read_split(const trn_run_t *run, evaluation_t *e, trn_split_
     status = trn_agree(run->comm, status);
     if (status == TRN_OK) {
         trn_kg_queries(count, triples, e->queries);
-        status = trn_kg_known_rivals(&e->kg, run->comm, TRN_SPLITS, count, triples, &e->known);
+        status = trn_kg_known_both(&e->kg, run->comm, TRN_SPLITS, count, triples, &e->known);
     }
     trn_free(&triples);
     return status;
@@ -218,7 +218,7 @@ static trn_status_t model_bytes(const trn_run_t *run, trn_kg_header_t *header, i
 }
 
 /* What one rank needs, once it is known what is known. */
-static trn_status_t foretell(const trn_run_t *run, const evaluation_t *e) {
+static trn_status_t estimate(const trn_run_t *run, const evaluation_t *e) {
     enum { FACT = 24, INDEXING = 36 /* bytes of a fact, and more while it is indexed */ };
     trn_kg_header_t header;
     int64_t entities, model;
@@ -399,7 +399,7 @@ static trn_status_t run_kg_eval(trn_run_t *run) {
         status = classify(run, &e, split);
     else {
         if (status == TRN_OK) status = read_queries(run, &e, split);
-        if (status == TRN_OK) status = foretell(run, &e);
+        if (status == TRN_OK) status = estimate(run, &e);
         if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
             status = evaluate(run, &e);
     }

@@ -99,8 +99,8 @@ static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *op
 }
 
 static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options) {
-    trn_kg_import_forecast_t f;
-    TRN_TRY(trn_kg_import_predict(run->comm, options, &f));
+    trn_kg_import_estimate_t f;
+    TRN_TRY(trn_kg_import_estimate(run->comm, options, &f));
     json_t *figures =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)f.entities, "relations",
                   (json_int_t)f.relations, "train", (json_int_t)f.triples[TRN_TRAIN], "valid",

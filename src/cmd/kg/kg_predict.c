@@ -154,12 +154,12 @@ static void report_question(const prediction_t *p, int64_t i, int64_t k, json_t 
 static trn_status_t answer(trn_run_t *run, prediction_t *p) {
     int64_t k = p->k;
     bool exclude = strcmp(trn_params_text(run->params, "known"), "exclude") == 0;
-    trn_kg_wish_t wish = {k, p->kg.entities, exclude ? p->known : NULL};
+    trn_kg_wanted_t wanted = {k, p->kg.entities, exclude ? p->known : NULL};
     trn_status_t status = TRN_OK;
     if (run->rank == 0)
         status = trn_alloc(&p->best, p->lines.count * k, sizeof *p->best, "answers");
     TRN_AGREE(run->comm, status);
-    TRN_TRY(trn_kg_answer(&p->model, run->comm, p->lines.count, p->questions, &wish, run->threads,
+    TRN_TRY(trn_kg_answer(&p->model, run->comm, p->lines.count, p->questions, &wanted, run->threads,
                           p->best));
     TRN_TRY(read_names(run, p, false, "/entity/names", &p->entities));
     TRN_TRY(read_names(run, p, true, "/relation/names", &p->relations));

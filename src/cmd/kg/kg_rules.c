@@ -126,7 +126,7 @@ done:
 }
 
 /* What a rank needs: to the result of a dry run, or for a refusal. */
-static trn_status_t foretell(trn_run_t *run, const trn_kg_t *kg,
+static trn_status_t estimate(trn_run_t *run, const trn_kg_t *kg,
                              const trn_rules_options_t *options) {
     trn_store_t *store;
     trn_kg_header_t header;
@@ -155,7 +155,7 @@ static trn_status_t run_rules(trn_run_t *run) {
     trn_kg_t kg = {0};
     TRN_TRY(options_of(run, &options));
     trn_status_t status = trn_kg_open(&kg, run->comm, run->files[1]);
-    if (status == TRN_OK) status = foretell(run, &kg, &options);
+    if (status == TRN_OK) status = estimate(run, &kg, &options);
     if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
         status = find(run, &kg, &options);
     trn_kg_close(&kg);

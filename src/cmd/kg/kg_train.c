@@ -5,6 +5,7 @@
 #include "algo/kg/train/kg_settings.h"
 #include "algo/kg/train/kg_valid.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/kg_presets.h"
@@ -43,13 +44,14 @@ static const trn_param_t params[] = {
      .help =
          "the answer has to win against the known entity too, which distances tend to put first"},
     {"filtered", 0, TRN_PARAM_BOOL, "false", .needs = "regime=batch encoder=none",
-     .help = "entities that are known answers of a question are none of its rivals, which helps "
+     .help = "entities that are known answers of a question are none of its negatives, which helps "
              "distances"},
-    {"regime", 0, TRN_PARAM_CHOICE, "batch", .choices = "batch|blocks",
-     .help =
-         "blocks: batches out of two entity blocks at a time, which ranks pass on; for big graphs"},
-    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, .needs = "regime=blocks",
-     .help = "times that an epoch of --regime blocks goes round the blocks, with a part of their "
+    {"regime", 0, TRN_PARAM_CHOICE, "batch", .choices = "batch|bucketed|blocks",
+     .help = "bucketed: batches out of two entity blocks at a time, which ranks pass on; for big "
+             "graphs. "
+             "blocks is its old name"},
+    {"sweeps", 0, TRN_PARAM_INT, "4", 1, 4096, .needs = "regime=bucketed|blocks",
+     .help = "times that an epoch of --regime bucketed goes round the blocks, with a part of their "
              "triples: more mix better and move more"},
     {"loss", 0, TRN_PARAM_CHOICE, "softmax", .choices = "softmax|bce|margin|adversarial",
      .group = "Loss",
@@ -121,7 +123,7 @@ static const trn_param_t params[] = {
 static int64_t blocks_of(const trn_kg_options_t *o, int64_t entities) {
     enum { FEWEST_BLOCKS = 16, BLOCK_ROWS = 1024 };
     int64_t blocks = o->blocks;
-    if (blocks == 0 && !o->in_pairs) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    if (blocks == 0 && !o->bucketed) blocks = (entities + BLOCK_ROWS - 1) / BLOCK_ROWS;
     if (blocks < FEWEST_BLOCKS && o->blocks == 0) blocks = FEWEST_BLOCKS;
     return blocks < entities ? blocks : entities;
 }
@@ -137,7 +139,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     o->l2 = strcmp(regulariser, "l2") == 0 ? weight : 0;
     o->n3 = strcmp(regulariser, "n3") == 0 ? weight : 0;
     o->dura = strcmp(regulariser, "dura") == 0 ? weight : 0;
-    o->in_pairs = strcmp(trn_params_text(p, "regime"), "blocks") == 0;
+    o->bucketed = strcmp(trn_params_text(p, "regime"), "batch") != 0;
     o->blocks = blocks_of(o, entities);
     if (o->loss.weight == 0) o->loss.weight = (float)entities / (float)o->negatives;
     return *o;
@@ -148,7 +150,7 @@ static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nod
                                trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
     const trn_params_t *p = run->params;
     if (strcmp(trn_params_text(p, "encoder"), "none") == 0) return TRN_OK;
-    if (options->in_pairs)
+    if (options->bucketed)
         return trn_fail(TRN_USAGE, "--regime: blocks of entities have no encoder; leave it out");
     *encoder = (trn_nodepiece_options_t){.hash = hash,
                                          .piece = trn_params_int(p, "piece-dim"),
@@ -190,9 +192,9 @@ static trn_status_t header_of(const trn_run_t *run, const trn_kg_t *kg, trn_kg_h
 }
 
 static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
-    if (options->in_pairs) return &trn_kg_sampled;
+    if (options->bucketed) return &trn_kg_bucketed;
     if (options->nodepiece) return &trn_kg_nodepiece;
-    return options->negatives > 0 ? &trn_kg_drawn : &trn_kg_full;
+    return options->negatives > 0 ? &trn_kg_negatives : &trn_kg_full;
 }
 
 static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_header_t *header,
@@ -231,6 +233,8 @@ static trn_status_t settle(trn_params_t *p, json_t *answer) {
 
 static trn_status_t run(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
+    if (run->rank == 0 && strcmp(trn_params_text(run->params, "regime"), "blocks") == 0)
+        trn_log(TRN_LOG_WARN, "kg-train", "--regime blocks is called bucketed now");
     trn_kg_t kg = {0};
     trn_kg_header_t header;
     trn_nodepiece_hash_t hash = {0};

@@ -27,29 +27,29 @@ static const trn_param_t params[] = {
 };
 
 /* Defaults shrink to what the graph has; what is given must fit. */
-static trn_status_t recipe_of(const trn_params_t *p, const trn_kg_t *kg,
-                              trn_nodepiece_recipe_t *recipe) {
+static trn_status_t config_of(const trn_params_t *p, const trn_kg_t *kg,
+                              trn_nodepiece_config_t *config) {
     enum { HOPS = 50 };
     char has[96];
     bool bfs = strcmp(trn_params_text(p, "mode"), "bfs") == 0;
-    *recipe = (trn_nodepiece_recipe_t){.hops = bfs ? HOPS : INT_MAX,
+    *config = (trn_nodepiece_config_t){.hops = bfs ? HOPS : INT_MAX,
                                        .seed = (uint64_t)trn_params_int(p, "seed")};
     snprintf(has, sizeof has, "the graph has %lld entities", (long long)kg->entities);
-    TRN_TRY(trn_params_at_most(p, "anchors", kg->entities, has, &recipe->anchors));
-    snprintf(has, sizeof has, "there are %lld anchors", (long long)recipe->anchors);
-    TRN_TRY(trn_params_at_most(p, "nearest", recipe->anchors, has, &recipe->nearest));
+    TRN_TRY(trn_params_at_most(p, "anchors", kg->entities, has, &config->anchors));
+    snprintf(has, sizeof has, "there are %lld anchors", (long long)config->anchors);
+    TRN_TRY(trn_params_at_most(p, "nearest", config->anchors, has, &config->nearest));
     snprintf(has, sizeof has, "%lld relations, each in two directions", (long long)kg->relations);
-    return trn_params_at_most(p, "relations", 2 * kg->relations, has, &recipe->context);
+    return trn_params_at_most(p, "relations", 2 * kg->relations, has, &config->context);
 }
 
 static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
-                         const trn_nodepiece_recipe_t *recipe) {
+                         const trn_nodepiece_config_t *config) {
     trn_nodepiece_hash_t hash = {0};
     double started = trn_seconds();
-    TRN_TRY(trn_nodepiece_hash_create(&hash, run->comm, kg, recipe));
+    TRN_TRY(trn_nodepiece_hash_create(&hash, run->comm, kg, config));
     json_t *params_json = trn_params_json(run->params);
     trn_status_t status =
-        trn_nodepiece_hash_save(&hash, run->comm, output, run->command, params_json, recipe->seed);
+        trn_nodepiece_hash_save(&hash, run->comm, output, run->command, params_json, config->seed);
     json_decref(params_json);
     int64_t full = 0;
     for (int64_t i = 0; i < hash.count; i++)
@@ -68,20 +68,20 @@ static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
 
 static trn_status_t run_nodepiece(trn_run_t *run) {
     const char *output = trn_params_text(run->params, "output");
-    trn_nodepiece_recipe_t recipe;
+    trn_nodepiece_config_t config;
     trn_kg_t kg = {0};
     trn_status_t status;
     TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
-    TRN_OR(done, recipe_of(run->params, &kg, &recipe));
+    TRN_OR(done, config_of(run->params, &kg, &config));
     if (trn_params_bool(run->params, "dry-run")) {
         int64_t bytes =
-            trn_nodepiece_hash_bytes(kg.entities, kg.triples[TRN_TRAIN], run->ranks, &recipe);
+            trn_nodepiece_hash_bytes(kg.entities, kg.triples[TRN_TRAIN], run->ranks, &config);
         json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
         status = TRN_OK;
         goto done;
     }
     TRN_OR(done, trn_store_place(run->comm, output));
-    TRN_OR(done, make(run, &kg, output, &recipe));
+    TRN_OR(done, make(run, &kg, output, &config));
 done:
     trn_kg_close(&kg);
     return status;

@@ -23,7 +23,7 @@ static trn_status_t count_known(const trn_kg_lines_t *lines, MPI_Comm comm, cons
                                 int64_t *known) {
     trn_known_t *facts = NULL;
     *known = 0;
-    TRN_TRY(trn_kg_known_rivals(kg, comm, TRN_SPLITS, lines->count, lines->number, &facts));
+    TRN_TRY(trn_kg_known_both(kg, comm, TRN_SPLITS, lines->count, lines->number, &facts));
     for (int64_t i = 0; i < lines->count; i++) {
         const trn_triple_t *t = &lines->number[i];
         *known += trn_kg_is_known(facts, &(trn_kg_question_t){t->head, t->relation, -1}, t->tail);

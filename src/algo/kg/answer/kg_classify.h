@@ -15,7 +15,7 @@ typedef struct trn_kg_verdicts {
  * verdicts[relations], equal on all ranks. *known counts the false ones that the graph has as
  * facts. Collective, equal arguments but for the model's band. Fails (agreed) with TRN_INPUT (a
  * name in the lines that the graph lacks), TRN_IO, TRN_MEMORY, TRN_NUMERIC (a score overflows).
- * Cost: that of scoring all of them, and of trn_kg_known_rivals for the false ones. */
+ * Cost: that of scoring all of them, and of trn_kg_known_both for the false ones. */
 trn_status_t trn_kg_classify(const trn_kg_model_t *model, MPI_Comm comm, const trn_kg_t *kg,
                              trn_split_t split, const trn_kg_lines_t *lines,
                              const trn_kg_judge_t *judge, trn_kg_verdicts_t *verdicts,

@@ -177,7 +177,7 @@ trn_status_t trn_kg_judge_fit(trn_kg_judge_t *judge, const trn_kg_model_t *model
     trn_status_t status;
     *judge = (trn_kg_judge_t){0};
     TRN_OR(done, trn_agree(comm, read_valid(&f, kg)));
-    TRN_OR(done, trn_kg_known_rivals(kg, comm, TRN_VALID + 1, f.facts, f.triples, &f.known));
+    TRN_OR(done, trn_kg_known_both(kg, comm, TRN_VALID + 1, f.facts, f.triples, &f.known));
     f.count = f.facts;
     for (int64_t i = 0; i < f.facts; i++)
         f.count += draw_false(&f, kg, i, seed, &f.triples[f.count]);

@@ -27,7 +27,7 @@ typedef struct trn_kg_judge {
  * mistakes; of equal ones the lowest counts. The curve is Platt's: maximum likelihood with his
  * targets, one for all relations. Collective, equal arguments but for the model's band. Fails
  * (agreed) with TRN_INPUT (no valid triples), TRN_MEMORY, TRN_IO, TRN_NUMERIC (a score overflows);
- * free it then too. Cost: that of trn_kg_known_rivals and of scoring 2 V triples. Sources: Socher
+ * free it then too. Cost: that of trn_kg_known_both and of scoring 2 V triples. Sources: Socher
  * et al. (NIPS 2013, section 4.3) for the protocol; Platt (1999), and Lin, Lin, Weng (2007) for how
  * to find the curve. */
 trn_status_t trn_kg_judge_fit(trn_kg_judge_t *judge, const trn_kg_model_t *model, MPI_Comm comm,

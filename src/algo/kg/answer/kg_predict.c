@@ -137,7 +137,7 @@ static void merge(room_t *room, int64_t n, const int64_t *number, trn_best_t *be
 
 typedef struct search {
     room_t *room;
-    const trn_kg_wish_t *wish;
+    const trn_kg_wanted_t *wanted;
     const trn_kg_question_t *questions;
     int64_t count; /* of those that ask for entities */
     trn_kg_query_t *queries;
@@ -168,8 +168,8 @@ static void compete(search_t *s, const trn_kg_match_t *match, const trn_kg_tile_
     for (int64_t j = 0; j < tile->n; j++) {
         int64_t candidate = match->model->first + tile->first + j;
         float value = score[j] - tile->half[j];
-        if ((value < bar && value >= -FLT_MAX) || candidate >= s->wish->entities) continue;
-        if (s->wish->leave_out && trn_kg_is_known(s->wish->leave_out, question, candidate))
+        if ((value < bar && value >= -FLT_MAX) || candidate >= s->wanted->entities) continue;
+        if (s->wanted->leave_out && trn_kg_is_known(s->wanted->leave_out, question, candidate))
             continue;
         double exact = trn_kg_match_exact(match, tile->thread, i,
                                           match->model->entity + (tile->first + j) * match->dim);
@@ -228,12 +228,12 @@ static trn_status_t answer_entities(search_t *s, const trn_kg_model_t *model, in
 
 /* Every rank scores a part of the relations between two entities. */
 static void score_relations(room_t *room, const trn_kg_model_t *model, trn_kg_exact_t *exact,
-                            const trn_kg_question_t *question, const trn_kg_wish_t *wish,
+                            const trn_kg_question_t *question, const trn_kg_wanted_t *wanted,
                             const float *rows, list_t *list) {
     int64_t relations = model->header.relations;
     int64_t end = trn_part_start(relations, room->ranks, room->rank + 1);
     for (int64_t r = trn_part_start(relations, room->ranks, room->rank); r < end; r++) {
-        if (wish->leave_out && trn_kg_is_known(wish->leave_out, question, r)) continue;
+        if (wanted->leave_out && trn_kg_is_known(wanted->leave_out, question, r)) continue;
         double score = trn_kg_exact(exact, TRN_SIDE_TAIL, r, rows, rows + model->header.shape.dim);
         if (!isfinite(score)) room->overflow = true;
         offer(room, list, r, score);
@@ -241,8 +241,8 @@ static void score_relations(room_t *room, const trn_kg_model_t *model, trn_kg_ex
 }
 
 static void answer_chunk(room_t *room, const trn_kg_model_t *model, trn_kg_exact_t *exact,
-                         const trn_kg_question_t *questions, const trn_kg_wish_t *wish, int64_t n,
-                         const int64_t *number, float *rows, trn_best_t *best) {
+                         const trn_kg_question_t *questions, const trn_kg_wanted_t *wanted,
+                         int64_t n, const int64_t *number, float *rows, trn_best_t *best) {
     int32_t entity[2 * TRN_KG_CHUNK];
     for (int64_t i = 0; i < n; i++) {
         entity[2 * i] = questions[number[i]].head;
@@ -251,14 +251,14 @@ static void answer_chunk(room_t *room, const trn_kg_model_t *model, trn_kg_exact
     trn_kg_model_gather(model, room->comm, 2 * n, entity, rows);
     clear(room);
     for (int64_t i = 0; i < n; i++)
-        score_relations(room, model, exact, &questions[number[i]], wish,
+        score_relations(room, model, exact, &questions[number[i]], wanted,
                         rows + 2 * i * model->header.shape.dim, &room->lists[i]);
     merge(room, n, number, best);
 }
 
 static trn_status_t answer_relations(room_t *room, const trn_kg_model_t *model, int64_t count,
-                                     const trn_kg_question_t *questions, const trn_kg_wish_t *wish,
-                                     trn_best_t *best) {
+                                     const trn_kg_question_t *questions,
+                                     const trn_kg_wanted_t *wanted, trn_best_t *best) {
     trn_kg_exact_t exact = {0};
     float *rows = NULL;
     int64_t number[TRN_KG_CHUNK], n = 0, dim = model->header.shape.dim;
@@ -268,7 +268,7 @@ static trn_status_t answer_relations(room_t *room, const trn_kg_model_t *model, 
     for (int64_t i = 0; i < count && status == TRN_OK; i++) {
         if (questions[i].relation < 0) number[n++] = i;
         if (n == 0 || (n < room->most && i < count - 1)) continue;
-        answer_chunk(room, model, &exact, questions, wish, n, number, rows, best);
+        answer_chunk(room, model, &exact, questions, wanted, n, number, rows, best);
         n = 0;
     }
     trn_kg_exact_free(&exact);
@@ -277,14 +277,14 @@ static trn_status_t answer_relations(room_t *room, const trn_kg_model_t *model, 
 }
 
 trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
-                           const trn_kg_question_t *questions, const trn_kg_wish_t *wish,
+                           const trn_kg_question_t *questions, const trn_kg_wanted_t *wanted,
                            int threads, trn_best_t *best) {
-    room_t room = room_of(comm, wish->k, threads);
-    search_t search = {.room = &room, .wish = wish, .questions = questions};
+    room_t room = room_of(comm, wanted->k, threads);
+    search_t search = {.room = &room, .wanted = wanted, .questions = questions};
     trn_status_t status;
     TRN_OR(done, trn_agree(comm, room_create(&room)));
     TRN_OR(done, answer_entities(&search, model, count, best));
-    TRN_OR(done, answer_relations(&room, model, count, questions, wish, best));
+    TRN_OR(done, answer_relations(&room, model, count, questions, wanted, best));
     if (room.overflow)
         status = trn_fail(TRN_NUMERIC, "%s: a score is not finite; train with a lower rate",
                           trn_store_path(model->store));

@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 /* Which answers are wanted. */
-typedef struct trn_kg_wish {
+typedef struct trn_kg_wanted {
     int64_t k;                    /* the best so many */
     int64_t entities;             /* of entities, those before this number */
     const trn_known_t *leave_out; /* none of these facts, NULL: these too */
-} trn_kg_wish_t;
+} trn_kg_wanted_t;
 
 /* best[count x k] on rank 0 (NULL elsewhere) = for each question the k best entities or relations
  * for the open place; entries of index -1 fill up. A relation of a model with reciprocal ones is
@@ -26,7 +26,7 @@ typedef struct trn_kg_wish {
  * TRN_MEMORY, TRN_NUMERIC (a score overflows). Cost a rank: for entities that of trn_kg_match_tiles
  * (kg_match.h), and a score by the definition for those within rounding of the k best so far. */
 trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
-                           const trn_kg_question_t *questions, const trn_kg_wish_t *wish,
+                           const trn_kg_question_t *questions, const trn_kg_wanted_t *wanted,
                            int threads, trn_best_t *best);
 
 /* best[count x k] on rank 0 (NULL elsewhere) = the entities of greatest cosine with each entity,

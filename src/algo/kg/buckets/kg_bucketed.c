@@ -1,12 +1,12 @@
 /* kg_bucketed.c: training in pairs of entity blocks, for graphs too big to be on every rank.
  *
- * Several times an epoch, each time with a part of the triples, the blocks meet in a tournament
- * (kg_circle.h). Pairs of a round have no entity in common and are trained at the same time, each
- * by one rank, in batches out of its own bucket of triples against entities drawn from its two
- * blocks and guests from the others, the same for all pairs of a round (kg_pair.h): without them
- * nothing would tell a query how the blocks' scores compare. Between rounds the blocks that change
- * ranks travel (kg_places.h), at the end of an epoch all are at home again; triples never move
- * (kg_buckets.h).
+ * Several times an epoch, each time with a part of the triples, the blocks meet in a round-robin
+ * schedule (kg_schedule.h). Pairs of a round have no entity in common and are trained at the same
+ * time, each by one rank, in batches out of its own bucket of triples against entities drawn from
+ * its two blocks and guests from the others, the same for all pairs of a round (kg_pair.h): without
+ * them nothing would tell a query how the blocks' scores compare. Between rounds the blocks that
+ * change ranks travel (kg_places.h), at the end of an epoch all are at home again; triples never
+ * move (kg_buckets.h).
  *
  * Relations are on every rank. All pairs of a round start from the same ones, each changes a copy,
  * and the changes are put together by a tree over pairs: so the number of ranks changes nothing.
@@ -34,10 +34,10 @@
 
 enum { MOST_BLOCKS = 4096, TALLIES = 2 /* behind the relations: loss, batches */ };
 
-typedef struct sampled {
+typedef struct bucketed {
     trn_kg_state_t *state;
-    trn_kg_circle_t circle;
-    trn_kg_places_t places;
+    trn_kg_schedule_t schedule;
+    trn_kg_placement_t places;
     trn_kg_buckets_t buckets;
     trn_kg_pairing_t pair;
     int64_t relations, width[TRN_KG_PARTS], row; /* numbers a relation adds to the sum */
@@ -47,10 +47,10 @@ typedef struct sampled {
     int32_t *guest;                              /* [guests] */
     float *guest_value;                          /* [guests x dim] */
     int64_t triples, round, sweep;
-} sampled_t;
+} bucketed_t;
 
 /* Numbers of one relation in a sum: its change, its moments' changes, and that it has some. */
-static int64_t shape(sampled_t *f, trn_kg_state_t *state) {
+static int64_t shape(bucketed_t *f, trn_kg_state_t *state) {
     const trn_kg_header_t *h = &state->header;
     f->state = state;
     f->relations = trn_kg_relation_rows(h);
@@ -62,10 +62,10 @@ static int64_t shape(sampled_t *f, trn_kg_state_t *state) {
 }
 
 static void destroy(void **self) {
-    sampled_t *f = *self;
+    bucketed_t *f = *self;
     if (!f) return;
-    trn_kg_circle_free(&f->circle);
-    trn_kg_places_free(&f->places);
+    trn_kg_schedule_free(&f->schedule);
+    trn_kg_placement_free(&f->places);
     trn_kg_buckets_free(&f->buckets);
     trn_kg_pair_free(&f->pair);
     trn_free(&f->sum);
@@ -79,24 +79,24 @@ static trn_status_t check(const trn_kg_state_t *state, const trn_kg_t *kg) {
     const trn_kg_options_t *o = &state->options;
     if (state->header.model->project)
         return trn_fail(TRN_USAGE,
-                        "--model: %s projects entities, which --regime blocks cannot; choose "
+                        "--model: %s projects entities, which --regime bucketed cannot; choose "
                         "another, or --regime batch",
                         state->header.model->name);
     if (o->all_answers || o->smoothing > 0 || o->entity_dropout > 0 || o->relation_dropout > 0)
-        return trn_fail(TRN_USAGE, "--%s: --regime blocks has no such thing; use --regime batch",
+        return trn_fail(TRN_USAGE, "--%s: --regime bucketed has no such thing; use --regime batch",
                         o->all_answers          ? "all-answers"
                         : o->smoothing > 0      ? "smoothing"
                         : o->entity_dropout > 0 ? "entity-dropout"
                                                 : "relation-dropout");
     if (o->nodepiece)
-        return trn_fail(TRN_USAGE, "--encoder: --regime blocks trains the entities' own vectors; "
+        return trn_fail(TRN_USAGE, "--encoder: --regime bucketed trains the entities' own vectors; "
                                    "use --regime batch");
     if (o->negatives < 1)
-        return trn_fail(TRN_USAGE, "--negatives: --regime blocks draws some; give 1 or more, or "
+        return trn_fail(TRN_USAGE, "--negatives: --regime bucketed draws some; give 1 or more, or "
                                    "--regime batch");
     if (o->sweeps < 1) return trn_fail(TRN_USAGE, "--sweeps: give 1 or more");
     if (state->blocks > MOST_BLOCKS)
-        return trn_fail(TRN_USAGE, "--entity-blocks: %lld; --regime blocks takes at most %d",
+        return trn_fail(TRN_USAGE, "--entity-blocks: %lld; --regime bucketed takes at most %d",
                         (long long)state->blocks, MOST_BLOCKS);
     if (kg->triples[TRN_TRAIN] < 1) return trn_fail(TRN_INPUT, "/train: no triples to train on");
     return TRN_OK;
@@ -108,18 +108,18 @@ static int64_t greater(int64_t a, int64_t b) {
 
 /* Slots of the busiest rank. */
 static int64_t most_slots(int64_t blocks, int64_t ranks) {
-    int64_t pairs = (trn_kg_circle_pairs(blocks) + ranks - 1) / ranks;
+    int64_t pairs = (trn_kg_schedule_pairs(blocks) + ranks - 1) / ranks;
     return greater(2 * pairs, (blocks + ranks - 1) / ranks);
 }
 
-static trn_status_t allocate(sampled_t *f, trn_kg_state_t *state) {
-    int64_t pairs = trn_kg_circle_pairs(state->blocks);
+static trn_status_t allocate(bucketed_t *f, trn_kg_state_t *state) {
+    int64_t pairs = trn_kg_schedule_pairs(state->blocks);
     int64_t own = trn_part_start(pairs, state->ranks, state->rank + 1) -
                   trn_part_start(pairs, state->ranks, state->rank);
     int64_t sum = shape(f, state);
-    TRN_TRY(trn_kg_circle_create(&f->circle, state->blocks, state->options.seed));
-    TRN_TRY(trn_kg_places_create(&f->places, state, greater(2 * own, state->own_blocks),
-                                 most_slots(state->blocks, state->ranks)));
+    TRN_TRY(trn_kg_schedule_create(&f->schedule, state->blocks, state->options.seed));
+    TRN_TRY(trn_kg_placement_create(&f->places, state, greater(2 * own, state->own_blocks),
+                                    most_slots(state->blocks, state->ranks)));
     TRN_TRY(trn_kg_pair_create(&f->pair, state));
     TRN_TRY(trn_alloc(&f->sum, sum, sizeof *f->sum, "changes of relations"));
     TRN_TRY(trn_alloc(&f->to, state->blocks, sizeof *f->to, "places of blocks"));
@@ -129,7 +129,7 @@ static trn_status_t allocate(sampled_t *f, trn_kg_state_t *state) {
 }
 
 static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *kg) {
-    sampled_t *f = NULL;
+    bucketed_t *f = NULL;
     trn_status_t status = check(state, kg);
     if (status == TRN_OK) status = trn_alloc_zero(&f, 1, sizeof *f, "the trainer");
     if (status == TRN_OK) status = allocate(f, state);
@@ -137,28 +137,28 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
     *self = f;
     if (status == TRN_OK) {
         f->triples = kg->triples[TRN_TRAIN];
-        state->span = state->options.sweeps * f->circle.rounds;
+        state->span = state->options.sweeps * f->schedule.rounds;
     }
-    if (status == TRN_OK) status = trn_kg_buckets_load(&f->buckets, state->comm, kg, &f->circle);
-    if (status == TRN_OK && state->rank == 0 && state->ranks > f->circle.pairs)
+    if (status == TRN_OK) status = trn_kg_buckets_load(&f->buckets, state->comm, kg, &f->schedule);
+    if (status == TRN_OK && state->rank == 0 && state->ranks > f->schedule.pairs)
         trn_log(TRN_LOG_WARN, "kg-train",
                 "%lld entity blocks make %lld pairs at a time: %lld of %d ranks will be idle; "
                 "raise --entity-blocks or use fewer ranks",
-                (long long)state->blocks, (long long)f->circle.pairs,
-                (long long)(state->ranks - f->circle.pairs), state->ranks);
+                (long long)state->blocks, (long long)f->schedule.pairs,
+                (long long)(state->ranks - f->schedule.pairs), state->ranks);
     if (status != TRN_OK) destroy(self);
     return status;
 }
 
 /* Write what a relation's copy adds to the sum, or take what the sum adds to the relation. `roots`
  * says how a number's change is weighted: NULL, or by the root of its square sum. */
-static double root(const sampled_t *f, const float *squares, int64_t j) {
+static double root(const bucketed_t *f, const float *squares, int64_t j) {
     return f->state->options.optimiser == TRN_KG_ADAM
                ? 1
                : sqrt((double)squares[f->width[1] == 1 ? 0 : j]) + 1e-10;
 }
 
-static void give(const sampled_t *f, int64_t relation, double *row) {
+static void give(const bucketed_t *f, int64_t relation, double *row) {
     const trn_kg_state_t *s = f->state;
     const float *old[TRN_KG_PARTS] = {s->relation, s->moments[1][0], s->moments[1][1]};
     const trn_kg_copy_t *copy = &f->pair.relation;
@@ -175,14 +175,14 @@ static void give(const sampled_t *f, int64_t relation, double *row) {
 
 /* One pair of the round, as a leaf of the sum over pairs. */
 static void train_pair(void *user, int64_t k, double *values) {
-    sampled_t *f = user;
+    bucketed_t *f = user;
     const trn_kg_state_t *s = f->state;
-    trn_kg_task_t task = {.bucket = (uint64_t)(f->round * f->circle.pairs + k),
+    trn_kg_task_t task = {.bucket = (uint64_t)(f->round * f->schedule.pairs + k),
                           .sweep = f->sweep,
                           .guests = f->guests,
                           .guest = f->guest,
                           .guest_value = f->guest_value};
-    trn_kg_circle_blocks(&f->circle, f->round, k, task.block);
+    trn_kg_schedule_blocks(&f->schedule, f->round, k, task.block);
     if (task.block[0] < 0) { /* the empty place may be on either side */
         task.block[0] = task.block[1];
         task.block[1] = -1;
@@ -191,7 +191,7 @@ static void train_pair(void *user, int64_t k, double *values) {
         int64_t block = task.block[side];
         task.size[side] = (s->header.entities - block + s->blocks - 1) / s->blocks;
         for (int part = 0; part < TRN_KG_PARTS; part++)
-            task.part[side][part] = trn_kg_places_part(&f->places, part, block);
+            task.part[side][part] = trn_kg_placement_part(&f->places, part, block);
     }
     task.triples = trn_kg_bucket(&f->buckets, f->round, k, &task.count);
     trn_kg_pair_learn(&f->pair, &task);
@@ -204,7 +204,7 @@ static void train_pair(void *user, int64_t k, double *values) {
 }
 
 /* The pairs' changes together make the relations of the next round. */
-static void merge(sampled_t *f) {
+static void merge(bucketed_t *f) {
     trn_kg_state_t *s = f->state;
     const trn_kg_header_t *h = &s->header;
     bool adam = s->options.optimiser == TRN_KG_ADAM;
@@ -225,23 +225,23 @@ static void merge(sampled_t *f) {
             values[j] = (float)((double)values[j] + change[j] / root(f, squares, j));
         if (h->model->normalise_relation) h->model->normalise_relation(&h->shape, 1, values, NULL);
     }
-    double batches = f->sum[f->relations * f->row + 1] / (double)f->circle.pairs;
+    double batches = f->sum[f->relations * f->row + 1] / (double)f->schedule.pairs;
     s->step += batches < 1 ? 1 : (int64_t)batches;
 }
 
-static void move(sampled_t *f, bool home) {
+static void move(bucketed_t *f, bool home) {
     const trn_kg_state_t *s = f->state;
     for (int64_t b = 0; b < s->blocks; b++)
         f->to[b] = (int)(home ? trn_part_of(s->blocks, s->ranks, b)
-                              : trn_part_of(f->circle.pairs, s->ranks,
-                                            trn_kg_circle_pair(&f->circle, f->round, b)));
+                              : trn_part_of(f->schedule.pairs, s->ranks,
+                                            trn_kg_schedule_pair(&f->schedule, f->round, b)));
     trn_trace_begin("pass blocks");
-    trn_kg_places_move(&f->places, f->to, home);
+    trn_kg_placement_move(&f->places, f->to, home);
     trn_trace_end();
 }
 
 /* Draw the round's guests and fetch them. */
-static void invite(sampled_t *f) {
+static void invite(bucketed_t *f) {
     const trn_kg_state_t *s = f->state;
     uint32_t words[4];
     trn_rng_words(s->options.seed, (uint64_t)f->round, (uint32_t)f->sweep, (uint32_t)s->epoch,
@@ -249,14 +249,14 @@ static void invite(sampled_t *f) {
     uint64_t key = (uint64_t)words[0] << 32 | words[1];
     for (int64_t i = 0; i < f->guests; i++)
         f->guest[i] = (int32_t)trn_rng_permuted(key, s->header.entities, i);
-    trn_kg_places_gather(&f->places, f->guests, f->guest, f->guest_value);
+    trn_kg_placement_gather(&f->places, f->guests, f->guest, f->guest_value);
 }
 
 /* One round: the blocks come together, all pairs are trained, the relations put together. */
-static trn_status_t play(sampled_t *f) {
+static trn_status_t play(bucketed_t *f) {
     move(f, false);
     invite(f);
-    TRN_TRY(trn_reduce_tree(f->state->comm, f->circle.pairs, f->relations * f->row + TALLIES,
+    TRN_TRY(trn_reduce_tree(f->state->comm, f->schedule.pairs, f->relations * f->row + TALLIES,
                             train_pair, f, f->sum));
     merge(f);
     trn_watch_tick();
@@ -265,13 +265,13 @@ static trn_status_t play(sampled_t *f) {
 
 /* state->position counts rounds; between any two training can be left and gone on with. */
 static trn_status_t epoch(void *self, double *loss) {
-    sampled_t *f = self;
+    bucketed_t *f = self;
     trn_kg_state_t *s = f->state;
     bool pause = false;
     while (s->position < s->span && !pause) {
-        f->sweep = s->position / f->circle.rounds;
-        f->round = trn_kg_circle_round(&f->circle, s->epoch * s->options.sweeps + f->sweep,
-                                       s->position % f->circle.rounds);
+        f->sweep = s->position / f->schedule.rounds;
+        f->round = trn_kg_schedule_round(&f->schedule, s->epoch * s->options.sweeps + f->sweep,
+                                         s->position % f->schedule.rounds);
         TRN_TRY(play(f));
         s->loss += f->sum[f->relations * f->row];
         if (!isfinite(s->loss)) return trn_kg_not_finite(s);
@@ -289,16 +289,16 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
         .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
     state.rows = (header->entities + state.blocks - 1) / state.blocks;
     state.own_blocks = (state.blocks + ranks - 1) / ranks;
-    sampled_t f = {0};
-    int64_t sum = shape(&f, &state), pairs = trn_kg_circle_pairs(state.blocks), levels = 1;
-    int64_t own = (pairs + ranks - 1) / ranks, rounds = trn_kg_circle_rounds(state.blocks);
+    bucketed_t f = {0};
+    int64_t sum = shape(&f, &state), pairs = trn_kg_schedule_pairs(state.blocks), levels = 1;
+    int64_t own = (pairs + ranks - 1) / ranks, rounds = trn_kg_schedule_rounds(state.blocks);
     while (pairs > (int64_t)1 << (levels - 1))
         levels++;
     return (1 + 2 * levels) * sum * (int64_t)sizeof(double) +
-           trn_kg_places_memory(&state, most_slots(state.blocks, ranks)) +
+           trn_kg_placement_memory(&state, most_slots(state.blocks, ranks)) +
            trn_kg_pair_memory(&state) + trn_kg_pair_guests(&state) * 4 * (header->shape.dim + 1) +
            (rounds * own + 3 * state.blocks) * 8 +
            (triples * own + pairs - 1) / pairs * (int64_t)sizeof(trn_triple_t);
 }
 
-const trn_kg_regime_t trn_kg_sampled = {"blocks", create, destroy, epoch, memory};
+const trn_kg_regime_t trn_kg_bucketed = {"bucketed", create, destroy, epoch, memory};

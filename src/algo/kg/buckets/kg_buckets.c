@@ -15,7 +15,7 @@ typedef struct load {
     MPI_Comm comm;
     int rank, ranks;
     const trn_kg_t *kg;
-    const trn_kg_circle_t *circle;
+    const trn_kg_schedule_t *schedule;
     trn_triple_t *piece, *send; /* [PIECE], [PIECE + ranks] */
     int64_t *bytes, *next;      /* [ranks] */
     int64_t *count;             /* [rounds x pairs]: triples in each bucket of the whole graph */
@@ -28,13 +28,13 @@ static trn_status_t allocate(load_t *l) {
     TRN_TRY(trn_alloc(&l->send, PIECE + l->ranks, sizeof *l->send, "triples to send"));
     TRN_TRY(trn_alloc(&l->bytes, l->ranks, sizeof *l->bytes, "message sizes"));
     TRN_TRY(trn_alloc(&l->next, l->ranks, sizeof *l->next, "message places"));
-    return trn_alloc_zero(&l->count, l->circle->rounds * l->circle->pairs, sizeof *l->count,
+    return trn_alloc_zero(&l->count, l->schedule->rounds * l->schedule->pairs, sizeof *l->count,
                           "sizes of buckets");
 }
 
 static trn_kg_meeting_t meeting_of(const load_t *l, const trn_triple_t *t) {
-    int64_t blocks = l->circle->blocks;
-    return trn_kg_circle_meeting(l->circle, t->head % blocks, t->tail % blocks);
+    int64_t blocks = l->schedule->blocks;
+    return trn_kg_schedule_meeting(l->schedule, t->head % blocks, t->tail % blocks);
 }
 
 /* This rank's part of the pass that begins at triple `from`: parts of a pass, and passes, follow
@@ -49,12 +49,12 @@ static trn_status_t read_piece(load_t *l, int64_t from, int64_t *count) {
 }
 
 static trn_status_t count_all(load_t *l) {
-    int64_t n = l->circle->rounds * l->circle->pairs, most = 1 << 24, count;
+    int64_t n = l->schedule->rounds * l->schedule->pairs, most = 1 << 24, count;
     for (int64_t from = 0; from < l->kg->triples[TRN_TRAIN]; from += (int64_t)PIECE * l->ranks) {
         TRN_TRY(read_piece(l, from, &count));
         for (int64_t i = 0; i < count; i++) {
             trn_kg_meeting_t at = meeting_of(l, &l->piece[i]);
-            l->count[at.round * l->circle->pairs + at.pair]++;
+            l->count[at.round * l->schedule->pairs + at.pair]++;
         }
     }
     for (int64_t at = 0; at < n; at += most)
@@ -64,14 +64,14 @@ static trn_status_t count_all(load_t *l) {
 }
 
 static trn_status_t lay_out(load_t *l, trn_kg_buckets_t *b) {
-    int64_t buckets = l->circle->rounds * b->own_pairs;
+    int64_t buckets = l->schedule->rounds * b->own_pairs;
     TRN_TRY(trn_alloc(&b->start, buckets + 1, sizeof *b->start, "places of buckets"));
     TRN_TRY(trn_alloc(&l->fill, buckets, sizeof *l->fill, "places of buckets"));
     b->start[0] = 0;
     for (int64_t i = 0; i < buckets; i++) {
         int64_t round = i / b->own_pairs, pair = b->first_pair + i % b->own_pairs;
         l->fill[i] = b->start[i];
-        b->start[i + 1] = b->start[i] + l->count[round * l->circle->pairs + pair];
+        b->start[i + 1] = b->start[i] + l->count[round * l->schedule->pairs + pair];
     }
     return trn_alloc(&b->triples, b->start[buckets], sizeof *b->triples, "training triples");
 }
@@ -81,7 +81,7 @@ static trn_status_t lay_out(load_t *l, trn_kg_buckets_t *b) {
 static void pack(load_t *l, int64_t count) {
     memset(l->bytes, 0, (size_t)l->ranks * sizeof *l->bytes);
     for (int64_t i = 0; i < count; i++)
-        l->bytes[trn_part_of(l->circle->pairs, l->ranks, meeting_of(l, &l->piece[i]).pair)]++;
+        l->bytes[trn_part_of(l->schedule->pairs, l->ranks, meeting_of(l, &l->piece[i]).pair)]++;
     for (int64_t r = 0, at = 0; r < l->ranks; r++) {
         int64_t here = l->bytes[r];
         l->next[r] = at;
@@ -91,7 +91,7 @@ static void pack(load_t *l, int64_t count) {
     }
     for (int64_t i = 0; i < count; i++) {
         int64_t pair = meeting_of(l, &l->piece[i]).pair;
-        l->send[l->next[trn_part_of(l->circle->pairs, l->ranks, pair)]++] = l->piece[i];
+        l->send[l->next[trn_part_of(l->schedule->pairs, l->ranks, pair)]++] = l->piece[i];
     }
 }
 
@@ -116,12 +116,12 @@ static trn_status_t deal(load_t *l, trn_kg_buckets_t *b) {
 }
 
 trn_status_t trn_kg_buckets_load(trn_kg_buckets_t *b, MPI_Comm comm, const trn_kg_t *kg,
-                                 const trn_kg_circle_t *circle) {
-    load_t l = {.comm = comm, .kg = kg, .circle = circle};
+                                 const trn_kg_schedule_t *schedule) {
+    load_t l = {.comm = comm, .kg = kg, .schedule = schedule};
     MPI_Comm_rank(comm, &l.rank);
     MPI_Comm_size(comm, &l.ranks);
-    *b = (trn_kg_buckets_t){.first_pair = trn_part_start(circle->pairs, l.ranks, l.rank)};
-    b->own_pairs = trn_part_start(circle->pairs, l.ranks, l.rank + 1) - b->first_pair;
+    *b = (trn_kg_buckets_t){.first_pair = trn_part_start(schedule->pairs, l.ranks, l.rank)};
+    b->own_pairs = trn_part_start(schedule->pairs, l.ranks, l.rank + 1) - b->first_pair;
     trn_status_t status = trn_agree(comm, allocate(&l));
     if (status == TRN_OK) status = count_all(&l);
     if (status == TRN_OK) status = trn_agree(comm, lay_out(&l, b));

@@ -1,5 +1,5 @@
 /* kg_buckets.h: the training triples by the two entity blocks they join, on the ranks that train
- * them. A triple's bucket is where and when its head's and its tail's block meet (kg_circle.h);
+ * them. A triple's bucket is where and when its head's and its tail's block meet (kg_schedule.h);
  * rank r trains pairs [pairs r / P, pairs (r + 1) / P) of every round, so triples never move. */
 #ifndef TRN_ALGO_KG_BUCKETS_KG_BUCKETS_H
 #define TRN_ALGO_KG_BUCKETS_KG_BUCKETS_H
@@ -21,7 +21,7 @@ typedef struct trn_kg_buckets {
  * with TRN_INPUT, TRN_IO, TRN_MEMORY; what was made is to be freed. Memory: this rank's triples,
  * and 8 bytes for each two blocks of the graph. Cost: every triple is sent once. */
 trn_status_t trn_kg_buckets_load(trn_kg_buckets_t *buckets, MPI_Comm comm, const trn_kg_t *kg,
-                                 const trn_kg_circle_t *circle);
+                                 const trn_kg_schedule_t *schedule);
 
 /* Free; {0} is fine. Local. */
 void trn_kg_buckets_free(trn_kg_buckets_t *buckets);

@@ -249,7 +249,8 @@ static void prepare(const trn_kg_pairing_t *p) {
     trn_compare_rows(r->metric, w, r->now, b[QUERY], b[ANSWER], b[TRUE]);
 }
 
-/* Scores of `m` questions from `first` on, their loss, and the gradients of queries and rivals. */
+/* Scores of `m` questions from `first` on, their loss, and the gradients of queries and negatives.
+ */
 static double learn_chunk(room_t *r, int64_t first, int64_t m) {
     float **b = r->buffer, *query = b[QUERY] + first * r->width;
     float *powers = b[r->metric == TRN_METRIC_DOT ? SCORES : WEIGHTS];
@@ -260,7 +261,7 @@ static double learn_chunk(room_t *r, int64_t first, int64_t m) {
     trn_compare(r->metric, r->width, m, query, n, b[DRAWN], NULL, b[SCORES], n);
     for (int64_t i = 0; i < m; i++) {
         int32_t answer = r->questions[first + i].answer;
-        if (answer < own) b[SCORES][i * n + answer] = TRN_KG_BANNED;
+        if (answer < own) b[SCORES][i * n + answer] = TRN_KG_MASKED;
     }
     trn_loss_parts(&loss, m, n, b[SCORES], b[TRUE] + first, powers, r->part);
     for (int64_t i = 0; i < m; i++) {

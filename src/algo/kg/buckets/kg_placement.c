@@ -9,11 +9,11 @@
 
 enum { CHUNK_FLOATS = 1 << 21 /* of all slots together */ };
 
-static int64_t row_floats(const trn_kg_places_t *p) {
+static int64_t row_floats(const trn_kg_placement_t *p) {
     return p->width[0] + p->width[1] + p->width[2];
 }
 
-static void shape(trn_kg_places_t *p, const trn_kg_state_t *s, int64_t slots, int64_t most) {
+static void shape(trn_kg_placement_t *p, const trn_kg_state_t *s, int64_t slots, int64_t most) {
     p->slots = slots;
     p->width[0] = s->header.shape.dim;
     p->width[1] = trn_kg_moment_width(s->options.optimiser, 0, p->width[0]);
@@ -28,21 +28,21 @@ static int64_t more_slots(const trn_kg_state_t *s, int64_t slots) {
 }
 
 /* One rank alone moves nothing. */
-static int64_t buffer_floats(const trn_kg_places_t *p, const trn_kg_state_t *s) {
+static int64_t buffer_floats(const trn_kg_placement_t *p, const trn_kg_state_t *s) {
     return s->ranks > 1 ? p->slots * p->chunk * row_floats(p) : 0;
 }
 
-int64_t trn_kg_places_memory(const trn_kg_state_t *s, int64_t slots) {
-    trn_kg_places_t p = {0};
+int64_t trn_kg_placement_memory(const trn_kg_state_t *s, int64_t slots) {
+    trn_kg_placement_t p = {0};
     shape(&p, s, slots, slots);
     return (more_slots(s, slots) * s->rows * row_floats(&p) + 2 * buffer_floats(&p, s)) *
                (int64_t)sizeof(float) +
            s->blocks * 20 + slots * (24 + 2 * (int64_t)sizeof(MPI_Request));
 }
 
-trn_status_t trn_kg_places_create(trn_kg_places_t *p, trn_kg_state_t *s, int64_t slots,
-                                  int64_t most) {
-    *p = (trn_kg_places_t){.state = s};
+trn_status_t trn_kg_placement_create(trn_kg_placement_t *p, trn_kg_state_t *s, int64_t slots,
+                                     int64_t most) {
+    *p = (trn_kg_placement_t){.state = s};
     shape(p, s, slots, most);
     for (int i = 0; i < TRN_KG_PARTS; i++)
         TRN_TRY(trn_alloc_zero(&p->more[i], more_slots(s, slots) * s->rows * p->width[i],
@@ -65,7 +65,7 @@ trn_status_t trn_kg_places_create(trn_kg_places_t *p, trn_kg_state_t *s, int64_t
     return TRN_OK;
 }
 
-void trn_kg_places_free(trn_kg_places_t *p) {
+void trn_kg_placement_free(trn_kg_placement_t *p) {
     for (int i = 0; i < TRN_KG_PARTS; i++)
         trn_free(&p->more[i]);
     trn_free(&p->rank);
@@ -79,7 +79,7 @@ void trn_kg_places_free(trn_kg_places_t *p) {
     trn_free(&p->in);
 }
 
-static float *slot_part(const trn_kg_places_t *p, int part, int64_t slot) {
+static float *slot_part(const trn_kg_placement_t *p, int part, int64_t slot) {
     const trn_kg_state_t *s = p->state;
     if (p->width[part] == 0) return NULL;
     int64_t size = s->rows * p->width[part];
@@ -87,13 +87,13 @@ static float *slot_part(const trn_kg_places_t *p, int part, int64_t slot) {
     return (part == 0 ? s->entity : s->moments[0][part - 1]) + slot * size;
 }
 
-float *trn_kg_places_part(const trn_kg_places_t *p, int part, int64_t block) {
+float *trn_kg_placement_part(const trn_kg_placement_t *p, int part, int64_t block) {
     return slot_part(p, part, p->slot[block]);
 }
 
 /* The entities that are asked for. */
 typedef struct wanted {
-    const trn_kg_places_t *places;
+    const trn_kg_placement_t *places;
     const int32_t *entity;
 } wanted_t;
 
@@ -106,14 +106,14 @@ static const float *own_row(const void *user, int64_t i) {
            w->entity[i] / s->blocks * w->places->width[0];
 }
 
-void trn_kg_places_gather(const trn_kg_places_t *p, int64_t count, const int32_t *entity,
-                          float *rows) {
+void trn_kg_placement_gather(const trn_kg_placement_t *p, int64_t count, const int32_t *entity,
+                             float *rows) {
     const wanted_t wanted = {p, entity};
     trn_gather_rows(p->state->comm, count, p->width[0], own_row, &wanted, rows);
 }
 
 /* Between rows [first, first + count) of a slot and a buffer, all parts one after the other. */
-static void copy_rows(const trn_kg_places_t *p, int64_t slot, int64_t first, int64_t count,
+static void copy_rows(const trn_kg_placement_t *p, int64_t slot, int64_t first, int64_t count,
                       float *buffer, bool out) {
     for (int i = 0; i < TRN_KG_PARTS; i++) {
         if (p->width[i] == 0) continue;
@@ -126,7 +126,8 @@ static void copy_rows(const trn_kg_places_t *p, int64_t slot, int64_t first, int
 
 /* Who leaves its slot, and who comes to which one: a slot that is free, or will be. A block that
  * only changes its slot does both. */
-static void plan(trn_kg_places_t *p, const int *to, bool home, int64_t *leaving, int64_t *coming) {
+static void plan(trn_kg_placement_t *p, const int *to, bool home, int64_t *leaving,
+                 int64_t *coming) {
     const trn_kg_state_t *s = p->state;
     *leaving = *coming = 0;
     for (int64_t b = 0; b < s->blocks; b++) {
@@ -151,8 +152,8 @@ static void plan(trn_kg_places_t *p, const int *to, bool home, int64_t *leaving,
 
 /* One chunk of rows of all blocks on the move. Messages between two ranks go in the order of
  * blocks on both sides. */
-static void pass(trn_kg_places_t *p, const int *to, int64_t leaving, int64_t coming, int64_t first,
-                 int64_t count) {
+static void pass(trn_kg_placement_t *p, const int *to, int64_t leaving, int64_t coming,
+                 int64_t first, int64_t count) {
     MPI_Comm comm = p->state->comm;
     int64_t size = count * row_floats(p), posted = 0;
     for (int64_t i = 0; i < coming; i++)
@@ -169,7 +170,7 @@ static void pass(trn_kg_places_t *p, const int *to, int64_t leaving, int64_t com
         copy_rows(p, p->next_slot[p->coming[i]], first, count, p->in + i * size, false);
 }
 
-void trn_kg_places_move(trn_kg_places_t *p, const int *to, bool home) {
+void trn_kg_placement_move(trn_kg_placement_t *p, const int *to, bool home) {
     const trn_kg_state_t *s = p->state;
     int64_t leaving, coming;
     if (s->ranks == 1) return;

@@ -15,7 +15,7 @@
 
 enum { TRN_KG_PARTS = 3 /* of a block: values and two moments */ };
 
-typedef struct trn_kg_places {
+typedef struct trn_kg_placement {
     trn_kg_state_t *state;
     int64_t slots;               /* on this rank */
     int64_t width[TRN_KG_PARTS]; /* floats of a row */
@@ -28,30 +28,30 @@ typedef struct trn_kg_places {
     float *out, *in;             /* [slots x chunk rows x floats of a row] */
     int64_t chunk;               /* rows */
     MPI_Request *requests;       /* [2 slots] */
-} trn_kg_places_t;
+} trn_kg_placement_t;
 
 /* Make `slots` slots, no fewer than own blocks and no more than `most`, which is the same on all
  * ranks; blocks are at home. Local. Fails with TRN_MEMORY; what was made is to be freed. */
-trn_status_t trn_kg_places_create(trn_kg_places_t *places, trn_kg_state_t *state, int64_t slots,
-                                  int64_t most);
+trn_status_t trn_kg_placement_create(trn_kg_placement_t *places, trn_kg_state_t *state,
+                                     int64_t slots, int64_t most);
 
 /* Free; {0} is fine. Local. */
-void trn_kg_places_free(trn_kg_places_t *places);
+void trn_kg_placement_free(trn_kg_placement_t *places);
 
-/* Bytes that trn_kg_places_create allocates where slots = most. Local. */
-int64_t trn_kg_places_memory(const trn_kg_state_t *state, int64_t most);
+/* Bytes that trn_kg_placement_create allocates where slots = most. Local. */
+int64_t trn_kg_placement_memory(const trn_kg_state_t *state, int64_t most);
 
 /* Values (part 0) or a moment (1, 2) of a block that lies here; NULL if there is none. Local. */
-float *trn_kg_places_part(const trn_kg_places_t *places, int part, int64_t block);
+float *trn_kg_placement_part(const trn_kg_placement_t *places, int part, int64_t block);
 
 /* rows[count x dim] = the vectors of these entities, wherever they lie, on every rank. Collective,
  * equal arguments. Cost: of trn_gather_rows (mpi/gather.h). */
-void trn_kg_places_gather(const trn_kg_places_t *places, int64_t count, const int32_t *entity,
-                          float *rows);
+void trn_kg_placement_gather(const trn_kg_placement_t *places, int64_t count, const int32_t *entity,
+                             float *rows);
 
 /* Move every block to the rank that to[blocks] names; with `home`, to its own slot too, to be where
  * the state says. Collective, equal arguments; cannot fail. Cost: each block that changes its rank
  * is sent once. */
-void trn_kg_places_move(trn_kg_places_t *places, const int *to, bool home);
+void trn_kg_placement_move(trn_kg_placement_t *places, const int *to, bool home);
 
 #endif

@@ -42,11 +42,11 @@ typedef struct trn_kg_import_report {
     int64_t missing; /* facts that valid and test lack of their shares for that reason */
 } trn_kg_import_report_t;
 
-typedef struct trn_kg_import_forecast {
+typedef struct trn_kg_import_estimate {
     int64_t entities, relations; /* with a standard error of 0.8 % */
     int64_t triples[TRN_SPLITS]; /* as they stand in the files */
     int64_t bytes_per_rank;      /* of the rank that takes most */
-} trn_kg_import_forecast_t;
+} trn_kg_import_estimate_t;
 
 /* Read the files and write the store `output`. Names are numbered by their first appearance in the
  * files in the order train, valid, test; facts keep the order of the files; of equal facts in a
@@ -67,7 +67,7 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
 
 /* What that would take. Reads all files, as an import does, but keeps nothing of them. Collective,
  * equal arguments. Fails (agreed) as an import does while it reads. Memory: 32 KB. */
-trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t *options,
-                                   trn_kg_import_forecast_t *forecast);
+trn_status_t trn_kg_import_estimate(MPI_Comm comm, const trn_kg_import_options_t *options,
+                                    trn_kg_import_estimate_t *estimate);
 
 #endif

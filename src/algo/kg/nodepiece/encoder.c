@@ -119,7 +119,7 @@ static trn_status_t create_work(trn_encoder_t *e) {
     return TRN_OK;
 }
 
-static trn_status_t allocate(trn_encoder_t *e, const trn_kg_optimiser_t *optimiser) {
+static trn_status_t allocate(trn_encoder_t *e, const trn_kg_optimizer_t *optimiser) {
     const trn_encoder_shape_t *s = &e->shape;
     for (int p = 0; p < TRN_ENCODER_PARTS; p++) {
         int64_t rows = part_rows(e, p), width = trn_encoder_width(s, p);
@@ -143,7 +143,7 @@ static trn_status_t allocate(trn_encoder_t *e, const trn_kg_optimiser_t *optimis
 
 trn_status_t trn_encoder_create(trn_encoder_t **encoder, MPI_Comm comm,
                                 const trn_encoder_shape_t *shape, int64_t entities, int64_t most,
-                                const trn_kg_optimiser_t *optimiser) {
+                                const trn_kg_optimizer_t *optimiser) {
     trn_encoder_t *e = NULL;
     *encoder = NULL;
     trn_status_t status = trn_agree(comm, trn_alloc_zero(&e, 1, sizeof *e, "an encoder"));
@@ -197,7 +197,7 @@ void trn_encoder_destroy(trn_encoder_t **encoder) {
 }
 
 int64_t trn_encoder_bytes(const trn_encoder_shape_t *s, int64_t entities, int64_t most,
-                          trn_kg_optimiser_t optimiser, int64_t ranks) {
+                          trn_kg_optimizer_t optimiser, int64_t ranks) {
     trn_encoder_t e = {.shape = *s};
     int64_t slots = s->nearest + s->context, floats = 0, room = 0, levels = 4;
     e.groups = slots < GROUPS ? slots : GROUPS;

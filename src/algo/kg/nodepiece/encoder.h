@@ -70,14 +70,14 @@ int64_t trn_encoder_width(const trn_encoder_shape_t *shape, enum trn_encoder_par
  * trained. Collective, equal arguments. Fails (agreed) with TRN_MEMORY. */
 trn_status_t trn_encoder_create(trn_encoder_t **encoder, MPI_Comm comm,
                                 const trn_encoder_shape_t *shape, int64_t entities, int64_t most,
-                                const trn_kg_optimiser_t *optimiser);
+                                const trn_kg_optimizer_t *optimiser);
 
 /* Free and set to NULL; NULL is fine. Local. */
 void trn_encoder_destroy(trn_encoder_t **encoder);
 
 /* Bytes of one that is trained, on the busiest rank. Local. */
 int64_t trn_encoder_bytes(const trn_encoder_shape_t *shape, int64_t entities, int64_t most,
-                          trn_kg_optimiser_t optimiser, int64_t ranks);
+                          trn_kg_optimizer_t optimiser, int64_t ranks);
 
 /* Starting values: normal numbers by (seed, array, row), such that vectors' numbers are of about
  * the size `scale`. Local. */

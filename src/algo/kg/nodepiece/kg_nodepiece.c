@@ -25,12 +25,12 @@ static int64_t smaller(int64_t a, int64_t b) {
 trn_status_t trn_kg_nodepiece_hash(trn_nodepiece_hash_t *hash, MPI_Comm comm, const trn_kg_t *kg,
                                    const char *path, uint64_t seed) {
     if (path) return trn_nodepiece_hash_open(hash, comm, path, kg);
-    trn_nodepiece_recipe_t recipe = {.anchors = smaller(1000, kg->entities),
+    trn_nodepiece_config_t config = {.anchors = smaller(1000, kg->entities),
                                      .nearest = smaller(12, kg->entities),
                                      .context = smaller(12, 2 * kg->relations),
                                      .hops = 50,
                                      .seed = seed};
-    return trn_nodepiece_hash_create(hash, comm, kg, &recipe);
+    return trn_nodepiece_hash_create(hash, comm, kg, &config);
 }
 
 static trn_encoder_shape_t shape_of(const trn_kg_header_t *header,
@@ -281,7 +281,7 @@ static void score(learner_t *l, int64_t first, int64_t m) {
         for (int64_t j = 0; j < n; j++)
             b[WEIGHTS][i * n + j] = b[SCORES][i * n + j] + b[RARITY][l->ids[j]];
         /* the answer does not compete with itself */
-        b[WEIGHTS][i * n + l->questions[first + i].answer] = TRN_KG_BANNED;
+        b[WEIGHTS][i * n + l->questions[first + i].answer] = TRN_KG_MASKED;
     }
     trn_loss_parts(&l->state->options.loss, m, n, b[WEIGHTS], NULL, b[WEIGHTS], l->part);
 }

@@ -91,7 +91,7 @@ typedef struct array {
 /* which = -1: the values, else a moment. False if there is no such array. Rows of FIRST lie on the
  * ranks that own their slots; the others are everywhere, and ranks take even parts of them. */
 static bool array_at(trn_encoder_t *e, enum trn_encoder_part part, int which,
-                     trn_kg_optimiser_t optimiser, array_t *a) {
+                     trn_kg_optimizer_t optimiser, array_t *a) {
     a->width = trn_encoder_width(&e->shape, part);
     a->rows = trn_encoder_rows(&e->shape, part);
     a->values = which < 0 ? e->values[part] : e->moments[part][which];

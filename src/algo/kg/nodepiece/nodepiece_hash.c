@@ -21,13 +21,13 @@ static void band(trn_nodepiece_hash_t *hash, MPI_Comm comm) {
     hash->count = trn_part_start(hash->entities, ranks, rank + 1) - hash->first;
 }
 
-static trn_status_t check_recipe(const trn_kg_t *kg, const trn_nodepiece_recipe_t *recipe) {
-    if (recipe->anchors < 1 || recipe->anchors > kg->entities)
+static trn_status_t check_config(const trn_kg_t *kg, const trn_nodepiece_config_t *config) {
+    if (config->anchors < 1 || config->anchors > kg->entities)
         return trn_fail(TRN_USAGE, "--anchors: %" PRId64 " of %" PRId64 " entities cannot be",
-                        recipe->anchors, kg->entities);
-    if (recipe->nearest < 1 || recipe->nearest > recipe->anchors)
+                        config->anchors, kg->entities);
+    if (config->nearest < 1 || config->nearest > config->anchors)
         return trn_fail(TRN_USAGE, "--nearest: %" PRId64 " of %" PRId64 " anchors cannot be",
-                        recipe->nearest, recipe->anchors);
+                        config->nearest, config->anchors);
     if (kg->relations > INT32_MAX / 4)
         return trn_fail(TRN_INPUT, "/relation/names: too many relations");
     return TRN_OK;
@@ -70,7 +70,7 @@ static trn_status_t relation_context(trn_nodepiece_hash_t *h, const trn_links_t 
 /* Everything that a rank does on its own: the anchors, the lists of its share of them for all
  * entities, the context of its entities. */
 static trn_status_t search(trn_nodepiece_hash_t *h, const trn_kg_t *kg, MPI_Comm comm,
-                           const trn_nodepiece_recipe_t *recipe, trn_near_t **lists) {
+                           const trn_nodepiece_config_t *config, trn_near_t **lists) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
@@ -84,12 +84,12 @@ static trn_status_t search(trn_nodepiece_hash_t *h, const trn_kg_t *kg, MPI_Comm
         status = trn_alloc(lists, h->entities * k, sizeof **lists, "the nearest anchors");
     if (status == TRN_OK) trn_near_clear(h->entities * k, *lists);
     if (status == TRN_OK) status = read_links(&links, kg);
-    if (status == TRN_OK) status = trn_anchors_choose(&links, h->anchors, recipe->seed, h->anchor);
+    if (status == TRN_OK) status = trn_anchors_choose(&links, h->anchors, config->seed, h->anchor);
     trn_watch_tick();
     if (status == TRN_OK && end > first)
-        status = trn_anchors_reach(&links, h->anchor, first, end - first, recipe->hops, k, *lists);
+        status = trn_anchors_reach(&links, h->anchor, first, end - first, config->hops, k, *lists);
     trn_watch_tick();
-    if (status == TRN_OK) status = relation_context(h, &links, recipe->seed);
+    if (status == TRN_OK) status = relation_context(h, &links, config->seed);
     trn_links_free(&links);
     return status;
 }
@@ -138,16 +138,16 @@ done:
 }
 
 trn_status_t trn_nodepiece_hash_create(trn_nodepiece_hash_t *hash, MPI_Comm comm,
-                                       const trn_kg_t *kg, const trn_nodepiece_recipe_t *recipe) {
+                                       const trn_kg_t *kg, const trn_nodepiece_config_t *config) {
     *hash = (trn_nodepiece_hash_t){.entities = kg->entities,
                                    .relations = kg->relations,
-                                   .anchors = recipe->anchors,
-                                   .nearest = recipe->nearest,
-                                   .context = recipe->context};
+                                   .anchors = config->anchors,
+                                   .nearest = config->nearest,
+                                   .context = config->context};
     trn_near_t *lists = NULL;
-    TRN_AGREE(comm, check_recipe(kg, recipe));
+    TRN_AGREE(comm, check_config(kg, config));
     band(hash, comm);
-    trn_status_t status = trn_agree(comm, search(hash, kg, comm, recipe, &lists));
+    trn_status_t status = trn_agree(comm, search(hash, kg, comm, config, &lists));
     if (status == TRN_OK) status = gather(hash, comm, lists);
     trn_free(&lists);
     if (status != TRN_OK) trn_nodepiece_hash_free(hash);
@@ -163,12 +163,12 @@ void trn_nodepiece_hash_free(trn_nodepiece_hash_t *hash) {
 }
 
 int64_t trn_nodepiece_hash_bytes(int64_t entities, int64_t triples, int64_t ranks,
-                                 const trn_nodepiece_recipe_t *recipe) {
+                                 const trn_nodepiece_config_t *config) {
     enum { PROGRAM = 36 << 20, SEARCH = 33 /* bytes an entity while anchors are chosen */ };
-    int64_t band = (entities + ranks - 1) / ranks, lists = entities * recipe->nearest * 8;
+    int64_t band = (entities + ranks - 1) / ranks, lists = entities * config->nearest * 8;
     int64_t links = trn_links_bytes(entities, triples) + triples * (int64_t)sizeof(trn_triple_t);
-    int64_t hash = band * (2 * recipe->nearest + recipe->context) * 4;
-    int64_t received = band * ranks * recipe->nearest * 8;
+    int64_t hash = band * (2 * config->nearest + config->context) * 4;
+    int64_t received = band * ranks * config->nearest * 8;
     int64_t searching = links + SEARCH * entities;
     return PROGRAM + lists + hash + (searching > received ? searching : received);
 }

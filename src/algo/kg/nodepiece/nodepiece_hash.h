@@ -19,11 +19,11 @@
 #include <stdint.h>
 
 /* How to make one. */
-typedef struct trn_nodepiece_recipe {
+typedef struct trn_nodepiece_config {
     int64_t anchors, nearest, context; /* K, at most as many as entities; k, at most K; m */
     int64_t hops;                      /* no farther than this */
     uint64_t seed;
-} trn_nodepiece_recipe_t;
+} trn_nodepiece_config_t;
 
 /* The hashes of a band of entities: an even cut over ranks. */
 typedef struct trn_nodepiece_hash {
@@ -43,14 +43,14 @@ typedef struct trn_nodepiece_hash {
  * Fails (agreed) with TRN_USAGE (more anchors than entities, more nearest than anchors),
  * TRN_MEMORY, TRN_INPUT, TRN_IO. Cost: trn_anchors_reach; an exchange of 8 N k bytes. */
 trn_status_t trn_nodepiece_hash_create(trn_nodepiece_hash_t *hash, MPI_Comm comm,
-                                       const trn_kg_t *kg, const trn_nodepiece_recipe_t *recipe);
+                                       const trn_kg_t *kg, const trn_nodepiece_config_t *config);
 
 /* Free what it holds; one that failed to be made, or {0}, is fine. Local. */
 void trn_nodepiece_hash_free(trn_nodepiece_hash_t *hash);
 
 /* Bytes that the busiest rank needs to make one. Local, no data needed. */
 int64_t trn_nodepiece_hash_bytes(int64_t entities, int64_t triples, int64_t ranks,
-                                 const trn_nodepiece_recipe_t *recipe);
+                                 const trn_nodepiece_config_t *config);
 
 /* Write a store of kind "nodepiece". Collective, equal arguments but for the band. Fails (agreed)
  * with TRN_IO, TRN_MEMORY. */

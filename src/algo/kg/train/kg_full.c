@@ -133,14 +133,14 @@ static float answers(const full_t *f, int64_t i, int64_t block, const float *fro
     return sum;
 }
 
-/* Other known answers of question i that are in this block are none of its rivals. */
-static void ban_answers(const full_t *f, int64_t i, int64_t block, float *scores) {
+/* Other known answers of question i that are in this block are none of its negatives. */
+static void mask_answers(const full_t *f, int64_t i, int64_t block, float *scores) {
     const trn_kg_batch_t *b = &f->batch;
     const int32_t *answer;
     int32_t own = b->epoch.label[b->epoch.query[b->epoch.pick[f->first + i]].first];
     for (int64_t k = trn_kg_epoch_answers(&b->epoch, f->first + i, &answer) - 1; k >= 0; k--)
         if (answer[k] % b->state->blocks == block && answer[k] != own)
-            scores[answer[k] / b->state->blocks] = TRN_KG_BANNED;
+            scores[answer[k] / b->state->blocks] = TRN_KG_MASKED;
 }
 
 /* Scores of a block, and its part of every question's loss. */
@@ -159,7 +159,7 @@ static void score_block(full_t *f, int64_t block) {
         target[i] = answers(f, i, block, scores + i * n, shift, NULL);
         for (int64_t j = 0; even > 0 && j < n; j++)
             target[i] += even * (scores[i * n + j] + shift);
-        if (s->options.filtered) ban_answers(f, i, block, scores + i * n);
+        if (s->options.filtered) mask_answers(f, i, block, scores + i * n);
     }
     trn_loss_parts(loss, f->chunk, n, scores, NULL, weights, part);
     for (int64_t i = 0; i < f->chunk; i++)

@@ -18,7 +18,7 @@
 
 enum { TILES = 8, LEAST = 16 /* questions in a tile */, LEVELS = 4 /* of the tree over tiles */ };
 
-typedef struct drawn {
+typedef struct negatives {
     trn_kg_batch_t batch;
     trn_metric_t metric;
     int64_t drawn, size;     /* candidates; numbers of their gradients */
@@ -33,7 +33,7 @@ typedef struct drawn {
                             * -1; [drawn]: its next one */
     const float **g_drawn; /* [drawn]: gradients of candidates, where they are complete */
     double loss[TILES];    /* of this batch, by tile */
-} drawn_t;
+} negatives_t;
 
 static int64_t tile_of(const trn_kg_options_t *options, int64_t triples) {
     int64_t batch = options->batch < 2 * triples ? options->batch : 2 * triples;
@@ -58,7 +58,7 @@ static trn_kg_batch_plan_t plan_of(const trn_kg_options_t *options, int64_t trip
                                  .tile = tile_of(options, triples)};
 }
 
-static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *kg) {
+static trn_status_t allocate(negatives_t *d, trn_kg_state_t *state, const trn_kg_t *kg) {
     trn_kg_batch_plan_t plan = plan_of(&state->options, kg->triples[TRN_TRAIN], state->ranks);
     int64_t tile = plan.tile;
     TRN_TRY(trn_kg_batch_create(&d->batch, state, kg, &plan));
@@ -87,7 +87,7 @@ static trn_status_t allocate(drawn_t *d, trn_kg_state_t *state, const trn_kg_t *
 }
 
 static void destroy(void **self) {
-    drawn_t *d = *self;
+    negatives_t *d = *self;
     if (!d) return;
     trn_kg_batch_free(&d->batch);
     trn_free(&d->scores);
@@ -107,7 +107,7 @@ static void destroy(void **self) {
 }
 
 static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *kg) {
-    drawn_t *d = NULL;
+    negatives_t *d = NULL;
     trn_status_t status = TRN_OK;
     if (state->options.all_answers || state->options.smoothing > 0)
         status = trn_fail(TRN_USAGE, "--%s: only against all entities; add --negatives 0",
@@ -129,7 +129,7 @@ static trn_status_t create(void **self, trn_kg_state_t *state, const trn_kg_t *k
 /* Scores of the known entities of n questions from i on, beside those of the drawn candidates.
  * Softmax may count a drawn one for many; this one stands for itself, or where it is the answer for
  * nothing. */
-static void score_self(drawn_t *d, int64_t i, int64_t n) {
+static void score_self(negatives_t *d, int64_t i, int64_t n) {
     const trn_kg_batch_t *b = &d->batch;
     const trn_loss_t *loss = &b->state->options.loss;
     float alone = loss->kind == TRN_LOSS_SOFTMAX ? logf(loss->weight) : 0;
@@ -138,12 +138,12 @@ static void score_self(drawn_t *d, int64_t i, int64_t n) {
                      d->self_score);
     for (int64_t j = 0; j < n; j++) {
         bool is_answer = b->v.id[i + j] == b->v.id[b->epoch.now + i + j];
-        d->scores[j * d->columns + d->drawn] = is_answer ? TRN_KG_BANNED : d->self_score[j] - alone;
+        d->scores[j * d->columns + d->drawn] = is_answer ? TRN_KG_MASKED : d->self_score[j] - alone;
     }
 }
 
 /* List the places of each candidate in the batch at work, or forget them. */
-static void list_candidates(drawn_t *d, bool forget) {
+static void list_candidates(negatives_t *d, bool forget) {
     const trn_kg_batch_t *b = &d->batch;
     const int32_t *id = b->v.id + b->each * b->epoch.now;
     for (int64_t c = 0; d->place && c < d->drawn; c++) {
@@ -152,22 +152,22 @@ static void list_candidates(drawn_t *d, bool forget) {
     }
 }
 
-/* Candidates that are known answers too of n questions from i on are none of their rivals. */
-static void ban_answers(drawn_t *d, int64_t i, int64_t n) {
+/* Candidates that are known answers too of n questions from i on are none of their negatives. */
+static void mask_answers(negatives_t *d, int64_t i, int64_t n) {
     const trn_kg_batch_t *b = &d->batch;
     for (int64_t j = 0; d->place && j < n; j++) {
         const int32_t *answer;
         float *scores = d->scores + j * d->columns;
         for (int64_t k = trn_kg_epoch_answers(&b->epoch, i + j, &answer) - 1; k >= 0; k--) {
             for (int32_t c = d->place[answer[k]]; c >= 0; c = d->next[c])
-                scores[c] = TRN_KG_BANNED;
+                scores[c] = TRN_KG_MASKED;
             if (d->columns > d->drawn && answer[k] == b->v.id[i + j])
-                scores[d->drawn] = TRN_KG_BANNED;
+                scores[d->drawn] = TRN_KG_MASKED;
         }
     }
 }
 
-static void score_self_back(drawn_t *d, int64_t i, int64_t n) {
+static void score_self_back(negatives_t *d, int64_t i, int64_t n) {
     const trn_kg_batch_t *b = &d->batch;
     if (d->columns == d->drawn) return;
     for (int64_t j = 0; j < n; j++)
@@ -179,7 +179,7 @@ static void score_self_back(drawn_t *d, int64_t i, int64_t n) {
 
 /* Score the questions of one piece and pass gradients back as far as to its queries, its answers
  * and the candidates. Returns its loss. */
-static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
+static double learn_piece(negatives_t *d, int64_t p, float *g_drawn) {
     trn_kg_batch_t *b = &d->batch;
     const trn_kg_state_t *s = b->state;
     const trn_model_t *model = s->header.model;
@@ -198,7 +198,7 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
     trn_compare_rows(d->metric, w, n, query, b->v.answer + i * w, d->true_score);
     trn_compare(d->metric, w, n, query, many, candidates, NULL, d->scores, d->columns);
     score_self(d, i, n);
-    ban_answers(d, i, n);
+    mask_answers(d, i, n);
     trn_loss_part_t part[n];
     trn_loss_parts(&o->loss, n, d->columns, d->scores, d->true_score, d->weights, part);
     double loss = 0;
@@ -223,7 +223,7 @@ static double learn_piece(drawn_t *d, int64_t p, float *g_drawn) {
 
 /* Train one tile; g_drawn is overwritten with its gradient of the candidates. */
 static void learn_tile(void *user, int64_t tile, float *g_drawn) {
-    drawn_t *d = user;
+    negatives_t *d = user;
     trn_kg_batch_t *b = &d->batch;
     int64_t low = tile * b->epoch.tile,
             high = low + b->epoch.tile < b->epoch.now ? low + b->epoch.tile : b->epoch.now;
@@ -241,7 +241,7 @@ static void learn_tile(void *user, int64_t tile, float *g_drawn) {
 
 /* The gradients of all candidates: this rank's tiles, summed as far as the tree over tiles has them
  * together. */
-static void make_partials(drawn_t *d) {
+static void make_partials(negatives_t *d) {
     trn_kg_batch_t *b = &d->batch;
     trn_tree_part_t part[TILES];
     int64_t tiles = trn_kg_epoch_tiles(&b->epoch);
@@ -255,7 +255,7 @@ static void make_partials(drawn_t *d) {
 }
 
 /* The gradient of candidate j, whose partial sums are complete. */
-static const float *join_partials(drawn_t *d, int64_t j) {
+static const float *join_partials(negatives_t *d, int64_t j) {
     const trn_kg_batch_t *b = &d->batch;
     const float *part[TILES];
     int64_t at = j * b->dim;
@@ -266,7 +266,7 @@ static const float *join_partials(drawn_t *d, int64_t j) {
                          d->level + at, d->size);
 }
 
-static void learn(drawn_t *d) {
+static void learn(negatives_t *d) {
     trn_kg_batch_t *b = &d->batch;
     list_candidates(d, false);
     make_partials(d);
@@ -278,7 +278,7 @@ static void learn(drawn_t *d) {
 }
 
 static trn_status_t epoch(void *self, double *loss) {
-    drawn_t *d = self;
+    negatives_t *d = self;
     trn_kg_batch_t *b = &d->batch;
     trn_kg_state_t *s = b->state;
     for (bool pause = false; s->position < s->span && !pause; trn_watch_tick()) {
@@ -308,4 +308,4 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
            trn_kg_batch_bytes(header, options, triples, &plan, ranks);
 }
 
-const trn_kg_regime_t trn_kg_drawn = {"drawn", create, destroy, epoch, memory};
+const trn_kg_regime_t trn_kg_negatives = {"drawn", create, destroy, epoch, memory};

@@ -58,6 +58,6 @@ trn_kg_settings_t trn_kg_settings(const trn_kg_header_t *header, const trn_kg_op
                                   int64_t triples) {
     trn_kg_settings_t s = {*header, *options, header->model->name, triples};
     if (options->final_rate == 1) s.options.epochs = 0;
-    if (!options->in_pairs) s.options.sweeps = 0;
+    if (!options->bucketed) s.options.sweeps = 0;
     return s;
 }

@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <math.h>
 
-int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t width) {
+int64_t trn_kg_moment_width(trn_kg_optimizer_t optimiser, int which, int64_t width) {
     if (optimiser == TRN_KG_ADAM) return width;
     if (which == 1) return 0;
     return optimiser == TRN_KG_ADAGRAD_ROW ? width > 0 : width;

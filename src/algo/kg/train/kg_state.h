@@ -18,23 +18,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum trn_kg_optimiser {
+typedef enum trn_kg_optimizer {
     TRN_KG_ADAGRAD,     /* a sum of squares for every number */
     TRN_KG_ADAGRAD_ROW, /* one for every row: the mean of its squares */
     TRN_KG_ADAM         /* sparse: rows without a gradient rest */
-} trn_kg_optimiser_t;
+} trn_kg_optimizer_t;
 
 /* Everything that decides the result. */
 typedef struct trn_kg_options {
     int64_t epochs, batch, blocks;
     int64_t negatives;  /* drawn for each batch; 0: all entities */
     bool self_negative; /* beside them each question meets its known entity as a candidate */
-    bool filtered;      /* other known answers of a question are none of its rivals */
+    bool filtered;      /* other known answers of a question are none of its negatives */
     trn_loss_t loss;
     bool all_answers; /* a question is asked once, with all its answers (KvsAll); else once each */
     double smoothing; /* part of the answers' weight that is spread over all entities */
     double entity_dropout, relation_dropout; /* of the numbers that queries are made of */
-    trn_kg_optimiser_t optimiser;
+    trn_kg_optimizer_t optimiser;
     double rate, final_rate; /* at the start; at the end as a fraction, linearly */
     double l2, n3, dura;     /* weights of the regularisers, on the rows of each batch's triples */
     double scale;            /* of starting values */
@@ -43,7 +43,7 @@ typedef struct trn_kg_options {
     const struct trn_nodepiece_options *nodepiece; /* of trn_kg_nodepiece; else NULL; borrowed */
     int64_t valid_every, patience; /* epochs between looks at the valid split, 0: none; looks in
                                     * vain before training ends, 0: any number */
-    bool in_pairs;                 /* trained by trn_kg_sampled, not the others; and then: */
+    bool bucketed;                 /* trained by trn_kg_bucketed, not the others; and then: */
     int64_t sweeps; /* times that an epoch goes round all pairs, with a part of their triples */
     uint64_t seed;
 } trn_kg_options_t;
@@ -92,7 +92,7 @@ void trn_kg_state_destroy(trn_kg_state_t **state);
 
 /* Floats of optimiser state that go with a row of `width` numbers, in moment 0 and moment 1.
  * Local. */
-int64_t trn_kg_moment_width(trn_kg_optimiser_t optimiser, int which, int64_t width);
+int64_t trn_kg_moment_width(trn_kg_optimizer_t optimiser, int which, int64_t width);
 
 /* One step of the optimiser on `count` rows of `width` numbers, whose gradients are g: values and
  * moments change. `step` counts from 1 (Adam's correction). Local. */
@@ -150,7 +150,7 @@ void trn_kg_close_epoch(trn_kg_state_t *state, int64_t questions, double *loss);
 trn_status_t trn_kg_not_finite(const trn_kg_state_t *state);
 
 /* The score given to a candidate that must not count, as it is an answer: no loss minds it. */
-#define TRN_KG_BANNED (-1e30f)
+#define TRN_KG_MASKED (-1e30f)
 
 /* One way of going through the training triples. */
 typedef struct trn_kg_regime {
@@ -168,10 +168,10 @@ typedef struct trn_kg_regime {
 } trn_kg_regime_t;
 
 /* Against all entities; against some drawn for each batch. */
-extern const trn_kg_regime_t trn_kg_full, trn_kg_drawn;
+extern const trn_kg_regime_t trn_kg_full, trn_kg_negatives;
 
 /* Batches out of pairs of entity blocks, against entities drawn from the pair and some others: for
  * graphs whose entities or triples are too many for one rank (kg_sampled.c). */
-extern const trn_kg_regime_t trn_kg_sampled;
+extern const trn_kg_regime_t trn_kg_bucketed;
 
 #endif

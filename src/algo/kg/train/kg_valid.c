@@ -18,7 +18,7 @@ static trn_status_t read_facts(trn_kg_valid_t *v, MPI_Comm comm, const trn_kg_t 
     status = trn_agree(comm, status);
     if (status == TRN_OK) {
         trn_kg_queries(valid, triples, v->queries);
-        status = trn_kg_known_rivals(kg, comm, TRN_VALID + 1, valid, triples, &v->known);
+        status = trn_kg_known_both(kg, comm, TRN_VALID + 1, valid, triples, &v->known);
     }
     trn_free(&triples);
     return status;

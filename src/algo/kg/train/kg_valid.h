@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 typedef struct trn_kg_valid {
-    trn_known_t *known; /* rivals out of train and valid; test is for nobody to look at */
+    trn_known_t *known; /* negatives out of train and valid; test is for nobody to look at */
     int64_t count;      /* two a triple */
     trn_kg_query_t *queries;
     trn_kg_count_t *counts;

@@ -1,4 +1,4 @@
-/* kg_import_predict.c: what an import would take. The files are read and checked as for an import,
+/* kg_import_estimate.c: what an import would take. The files are read and checked as for an import,
  * but names are only counted, by sketches of their hashes, and facts not kept at all. */
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
@@ -27,7 +27,7 @@ typedef struct names {
 /* HyperLogLog (Flajolet et al. 2007): each register holds the longest run of leading zeros, plus
  * one, of the hashes that fall to it. The estimate of Ertl (2017, arXiv:1702.01284, algorithm 6)
  * has no bias at any number; registers never get full here. */
-static double estimate(const uint8_t sketch[TRN_KG_SKETCH]) {
+static double count_distinct(const uint8_t sketch[TRN_KG_SKETCH]) {
     const double m = TRN_KG_SKETCH;
     double sum = 0, empty = 0;
     for (int i = 0; i < TRN_KG_SKETCH; i++) {
@@ -63,10 +63,10 @@ static names_t count_names(const trn_kg_import_t *import, int relation) {
     trn_kg_sketch_t *sketch = import->sketch;
     uint8_t *most = sketch->most[relation];
     int64_t sums[2] = {sketch->bytes[relation], sketch->names[relation]};
-    names_t names = {.here = estimate(most)};
+    names_t names = {.here = count_distinct(most)};
     MPI_Allreduce(MPI_IN_PLACE, most, TRN_KG_SKETCH, MPI_UINT8_T, MPI_MAX, import->comm);
     MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_INT64_T, MPI_SUM, import->comm);
-    names.all = estimate(most);
+    names.all = count_distinct(most);
     names.home = names.all / import->ranks;
     names.bytes = (double)sums[0] / (double)(sums[1] > 0 ? sums[1] : 1);
     return names;
@@ -112,14 +112,14 @@ static double peak(names_t entities, names_t relations, double train, double fac
            fmax(naming, stay + fmax(fmax(sorting, telling), fmax(dealing, indexing)));
 }
 
-trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t *options,
-                                   trn_kg_import_forecast_t *forecast) {
+trn_status_t trn_kg_import_estimate(MPI_Comm comm, const trn_kg_import_options_t *options,
+                                    trn_kg_import_estimate_t *estimate) {
     trn_kg_import_report_t report = {0};
     trn_kg_import_t import = {.comm = comm, .options = options, .report = &report};
     MPI_Comm_rank(comm, &import.rank);
     MPI_Comm_size(comm, &import.ranks);
     trn_status_t status;
-    *forecast = (trn_kg_import_forecast_t){0};
+    *estimate = (trn_kg_import_estimate_t){0};
     TRN_OR(done, trn_agree(comm, trn_alloc_zero(&import.sketch, 1, sizeof *import.sketch,
                                                 "sketches of names")));
     TRN_OR(done, trn_kg_import_read(&import));
@@ -127,18 +127,18 @@ trn_status_t trn_kg_import_predict(MPI_Comm comm, const trn_kg_import_options_t 
     int64_t facts = 0, all = 0;
     for (int split = 0; split < TRN_SPLITS; split++) {
         facts += import.facts[split].count;
-        MPI_Allreduce(&import.facts[split].count, &forecast->triples[split], 1, MPI_INT64_T,
+        MPI_Allreduce(&import.facts[split].count, &estimate->triples[split], 1, MPI_INT64_T,
                       MPI_SUM, comm);
-        all += forecast->triples[split];
+        all += estimate->triples[split];
     }
-    forecast->entities = llround(entities.all);
-    forecast->relations = llround(relations.all);
+    estimate->entities = llround(entities.all);
+    estimate->relations = llround(relations.all);
     bool dealt = options->share[TRN_VALID] + options->share[TRN_TEST] > 0;
-    forecast->bytes_per_rank =
+    estimate->bytes_per_rank =
         llround(peak(entities, relations, (double)import.facts[TRN_TRAIN].count, (double)facts,
                      (double)all / import.ranks,
                      dealt && !options->allow_unseen ? fmin(STRETCH, (double)all) : 0));
-    MPI_Allreduce(MPI_IN_PLACE, &forecast->bytes_per_rank, 1, MPI_INT64_T, MPI_MAX, comm);
+    MPI_Allreduce(MPI_IN_PLACE, &estimate->bytes_per_rank, 1, MPI_INT64_T, MPI_MAX, comm);
 done:
     trn_words_destroy(&import.entities.words);
     trn_words_destroy(&import.relations.words);
