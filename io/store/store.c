@@ -85,7 +85,8 @@ static trn_status_t describe(hid_t dataset, trn_entry_t *entry, char flaw[FLAW_B
         snprintf(flaw, FLAW_BYTES, "it has %d dimensions, not 1 or 2", rank);
     else if (!contiguous || entry->offset < 0)
         snprintf(flaw, FLAW_BYTES,
-                 "it is chunked, compact, external or virtual, not contiguous in this file");
+                 "it is chunked, compact, external or virtual; `h5repack -l CONTI -f NONE IN OUT` "
+                 "makes it contiguous");
     return TRN_OK;
 }
 

@@ -51,7 +51,7 @@ static trn_status_t check_root(const trn_store_t *store, const char *kind) {
     if (!format)
         return trn_fail(TRN_INPUT,
                         "%s: is HDF5, but no Trunnion store (no attribute "
-                        "trunnion_format); export it from a store or import it first",
+                        "trunnion_format); read its dataset with h5py and save it as .npy",
                         store->path);
     if (format->integer > TRN_STORE_FORMAT)
         return trn_fail(TRN_INPUT,
@@ -67,8 +67,10 @@ static trn_status_t check_root(const trn_store_t *store, const char *kind) {
     const char *found;
     TRN_TRY(trn_store_get_text(store, "/", "kind", &found));
     if (strcmp(found, kind) == 0) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s: is of kind \"%s\", wanted is \"%s\"; give another file",
-                    store->path, found, kind);
+    return trn_fail(TRN_INPUT,
+                    "%s: is of kind \"%s\", wanted is \"%s\"; give another file, or one of its "
+                    "datasets to a verb on matrices, as %s:/DATASET (`trunnion info` lists them)",
+                    store->path, found, kind, store->path);
 }
 
 /* The datasets lie inside the file. A flaw in one is told when it is read, not here. */
@@ -171,7 +173,7 @@ static trn_status_t readable(const trn_store_t *store, const char *name,
     if (!*entry)
         return trn_fail(TRN_INPUT, "%s: has no dataset %s; give another file", store->path, name);
     if ((*entry)->flaw)
-        return trn_fail(TRN_INPUT, "%s:%s: %s; write it again in such a form", store->path, name,
+        return trn_fail(TRN_INPUT, "%s:%s: %s", store->path, name,
                         trn_table_text(&store->table, (*entry)->flaw));
     return TRN_OK;
 }

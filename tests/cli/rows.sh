@@ -87,4 +87,27 @@ expect_message "left by a crash" 'if it died, run .h5clear -s. on it'
 
 expect 3 "text in .npy" ranks 1 convert words.npy words.h5
 expect_message "what it holds" 'words.npy: descr: the elements are text, neither'
+
+# What cannot be read yet says what to do instead.
+"$python" - <<'END'
+import h5py, numpy
+with h5py.File("others.h5", "w") as f:
+    f["X"] = numpy.eye(3)
+with h5py.File("packed.h5", "w") as f:
+    for name, value in (("kind", "embedding"), ("trunnion_format", 1), ("complete", 1)):
+        f.attrs[name] = value
+    f.create_dataset("embedding", data=numpy.eye(4, dtype="f4"), compression="gzip")
+    f["vocab"] = numpy.array([b"a", b"b", b"c", b"d"], dtype=h5py.string_dtype())
+with h5py.File("model.h5", "w") as f:
+    for name, value in (("kind", "kg-model"), ("trunnion_format", 1), ("complete", 1)):
+        f.attrs[name] = value
+    f["entity/values"] = numpy.eye(4, 2, dtype="f4")
+END
+expect 3 "HDF5 of others" ranks 1 convert others.h5 others.npy
+expect_message "HDF5 of others" 'others.h5: is HDF5, but no Trunnion store .*read its dataset with h5py'
+expect 3 "compressed dataset" ranks 3 convert packed.h5 packed.txt
+expect_message "compressed dataset" 'packed.h5:/embedding: it is chunked.*h5repack -l CONTI -f NONE'
+expect 3 "a model as words" ranks 1 convert model.h5 model.txt
+expect_message "a model as words" 'model.h5: is of kind "kg-model".*model.h5:/DATASET'
+expect 0 "a dataset of a model" ranks 1 gram model.h5:/entity/values -o gram.npy
 finish
