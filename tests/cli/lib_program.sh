@@ -61,6 +61,14 @@ job() { # ARGUMENT...
     bash "$TRUNNION_SOURCE/tests/limit.sh" "$(seconds)" mpirun --oversubscribe --bind-to none "$@"
 }
 
+# The mpirun that the background job PID has started, below whatever watches over it.
+mpirun_of() { # PID
+    local child
+    for child in $(pgrep -P "$1"); do
+        if [ "$(ps -o comm= -p "$child")" = mpirun ]; then echo "$child"; else mpirun_of "$child"; fi
+    done
+}
+
 # Run the program on N ranks.
 ranks() { # N ARGUMENT...
     job -n "$1" "$TRUNNION" "${@:2}"

@@ -24,7 +24,7 @@ make() { # ENDING RANKS ARGUMENT...
     expect 0 "${*:2}" ranks "$2" "${@:3}" --quiet || return
     case $1 in
     h5) digest out.h5 >made ;;
-    out) sed -E 's/(plain|marked|packed)[.a-z]*//; s/ +/ /g' out | grep -vE 'seconds|bytes' >made ;; # it is printed
+    out) sed -E 's/(plain|marked|packed)[.a-z]*//; s/ +/ /g' out | grep -vE 'seconds|bytes|peak' >made ;; # it is printed
     html) sed -E 's|[a-z0-9.]*log[a-z0-9.]*||g' out.html >made ;;
     *) mv "out.$1" made ;;
     esac

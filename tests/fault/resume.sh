@@ -26,7 +26,7 @@ train_and_stop() { # RANKS ARGUMENT...
         sleep 0.1
     done
     # The subshell runs timeout, which runs mpirun, which hands USR1 to the ranks.
-    mpirun_pid=$(pgrep -P "$(pgrep -P $job -x timeout || echo $job)" -x mpirun)
+    mpirun_pid=$(mpirun_of $job)
     kill -USR1 "$mpirun_pid" 2>/dev/null || fail "nothing left to stop: the job was too short"
     code=0
     wait $job || code=$?
