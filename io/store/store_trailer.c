@@ -118,10 +118,10 @@ trn_status_t trn_trailer_check(int fd, const char *path) {
 }
 
 /* Ours as written, or as a power cut or a bad disk left it: a whole trailer at its end, or HDF5
- * with our attribute near its beginning, or nothing at all. HDF5 itself is not asked: the file may
- * be anybody's. */
+ * with our attribute near its beginning or our signature near its end (something was appended), or
+ * nothing at all. HDF5 itself is not asked: the file may be anybody's. */
 static trn_status_t recognize(int fd, const char *path, bool *ours) {
-    enum { HEAD = 64 << 10 };
+    enum { HEAD = 64 << 10 }; /* bytes looked at from either end */
     static const char hdf[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
     static const char attribute[] = "trunnion_format";
     const int64_t tail = (int64_t)sizeof(trailer_t), end = (int64_t)lseek(fd, 0, SEEK_END);
@@ -135,6 +135,11 @@ static trn_status_t recognize(int fd, const char *path, bool *ours) {
     trn_status_t status = trn_bytes_read(fd, path, 0, bytes, head);
     *ours = head > (int64_t)sizeof hdf && memcmp(bytes, hdf, sizeof hdf) == 0 &&
             memmem(bytes, (size_t)head, attribute, strlen(attribute));
+    bool store = !*ours && head > (int64_t)sizeof hdf && memcmp(bytes, hdf, sizeof hdf) == 0;
+    if (store && status == TRN_OK) {
+        status = trn_bytes_read(fd, path, end - head, bytes, head);
+        *ours = memmem(bytes, (size_t)head, signature, sizeof signature) != NULL;
+    }
     trn_free(&bytes);
     return status;
 }
