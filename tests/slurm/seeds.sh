@@ -65,9 +65,12 @@ END
 job=$(LAUNCH=$scratch/launch sbatch --parsable --ntasks=2 --time=5 --output="$scratch/launch.log" \
     "$scratch/launch.sbatch")
 expect_job 60 "three launches" "$job" JobState COMPLETED
-expect_equal "exit codes" "alone: 0, without PMIx: 7, with PMIx: 0" \
-    "$(grep -E '^(alone|with)' "$scratch/launch.log" | paste -sd ',' | sed 's/,/, /g')"
-expect_equal "both tasks say the cure" 2 "$(grep -c 'use srun --mpi=pmix' "$scratch/launch.none")"
+# Without PMIx every task would be alone: we say so (7), or an Open MPI that knows Slurm does (1).
+checks=$((checks + 1))
+grep -E '^(alone|with)' "$scratch/launch.log" | paste -sd , |
+    grep -qx 'alone: 0,without PMIx: [17],with PMIx: 0' || fail "exit codes: $(cat "$scratch/launch.log")"
+expect_equal "the cure is told" yes \
+    "$(grep -qE 'use srun --mpi=pmix|direct launched|PMI' "$scratch/launch.none" && echo yes || head -n 5 "$scratch/launch.none")"
 expect_equal "ranks with PMIx" "# ranks: 2" "$(grep '^# ranks' "$scratch/launch.pmix")"
 expect_equal "ranks alone" "# ranks: 1" "$(grep '^# ranks' "$scratch/launch.alone")"
 finish
