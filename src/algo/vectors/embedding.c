@@ -1,3 +1,4 @@
+/* embedding.c: the vectors of words or entities out of any file, their rows dealt to the ranks. */
 #include "algo/vectors/embedding_impl.h"
 
 #include "algo/common/estimate.h"

@@ -1,3 +1,4 @@
+/* kg_import_read.c: triples out of files: each rank its ranges of bytes, a pipe rank 0 alone. */
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
 #include "graph/triple_line.h"

@@ -1,3 +1,4 @@
+/* kg_window.c: rows of a batch in memory that the ranks of a node share, instead of messages. */
 #include "algo/kg/train/kg_window.h"
 
 #include "base/log.h"
