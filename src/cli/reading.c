@@ -13,6 +13,11 @@ trn_reading_t trn_reading_of(const trn_params_t *params, const char *format) {
     };
 }
 
+trn_status_t trn_reading_check(const trn_params_t *params, const trn_embedding_t *embedding) {
+    if (trn_embedding_format(embedding) == TRN_FORMAT_NPY) return TRN_OK;
+    return trn_params_idle(params, "vocab", "on a file that has its words itself");
+}
+
 void trn_reading_note(const trn_embedding_t *embedding, json_t *result) {
     trn_reading_counts_t counts = trn_embedding_counts(embedding);
     if (counts.repeated)

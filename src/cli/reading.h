@@ -18,6 +18,9 @@
 /* What the rows above say; `format` is the name of the first of them. Local. */
 trn_reading_t trn_reading_of(const trn_params_t *params, const char *format);
 
+/* That --vocab was not given for a file that has its words itself. Fails with TRN_USAGE. Local. */
+trn_status_t trn_reading_check(const trn_params_t *params, const trn_embedding_t *embedding);
+
 /* Put what was left out or changed in reading into the result, if anything was. Local. */
 void trn_reading_note(const trn_embedding_t *embedding, json_t *result);
 

@@ -148,6 +148,8 @@ static trn_status_t save_matrix(trn_run_t *run, const trn_matrix_info_t *info,
 static trn_status_t convert_matrix(trn_run_t *run) {
     trn_matrix_info_t info;
     trn_dist_t *dist = NULL;
+    TRN_TRY(trn_params_idle(run->params, "vocab invalid-utf8 long-words repeated-words",
+                            "on a matrix, which has no words"));
     const char *type_name = trn_params_text(run->params, "type");
     TRN_TRY(trn_matrix_file_place(run->comm, run->files[1], false));
     TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
@@ -175,13 +177,16 @@ static trn_status_t convert_embedding(trn_run_t *run) {
     TRN_TRY(output_format(run, &format)); /* equal arguments: the same on every rank */
     trn_embedding_t *embedding;
     TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
-    trn_status_t status = TRN_OK;
+    bool listed = format == TRN_FORMAT_NPY || trn_embedding_format(embedding) == TRN_FORMAT_NPY;
+    trn_status_t status = trn_params_idle(run->params, "type misfits", "on vectors of words");
+    if (status == TRN_OK && !listed)
+        status = trn_params_idle(run->params, "vocab", "where no file is .npy");
     json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
     trn_reading_note(embedding, run->result);
     bool dry = trn_params_bool(run->params, "dry-run");
     trn_embedding_use_t use = {.written = format};
-    status = trn_embedding_estimate(embedding, &use, dry, run->result);
+    if (status == TRN_OK) status = trn_embedding_estimate(embedding, &use, dry, run->result);
     if (status == TRN_OK && !dry) status = convert(run, embedding, format);
     trn_embedding_destroy(&embedding);
     return status;

@@ -200,5 +200,23 @@ refused "a store called .TXT" "the ending promises" cooccur corpus.txt -o counts
 refused "a store called .gz" "the ending promises" nodepiece g.h5 -o n.h5.gz
 refused "a trace called .h5" "trace: t.h5: the ending promises" eig links/a.mtx -o e.h5 --trace t.h5
 refused "a page called .json" "the ending promises" report log.jsonl -o page.json
+# Options that only the file shows to have no effect ---------------------------------------------------
+printf 'a 1 2\nb 2 1\n' >links/v.glove
+printf 'a\nb\n' >links/list
+refused "a tolerance where auto takes Gram" "--tolerance: has no effect on the Gram method" \
+    svd links/a.mtx -o links/t.h5 --method auto --tolerance 1e-3 --quiet
+expect 0 "a dense matrix" "$TRUNNION" gram links/a.mtx -o links/a.npy --quiet
+refused "the same of a dense one" "--max-steps: has no effect" svd links/a.npy -o links/t.h5 \
+    --max-steps 9 --quiet
+refused "words for GloVe" "--vocab: has no effect on a file that has its words" neighbors \
+    links/v.glove a --vocab links/list --quiet
+refused "words to evaluate GloVe by" "--vocab: has no effect" words-eval links/v.glove \
+    --similarity "$scratch/pairs.ws.tsv" --vocab links/list --quiet
+refused "words between GloVe and word2vec" "--vocab: has no effect where no file is .npy" convert \
+    links/v.glove links/v.txt --vocab links/list --quiet
+refused "a type of vectors" "--type: has no effect on vectors" convert links/v.glove links/v.h5 \
+    --type f64 --quiet
+refused "words of a matrix" "--long-words: has no effect on a matrix" convert links/a.mtx \
+    links/b.mtx --long-words cut --quiet
 expect 0 "an ending that means nothing" "$TRUNNION" eig links/a.mtx -o links/plain.result --quiet
 finish

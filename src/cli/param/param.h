@@ -112,6 +112,10 @@ trn_status_t trn_params_check(trn_params_t *params);
  * one. Fails with TRN_USAGE. Local. */
 trn_status_t trn_params_one_of(const trn_params_t *params, const char *names, bool more);
 
+/* That the user gave none of the options in `names` (between blanks), which have no effect `where`
+ * ("on a matrix"), as only the inputs tell. Fails with TRN_USAGE. Local. */
+trn_status_t trn_params_idle(const trn_params_t *params, const char *names, const char *where);
+
 /* True when the user gave the value (flag or config file) rather than a preset or the default.
  * Local. */
 bool trn_params_given(const trn_params_t *params, const char *name);

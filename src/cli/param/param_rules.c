@@ -215,3 +215,15 @@ trn_status_t trn_params_one_of(const trn_params_t *params, const char *names, bo
     if (count == 0) return trn_fail(TRN_USAGE, "give %s of%s", more ? "some" : "one", list);
     return trn_fail(TRN_USAGE, "%s: only one of%s may be given", chosen + 1, list);
 }
+
+trn_status_t trn_params_idle(const trn_params_t *params, const char *names, const char *where) {
+    const char *rest = names;
+    piece_t name;
+    while (next_piece(&rest, " ", &name)) {
+        const trn_value_t *value = value_named(params, name);
+        if (value && is_given(value))
+            return trn_fail(TRN_USAGE, "--%s: has no effect %s; leave it out", value->row->name,
+                            where);
+    }
+    return TRN_OK;
+}

@@ -82,6 +82,9 @@ static trn_status_t choose(const trn_run_t *run, work_t *work) {
                                      trn_params_int(run->params, "max-steps")};
     options->name = path;
     work->sparse = info->sparse && options->method == TRN_SVD_KRYLOV;
+    if (options->method == TRN_SVD_GRAM)
+        TRN_TRY(trn_params_idle(run->params, "tolerance max-steps",
+                                "on the Gram method, which auto takes here"));
     TRN_TRY(count_values(run, work));
     TRN_AGREE(run->comm, trn_tall_dist(&work->dist, run->comm, info->rows, info->cols));
     return trn_bands_of(&work->bands, run->comm, path, info, work->dist);

@@ -122,7 +122,8 @@ static trn_status_t run_neighbors(trn_run_t *run) {
     TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
     trn_reading_note(embedding, run->result);
     bool dry = trn_params_bool(run->params, "dry-run");
-    trn_status_t status = estimate(run, embedding, dry);
+    trn_status_t status = trn_reading_check(run->params, embedding);
+    if (status == TRN_OK) status = estimate(run, embedding, dry);
     if (status == TRN_OK && !dry) status = search(run, embedding);
     trn_embedding_destroy(&embedding);
     return status;

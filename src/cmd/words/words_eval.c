@@ -183,7 +183,8 @@ static trn_status_t run_words_eval(trn_run_t *run) {
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
     trn_reading_note(embedding, run->result);
     bool dry = trn_params_bool(run->params, "dry-run");
-    trn_status_t status = estimate(run, embedding, dry);
+    trn_status_t status = trn_reading_check(run->params, embedding);
+    if (status == TRN_OK) status = estimate(run, embedding, dry);
     if (status == TRN_OK && !dry) status = evaluate(run, embedding);
     trn_embedding_destroy(&embedding);
     return status;
