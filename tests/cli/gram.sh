@@ -17,6 +17,10 @@ np.save("one.npy", dense[:1, :1])
 bad = dense.copy()
 bad[2500, 7] = np.nan
 np.save("nan.npy", bad)
+for name, value in [("big", 1e30), ("huge", 1e200), ("infinite", np.inf)]:
+    bad = dense[:, :9].copy()
+    bad[2500, 7] = value
+    np.save(f"{name}.npy", bad)
 sio.mmwrite("sparse.mtx", sp.random(700, 30, 0.05, random_state=3), precision=17)
 with h5py.File("store.h5", "w") as f:
     f.attrs.update({"trunnion_format": 1, "kind": np.bytes_("matrix"), "complete": 1})
@@ -41,6 +45,8 @@ for case in f64.npy f32.npy one.npy sparse.mtx store.h5; do
 done
 expect 0 "float32 result" ranks 2 gram "$work/f64.npy" -o "$out/single.npy" --dtype f32
 expect 0 "a store" ranks 2 gram "$work/f64.npy" -o "$out/g.h5"
+expect 0 "infinity spreads" ranks 2 gram "$work/infinite.npy" -o "$out/infinite.npy"
+expect 0 "what float32 is too small for" ranks 1 gram "$work/big.npy" -o "$out/big.npy"
 expect 0 "NaN spreads" ranks 2 gram "$work/nan.npy" -o "$out/nan.npy"
 expect 0 "threads" ranks 1 gram "$work/f64.npy" -o "$out/threads.npy" --threads 3
 expect_equal "bytes with 3 threads" "$(sha256sum <"$out/f64.npy.cols.1.npy")" \
@@ -69,6 +75,9 @@ g = np.load(f"{out}/f64.npy.cols.1.npy")
 single = np.load(f"{out}/single.npy")
 assert single.dtype == np.float32 and (single == g.astype("f4")).all()
 assert (h5py.File(f"{out}/g.h5")["matrix"][...] == g).all()
+where = ~np.isfinite(np.load(f"{out}/infinite.npy"))
+assert where[7].all() and where[:, 7].all() and where.sum() == 2 * 9 - 1
+assert np.isclose(np.load(f"{out}/big.npy")[7, 7], 1e60, rtol=1e-12)
 where = np.isnan(np.load(f"{out}/nan.npy"))
 assert where[7].all() and where[:, 7].all() and where.sum() == 2 * 40 - 1
 END
@@ -92,6 +101,11 @@ refused 3 "no matrix" "check.py:[0-9]+: " "$scratch/check.py" -o "$empty/g.npy"
 refused "3|5" "no such file" "nowhere.npy" "$work/nowhere.npy" -o "$empty/g.npy"
 refused 3 "a file cut short" "cut.npy" "$work/cut.npy" -o "$empty/g.npy"
 refused "3|5" "no such folder" "nowhere" "$work/f64.npy" -o "$empty/nowhere/g.npy"
+place='g.npy: row 7, column 7 .from 0. of the product is too large for'
+refused 6 "a product beyond float32" "$place float32; give --dtype f64" "$work/big.npy" \
+    --dtype f32 -o "$empty/g.npy"
+refused 6 "a product beyond float64" "$place float64; scale down before" "$work/huge.npy" \
+    -o "$empty/g.npy"
 refused 4 "too little memory" "--memory: each of . ranks needs [0-9]+ bytes" "$work/f32.npy" \
     --rows -o "$empty/g.npy" --memory 10M
 expect 0 "a dry run" ranks 2 gram "$work/f32.npy" -o "$empty/g.npy" --dry-run

@@ -22,6 +22,16 @@ np.save("fortran", np.asfortranarray(b))
 np.save("object", np.array([[1, None]], dtype=object), allow_pickle=True)
 np.save("nan", np.where(np.arange(53)[:, None] == 7, np.nan, b))
 np.save("empty", np.zeros((0, 53)))
+big = np.zeros((53, 29)) # times a row of 1e30: beyond float32, not beyond float64; 1e200: inf - inf
+big[:2] = [[1e30], [-1e30]]
+np.save("big", big)
+np.save("bigf", big.astype("f4"))
+np.save("af30", np.full((37, 53), 1e30, "f4"))
+np.save("huge", big * 1e170)
+np.save("a200", np.full((37, 53), 1e200))
+np.save("c_inf", np.where(np.arange(29) == 4, np.inf, c))
+sio.mmwrite("s200.mtx", sp.csr_matrix(([1e200, 1e200, 3], ([5, 5, 9], [0, 1, 7])), (37, 53)), precision=17)
+sio.mmwrite("r200.mtx", sp.csr_matrix(([1e200, -1e200], ([0, 1], [3, 3])), (53, 29)), precision=17)
 np.save("large", random.standard_normal((700, 700)))
 for name, x in {"s": s, "st": s.T, "r": r}.items():
     sio.mmwrite(name + ".mtx", x, precision=17)
@@ -46,10 +56,13 @@ results = {
     "s_r": (sio.mmread("work/s_r.mtx").toarray(), s @ r), "st_r": (st_r.toarray(), s @ r),
     "s_r_or": (sio.mmread("work/s_r_or.mtx").toarray(), ((s != 0) @ (r != 0)).astype("f8")),
     "s_b_or": (np.load("work/s_b_or.npy"), ((s != 0) @ (b != 0)).astype("f8")),
+    "beyond_f32": (np.load("work/beyond_f32.npy"), np.zeros((37, 29))),
     "pieces": (np.load("work/pieces.npy"), large @ large.T)}
 bad = [n for n, (x, y) in results.items() if x.dtype != y.dtype or x.shape != y.shape or abs(x - y).max() > 1e-11]
 single = np.load("work/single.npy")
 if single.dtype != np.float32 or abs(single - a @ b).max() > 1e-4: bad.append("single")
+added = np.isinf(np.load("work/inf_added.npy"))
+if not added[:, 4].all() or added.sum() != 37: bad.append("inf_added")
 nan = np.isnan(np.load("work/nan.npy"))
 if not nan.all(): bad.append("nan")
 print(*bad)
@@ -74,6 +87,8 @@ for n in 1 2 7; do
     product s_r_or.mtx s.mtx r.mtx --boolean
     product s_b_or.npy s.mtx b.npy --boolean
     product nan.npy a.npy nan.npy
+    product beyond_f32.npy af30.npy bigf.npy --dtype f64
+    product inf_added.npy a.npy b.npy --add c_inf.npy
     product pieces.npy large.npy large.npy --transpose-b
     expect_equal "products that NumPy sees otherwise, $n ranks" "" "$("$python" compare.py)"
     for name in s_b.npy st_bt.h5 a_r.npy at_r.npy s_r.mtx st_r.h5; do # sparse: bits are the same
@@ -119,6 +134,13 @@ rm work/empty.npy
 refuse 3 'object.npy: ' object.npy b.npy -o work/x.npy
 refuse 3 'zero.mtx:3: ' zero.mtx b.npy -o work/x.npy
 refuse 3 'short.mtx' short.mtx b.npy -o work/x.npy
+place='work/x....: row 0, column 0 .from 0. of the product is too large for' # what overflows
+refuse 6 "$place float32; give --dtype f64" af30.npy bigf.npy -o work/x.npy
+refuse 6 "$place float64; scale down before" a200.npy huge.npy -o work/x.npy
+refuse 6 "$place float64" a200.npy huge.npy --add c_inf.npy -o work/x.npy
+place='work/x....: row 5, column 0 .from 0. of the product is too large for'
+refuse 6 "$place float64" s200.mtx huge.npy -o work/x.npy
+refuse 6 "${place/n 0/n 3} float64" s200.mtx r200.mtx -o work/x.mtx
 refuse 5 '.*nowhere' a.npy b.npy -o nowhere/x.npy
 expect 2 "missing operand" ranks 1 multiply a.npy -o work/x.npy
 expect 2 "missing output" ranks 1 multiply a.npy b.npy

@@ -28,6 +28,9 @@ for name, value in [("nan", np.nan), ("negative", -4.0), ("infinite", np.inf)]:
     bad[200, 3] = value
     np.save(f"{name}.npy", bad)
     sio.mmwrite(f"{name}.mtx", sp.csr_matrix(bad))
+np.save("huge.npy", counts * 1e307)
+sio.mmwrite("huge.mtx", sp.csr_matrix(counts * 1e307), precision=17)
+np.save("tiny.npy", counts * 1e-200)
 END
 
 # As NumPy, and the same bytes at 1 and 3 ranks -----------------------------------------------------
@@ -52,6 +55,10 @@ for format in npy mtx; do
     both ones x.$format --binarize
     both add x.$format --add "$work/z.$format" --alpha 2 --beta -3
 done
+both rows_tiny tiny.npy --scale-rows l2
+both cols_tiny tiny.npy --scale-cols l2
+both rows_huge huge.npy --scale-rows l1
+both add_huge huge.npy --add "$work/huge.npy" --alpha 10 --beta -9
 both log positive.npy --log
 both logs x.mtx --log
 expect 0 "sparse and dense" ranks 2 transform "$work/x.mtx" --add "$work/z32.npy" -o "$out/mixed.npy"
@@ -85,6 +92,10 @@ for name, wanted in want.items():
     like(name + ".mtx", sparse.toarray(), wanted)
     if name in ("ppmi", "ones"):
         assert sparse.nnz == (wanted > 0).sum() and (sparse.data > 0).all(), name
+like("rows_tiny", np.load(f"{out}/rows_tiny.1.npy"), want["rows"])
+like("cols_tiny", np.load(f"{out}/cols_tiny.1.npy"), over(np.sqrt((x * x).sum(0))))
+like("rows_huge", np.load(f"{out}/rows_huge.1.npy"), over(x.sum(1, keepdims=True)))
+like("add_huge", np.load(f"{out}/add_huge.1.npy") / 1e307, x)
 like("log", np.load(f"{out}/log.1.npy"), np.log(x + 0.5))
 like("logs", sio.mmread(f"{out}/logs.1.mtx").toarray(), np.where(x > 0, np.log(x), 0))
 like("mixed", np.load(f"{out}/mixed.npy"), x + z.astype("f4"))
@@ -137,6 +148,17 @@ for format in npy mtx; do
     refused 3 "a negative count in $format" "negative.$format: row 200, column 3 .from 0.: -4; " \
         "$work/negative.$format" --pmi -o "$empty/y.$format"
 done
+for format in npy mtx; do
+    refused 6 "numbers beyond float64 in $format" \
+        "huge.$format: row [0-9]+, column [0-9]+ .from 0.: what becomes of [0-9]e.307 is too large for float64" \
+        "$work/huge.$format" --scale 1e3 -o "$empty/y.$format"
+done
+refused 6 "numbers beyond float32" "x.npy: row 0, .* too large for float32; give --dtype f64" \
+    "$work/x.npy" --scale 1e39 --dtype f32 -o "$empty/y.npy"
+refused 6 "a norm beyond float64" "huge.npy: row 0 .from 0.: its norm is too large for float64" \
+    "$work/huge.npy" --norms l1 -o "$empty/y.npy"
+refused 6 "a sum beyond float64" "huge.npy: row .* too large for float64" \
+    "$work/huge.npy" --add "$work/huge.npy" --alpha 100 -o "$empty/y.npy"
 refused 3 "log of a negative number" "row 200, column 3 .*: -4; only positive" \
     "$work/negative.mtx" --log -o "$empty/y.mtx"
 refused 3 "log of zero" "row 0, column [0-9]+ .*: 0; only positive" "$work/x.npy" --log \

@@ -235,7 +235,7 @@ static void add(bool sparse, bool single) {
     sample_t before = sample_create(comm, ROWS, COLS, sparse, single, (poison_t){0});
     if (sparse)
         CHECK_OK(trn_transform(&before.m, &(trn_transform_t){TRN_TRANSFORM_PPMI, 0, 1, 1, 0}, "x"));
-    CHECK_OK(trn_transform_add(&x.m, 2, &y.m, -0.5));
+    CHECK_OK(trn_transform_add(&x.m, 2, &y.m, -0.5, "x"));
     int64_t first, own;
     own_rows(&x.m, &first, &own);
     for (int64_t i = first; i < first + own; i++)
@@ -258,8 +258,8 @@ static void refuses_unlike(void) {
     sample_t x = sample_create(comm, 5, 6, false, false, (poison_t){0});
     sample_t wide = sample_create(comm, 5, 7, false, false, (poison_t){0});
     sample_t sparse = sample_create(comm, 5, 6, true, false, (poison_t){0});
-    CHECK_EQUAL(trn_transform_add(&x.m, 1, &wide.m, 1), TRN_USAGE);
-    CHECK_EQUAL(trn_transform_add(&x.m, 1, &sparse.m, 1), TRN_USAGE);
+    CHECK_EQUAL(trn_transform_add(&x.m, 1, &wide.m, 1, "x"), TRN_USAGE);
+    CHECK_EQUAL(trn_transform_add(&x.m, 1, &sparse.m, 1, "x"), TRN_USAGE);
     trn_transform_t symmetric = {.kind = TRN_TRANSFORM_SYMMETRIC, .shift = 1};
     CHECK_EQUAL(trn_transform(&x.m, &symmetric, "x"), TRN_USAGE);
     sample_free(&x);
@@ -287,8 +287,9 @@ static void names_the_place(void) {
             poisoned(&ways[w], -INFINITY, sparse, any ? TRN_OK : TRN_INPUT);
             poisoned(&ways[w], -3, sparse, counts ? TRN_INPUT : TRN_OK);
         }
-    poisoned(&ways[5], -0.5, true, TRN_OK);       /* log1p */
-    poisoned(&ways[8], 1e300, true, TRN_NUMERIC); /* its square is infinite */
+    poisoned(&ways[5], -0.5, true, TRN_OK);         /* log1p */
+    poisoned(&ways[8], 1e300, true, TRN_OK);        /* although its square is infinite */
+    poisoned(&ways[6], 1.5e308, true, TRN_NUMERIC); /* times -2.5 */
 }
 
 static void row_norms(void) {
@@ -298,7 +299,8 @@ static void row_norms(void) {
             int64_t first, own;
             own_rows(&s.m, &first, &own);
             double *norms = malloc(sizeof *norms * (size_t)(own + 1));
-            trn_row_norms(&s.m, (trn_norm_t)norm, norms);
+            trn_view_t out = {TRN_MATRIX_F64, own, 1, 1, norms};
+            CHECK_OK(trn_row_norms(&s.m, (trn_norm_t)norm, out, "x"));
             for (int64_t i = first; i < first + own; i++)
                 CHECK(i == 150 ? isnan(norms[i - first])
                                : norms[i - first] == norm_of((trn_norm_t)norm, 9, i, true));
@@ -316,7 +318,7 @@ typedef struct job {
 
 static trn_status_t do_job(void *user) {
     job_t *job = user;
-    return job->y ? trn_transform_add(&job->x->m, 1, &job->y->m, 1)
+    return job->y ? trn_transform_add(&job->x->m, 1, &job->y->m, 1, "x")
                   : trn_transform(&job->x->m, job->how, "x");
 }
 

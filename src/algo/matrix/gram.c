@@ -1,5 +1,6 @@
 #include "algo/matrix/gram.h"
 
+#include "algo/matrix/overflow.h"
 #include "base/mem.h"
 #include "kern/dense/blas.h"
 #include "kern/dense/syrk.h"
@@ -97,6 +98,14 @@ trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads)
     trn_free(&sums);
     trn_free(&scratch);
     return status;
+}
+
+trn_status_t trn_gram_check(trn_tall_t x, int64_t first, trn_view_t gram, const char *name) {
+    trn_share_t operand = {.dense = x.block}; /* its columns are rows and columns of the result */
+    trn_product_parts_t parts = {x.block.cols, x.block.cols, operand, operand,
+                                 .left_transposed = true};
+    trn_share_t result = {.dense = gram, .first_row = first};
+    return trn_overflow_check(x.comm, &parts, &result, name);
 }
 
 trn_status_t trn_tall_gram(trn_tall_t x, double *product) {

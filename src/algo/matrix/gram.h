@@ -17,6 +17,11 @@
  * over all ranks; each receives the whole result once, and log(blocks) times 16 MiB at most. */
 trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads);
 
+/* That all of `gram` as trn_gram left it is finite but for what an infinity or NaN in x has spread
+ * to. Collective, equal x. Fails (agreed) with TRN_NUMERIC naming `name` and a place, TRN_MEMORY.
+ * Cost: one pass over `gram`. */
+trn_status_t trn_gram_check(trn_tall_t x, int64_t first, trn_view_t gram, const char *name);
+
 /* product[x.cols x x.cols] = x^T x, exactly symmetric; otherwise as trn_tall_cross
  * (algo/matrix/tall.h). Collective. */
 trn_status_t trn_tall_gram(trn_tall_t x, double *product);

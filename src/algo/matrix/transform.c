@@ -1,12 +1,13 @@
-#include "algo/matrix/transform.h"
+/* transform.c: numbers of a matrix in bands, changed one by one. What changing makes too large is
+ * told from what was infinite before: that spreads, as in any arithmetic, the other is refused. */
+#include "algo/matrix/transform_impl.h"
 
+#include "algo/matrix/overflow.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
-#include "mpi/reduce.h"
 
 #include <limits.h>
 #include <math.h>
-#include <string.h>
 
 /* Blocks of rows, the leaves of the tree over which columns are summed. */
 enum { MOST_BLOCKS = 256, SMALLEST_BLOCK = 64 };
@@ -22,6 +23,10 @@ static int64_t blocks_of(int64_t rows) {
 
 int64_t trn_transform_block(int64_t rows) {
     return block_of(rows);
+}
+
+trn_blocks_t trn_banded_blocks(const trn_banded_t *m) {
+    return (trn_blocks_t){blocks_of(m->rows), m->start, block_of(m->rows)};
 }
 
 /* First row of a rank (of rank = ranks: all rows) where blocks are dealt evenly. */
@@ -43,58 +48,48 @@ trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, 
     return status;
 }
 
-/* Going through numbers ------------------------------------------------------------------------ */
+/* Changing numbers ----------------------------------------------------------------------------- */
 
-typedef void (*visit_t)(void *user, int64_t row, int64_t col, double value);
 typedef double (*change_t)(void *user, int64_t row, int64_t col, double value);
 
-static double number(trn_view_t block, int64_t at) {
-    return block.type == TRN_MATRIX_F32 ? (double)((const float *)block.data)[at]
-                                        : ((const double *)block.data)[at];
+/* A change that is watched, and the type that it is rounded to. */
+typedef struct watched {
+    change_t change;
+    void *user;
+    bool single;
+    trn_excess_t excess;
+} watched_t;
+
+static double change_watched(void *user, int64_t row, int64_t col, double x) {
+    watched_t *w = user;
+    double y = w->change(w->user, row, col, x);
+    if (!isfinite(w->single ? (double)(float)y : y) && isfinite(x) && !w->excess.found)
+        w->excess = (trn_excess_t){true, row, col, x};
+    return y;
 }
 
-/* This rank's rows. */
-static int64_t rows_of(const trn_banded_t *m) {
-    return m->sparse ? trn_sparse_extent(m->sparse).rows : trn_matrix_block(m->dense).rows;
+static bool is_single(const trn_banded_t *m) {
+    return m->sparse ? trn_sparse_type(m->sparse) == TRN_SPARSE_F32
+                     : trn_matrix_block(m->dense).type == TRN_MATRIX_F32;
 }
 
-static int64_t start_of(const trn_banded_t *m) {
-    return m->sparse ? trn_sparse_extent(m->sparse).first_row : trn_matrix_first_row(m->dense);
-}
-
-/* Every number that is stored in local rows [from, end), row by row. */
-static void each(const trn_banded_t *m, int64_t from, int64_t end, visit_t visit, void *user) {
-    int64_t first = start_of(m);
+/* Fails with TRN_NUMERIC where finite numbers do not stay so. */
+static trn_status_t change_all(const trn_banded_t *m, bool drop, change_t change, void *user,
+                               const char *name) {
+    watched_t watched = {change, user, is_single(m), {0}};
     if (m->sparse) {
-        const int64_t *start = trn_sparse_start(m->sparse);
-        const int32_t *column = trn_sparse_column(m->sparse);
-        for (int64_t i = from; i < end; i++)
-            for (int64_t e = start[i]; e < start[i + 1]; e++)
-                visit(user, first + i, column[e], trn_sparse_value(m->sparse, e));
-        return;
-    }
-    trn_view_t block = trn_matrix_block(m->dense);
-    for (int64_t i = from; i < end; i++)
-        for (int64_t j = 0; j < block.cols; j++)
-            visit(user, first + i, j, number(block, i * block.stride + j));
-}
-
-static void change_all(const trn_banded_t *m, bool drop, change_t change, void *user) {
-    if (m->sparse) {
-        trn_sparse_map(m->sparse, drop, change, user);
-        return;
+        trn_sparse_map(m->sparse, drop, change_watched, &watched);
+        return trn_excess_status(&watched.excess, watched.single, name);
     }
     trn_view_t block = trn_matrix_block(m->dense);
     int64_t first = trn_matrix_first_row(m->dense);
     for (int64_t i = 0; i < block.rows; i++)
         for (int64_t j = 0; j < block.cols; j++) {
             int64_t at = i * block.stride + j;
-            double value = change(user, first + i, j, number(block, at));
-            if (block.type == TRN_MATRIX_F32)
-                ((float *)block.data)[at] = (float)value;
-            else
-                ((double *)block.data)[at] = value;
+            trn_view_set(block, at,
+                         change_watched(&watched, first + i, j, trn_view_number(block, at)));
         }
+    return trn_excess_status(&watched.excess, watched.single, name);
 }
 
 /* What has no transform ------------------------------------------------------------------------ */
@@ -142,7 +137,7 @@ static trn_status_t check(const trn_banded_t *m, trn_transform_kind_t kind, cons
                         "its columns; try --scale-rows",
                         name, (long long)m->rows, (long long)m->cols);
     search_t search = {.kind = kind};
-    each(m, 0, rows_of(m), look, &search);
+    trn_banded_each(m, 0, trn_banded_rows(m), look, &search);
     if (!search.found) return TRN_OK;
     bool told = (size_t)kind < sizeof wanted / sizeof *wanted && wanted[kind];
     return trn_fail(TRN_INPUT, "%s: row %lld, column %lld (from 0): %g; %s", name,
@@ -150,96 +145,36 @@ static trn_status_t check(const trn_banded_t *m, trn_transform_kind_t kind, cons
                     told ? wanted[kind] : "only finite numbers can be transformed");
 }
 
-/* Sums ----------------------------------------------------------------------------------------- */
-
-/* One term of a norm, joined to what there is. */
-static double join(trn_norm_t norm, double sum, double x) {
-    if (norm == TRN_NORM_L1) return sum + fabs(x);
-    if (norm == TRN_NORM_L2) return sum + x * x;
-    return isnan(x) || fabs(x) > sum ? fabs(x) : sum; /* NaN stays: nothing is larger */
-}
-
-typedef struct sums {
-    const trn_banded_t *matrix;
-    trn_norm_t norm;
-    int64_t block, first_block; /* of this rank */
-    double *at;                 /* where sums are gathered now */
-} sums_t;
-
-static void along_row(void *user, int64_t row, int64_t col, double value) {
-    const sums_t *sums = user;
-    (void)col;
-    double *sum = sums->at + (row - start_of(sums->matrix));
-    *sum = join(sums->norm, *sum, value);
-}
-
-static void along_column(void *user, int64_t row, int64_t col, double value) {
-    const sums_t *sums = user;
-    (void)row;
-    sums->at[col] = join(sums->norm, sums->at[col], value);
-}
-
-static void take_roots(trn_norm_t norm, int64_t count, double *sums) {
-    for (int64_t i = 0; i < count && norm == TRN_NORM_L2; i++)
-        sums[i] = sqrt(sums[i]);
-}
-
-void trn_row_norms(const trn_banded_t *matrix, trn_norm_t norm, double *norms) {
-    sums_t sums = {matrix, norm, 0, 0, norms};
-    memset(norms, 0, sizeof *norms * (size_t)rows_of(matrix));
-    each(matrix, 0, rows_of(matrix), along_row, &sums);
-    take_roots(norm, rows_of(matrix), norms);
-}
-
-static void sum_block(void *user, int64_t block, double *values) {
-    sums_t *sums = user;
-    int64_t from = (block - sums->first_block) * sums->block, rows = rows_of(sums->matrix);
-    int64_t end = from + sums->block < rows ? from + sums->block : rows;
-    memset(values, 0, sizeof *values * (size_t)sums->matrix->cols);
-    sums->at = values;
-    each(sums->matrix, from, end, along_column, sums);
-}
-
-/* norms[cols] on every rank. The largest of numbers knows no order, so it needs no tree. */
-static trn_status_t column_norms(const trn_banded_t *m, trn_norm_t norm, double *norms) {
-    int rank, ranks;
-    MPI_Comm_rank(m->comm, &rank);
-    MPI_Comm_size(m->comm, &ranks);
-    trn_blocks_t blocks = {blocks_of(m->rows), m->start, block_of(m->rows)};
-    sums_t sums = {m, norm, blocks.rows, trn_blocks_first(&blocks, ranks, rank), norms};
-    if (norm == TRN_NORM_MAX) {
-        memset(norms, 0, sizeof *norms * (size_t)m->cols);
-        each(m, 0, rows_of(m), along_column, &sums);
-        for (int64_t done = 0; done < m->cols; done += INT_MAX) {
-            int64_t some = m->cols - done < INT_MAX ? m->cols - done : INT_MAX;
-            MPI_Allreduce(MPI_IN_PLACE, norms + done, (int)some, MPI_DOUBLE, MPI_MAX, m->comm);
-        }
-        return TRN_OK;
-    }
-    TRN_TRY(trn_reduce_tree_of(m->comm, blocks, m->cols, sum_block, &sums, norms));
-    take_roots(norm, m->cols, norms);
-    return TRN_OK;
-}
-
 /* Transforms ----------------------------------------------------------------------------------- */
 
 typedef struct work {
     trn_transform_t how;
     int64_t first_row;
-    double *row, *col; /* what goes with a local row; with a column of the whole */
-    double log_shift;
+    trn_norms_t row, col;        /* what goes with a local row; with a column of the whole */
+    double log_shift, log_total; /* PMI; the second of what weigh_columns adds up */
     int *counts; /* [2 ranks] rows of each rank and where they begin, if these are gathered */
 } work_t;
 
+/* log(x total / (r column)): c is total / column, or -column where that quotient is no float64. */
+static double pmi_of(const work_t *work, double x, double r, double c) {
+    if (!(x > 0)) return 0;
+    double part = x / r, ratio = part * c;
+    if (c > 0 && isnormal(part) && isnormal(ratio)) return log(ratio) - work->log_shift;
+    double log_c = c > 0 ? log(c) : work->log_total - log(-c);
+    return log(x) - log(r) + log_c - work->log_shift;
+}
+
 static double change(void *user, int64_t row, int64_t col, double x) {
     const work_t *work = user;
-    double r = work->row ? work->row[row - work->first_row] : 0, c = work->col ? work->col[col] : 0;
+    const trn_norms_t *rows = &work->row, *cols = &work->col;
+    int64_t i = row - work->first_row;
     double pmi;
+    double r = rows->value ? rows->value[i] : 0, c = cols->value ? cols->value[col] : 0;
     switch (work->how.kind) {
     case TRN_TRANSFORM_PMI:
-        return x > 0 ? log(x / r * c) - work->log_shift : 0;
+        return pmi_of(work, x, r, c);
     case TRN_TRANSFORM_PPMI:
-        pmi = x > 0 ? log(x / r * c) - work->log_shift : 0;
+        pmi = pmi_of(work, x, r, c);
         return pmi > 0 ? pmi : 0;
     case TRN_TRANSFORM_LOG:
         return log(x);
@@ -248,9 +183,9 @@ static double change(void *user, int64_t row, int64_t col, double x) {
     case TRN_TRANSFORM_SCALE:
         return work->how.factor * x;
     case TRN_TRANSFORM_SCALE_ROWS:
-        return r > 0 ? x / r : x;
+        return r > 0 ? trn_norm_divide(x, r, rows->exponent[i]) : x;
     case TRN_TRANSFORM_SCALE_COLS:
-        return c > 0 ? x / c : x;
+        return c > 0 ? trn_norm_divide(x, c, cols->exponent[col]) : x;
     case TRN_TRANSFORM_SYMMETRIC:
         return r > 0 && c > 0 ? x / (r * c) : 0;
     case TRN_TRANSFORM_BINARIZE:
@@ -269,15 +204,26 @@ static bool needs_cols(trn_transform_kind_t kind) {
     return is_pmi(kind) || kind == TRN_TRANSFORM_SCALE_COLS || kind == TRN_TRANSFORM_SYMMETRIC;
 }
 
-/* From column sums to what PMI multiplies by: sum of c^a, over c^a. */
-static void weigh_columns(double smoothing, int64_t cols, double *col) {
-    double sum = 0;
+/* From column sums to what PMI multiplies by: total / c^a, total being the sum of the c^a, or -c^a
+ * where that is too large. Fails with TRN_NUMERIC if the total is. */
+static trn_status_t weigh_columns(work_t *work, int64_t cols, const char *name) {
+    double sum = 0, smoothing = work->how.smoothing, *col = work->col.value;
     for (int64_t j = 0; j < cols; j++) {
         if (smoothing != 1) col[j] = col[j] > 0 ? pow(col[j], smoothing) : 0;
         sum += col[j];
     }
-    for (int64_t j = 0; j < cols; j++)
-        col[j] = sum / col[j]; /* infinite where there is nothing to multiply */
+    if (!isfinite(sum))
+        return trn_fail(
+            TRN_NUMERIC,
+            "%s: the sum of all numbers is too large for float64; scale the matrix down "
+            "before, which does not change the result",
+            name);
+    work->log_total = log(sum);
+    for (int64_t j = 0; j < cols; j++) { /* infinite where there is nothing to multiply */
+        double by = sum / col[j];
+        col[j] = isfinite(by) || col[j] == 0 ? by : -col[j];
+    }
+    return TRN_OK;
 }
 
 /* row = roots of the row sums of this rank; col[rows of the whole] = those of all. Collective. */
@@ -285,9 +231,10 @@ static void share_roots(const trn_banded_t *m, const work_t *work) {
     int rank, ranks, *counts = work->counts;
     MPI_Comm_rank(m->comm, &rank);
     MPI_Comm_size(m->comm, &ranks);
-    take_roots(TRN_NORM_L2, rows_of(m), work->row);
-    MPI_Allgatherv(work->row, counts[rank], MPI_DOUBLE, work->col, counts, counts + ranks,
-                   MPI_DOUBLE, m->comm);
+    for (int64_t i = 0; i < trn_banded_rows(m); i++)
+        work->row.value[i] = sqrt(work->row.value[i]);
+    MPI_Allgatherv(work->row.value, counts[rank], MPI_DOUBLE, work->col.value, counts,
+                   counts + ranks, MPI_DOUBLE, m->comm);
 }
 
 /* First row of a rank. */
@@ -320,39 +267,45 @@ static trn_status_t plan(const trn_banded_t *m, const trn_transform_t *how, cons
                          work_t *work) {
     int ranks;
     MPI_Comm_size(m->comm, &ranks);
-    *work = (work_t){.how = *how, .first_row = start_of(m), .log_shift = log(how->shift)};
+    *work = (work_t){.how = *how, .first_row = trn_banded_first(m), .log_shift = log(how->shift)};
     TRN_TRY(check(m, how->kind, name));
     if (needs_rows(how->kind))
-        TRN_TRY(trn_alloc(&work->row, rows_of(m), sizeof(double), "sums of rows"));
-    if (needs_cols(how->kind))
-        TRN_TRY(trn_alloc(&work->col, m->cols, sizeof(double), "sums of columns"));
+        TRN_TRY(trn_norms_alloc(&work->row, trn_banded_rows(m), "sums of rows"));
+    if (needs_cols(how->kind)) TRN_TRY(trn_norms_alloc(&work->col, m->cols, "sums of columns"));
     if (how->kind == TRN_TRANSFORM_SYMMETRIC) return plan_counts(m, name, ranks, work);
     return check_blocks(m, ranks);
 }
 
-static trn_status_t check_sums(const char *what, int64_t count, const double *sums) {
+/* Sums that PMI and D^-1/2 X D^-1/2 work with are float64 as they are; both come out the same for a
+ * matrix that is scaled down. */
+static trn_status_t check_sums(const trn_norms_t *norms, int64_t count, int64_t first,
+                               const char *what, const char *name) {
     for (int64_t i = 0; i < count; i++)
-        if (!isfinite(sums[i]))
-            return trn_fail(TRN_NUMERIC, "sum of a %s: too large for float64; scale the matrix",
-                            what);
+        if (norms->exponent[i] && !isfinite(ldexp(norms->value[i], norms->exponent[i])))
+            return trn_fail(TRN_NUMERIC,
+                            "%s: the sum of %s %lld (from 0) is too large for float64; scale the "
+                            "matrix down before, which does not change the result",
+                            name, what, (long long)(first + i));
     return TRN_OK;
 }
 
 /* The sums that the transform wants. Collective. */
-static trn_status_t add_up(const trn_banded_t *m, const work_t *work) {
+static trn_status_t add_up(const trn_banded_t *m, work_t *work, const char *name) {
     const trn_transform_t *how = &work->how;
-    trn_norm_t norm = is_pmi(how->kind) || how->kind == TRN_TRANSFORM_SYMMETRIC
-                          ? TRN_NORM_L1 /* of numbers that are not negative: their sum */
-                          : how->norm;
-    if (work->row) trn_row_norms(m, norm, work->row);
-    TRN_AGREE(m->comm, work->row ? check_sums("row", rows_of(m), work->row) : TRN_OK);
+    bool plain = is_pmi(how->kind) || how->kind == TRN_TRANSFORM_SYMMETRIC;
+    trn_norm_t norm = plain ? TRN_NORM_L1 /* of numbers that are not negative: their sum */
+                            : how->norm;
+    if (work->row.value) trn_banded_row_norms(m, norm, work->row);
+    if (plain)
+        TRN_AGREE(m->comm,
+                  check_sums(&work->row, trn_banded_rows(m), work->first_row, "row", name));
     if (how->kind == TRN_TRANSFORM_SYMMETRIC)
         share_roots(m, work);
-    else if (work->col)
-        TRN_TRY(column_norms(m, norm, work->col));
-    if (work->col) TRN_AGREE(m->comm, check_sums("column", m->cols, work->col));
-    if (is_pmi(how->kind)) weigh_columns(how->smoothing, m->cols, work->col);
-    return TRN_OK;
+    else if (work->col.value)
+        TRN_TRY(trn_banded_col_norms(m, norm, work->col));
+    if (!is_pmi(how->kind)) return TRN_OK;
+    TRN_AGREE(m->comm, check_sums(&work->col, m->cols, 0, "column", name));
+    return trn_agree(m->comm, weigh_columns(work, m->cols, name));
 }
 
 trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *transform,
@@ -360,12 +313,34 @@ trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *tr
     work_t work;
     bool drop = transform->kind == TRN_TRANSFORM_PPMI || transform->kind == TRN_TRANSFORM_BINARIZE;
     trn_status_t status = trn_agree(matrix->comm, plan(matrix, transform, name, &work));
-    if (status == TRN_OK) status = add_up(matrix, &work);
-    if (status == TRN_OK) change_all(matrix, drop, change, &work);
-    trn_free(&work.row);
-    trn_free(&work.col);
+    if (status == TRN_OK) status = add_up(matrix, &work, name);
+    if (status == TRN_OK)
+        status = trn_agree(matrix->comm, change_all(matrix, drop, change, &work, name));
+    trn_norms_free(&work.row);
+    trn_norms_free(&work.col);
     trn_free(&work.counts);
     return status;
+}
+
+trn_status_t trn_row_norms(const trn_banded_t *m, trn_norm_t norm, trn_view_t out,
+                           const char *name) {
+    trn_norms_t norms;
+    TRN_AGREE(m->comm, trn_norms_alloc(&norms, trn_banded_rows(m), "norms"));
+    trn_banded_row_norms(m, norm, norms);
+    trn_status_t status = TRN_OK;
+    bool single = out.type == TRN_MATRIX_F32;
+    for (int64_t i = 0; i < out.rows; i++) {
+        double value = ldexp(norms.value[i], norms.exponent[i]);
+        trn_view_set(out, i * out.stride, value);
+        bool spread = !isfinite(norms.value[i]);
+        if (spread || status != TRN_OK || isfinite(trn_view_number(out, i * out.stride))) continue;
+        status =
+            trn_fail(TRN_NUMERIC, "%s: row %lld (from 0): its norm is too large for %s; %s", name,
+                     (long long)(trn_banded_first(m) + i), single ? "float32" : "float64",
+                     single ? "give --dtype f64" : "scale the matrix down before");
+    }
+    trn_norms_free(&norms);
+    return trn_agree(m->comm, status);
 }
 
 void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const int64_t *start,
@@ -374,24 +349,49 @@ void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const 
     bool tree = needs_cols(how->kind) && how->kind != TRN_TRANSFORM_SYMMETRIC &&
                 !(how->kind == TRN_TRANSFORM_SCALE_COLS && how->norm == TRN_NORM_MAX);
     trn_ledger_t before = *ledger;
-    if (needs_rows(how->kind))
-        trn_ledger_take(ledger, "sums", start[rank + 1] - start[rank], sizeof(double));
-    if (needs_cols(how->kind)) trn_ledger_take(ledger, "sums", cols, sizeof(double));
+    if (needs_rows(how->kind)) trn_norms_plan(ledger, start[rank + 1] - start[rank]);
+    if (needs_cols(how->kind)) trn_norms_plan(ledger, cols);
     if (tree) trn_ledger_take(ledger, "sums", trn_reduce_bytes(blocks, cols, ranks, rank), 1);
     trn_ledger_back(ledger, &before);
 }
 
 /* Sums of two matrices ------------------------------------------------------------------------- */
 
-static void add_dense(trn_view_t x, double alpha, trn_view_t y, double beta) {
+/* The factors of a sum, the type that it is rounded to, and what was too large for it. */
+typedef struct adding {
+    double alpha, beta;
+    bool single;
+    trn_excess_t excess;
+} adding_t;
+
+/* alpha x + beta y of finite numbers whose terms may be beyond float64 although their sum is not:
+ * mantissas in [0.5, 1) and exponents apart, the smaller term taken to the exponent of the larger.
+ */
+static double sum_apart(double alpha, double x, double beta, double y) {
+    int a, b, c, d;
+    double p = frexp(alpha, &a) * frexp(x, &b), q = frexp(beta, &c) * frexp(y, &d);
+    int first = p == 0 ? c + d : a + b, second = q == 0 ? first : c + d;
+    int top = first > second ? first : second;
+    return ldexp(ldexp(p, first - top) + ldexp(q, second - top), top);
+}
+
+static double sum_at(adding_t *adding, int64_t row, int64_t col, double x, double y) {
+    double sum = adding->alpha * x + adding->beta * y;
+    if (isfinite(adding->single ? (double)(float)sum : sum) || !isfinite(x) || !isfinite(y))
+        return sum;
+    sum = sum_apart(adding->alpha, x, adding->beta, y);
+    if (!isfinite(adding->single ? (double)(float)sum : sum) && !adding->excess.found)
+        adding->excess = (trn_excess_t){true, row, col, x};
+    return sum;
+}
+
+static void add_dense(adding_t *adding, int64_t first, trn_view_t x, trn_view_t y) {
     for (int64_t i = 0; i < x.rows; i++)
         for (int64_t j = 0; j < x.cols; j++) {
             int64_t at = i * x.stride + j;
-            double sum = alpha * number(x, at) + beta * number(y, i * y.stride + j);
-            if (x.type == TRN_MATRIX_F32)
-                ((float *)x.data)[at] = (float)sum;
-            else
-                ((double *)x.data)[at] = sum;
+            trn_view_set(x, at,
+                         sum_at(adding, first + i, j, trn_view_number(x, at),
+                                trn_view_number(y, i * y.stride + j)));
         }
 }
 
@@ -420,9 +420,11 @@ static int64_t count_sum(const trn_sparse_t *x, const trn_sparse_t *y) {
 }
 
 /* Merge two rows behind start[row]; where they meet, both terms. */
-static void add_rows(const trn_sparse_t *x, double alpha, const trn_sparse_t *y, double beta,
+static void add_rows(adding_t *adding, const trn_sparse_t *x, const trn_sparse_t *y,
                      arrays_t *sum) {
-    int64_t rows = trn_sparse_extent(x).rows, kept = 0;
+    int64_t rows = trn_sparse_extent(x).rows, first = trn_sparse_extent(x).first_row, kept = 0;
+    double none =
+        adding->beta < 0 ? 0.0 : -0.0; /* times beta -0, which changes no number, not even 0 */
     const int32_t *xc = trn_sparse_column(x), *yc = trn_sparse_column(y);
     for (int64_t i = 0; i < rows; i++) {
         int64_t a = trn_sparse_start(x)[i], a_end = trn_sparse_start(x)[i + 1];
@@ -430,9 +432,10 @@ static void add_rows(const trn_sparse_t *x, double alpha, const trn_sparse_t *y,
         while (a < a_end || b < b_end) {
             bool from_x = b == b_end || (a < a_end && xc[a] <= yc[b]);
             bool from_y = a == a_end || (b < b_end && yc[b] <= xc[a]);
-            double value = from_x ? alpha * trn_sparse_value(x, a) : 0;
-            sum->column[kept] = from_x ? xc[a] : yc[b];
-            if (from_y) value += beta * trn_sparse_value(y, b);
+            int32_t col = from_x ? xc[a] : yc[b];
+            double value = sum_at(adding, first + i, col, from_x ? trn_sparse_value(x, a) : 0,
+                                  from_y ? trn_sparse_value(y, b) : none);
+            sum->column[kept] = col;
             if (trn_sparse_type(x) == TRN_SPARSE_F32)
                 ((float *)sum->values)[kept] = (float)value;
             else
@@ -445,7 +448,7 @@ static void add_rows(const trn_sparse_t *x, double alpha, const trn_sparse_t *y,
     }
 }
 
-static trn_status_t add_sparse(trn_sparse_t **x, double alpha, const trn_sparse_t *y, double beta) {
+static trn_status_t add_sparse(adding_t *adding, trn_sparse_t **x, const trn_sparse_t *y) {
     trn_sparse_t *sum;
     arrays_t arrays = {0};
     trn_extent_t extent = trn_sparse_extent(*x);
@@ -455,7 +458,7 @@ static trn_status_t add_sparse(trn_sparse_t **x, double alpha, const trn_sparse_
     TRN_OR(failed, trn_alloc_zero(&arrays.start, extent.rows + 1, sizeof(int64_t), "a sum"));
     TRN_OR(failed, trn_alloc(&arrays.column, count, sizeof(int32_t), "a sum"));
     TRN_OR(failed, trn_alloc(&arrays.values, count, size, "a sum"));
-    add_rows(*x, alpha, y, beta, &arrays);
+    add_rows(adding, *x, y, &arrays);
     TRN_OR(failed, trn_sparse_adopt(&sum, trn_sparse_type(*x), extent, arrays.start, arrays.column,
                                     arrays.values));
     trn_sparse_destroy(x);
@@ -468,7 +471,8 @@ failed:
     return status;
 }
 
-static trn_status_t add_here(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta) {
+static trn_status_t add_here(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta,
+                             const char *name) {
     bool alike = x->rows == y->rows && x->cols == y->cols && !x->sparse == !y->sparse &&
                  (!x->sparse || trn_sparse_type(x->sparse) == trn_sparse_type(y->sparse));
     if (!alike)
@@ -477,11 +481,16 @@ static trn_status_t add_here(trn_banded_t *x, double alpha, const trn_banded_t *
                         "dense or sparse of one type",
                         (long long)x->rows, (long long)x->cols, (long long)y->rows,
                         (long long)y->cols);
-    if (x->sparse) return add_sparse(&x->sparse, alpha, y->sparse, beta);
-    add_dense(trn_matrix_block(x->dense), alpha, trn_matrix_block(y->dense), beta);
-    return TRN_OK;
+    adding_t adding = {alpha, beta, is_single(x), {0}};
+    if (x->sparse)
+        TRN_TRY(add_sparse(&adding, &x->sparse, y->sparse));
+    else
+        add_dense(&adding, trn_matrix_first_row(x->dense), trn_matrix_block(x->dense),
+                  trn_matrix_block(y->dense));
+    return trn_excess_status(&adding.excess, adding.single, name);
 }
 
-trn_status_t trn_transform_add(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta) {
-    return trn_agree(x->comm, add_here(x, alpha, y, beta));
+trn_status_t trn_transform_add(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta,
+                               const char *name) {
+    return trn_agree(x->comm, add_here(x, alpha, y, beta, name));
 }

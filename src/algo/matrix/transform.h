@@ -41,7 +41,7 @@ typedef enum trn_transform_kind {
 
 typedef enum trn_norm {
     TRN_NORM_L1,
-    TRN_NORM_L2 /* below 1e-162 it is 0 */,
+    TRN_NORM_L2,
     TRN_NORM_MAX /* largest by size */
 } trn_norm_t;
 
@@ -66,8 +66,9 @@ trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, 
  * arguments. Fails (agreed) with TRN_INPUT naming the first row and column, from 0, that holds what
  * has no transform: all but SCALE take finite numbers only; PMI, PPMI and SYMMETRIC no negative
  * ones, LOG positive ones, LOG1P more than -1; TRN_USAGE (SYMMETRIC, not square), TRN_NUMERIC (a
- * sum overflows), TRN_MEMORY. Memory: trn_transform_plan. Cost: two passes; column sums:
- * log(blocks) messages of cols numbers.
+ * finite number becomes too large for the matrix's type, named by row and column; a sum of PMI,
+ * PPMI or SYMMETRIC is too large for float64), TRN_MEMORY. Memory: trn_transform_plan. Cost: two
+ * passes; column sums: log(blocks) messages of cols numbers.
  */
 trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *transform,
                            const char *name);
@@ -77,12 +78,18 @@ trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *tr
 void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const int64_t *start,
                         int64_t cols, int ranks, int rank);
 
-/* norms[rows of this rank] = norms of the rows; NaN spreads. Local. */
-void trn_row_norms(const trn_banded_t *matrix, trn_norm_t norm, double *norms);
+/* The first column of `norms` = norms of this rank's rows, which it has, too; infinities and NaN
+ * spread. Collective, equal arguments. Fails (agreed) with TRN_NUMERIC (a norm is too large for the
+ * type of `norms`, with `name` and row), TRN_MEMORY. */
+trn_status_t trn_row_norms(const trn_banded_t *matrix, trn_norm_t norm, trn_view_t norms,
+                           const char *name);
 
 /* x = alpha x + beta y, both dense, or both sparse of one type; the pattern becomes that of both
- * together (no entry is dropped). NaN spreads. Collective, equal arguments. Fails (agreed) with
- * TRN_USAGE (sizes or kinds differ), TRN_MEMORY. Memory: a sparse sum is made beside x and y. */
-trn_status_t trn_transform_add(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta);
+ * together (no entry is dropped). Infinities and NaN spread. Collective, equal arguments. Fails
+ * (agreed) with TRN_USAGE (sizes or kinds differ), TRN_NUMERIC (a sum of finite numbers is too
+ * large for the type of x, with `name`, row and column), TRN_MEMORY. Memory: a sparse sum is made
+ * beside x and y. */
+trn_status_t trn_transform_add(trn_banded_t *x, double alpha, const trn_banded_t *y, double beta,
+                               const char *name);
 
 #endif

@@ -78,6 +78,7 @@ static trn_status_t work(const job_t *job) {
     if (job->by_rows) TRN_OR(done, transposed(&a, &x, &owned));
     TRN_OR(done, trn_matrix_create(&g, comm, job->out, out));
     TRN_OR(done, trn_gram(x, trn_matrix_first_row(g), trn_matrix_block(g), job->run->threads));
+    TRN_OR(done, trn_gram_check(x, trn_matrix_first_row(g), trn_matrix_block(g), job->output));
     trn_matrix_destroy(&a); /* writing takes memory, too */
     trn_tall_free(&owned);
     status = save(job, g);

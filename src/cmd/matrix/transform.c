@@ -149,7 +149,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_ledger_back(ledger, &before);
     } else if (job->norms) {
         trn_ledger_take(ledger, "sums", rows, trn_matrix_type_size(job->type));
-        trn_ledger_take(ledger, "sums", rows, sizeof(double));
+        trn_ledger_take(ledger, "sums", rows, sizeof(double) + sizeof(int));
     } else {
         trn_transform_plan(ledger, &job->transform, job->x_bands.start, job->x.cols, ranks, rank);
     }
@@ -200,25 +200,12 @@ static trn_status_t save(const job_t *job, const trn_banded_t *m) {
 static trn_status_t save_norms(const job_t *job, const trn_banded_t *m) {
     trn_dist_t *dist = NULL;
     trn_banded_t norms = {.comm = m->comm, .rows = m->rows, .cols = 1};
-    double *values = NULL;
-    int64_t rows = 0;
     trn_status_t status = trn_agree(m->comm, trn_bands_dist(&dist, &job->x_bands, 1));
     if (status == TRN_OK) status = trn_matrix_create(&norms.dense, m->comm, job->type, dist);
-    if (status == TRN_OK) {
-        rows = trn_matrix_block(norms.dense).rows;
-        status = trn_agree(m->comm, trn_alloc(&values, rows, sizeof *values, "norms"));
-    }
-    if (status == TRN_OK) {
-        trn_view_t block = trn_matrix_block(norms.dense);
-        trn_row_norms(m, job->transform.norm, values);
-        for (int64_t i = 0; i < rows; i++)
-            if (block.type == TRN_MATRIX_F32)
-                ((float *)block.data)[i] = (float)values[i];
-            else
-                ((double *)block.data)[i] = values[i];
-        status = save(job, &norms);
-    }
-    trn_free(&values);
+    if (status == TRN_OK)
+        status = trn_row_norms(m, job->transform.norm, trn_matrix_block(norms.dense),
+                               job->run->files[0]);
+    if (status == TRN_OK) status = save(job, &norms);
     trn_matrix_destroy(&norms.dense);
     trn_dist_destroy(&dist);
     return status;
@@ -233,7 +220,7 @@ static trn_status_t work(job_t *job) {
         status = load(job, job->add, &job->z, &z);
         if (status == TRN_OK)
             status = trn_transform_add(&x, trn_params_real(job->run->params, "alpha"), &z,
-                                       trn_params_real(job->run->params, "beta"));
+                                       trn_params_real(job->run->params, "beta"), name);
     } else if (status == TRN_OK && !job->norms) {
         status = trn_transform(&x, &job->transform, name);
     }
@@ -286,8 +273,9 @@ const trn_command_t trn_command_transform = {
         "ranks. Files are .npy, Matrix Market (.mtx, read also compressed) or HDF5 stores (.h5: "
         "matrices, embeddings, co-occurrence counts). What a sparse matrix does not store is 0 and "
         "stays so. Sums are in float64. Numbers that have no transform, such as negative counts "
-        "or NaN, are refused with their row and column; --scale, --add and --norms hand NaN on. A "
-        "sum of a sparse and a dense matrix is dense.",
+        "or NaN, are refused with their row and column; --scale, --add and --norms hand NaN and "
+        "infinity on, and refuse finite numbers that would become infinite. A sum of a sparse and "
+        "a dense matrix is dense.",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("X")),

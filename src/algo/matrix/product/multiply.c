@@ -1,4 +1,5 @@
-/* multiply.c: see multiply.h. */
+/* multiply.c: a product of two files from end to end: look at them, cut rows into bands, plan,
+ * load, multiply by one of three ways, check what came out, save. */
 #include "algo/matrix/product/multiply.h"
 
 #include "algo/common/estimate.h"
@@ -162,13 +163,16 @@ static trn_status_t load_sparse(trn_multiply_t *job, int which) {
                                 &job->sparse[which]);
 }
 
-static trn_status_t load_sum(trn_multiply_t *job) {
-    if (job->path[C]) return load_dense(job, C, &job->dense[C]);
-    return trn_matrix_create(&job->dense[C], job->comm, job->type, job->dist[C]);
-}
-
 static double beta_of(const trn_multiply_t *job) {
     return job->path[C] ? job->want->beta : 0;
+}
+
+/* C0, or room for C; it is known then where C0 is not finite. */
+static trn_status_t load_sum(trn_multiply_t *job) {
+    if (!job->path[C]) return trn_matrix_create(&job->dense[C], job->comm, job->type, job->dist[C]);
+    TRN_TRY(load_dense(job, C, &job->dense[C]));
+    if (beta_of(job) == 0) return TRN_OK;
+    return trn_agree(job->comm, trn_overflow_added(trn_matrix_block(job->dense[C]), &job->added));
 }
 
 /* Planning ------------------------------------------------------------------------------------- */
@@ -322,6 +326,33 @@ static trn_status_t multiply_sparse(trn_multiply_t *job) {
     return TRN_OK;
 }
 
+static trn_share_t share_of(const trn_multiply_t *job, int which) {
+    trn_share_t share = {.sparse = job->sparse[which]};
+    if (share.sparse) return share;
+    share.dense = trn_matrix_block(job->dense[which]);
+    share.first_row = trn_matrix_first_row(job->dense[which]);
+    return share;
+}
+
+/* Whether an operand lies in memory as in its file, to be transposed on the way. */
+static bool lies_transposed(const trn_multiply_t *job, int which) {
+    bool straight = job->info[which].sparse ? both_sparse(job) : job->info[A + B - which].sparse;
+    return job->transpose[which] && !straight;
+}
+
+/* That no number of C has become infinite on the way. */
+static trn_status_t check(const trn_multiply_t *job) {
+    trn_product_parts_t parts = {job->rows[C],
+                                 job->cols[C],
+                                 share_of(job, A),
+                                 share_of(job, B),
+                                 lies_transposed(job, A),
+                                 lies_transposed(job, B),
+                                 job->added};
+    trn_share_t result = share_of(job, C);
+    return trn_overflow_check(job->comm, &parts, &result, job->want->output);
+}
+
 static trn_status_t save(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     for (int i = A; i <= B; i++) { /* writing takes memory, too */
@@ -345,7 +376,9 @@ static trn_status_t run(trn_multiply_t *job) {
         TRN_TRY(multiply_mixed(job));
     else
         TRN_TRY(multiply_dense(job));
-    return job->want->dry ? TRN_OK : save(job);
+    if (job->want->dry) return TRN_OK;
+    if (!job->want->boolean) TRN_TRY(check(job));
+    return save(job);
 }
 
 trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, json_t *result) {
@@ -363,5 +396,6 @@ trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, 
         trn_dist_destroy(&job.dist[i]);
         trn_bands_free(&job.bands[i]);
     }
+    trn_marks_free(&job.added);
     return status;
 }

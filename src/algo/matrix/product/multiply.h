@@ -32,7 +32,8 @@ typedef struct trn_multiply_options {
  * chosen and what it took. Dense by dense is planned by mpi/dense/plan.h, and its bits depend on
  * the number of ranks; the others are mpi/sparse/spmm.h and mpi/sparse/spgemm.h, and theirs do not.
  * Collective, equal arguments. Fails (agreed) with TRN_USAGE (shapes, what sparse products cannot
- * do), TRN_INPUT, TRN_MEMORY (names what would be enough), TRN_IO. */
+ * do), TRN_INPUT, TRN_MEMORY (names what would be enough), TRN_NUMERIC (a number of C is not finite
+ * though all it is made of is), TRN_IO. */
 trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, json_t *result);
 
 #endif

@@ -3,6 +3,7 @@
 #define TRN_ALGO_MATRIX_PRODUCT_MULTIPLY_IMPL_H
 
 #include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/overflow.h"
 #include "algo/matrix/product/multiply.h"
 #include "mpi/sparse/spmm.h"
 
@@ -23,6 +24,7 @@ typedef struct trn_multiply {
     trn_bands_t bands[3];            /* as stored, where there is a file */
     trn_matrix_t *dense[3];
     trn_sparse_t *sparse[3];
+    trn_marks_t added;   /* where C0 is not finite, see overflow.h */
     trn_choice_t choice; /* of two dense operands; bytes 0: not yet */
     bool narrow;         /* plan with few columns under way, of a sparse and a dense operand */
 } trn_multiply_t;
