@@ -85,6 +85,93 @@ done
 expect 5 "left by a crash" ranks 1 convert dead.h5 used.npy
 expect_message "left by a crash" 'if it died, run .h5clear -s. on it'
 
+# safetensors: a reader and writer of the test's own agree; hostile heads are refused, nothing written.
+cat >st.py <<'END'
+import json, struct, sys
+import numpy as np
+TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4",
+         "I16": "<i2", "I8": "i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"}
+def write(path, tensors):
+    head, body = {}, b""
+    for name, (kind, array) in tensors.items():
+        raw = np.ascontiguousarray(array).astype(TYPES[kind], copy=False).tobytes()
+        head[name] = {"dtype": kind, "shape": list(array.shape),
+                      "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    open(path, "wb").write(struct.pack("<Q", len(text)) + text + body)
+def read(path):
+    raw = open(path, "rb").read()
+    size, = struct.unpack("<Q", raw[:8])
+    head, out = json.loads(raw[8:8 + size]), {}
+    for name, about in head.items():
+        a, b = about["data_offsets"]
+        out[name] = np.frombuffer(raw[8 + size + a:8 + size + b],
+                                  TYPES[about["dtype"]]).reshape(about["shape"])
+    return out
+END
+"$python" - <<'END'
+import json, struct
+import numpy as np, st
+x = np.arange(12.0).reshape(4, 3) - 5
+halves = (x.astype("<f4").view("<u4") >> 16).astype("<u2")
+st.write("all.safetensors", {k: (k, halves if k == "BF16" else np.abs(x) if k[0] == "U" else x)
+                             for k in st.TYPES})
+st.write("one.safetensors", {"w": ("F32", x), "bias": ("F32", x[:, 0])})
+st.write("m-1.safetensors", {"a.b": ("BF16", halves)})
+json.dump({"metadata": {"total_size": 24.0, "x": [None]},
+           "weight_map": {"a.b": "m-1.safetensors", "gone": "m-1.safetensors"}},
+          open("m.safetensors.index.json", "w"))
+json.dump({"weight_map": {"a": "../m-1.safetensors"}}, open("up.safetensors.index.json", "w"))
+def bad(name, head, body=b"\0" * 16):
+    open(f"bad-{name}.safetensors", "wb").write(struct.pack("<Q", len(head)) + head + body)
+one = b'"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}'
+bad("twice", b"{" + one + b"," + one + b"}")
+bad("hole", b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}')
+bad("more", b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}')
+bad("huge", b'{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}}')
+bad("f8", b'{"a":{"dtype":"F8_E4M3","shape":[4,4],"data_offsets":[0,16]}}')
+open("bad-long.safetensors", "wb").write(struct.pack("<Q", 10**8) + b'{"' + b" " * 50)
+END
+for kind in F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8; do
+    expect 0 "tensor of $kind" ranks 1 convert "all.safetensors:$kind" "st.$kind.npy"
+done
+expect 0 "the only matrix" ranks 3 convert one.safetensors st.w.npy
+expect 0 "a list" ranks 1 convert one.safetensors:bias st.bias.npy
+expect 0 "by the index" ranks 3 convert m.safetensors.index.json:a.b st.ab.npy
+expect 0 "written" ranks 3 convert st.F64.npy "made.safetensors:new name"
+cat >compare_st.py <<'END'
+import numpy as np, st
+x = np.arange(12.0).reshape(4, 3) - 5
+for kind in st.TYPES:
+    assert (np.load(f"st.{kind}.npy") == (np.abs(x) if kind[0] == "U" else x)).all(), kind
+assert (np.load("st.w.npy") == x).all() and (np.load("st.bias.npy") == x[:, :1]).all()
+assert (np.load("st.ab.npy") == x).all()
+made = st.read("made.safetensors")
+assert list(made) == ["new name"] and (made["new name"] == x).all()
+END
+expect 0 "another reader agrees" "$python" compare_st.py
+ls >before
+while read -r file pattern; do
+    expect 3 "$file" ranks 2 convert "$file" out.h5
+    expect_message "$file" "$pattern"
+done <<'END'
+all.safetensors all.safetensors: holds 12 tensors; name one, as in 'all.safetensors:
+all.safetensors:none has no tensor 'none'
+bad-twice.safetensors says 'a' twice
+bad-hole.safetensors tensor 'a' begins at 8, the one before ends at 0
+bad-more.safetensors its tensors take 8 bytes, but 16 follow
+bad-huge.safetensors byte [0-9]+: a shape of 2.63 numbers
+bad-f8.safetensors tensor 'a' is of F8_E4M3, which cannot be read
+bad-long.safetensors a head of 100000000 bytes is more than the file has
+m.safetensors.index.json:gone m-1.safetensors: has no tensor 'gone'
+m.safetensors.index.json:other names no tensor 'other'
+up.safetensors.index.json:a leads to another folder
+END
+ls >after
+expect_equal "nothing was written" "$(diff before after | grep -c -v -e before -e after -e '^[0-9]')" 0
+
 expect 3 "text in .npy" ranks 1 convert words.npy words.h5
 expect_message "what it holds" 'words.npy: descr: the elements are text, neither'
 
