@@ -12,6 +12,13 @@
 #include <math.h>
 #include <string.h>
 
+trn_format_t trn_format_named(const char *name) {
+    static const char *const names[] = {"auto", "h5", "npy", "word2vec", "binary", "glove"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return (trn_format_t)i;
+    return TRN_FORMAT_AUTO;
+}
+
 char *trn_vectors_field(char **line) {
     char *field = *line + strspn(*line, TRN_BLANKS);
     if (!*field) return NULL;

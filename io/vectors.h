@@ -32,15 +32,6 @@ typedef enum trn_format {
 /* The format of that name; TRN_FORMAT_AUTO for an unknown one. Local. */
 trn_format_t trn_format_named(const char *name);
 
-/* The format to write under the name `path`: .h5 or .hdf5, .npy, .bin, .glove, and word2vec text
- * for .txt and .vec; TRN_FORMAT_AUTO for any other ending. Local. */
-trn_format_t trn_format_of_name(const char *path);
-
-/* The format of an existing file: HDF5 and .npy by their first bytes, word2vec binary by .bin (or
- * .bin.gz ...); of the texts, word2vec if the first line is two whole numbers, else GloVe. Fails
- * with TRN_INPUT (missing, damaged, empty), TRN_MEMORY, TRN_IO. Local. */
-trn_status_t trn_format_of_file(trn_format_t *format, const char *path);
-
 /* A file of vectors whose words are known and whose numbers are yet to be read. Opaque. */
 typedef struct trn_vectors trn_vectors_t;
 
@@ -83,19 +74,5 @@ bool trn_vectors_numbers(int64_t rows, char *const *words, bool *whole);
  * these rows and of less than TRN_VECTORS_BLOCK before them, of all before them if compressed. */
 trn_status_t trn_vectors_read(const trn_vectors_t *vectors, int64_t first, int64_t rows,
                               float *values);
-
-/* Check that `words` may be written as `format`: TRN_INPUT for an empty word or one with blanks or
- * a line end. Local. */
-trn_status_t trn_vectors_writable(trn_format_t format, int64_t rows, char *const *words,
-                                  const char *path);
-
-/* The bytes that stand before the first row; returns how many, at most 64. Local. */
-int64_t trn_vectors_encode_head(trn_format_t format, int64_t rows, int64_t dim, char head[64]);
-
-/* Write `rows` rows the way the file holds them (text: %.9g, which keeps every float32); returns
- * the bytes used, never more than trn_vectors_encode_bound says. Local. */
-int64_t trn_vectors_encode(trn_format_t format, int64_t rows, int64_t dim, char *const *words,
-                           const float *values, char *to);
-int64_t trn_vectors_encode_bound(int64_t rows, int64_t dim, char *const *words);
 
 #endif

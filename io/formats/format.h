@@ -132,10 +132,17 @@ struct trn_file_format {
     trn_status_t (*put)(trn_sink_t *sink, int64_t first, int64_t rows, const void *values);
     trn_status_t (*finish)(trn_sink_t *sink, trn_status_t status);
 
+    /* For plans: what writing takes on a rank beside its rows, of a sink without `self`, whose
+     * names_bytes are this rank's own; `first`: it is rank 0. NULL: next to nothing. Local. */
+    int64_t (*write_bytes)(const trn_sink_t *sink, bool first);
+
     /* All of a sparse matrix of which each rank has its band of rows, whole or not at all; `self`
      * of the sink is not used. NULL: it holds none. Collective; fails (agreed). */
     trn_status_t (*save_sparse)(const trn_sink_t *sink, const trn_sparse_t *sparse);
 };
+
+/* The names of all formats for a CHOICE parameter, in the order of the table. */
+#define TRN_FORMAT_CHOICES "auto|h5|npy|safetensors|mtx|word2vec|binary|glove"
 
 /* All formats, ended by NULL; and the one of that name, NULL: there is none. Local. */
 extern const trn_file_format_t *const trn_formats[];

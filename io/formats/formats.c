@@ -89,6 +89,16 @@ static trn_status_t read_head(const trn_input_t *input, char *head, int64_t most
 static trn_status_t refuse(const char *path, const char *head, int64_t bytes) {
     if (bytes == 0) return trn_fail(TRN_INPUT, "%s: the file is empty", path);
     TRN_TRY(trn_magic_refuse(path, "a matrix or vectors", head, (size_t)bytes));
+    const char *nul = memchr(head, '\0', (size_t)bytes);
+    long long line = 1;
+    for (const char *at = head; nul && at < nul; at++)
+        line += *at == '\n';
+    if (nul)
+        return trn_fail(
+            TRN_INPUT,
+            "%s:%lld: holds a NUL byte, so it is no text, and its first bytes are of no "
+            "format that is known here; `trunnion help convert` lists them",
+            path, line);
     return trn_fail(TRN_INPUT,
                     "%s: is none of the kinds of file that are known here; `trunnion help "
                     "convert` lists them",

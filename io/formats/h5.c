@@ -1,4 +1,5 @@
 /* h5.c: HDF5's row in the table of formats: our stores, by what their kind means. */
+#include "base/ledger.h"
 #include "base/mem.h"
 #include "io/formats/format.h"
 #include "io/store/store.h"
@@ -289,6 +290,11 @@ static trn_status_t finish_h5(trn_sink_t *sink, trn_status_t status) {
     return trn_store_commit_replace(&store, status);
 }
 
+static int64_t write_bytes(const trn_sink_t *sink, bool first) {
+    int64_t own = trn_ledger_bytes(sink->own_rows * sink->cols, trn_dtype_size(sink->type));
+    return trn_store_write_bytes(own) + (first && sink->named ? trn_store_strings_bytes() : 0);
+}
+
 /* Rows and entries of all ranks, and those of the ranks before this one. */
 typedef struct totals {
     int64_t rows, entries, rows_before, entries_before;
@@ -390,5 +396,6 @@ const trn_file_format_t trn_format_h5 = {
     .begin = begin_h5,
     .put = put_h5,
     .finish = finish_h5,
+    .write_bytes = write_bytes,
     .save_sparse = save_sparse,
 };

@@ -1,5 +1,6 @@
 /* mtx_format.c: Matrix Market's row in the table of formats. Its entries have no order by rows, so
  * that reading one row means to read all: it is routed. */
+#include "base/ledger.h"
 #include "base/mem.h"
 #include "io/formats/format.h"
 #include "io/formats/mtx.h"
@@ -83,41 +84,47 @@ static void tell(trn_source_t *source, json_t *into) {
 /* Writing: columns lie together in the file, so that all rows are kept until the end. ---------- */
 
 typedef struct band {
-    char *values;
-    int64_t bytes, capacity;
+    char *values; /* [own_rows x cols] */
 } band_t;
 
+static trn_status_t make_band(trn_sink_t *sink) {
+    TRN_TRY(trn_alloc_zero(&sink->self, 1, sizeof(band_t), "rows to write"));
+    return trn_alloc(&((band_t *)sink->self)->values, sink->own_rows * sink->cols,
+                     (size_t)trn_dtype_size(sink->type), "rows to write as columns");
+}
+
 static trn_status_t begin_mtx(trn_sink_t *sink) {
-    trn_status_t status =
-        trn_agree(sink->comm, trn_alloc_zero(&sink->self, 1, sizeof(band_t), "rows to write"));
-    if (status != TRN_OK) trn_free(&sink->self);
+    trn_status_t status = trn_agree(sink->comm, make_band(sink));
+    band_t *band = sink->self;
+    if (status == TRN_OK) return status;
+    if (band) trn_free(&band->values);
+    trn_free(&sink->self);
     return status;
 }
 
 static trn_status_t put_mtx(trn_sink_t *sink, int64_t first, int64_t rows, const void *values) {
     band_t *band = sink->self;
-    int64_t bytes = rows * sink->cols * trn_dtype_size(sink->type);
-    (void)first;
-    if (band->bytes + bytes > band->capacity) {
-        int64_t capacity = band->bytes + bytes + band->capacity / 2;
-        TRN_TRY(trn_realloc(&band->values, capacity, 1, "rows to write as columns"));
-        band->capacity = capacity;
-    }
-    memcpy(band->values + band->bytes, values, (size_t)bytes);
-    band->bytes += bytes;
+    int64_t row = sink->cols * trn_dtype_size(sink->type);
+    memcpy(band->values + (first - sink->own_first) * row, values, (size_t)(rows * row));
     return TRN_OK;
 }
 
 static trn_status_t finish_mtx(trn_sink_t *sink, trn_status_t status) {
     band_t *band = sink->self;
-    int64_t row = sink->cols * trn_dtype_size(sink->type);
     if (status == TRN_OK)
         status = trn_mtx_write_dense(sink->comm, sink->path, sink->rows, sink->cols, sink->type,
-                                     row > 0 ? band->bytes / row : 0, band->values);
+                                     sink->own_rows, band->values);
     trn_free(&band->values);
     trn_free(&band);
     sink->self = NULL;
     return status;
+}
+
+static int64_t write_bytes(const trn_sink_t *sink, bool first) {
+    enum { BUFFER = 1 << 20, PLACES = 2 * sizeof(int64_t) };
+    (void)first;
+    return BUFFER + PLACES * sink->cols +
+           trn_ledger_bytes(sink->own_rows * sink->cols, trn_dtype_size(sink->type));
 }
 
 static trn_status_t save_sparse(const trn_sink_t *sink, const trn_sparse_t *sparse) {
@@ -141,5 +148,6 @@ const trn_file_format_t trn_format_mtx = {
     .begin = begin_mtx,
     .put = put_mtx,
     .finish = finish_mtx,
+    .write_bytes = write_bytes,
     .save_sparse = save_sparse,
 };

@@ -134,6 +134,10 @@ int64_t trn_lines_bytes(const trn_sink_t *sink) {
     return trn_spool_bytes(lines->spool) + lines->used;
 }
 
+int64_t trn_lines_plan(int64_t bytes) {
+    return BUFFER + (bytes < IN_MEMORY ? bytes : IN_MEMORY);
+}
+
 /* This rank's lines from the spool to `offset` of the file. */
 static trn_status_t copy(lines_t *lines, trn_joint_t *joint, int64_t offset) {
     int64_t got;

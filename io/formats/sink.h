@@ -27,6 +27,9 @@ trn_status_t trn_lines_take(trn_sink_t *sink, char *end);                /* so f
 /* Bytes that this rank has written so far. Local. */
 int64_t trn_lines_bytes(const trn_sink_t *sink);
 
+/* For plans: what holding `bytes` of lines takes. Local. */
+int64_t trn_lines_plan(int64_t bytes);
+
 /* If status, agreed, is TRN_OK: head[head_bytes] of rank 0, then all ranks' lines in rank order,
  * become the file. Collective. Fails (agreed) with TRN_IO, TRN_MEMORY. Cost: bytes on disk are read
  * once more. */

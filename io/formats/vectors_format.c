@@ -1,5 +1,6 @@
 /* vectors_format.c: word vectors in the table of formats: word2vec text and binary, GloVe text.
  * They are read by io/vectors; every row has its word. */
+#include "base/ledger.h"
 #include "base/mem.h"
 #include "io/formats/format.h"
 #include "io/formats/names.h"
@@ -101,10 +102,10 @@ static trn_status_t names_vectors(trn_source_t *source, int64_t first, int64_t c
 
 static trn_status_t check_names(const trn_sink_t *sink) {
     for (int64_t i = 0; i < sink->own_rows; i++)
-        if (!sink->own_names[i][0] || strpbrk(sink->own_names[i], " \t\r\n\v\f"))
+        if (!sink->own_names[i][0] || strpbrk(sink->own_names[i], TRN_BLANKS "\n"))
             return trn_fail(TRN_INPUT,
-                            "%s: the word '%s' (row %lld) is empty or holds white space, which "
-                            "only an .h5 or .tsv file can keep",
+                            "%s: the word '%.40s' (row %lld) is empty or holds a blank or a line "
+                            "end, which only an .h5 file can keep; write .h5",
                             sink->path, sink->own_names[i], (long long)(sink->own_first + i + 1));
     return TRN_OK;
 }
@@ -147,6 +148,15 @@ static trn_status_t finish_vectors(trn_sink_t *sink, trn_status_t status) {
     return trn_lines_finish(sink, status, head, (int64_t)strlen(head));
 }
 
+/* Of text 13 bytes a number are usual, as in " -0.123456789". */
+static int64_t write_bytes(const trn_sink_t *sink, bool first) {
+    enum { BINARY = 4, TEXT = 13, ENDS = 2 };
+    int64_t number = strcmp(sink->format->name, "binary") == 0 ? BINARY : TEXT;
+    (void)first;
+    return trn_lines_plan(sink->names_bytes + sink->own_rows * ENDS +
+                          trn_ledger_bytes(sink->own_rows * sink->cols, number));
+}
+
 #define VECTORS(id, what, ...)                                                                     \
     const trn_file_format_t trn_format_##id = {                                                    \
         .name = #id,                                                                               \
@@ -161,6 +171,7 @@ static trn_status_t finish_vectors(trn_sink_t *sink, trn_status_t status) {
         .begin = begin_vectors,                                                                    \
         .put = put_vectors,                                                                        \
         .finish = finish_vectors,                                                                  \
+        .write_bytes = write_bytes,                                                                \
     }
 
 VECTORS(word2vec, "word2vec text", ".vec", ".txt");

@@ -23,6 +23,12 @@ static trn_status_t number_of(const trn_file_format_t *format, int64_t *number) 
     return TRN_OK;
 }
 
+bool trn_rows_listed(const char *file) {
+    char names[4096];
+    int length = snprintf(names, sizeof names, "%s.vocab", file);
+    return length < (int)sizeof names && access(names, F_OK) == 0;
+}
+
 /* Rank 0. */
 static trn_status_t look(const char *path, const char *name, found_t *found) {
     const trn_file_format_t *format = NULL;
@@ -42,9 +48,7 @@ static trn_status_t look(const char *path, const char *name, found_t *found) {
     if (*found->member && !(format->holds & TRN_HOLDS_MEMBERS))
         return trn_fail(TRN_INPUT, "%s: %s is a %s, which holds one matrix; leave ':%s' out", path,
                         found->file, format->title, found->member);
-    char names[4096];
-    int length = snprintf(names, sizeof names, "%s.vocab", found->file);
-    found->names = length < (int)sizeof names && access(names, F_OK) == 0;
+    found->names = trn_rows_listed(found->file);
     return number_of(format, &found->format);
 }
 
@@ -97,6 +101,7 @@ static void describe(trn_rows_t *rows) {
                                      .mirrored = source->mirrored,
                                      .coding = source->input.coding,
                                      .named = source->named || rows->names_file,
+                                     .names_inside = source->named && !rows->names_file,
                                      .type = source->type,
                                      .real = narrow ? TRN_MATRIX_F32 : TRN_MATRIX_F64};
     if (!source->sparse) rows->about.entries = source->rows * source->cols;
@@ -168,7 +173,10 @@ int64_t trn_rows_usual_block(int64_t rows) {
 trn_status_t trn_rows_verify(trn_rows_t *rows) {
     if (rows->source.format->verify) return rows->source.format->verify(&rows->source);
     if (rows->source.routed) return TRN_OK;
+    enum { NUMBERS = 1 << 18 };
     int64_t block = trn_rows_usual_block(rows->about.rows);
+    int64_t most = rows->about.cols > 0 ? NUMBERS / rows->about.cols : block;
+    if (most < block) block = most > 0 ? most : 1;
     TRN_TRY(trn_rows_hold(rows, block, TRN_F64, INT64_MAX)); /* nothing need stay */
     for (int64_t b = 0; b < trn_rows_own_blocks(rows); b++)
         (void)trn_rows_block(rows, trn_rows_first_block(rows) + b);

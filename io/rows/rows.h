@@ -59,6 +59,7 @@ typedef struct trn_rows_about {
     bool mirrored;       /* about half of its entries are in the file */
     trn_coding_t coding; /* of the whole file */
     bool named;          /* trn_rows_names gives names */
+    bool names_inside;   /* they stand in the file itself, not in a list beside it */
     trn_dtype_t type;    /* of the numbers in the file; float64 for text */
     trn_matrix_type_t real; /* the narrower of float32 and float64 that is meant for such numbers;
                              * float64 also for whole ones of 4 and 8 bytes */
@@ -78,6 +79,9 @@ void trn_rows_close(trn_rows_t **rows);
 /* What it is, and the path as given; borrowed. Local. */
 const trn_rows_about_t *trn_rows_about(const trn_rows_t *rows);
 const char *trn_rows_path(const trn_rows_t *rows);
+
+/* Whether a list of names lies beside `file`, as FILE.vocab. Local. */
+bool trn_rows_listed(const char *file);
 
 /* The names of all rows on every rank: one allocation, to be freed with trn_free. Collective. Fails
  * (agreed) with TRN_INPUT (no names, other number of them than rows), TRN_MEMORY, TRN_IO. */
@@ -193,6 +197,11 @@ trn_status_t trn_rows_write(trn_rows_out_t *out, int64_t first, int64_t rows, tr
  * Frees `out` either way; NULL on all ranks is fine. Collective. Fails (agreed) as given, with
  * TRN_INPUT (numbers that do not fit; names), TRN_MEMORY, TRN_IO. */
 trn_status_t trn_rows_commit(trn_rows_out_t **out, trn_status_t status);
+
+/* For plans: what creating, writing and committing such a file takes on a rank that writes
+ * make->own_rows of its rows, beside what the caller holds; names of open rows count with a guess
+ * of their length. `first`: it is rank 0. 0 for a path that cannot be written. Local. */
+int64_t trn_rows_write_bytes(const char *path, const trn_rows_make_t *make, bool first);
 
 /* Save a matrix cut into row bands: the three steps above; make->rows, cols and type (if it is
  * TRN_OTHER) are the matrix's own. Collective, equal arguments. Fails (agreed) as they do. */

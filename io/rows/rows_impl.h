@@ -29,7 +29,8 @@ struct trn_rows {
     char *buffer;         /* one block */
     trn_sparse_t *sparse; /* own rows of what has no order, all columns */
     trn_misfit_t misfit;
-    bool warned; /* of misfits */
+    trn_dtype_t wanted; /* what numbers were read as last: what is said of misfits */
+    bool warned;        /* of misfits */
     trn_kept_t kept;
 };
 

@@ -86,6 +86,7 @@ static trn_status_t read_filled(trn_rows_t *rows, int64_t first, int64_t count, 
 static trn_status_t read_rows(trn_rows_t *rows, int64_t first, int64_t count, trn_dtype_t type,
                               void *values) {
     if (count == 0) return TRN_OK;
+    rows->wanted = type;
     if (rows->source.sparse) return read_filled(rows, first, count, type, values, &rows->misfit);
     if (rows->source.routed)
         return trn_fail(TRN_INTERNAL, "%s: row %lld is not held here", rows->path,
@@ -199,10 +200,13 @@ trn_status_t trn_rows_outcome(trn_rows_t *rows) {
     rows->misfit = (trn_misfit_t){0};
     TRN_AGREE(rows->comm, status);
     bool allowed = rows->source.lossy, quiet = rows->warned;
-    trn_dtype_t type = rows->type;
+    /* A rank without rows has read none, and says 0. */
+    int type = (int)rows->wanted;
+    MPI_Allreduce(MPI_IN_PLACE, &type, 1, MPI_INT, MPI_MAX, rows->comm);
     if (allowed && quiet) return TRN_OK; /* a second pass says nothing new */
     rows->warned = true;
-    return trn_misfit_judge(rows->comm, rows->path, rows->about.cols, type, &misfit, allowed);
+    return trn_misfit_judge(rows->comm, rows->path, rows->about.cols, (trn_dtype_t)type, &misfit,
+                            allowed);
 }
 
 /* Bands ---------------------------------------------------------------------------------------- */
@@ -230,7 +234,7 @@ static trn_status_t load(trn_rows_t *rows, trn_dtype_t type, const trn_dist_t *d
     } else if (block.rows > 0) {
         keep(rows, read_rows(rows, trn_matrix_first_row(matrix), block.rows, type, block.data));
     }
-    rows->type = type; /* what is said of misfits */
+    rows->wanted = type;
     return trn_rows_outcome(rows);
 }
 
@@ -265,7 +269,7 @@ trn_status_t trn_rows_load_sparse(trn_rows_t *rows, trn_sparse_type_t type, cons
     trn_status_t status = check_bands(rows, dist);
     if (status == TRN_OK) status = check_sparse(rows, type);
     TRN_AGREE(rows->comm, status);
-    rows->type = type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
+    rows->wanted = type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
     if (rows->source.routed) {
         status = trn_rows_route_sparse(rows, type, dist, out);
     } else {

@@ -34,8 +34,8 @@ static trn_status_t find_format(const char *path, const char *name,
     *format = by_ending ? trn_format_by_ending(path, &packed) : trn_format_by_name(name);
     if (!*format)
         return trn_fail(TRN_USAGE,
-                        "%s: %s names no format; known are .h5 .npy .mtx .vec .bin .glove and what "
-                        "else `trunnion help convert` lists",
+                        "%s: %s names no format; known are .h5 .npy .safetensors .mtx .vec .bin "
+                        ".glove, or give --to of `trunnion convert`",
                         path, by_ending ? "the ending" : name);
     if (packed || !((*format)->begin || (*format)->save_sparse))
         return trn_fail(TRN_USAGE, "%s: %s can only be read; write %s", path,
@@ -44,16 +44,24 @@ static trn_status_t find_format(const char *path, const char *name,
     return TRN_OK;
 }
 
+static bool has_names(const trn_rows_make_t *make) {
+    return make->names || (make->names_of && trn_rows_about(make->names_of)->named);
+}
+
 static trn_status_t check(const char *path, const trn_file_format_t *format,
                           const trn_rows_make_t *make, bool sparse) {
-    bool named = make->names || (make->names_of && trn_rows_about(make->names_of)->named);
     if (sparse && !format->save_sparse)
         return trn_fail(TRN_USAGE, "%s: %s cannot hold a sparse matrix; write .h5 or .mtx", path,
                         format->endings[0]);
     if (!sparse && make->type != TRN_OTHER && !(format->types >> make->type & 1))
         return trn_fail(TRN_USAGE, "%s: a %s cannot hold %s; choose another --type", path,
                         format->title, trn_dtype_name(make->type));
-    if (format->holds & TRN_NEEDS_NAMES && !named)
+    if (format->holds & TRN_NEEDS_NAMES && !has_names(make) && make->names_of)
+        return trn_fail(TRN_INPUT,
+                        "%s: has no names for its rows, which a %s needs; give them in a file, one "
+                        "a line, as --vocab FILE or as %s.vocab, or write .npy or .h5",
+                        make->names_of->path, format->title, make->names_of->source.path);
+    if (format->holds & TRN_NEEDS_NAMES && !has_names(make))
         return trn_fail(TRN_USAGE,
                         "%s: a %s needs a name for every row, and there are none; give them with "
                         "--vocab FILE, or write .npy, .tsv or .h5",
@@ -121,13 +129,12 @@ static trn_status_t own_names(trn_rows_out_t *out) {
 static trn_status_t find_names(trn_rows_out_t *out, const trn_rows_make_t *make) {
     trn_sink_t *sink = &out->sink;
     bool of_rows = make->names_of && trn_rows_about(make->names_of)->named;
-    bool there = make->names || of_rows;
     out->names = make->names;
     out->names_of = of_rows ? make->names_of : NULL;
     if (of_rows && trn_rows_about(make->names_of)->rows != make->rows) /* equal on all ranks */
         return trn_fail(TRN_INTERNAL, "%s: %lld rows with the names of %lld", sink->path,
                         (long long)make->rows, (long long)trn_rows_about(make->names_of)->rows);
-    if (!there) return TRN_OK;
+    if (!has_names(make)) return TRN_OK;
     if (sink->format->holds & TRN_OWN_NAMES) return own_names(out);
     return count_names(out);
 }
@@ -135,8 +142,7 @@ static trn_status_t find_names(trn_rows_out_t *out, const trn_rows_make_t *make)
 /* Where names go that the file does not hold. */
 static trn_status_t name_file(trn_rows_out_t *out, const trn_rows_make_t *make) {
     const trn_sink_t *sink = &out->sink;
-    bool there = make->names || (make->names_of && trn_rows_about(make->names_of)->named);
-    if (!there || sink->format->holds & TRN_HOLDS_NAMES) return TRN_OK;
+    if (!has_names(make) || sink->format->holds & TRN_HOLDS_NAMES) return TRN_OK;
     if (make->names_file) return trn_strdup(&out->names_file, make->names_file);
     size_t bytes = strlen(sink->path) + sizeof ".vocab";
     TRN_TRY(trn_alloc(&out->names_file, (int64_t)bytes, 1, "a file name"));
@@ -225,8 +231,7 @@ static trn_status_t fill_in(trn_rows_out_t *out, MPI_Comm comm, const char *path
     TRN_TRY(trn_path_cut(path, true, &sink->path, &sink->member));
     TRN_TRY(find_format(sink->path, make->format, &sink->format));
     TRN_TRY(check(path, sink->format, make, false));
-    sink->named = (sink->format->holds & TRN_HOLDS_NAMES) &&
-                  (make->names || (make->names_of && trn_rows_about(make->names_of)->named));
+    sink->named = (sink->format->holds & TRN_HOLDS_NAMES) && has_names(make);
     TRN_TRY(name_file(out, make));
     return trn_alloc(&out->piece, PIECE, 8, "numbers to convert");
 }
@@ -286,6 +291,35 @@ trn_status_t trn_rows_commit(trn_rows_out_t **out, trn_status_t status) {
     status = o->sink.format->finish(&o->sink, status);
     release(out);
     return status;
+}
+
+/* Plans ------------------------------------------------------------------------------------------
+ */
+
+int64_t trn_rows_write_bytes(const char *path, const trn_rows_make_t *make, bool first) {
+    enum { GUESS = 24 /* bytes of a name that is not at hand */ };
+    const trn_file_format_t *format;
+    char *file, *member;
+    if (trn_path_cut(path, true, &file, &member) != TRN_OK) return 0;
+    trn_status_t status = find_format(file, make->format, &format);
+    trn_free(&file);
+    trn_free(&member);
+    if (status != TRN_OK) return 0;
+    trn_sink_t sink = {.format = format,
+                       .rows = make->rows,
+                       .cols = make->cols,
+                       .type = make->type,
+                       .named = has_names(make) && format->holds & TRN_HOLDS_NAMES,
+                       .own_first = make->own_first,
+                       .own_rows = make->own_rows};
+    sink.names_bytes = !sink.named ? 0
+                       : make->names
+                           ? trn_names_bytes(make->own_rows, make->names + make->own_first)
+                           : GUESS * make->own_rows;
+    int64_t bytes = PIECE * 8;
+    if (sink.named && format->holds & TRN_OWN_NAMES)
+        bytes += sink.names_bytes + make->own_rows * (int64_t)sizeof(char *);
+    return bytes + (format->write_bytes ? format->write_bytes(&sink, first) : 0);
 }
 
 /* Whole matrices ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/own.h"
+#include "io/formats/format.h"
 
 #include <string.h>
 #include <strings.h>
@@ -32,6 +33,8 @@ struct trn_files {
     int64_t count;
     const char **written; /* [nwritten]: paths of entries */
     int nwritten, own;
+    char **spelled; /* [nspelled]: arguments FILE:MEMBER, whose FILE was resolved */
+    int nspelled;
 };
 
 /* Names --------------------------------------------------------------------------------------- */
@@ -141,8 +144,14 @@ static bool is_own(const trn_command_t *verb, const trn_param_t *row) {
 static trn_status_t see_option(void *data, const trn_param_t *row, const char *path) {
     const collection_t *c = data;
     entry_t like = {.what = row->name, .dashes = "--"};
-    if (row->file.use != TRN_FILE_WRITTEN) return add_all(c->files, like, &row->file, path, false);
-    char *target;
+    char *target, *member;
+    if (row->file.use != TRN_FILE_WRITTEN) {
+        TRN_TRY(trn_path_cut(path, false, &target, &member));
+        trn_status_t done = add_all(c->files, like, &row->file, target, false);
+        trn_free(&target);
+        trn_free(&member);
+        return done;
+    }
     TRN_TRY(resolve(path, &target));
     trn_status_t status = add_all(c->files, like, &row->file, target, is_own(c->verb, row));
     if (status == TRN_OK && strcmp(path, target) != 0)
@@ -161,17 +170,38 @@ static const trn_operand_t *operand_at(const trn_command_t *verb, int i) {
     return operand;
 }
 
+/* *argument = a resolved file, and the member of it that was named. */
+static trn_status_t spell(trn_files_t *files, const char *file, const char *member,
+                          char **argument) {
+    char *whole;
+    size_t bytes = strlen(file) + strlen(member) + 2;
+    if (!*member) {
+        *argument = (char *)(uintptr_t)file;
+        return TRN_OK;
+    }
+    TRN_TRY(trn_realloc(&files->spelled, files->nspelled + 1, sizeof whole, "file names"));
+    TRN_TRY(trn_alloc(&whole, (int64_t)bytes, 1, "a file name"));
+    snprintf(whole, bytes, "%s:%s", file, member);
+    files->spelled[files->nspelled++] = *argument = whole;
+    return TRN_OK;
+}
+
 static trn_status_t see_argument(trn_files_t *files, const trn_operand_t *operand,
                                  char **argument) {
     entry_t like = {.what = operand->name, .dashes = ""};
-    char *target;
+    char *file, *member, *target = NULL;
+    bool output = operand->file.use == TRN_FILE_WRITTEN;
     if (operand->file.use == TRN_FILE_NONE) return TRN_OK;
-    if (operand->file.use != TRN_FILE_WRITTEN)
-        return add_all(files, like, &operand->file, *argument, false);
-    TRN_TRY(resolve(*argument, &target));
-    trn_status_t status = add_all(files, like, &operand->file, target, true);
+    TRN_TRY(trn_path_cut(*argument, output, &file, &member)); /* it is the file that matters */
+    trn_status_t status = TRN_OK;
+    if (output) status = resolve(file, &target);
+    if (status == TRN_OK)
+        status = add_all(files, like, &operand->file, output ? target : file, output);
+    if (status == TRN_OK && output)
+        status = spell(files, files->written[files->nwritten - 1], member, argument);
     trn_free(&target);
-    if (status == TRN_OK) *argument = (char *)(uintptr_t)files->written[files->nwritten - 1];
+    trn_free(&file);
+    trn_free(&member);
     return status;
 }
 
@@ -209,6 +239,9 @@ void trn_files_destroy(trn_files_t **files) {
     if (!f) return;
     for (int64_t i = 0; i < f->count; i++)
         trn_free(&f->entry[i].path);
+    for (int i = 0; i < f->nspelled; i++)
+        trn_free(&f->spelled[i]);
+    trn_free(&f->spelled);
     trn_free(&f->entry);
     trn_free(&f->written);
     trn_free(files);

@@ -1,215 +1,344 @@
-/* convert.c: the verb `convert`: an embedding or a matrix from one file format into another. */
+/* convert.c: the verb `convert`: a matrix or vectors from one file into another. */
 #include "algo/common/estimate.h"
 #include "algo/matrix/matrix_file_plan.h"
 #include "algo/vectors/embedding.h"
+#include "base/mem.h"
 #include "cli/reading.h"
 #include "io/formats/format.h"
-#include "io/store/store.h"
+#include "io/rows/rows.h"
+#include "io/text/decode.h"
 #include "mpi/agree.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const trn_param_t params[] = {
-    {"from", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
-     .help = "format of IN; auto looks at its first bytes and at the ending .bin"},
-    {"to", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_NAMES,
-     .help = "format of OUT; auto goes by .h5, .npy, .txt or .vec (word2vec), .bin, .glove"},
+    {"from", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_CHOICES,
+     .help = "format of IN; auto looks at its first bytes, then at its ending"},
+    {"to", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_CHOICES,
+     .help = "format of OUT; auto goes by its ending"},
     {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_EITHER,
-     .help = "the words of a .npy file, one a line, perhaps with counts: read if IN is .npy, else "
-             "written; default IN.npy.vocab or OUT.npy.vocab"},
+     .help = "names of the rows, one a line, perhaps with counts: read if IN has none itself, else "
+             "written if OUT cannot hold them; default IN.vocab or OUT.vocab"},
     TRN_WORD_PARAMS,
-    {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
-     .help = "numbers of a matrix in OUT: float32, float64 or as in IN (of .mtx: float64)"},
+    {"type", 0, TRN_PARAM_CHOICE, "auto",
+     .choices = "auto|same|f64|f32|f16|bf16|i64|i32|i16|i8|u64|u32|u16|u8",
+     .help = "numbers in OUT; same: as in IN; auto: float32 or float64, the narrower one that is "
+             "meant for such numbers (of .mtx: float64)"},
     {"misfits", 0, TRN_PARAM_CHOICE, "refuse", .choices = "refuse|warn",
-     .help = "numbers of a matrix that the type in OUT cannot hold, such as whole ones above 2^53: "
-             "refuse the file, or round them and tell how many"},
+     .help = "numbers that the type in OUT cannot hold, such as whole ones above 2^53 or fractions "
+             "in integers: refuse the file, or round them and tell how many"},
     {0}};
 
-static trn_status_t output_format(const trn_run_t *run, trn_format_t *format) {
-    *format = trn_format_named(trn_params_text(run->params, "to"));
-    if (*format == TRN_FORMAT_AUTO) *format = trn_format_of_name(run->files[1]);
-    if (*format != TRN_FORMAT_AUTO) return TRN_OK;
-    return trn_fail(TRN_USAGE,
-                    "%s: the ending names no format (.h5 .npy .txt .vec .bin .glove); "
-                    "give --to",
-                    run->files[1]);
+/* Any rows ------------------------------------------------------------------------------------- */
+
+/* A matrix on its way: what is written follows from what is read. */
+typedef struct job {
+    trn_run_t *run;
+    trn_rows_t *rows;
+    trn_rows_make_t make;
+    trn_matrix_info_t info; /* of IN, for plans */
+    trn_bands_t bands;      /* of rows to ranks, if OUT is sparse or IN has no order */
+    int64_t block;          /* rows that are read and written at a time */
+    bool sparse;            /* and stays so */
+    int64_t held;           /* bytes that opening took */
+} job_t;
+
+/* The type of numbers in OUT: asked for, that of IN, or the real one that is meant for it. */
+static trn_dtype_t type_for(const job_t *job) {
+    const trn_rows_about_t *about = trn_rows_about(job->rows);
+    const char *name = trn_params_text(job->run->params, "type");
+    if (strcmp(name, "same") == 0) return about->type == TRN_BOOL ? TRN_U8 : about->type;
+    trn_dtype_t asked = trn_dtype_named(name);
+    return asked != TRN_OTHER ? asked : about->real == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
 }
 
-static trn_status_t convert(trn_run_t *run, trn_embedding_t *embedding, trn_format_t format) {
-    const char *names = trn_params_text(run->params, "vocab");
-    if (trn_embedding_format(embedding) == TRN_FORMAT_NPY) names = NULL; /* it was for reading */
-    TRN_TRY(trn_embedding_load(embedding));
-    json_t *made_with = trn_params_json(run->params);
-    trn_status_t status =
-        trn_embedding_write(embedding, run->files[1], format, names, run->command, made_with);
-    json_decref(made_with);
-    return status;
-}
-
-/* Matrices ------------------------------------------------------------------------------------- */
-
-/* Rank 0: a .npy file is an embedding if there are words for it. */
-static bool has_words(const trn_run_t *run) {
-    char names[4096];
-    int length = snprintf(names, sizeof names, "%s.vocab", run->files[0]);
-    return trn_params_text(run->params, "vocab") ||
-           (length < (int)sizeof names && access(names, F_OK) == 0);
-}
-
-/* *matrix: IN is .mtx, or a store of kind matrix, or .npy without words, or OUT is .mtx; and no
- * format of embeddings is asked for. Collective. */
-static trn_status_t is_matrix(trn_run_t *run, bool *matrix) {
-    const trn_file_format_t *in = trn_format_by_ending(run->files[0], NULL);
-    const trn_file_format_t *out = trn_format_by_ending(run->files[1], NULL);
-    *matrix = false;
-    if (strcmp(trn_params_text(run->params, "from"), "auto") != 0 ||
-        strcmp(trn_params_text(run->params, "to"), "auto") != 0)
-        return TRN_OK;
-    *matrix = (in && strcmp(in->name, "mtx") == 0) || (out && strcmp(out->name, "mtx") == 0);
-    bool known = in && out && !(in->holds & TRN_NEEDS_NAMES) && !(out->holds & TRN_NEEDS_NAMES);
-    if (*matrix || !known) return TRN_OK;
-    if (strcmp(in->name, "npy") == 0) {
-        *matrix = trn_any(run->comm, run->rank == 0 && !has_words(run));
-        return TRN_OK;
-    }
-    trn_store_t *store;
-    const char *kind = "";
-    trn_status_t status = trn_store_open(&store, run->comm, run->files[0], NULL);
-    if (status == TRN_INPUT) return TRN_OK; /* which opening the embedding will tell again */
-    TRN_TRY(status);
-    *matrix = trn_store_get_text(store, "/", "kind", &kind) == TRN_OK && !strcmp(kind, "matrix");
-    trn_store_close(&store);
+/* Whether OUT is FILE:MEMBER, and what its format is; NULL: none, which trn_rows_place will tell.
+ */
+static trn_status_t look_at_output(const trn_run_t *run, const trn_file_format_t **format,
+                                   bool *member) {
+    char *file, *rest;
+    const char *to = trn_params_text(run->params, "to");
+    TRN_TRY(trn_path_cut(run->files[1], true, &file, &rest));
+    *format = strcmp(to, "auto") == 0 ? trn_format_by_ending(file, NULL) : trn_format_by_name(to);
+    *member = *rest != '\0';
+    trn_free(&file);
+    trn_free(&rest);
     return TRN_OK;
 }
 
-/* A matrix on its way from file to file. */
-typedef struct job {
-    const char *output;
-    trn_matrix_info_t info;
-    trn_matrix_type_t type;
-    bool sparse; /* and stays so */
-    trn_bands_t bands;
-} job_t;
-
-/* What `save_matrix` takes. */
-static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const job_t *job = user;
-    int64_t rows = job->bands.start[rank + 1] - job->bands.start[rank];
-    trn_sparse_type_t sparse = job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
-    (void)ranks;
-    if (job->sparse) {
-        trn_sparse_load_plan(ledger, &job->info, sparse, &job->bands, rank);
-        trn_sparse_save_plan(ledger, job->output, rows, job->bands.entries[rank], sparse);
-    } else {
-        trn_matrix_load_plan(ledger, &job->info, job->type, &job->bands, rank);
-        trn_matrix_save_plan(ledger, job->output, rows, job->info.cols, job->type);
-    }
+/* Whether OUT can stay sparse: its format holds such, of float32 or float64. */
+static trn_status_t stays_sparse(const job_t *job, bool *sparse) {
+    const trn_file_format_t *out;
+    bool member, real = job->make.type == TRN_F32 || job->make.type == TRN_F64;
+    TRN_TRY(look_at_output(job->run, &out, &member));
+    *sparse = trn_rows_about(job->rows)->sparse && out && out->save_sparse && real && !member;
+    return TRN_OK;
 }
 
-/* Rows to ranks, sparse ones by what they weigh, and what that takes. Collective. */
-static trn_status_t plan_matrix(trn_run_t *run, job_t *job, trn_dist_t **dist) {
+/* --vocab has no effect where IN has its names in itself and OUT holds them in itself. */
+static trn_status_t check_list(const trn_run_t *run, bool inside) {
+    const trn_file_format_t *out;
+    bool member;
+    TRN_TRY(look_at_output(run, &out, &member));
+    if (!inside || !out || !(out->holds & TRN_HOLDS_NAMES)) return TRN_OK;
+    return trn_params_idle(run->params, "vocab", "where both files have the names in themselves");
+}
+
+/* Open IN; a list of names belongs to it if it has none itself. Collective. */
+static trn_status_t open_input(job_t *job) {
+    const trn_params_t *p = job->run->params;
+    trn_rows_how_t how = {.format = trn_params_text(p, "from"),
+                          .lossy = strcmp(trn_params_text(p, "misfits"), "warn") == 0};
+    const char *names = trn_params_text(p, "vocab");
+    TRN_TRY(trn_rows_open(&job->rows, job->run->comm, job->run->files[0], &how));
+    if (!names || trn_rows_about(job->rows)->names_inside) return TRN_OK;
+    trn_rows_close(&job->rows);
+    how.names = names;
+    return trn_rows_open(&job->rows, job->run->comm, job->run->files[0], &how);
+}
+
+/* What is asked for, and whether it can be written. Collective. */
+static trn_status_t settle(job_t *job, const json_t *made_with) {
+    enum { NUMBERS = 1 << 18 /* in a block: 2 MB of float64 */ };
+    const trn_rows_about_t *about = trn_rows_about(job->rows);
+    const trn_params_t *p = job->run->params;
+    job->make =
+        (trn_rows_make_t){.format = trn_params_text(p, "to"),
+                          .rows = about->rows,
+                          .cols = about->cols,
+                          .type = type_for(job),
+                          .names_of = job->rows,
+                          .names_file = about->names_inside ? trn_params_text(p, "vocab") : NULL,
+                          .lossy = strcmp(trn_params_text(p, "misfits"), "warn") == 0,
+                          .created_by = job->run->command,
+                          .params = made_with};
+    int64_t most = about->cols > 0 ? NUMBERS / about->cols : about->rows;
+    job->block = trn_rows_usual_block(about->rows);
+    if (most < job->block) job->block = most > 0 ? most : 1;
+    TRN_AGREE(job->run->comm, stays_sparse(job, &job->sparse));
+    TRN_AGREE(job->run->comm, check_list(job->run, about->names_inside));
+    TRN_TRY(trn_params_idle(p, "invalid-utf8 long-words repeated-words",
+                            "on a matrix: its names are taken as they are"));
+    return trn_rows_place(job->run->comm, job->run->files[1], &job->make, job->sparse);
+}
+
+/* Planning ------------------------------------------------------------------------------------- */
+
+static trn_matrix_info_t info_of(const trn_rows_about_t *about) {
+    return (trn_matrix_info_t){.sparse = about->sparse,
+                               .routed = about->routed,
+                               .rows = about->rows,
+                               .cols = about->cols,
+                               .mirrored = about->mirrored,
+                               .store = strcmp(about->format, "h5") == 0,
+                               .coding = about->coding,
+                               .entries = about->entries,
+                               .type = about->real};
+}
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    enum { PIECE = 1 << 20 /* of numbers that are converted, and what a reader keeps */ };
+    const job_t *job = user;
+    const trn_rows_about_t *about = trn_rows_about(job->rows);
+    int64_t rows = job->bands.start[rank + 1] - job->bands.start[rank];
+    trn_sparse_type_t sparse = job->make.type == TRN_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+    (void)ranks;
+    trn_ledger_take(ledger, "opening", job->held, 1);
+    if (job->sparse) {
+        trn_sparse_load_plan(ledger, &job->info, sparse, &job->bands, rank);
+        trn_sparse_save_plan(ledger, job->run->files[1], rows, job->bands.entries[rank], sparse);
+        return;
+    }
+    if (about->routed && about->sparse) {
+        trn_sparse_load_plan(ledger, &job->info, TRN_SPARSE_F64, &job->bands, rank);
+        trn_ledger_take(ledger, "block", job->block * about->cols, 8);
+    } else if (about->sparse) {
+        int64_t full = job->block * about->cols;
+        trn_ledger_take(ledger, "block", full < about->entries ? full : about->entries,
+                        trn_sparse_entry_bytes(TRN_SPARSE_F64));
+    } else if (about->routed) {
+        trn_matrix_load_plan(ledger, &job->info, TRN_MATRIX_F64, &job->bands, rank);
+    }
+    trn_rows_make_t make = job->make;
+    make.own_first = job->bands.start[rank];
+    make.own_rows = rows;
+    trn_ledger_take(ledger, "block", job->block * about->cols, 8);
+    trn_ledger_take(ledger, "block", PIECE + trn_decoder_bytes(about->coding), 1);
+    trn_ledger_take(ledger, "writing", trn_rows_write_bytes(job->run->files[1], &make, rank == 0),
+                    1);
+}
+
+/* Rows to ranks: sparse ones by what they weigh, others as trn_rows_hold deals them. Collective. */
+static trn_status_t plan_rows(job_t *job) {
     enum { ROW = sizeof(int64_t), ENTRY = 12 };
-    const trn_file_format_t *format = trn_format_by_ending(job->output, NULL);
-    job->sparse = job->info.sparse && format && format->save_sparse;
-    int64_t row = job->sparse ? ROW : ROW * job->info.cols;
-    TRN_TRY(trn_bands_cut(&job->bands, run->comm, run->files[0], &job->info, 1, row, ENTRY));
-    TRN_AGREE(run->comm, trn_bands_dist(dist, &job->bands, job->info.cols));
+    trn_run_t *run = job->run;
+    int64_t block = job->sparse ? 1 : job->block;
+    job->info = info_of(trn_rows_about(job->rows));
+    trn_matrix_info_t even = job->info;
+    if (!job->sparse) even.store = false; /* not by weight */
+    TRN_TRY(trn_bands_cut(&job->bands, run->comm, run->files[0], &even, block, ROW, ENTRY));
+    job->held = trn_mem_now() - trn_mem_before();
+    MPI_Allreduce(MPI_IN_PLACE, &job->held, 1, MPI_INT64_T, MPI_MAX, run->comm);
     return trn_estimate(run->ranks, trn_params_bool(run->params, "dry-run"), plan, job,
                         run->result);
 }
 
-static trn_status_t save_matrix(trn_run_t *run, const trn_matrix_info_t *info,
-                                trn_matrix_type_t type, const trn_dist_t *dist) {
-    const char *in = run->files[0], *out = run->files[1];
-    json_t *made_with = trn_params_json(run->params);
-    const trn_file_format_t *format = trn_format_by_ending(out, NULL);
-    trn_status_t status = TRN_OK;
-    if (info->sparse && format && format->save_sparse) {
-        trn_sparse_t *sparse;
-        trn_sparse_type_t wanted = type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
-        status = trn_sparse_file_load(run->comm, in, info, wanted, dist, &sparse);
-        if (status == TRN_OK)
-            status = trn_sparse_file_save(run->comm, out, sparse, info->cols, run->command,
-                                          made_with, 0);
-        trn_sparse_destroy(&sparse);
-    } else {
-        trn_matrix_t *matrix;
-        status = trn_matrix_file_load(run->comm, in, info, type, dist, &matrix);
-        if (status == TRN_OK)
-            status = trn_matrix_file_save(run->comm, out, matrix, run->command, made_with, 0);
-        trn_matrix_destroy(&matrix);
+/* Copying -------------------------------------------------------------------------------------- */
+
+/* Collective. */
+static trn_status_t copy_sparse(job_t *job) {
+    trn_dist_t *dist = NULL;
+    trn_sparse_t *sparse = NULL;
+    MPI_Comm comm = job->run->comm;
+    trn_sparse_type_t type = job->make.type == TRN_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+    trn_status_t status = trn_agree(comm, trn_bands_dist(&dist, &job->bands, job->make.cols));
+    if (status == TRN_OK) status = trn_rows_load_sparse(job->rows, type, dist, &sparse);
+    job->make.own_first = job->bands.start[job->run->rank];
+    job->make.own_rows = job->bands.start[job->run->rank + 1] - job->make.own_first;
+    if (status == TRN_OK)
+        status = trn_rows_save_sparse(comm, job->run->files[1], sparse, &job->make);
+    trn_sparse_destroy(&sparse);
+    trn_dist_destroy(&dist);
+    return status;
+}
+
+/* This rank's rows, block by block. Local: the outcome goes to trn_rows_commit. */
+static trn_status_t copy_rows(job_t *job, trn_rows_out_t *out, trn_dtype_t type, char *buffer) {
+    int64_t first = job->make.own_first, end = first + job->make.own_rows;
+    for (int64_t row = first, some; row < end; row += some) {
+        some = end - row < job->block ? end - row : job->block;
+        TRN_TRY(trn_rows_read(job->rows, row, some, type, buffer));
+        TRN_TRY(trn_rows_write(out, row, some, type, buffer));
     }
+    return TRN_OK;
+}
+
+/* Collective. */
+static trn_status_t copy_dense(job_t *job) {
+    const trn_rows_about_t *about = trn_rows_about(job->rows);
+    MPI_Comm comm = job->run->comm;
+    job->make.own_first = job->bands.start[job->run->rank];
+    job->make.own_rows = job->bands.start[job->run->rank + 1] - job->make.own_first;
+    /* What has no order lies in memory as float64, which its text was read as. */
+    trn_dtype_t type = about->routed && !about->sparse ? TRN_F64 : job->make.type;
+    char *buffer = NULL;
+    trn_rows_out_t *out = NULL;
+    trn_status_t status;
+    if (about->routed) TRN_OR(done, trn_rows_hold(job->rows, job->block, TRN_F64, INT64_MAX));
+    TRN_OR(done,
+           trn_agree(comm, trn_alloc(&buffer, job->block * about->cols, 8, "rows to convert")));
+    TRN_OR(done, trn_rows_create(&out, comm, job->run->files[1], &job->make));
+    status = trn_agree(comm, copy_rows(job, out, type, buffer));
+    if (status == TRN_OK) status = trn_rows_outcome(job->rows);
+    status = trn_rows_commit(&out, status);
+done:
+    trn_free(&buffer);
+    return status;
+}
+
+static void tell(const job_t *job, json_t *result) {
+    const trn_rows_about_t *about = trn_rows_about(job->rows);
+    json_object_set_new(result, "rows", json_integer(about->rows));
+    json_object_set_new(result, "cols", json_integer(about->cols));
+    json_object_set_new(result, "entries", json_integer(about->entries));
+    json_object_set_new(result, "type", json_string(trn_dtype_name(job->make.type)));
+    if (!about->named) return;
+    json_object_set_new(result, "words", json_integer(about->rows));
+    json_object_set_new(result, "dim", json_integer(about->cols));
+}
+
+static trn_status_t convert_rows(trn_run_t *run) {
+    job_t job = {.run = run};
+    json_t *made_with = trn_params_json(run->params);
+    trn_status_t status = open_input(&job);
+    if (status == TRN_OK) status = settle(&job, made_with);
+    if (status == TRN_OK) tell(&job, run->result);
+    if (status == TRN_OK) status = plan_rows(&job);
+    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
+        status = job.sparse ? copy_sparse(&job) : copy_dense(&job);
+    trn_rows_close(&job.rows);
+    trn_bands_free(&job.bands);
     json_decref(made_with);
     return status;
 }
 
-static trn_status_t convert_matrix(trn_run_t *run) {
-    trn_matrix_info_t info;
-    trn_dist_t *dist = NULL;
-    TRN_TRY(trn_params_idle(run->params, "vocab invalid-utf8 long-words repeated-words",
-                            "on a matrix, which has no words"));
-    const char *type_name = trn_params_text(run->params, "type");
-    TRN_TRY(trn_matrix_file_place(run->comm, run->files[1], false));
-    TRN_TRY(trn_matrix_file_probe(run->comm, run->files[0], &info));
-    trn_matrix_type_t type = info.type;
-    info.lossy = strcmp(trn_params_text(run->params, "misfits"), "warn") == 0;
-    if (strcmp(type_name, "auto") != 0)
-        type = strcmp(type_name, "f32") == 0 ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
-    json_object_set_new(run->result, "rows", json_integer(info.rows));
-    json_object_set_new(run->result, "cols", json_integer(info.cols));
-    json_object_set_new(run->result, "entries", json_integer(info.entries));
-    job_t job = {run->files[1], info, type, false, {0}};
-    trn_status_t status = plan_matrix(run, &job, &dist);
-    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
-        status = save_matrix(run, &info, type, dist);
-    trn_dist_destroy(&dist);
-    trn_bands_free(&job.bands);
+/* Words and their vectors, for which there are rules ------------------------------------------- */
+
+static trn_status_t write_vectors(trn_run_t *run, trn_embedding_t *embedding, const char *names) {
+    TRN_TRY(trn_embedding_load(embedding));
+    json_t *made_with = trn_params_json(run->params);
+    trn_status_t status =
+        trn_embedding_write(embedding, run->files[1], trn_params_text(run->params, "to"), names,
+                            run->command, made_with);
+    json_decref(made_with);
     return status;
 }
 
-/* Embeddings ----------------------------------------------------------------------------------- */
-
-static trn_status_t convert_embedding(trn_run_t *run) {
-    trn_format_t format;
+static trn_status_t convert_vectors(trn_run_t *run) {
     trn_reading_t reading = trn_reading_of(run->params, "from");
-    TRN_TRY(output_format(run, &format)); /* equal arguments: the same on every rank */
     trn_embedding_t *embedding;
     TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
-    bool listed = format == TRN_FORMAT_NPY || trn_embedding_format(embedding) == TRN_FORMAT_NPY;
-    trn_status_t status = trn_params_idle(run->params, "type misfits", "on vectors of words");
-    if (status == TRN_OK && !listed)
-        status = trn_params_idle(run->params, "vocab", "where no file is .npy");
+    /* --vocab names one list: of IN if that has no words itself. */
+    bool inside = trn_embedding_format(embedding) != TRN_FORMAT_NPY;
+    const char *names = inside ? reading.names : NULL;
     json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
     trn_reading_note(embedding, run->result);
     bool dry = trn_params_bool(run->params, "dry-run");
-    trn_embedding_use_t use = {.written = format};
+    trn_embedding_use_t use = {.path = run->files[1],
+                               .written = trn_params_text(run->params, "to")};
+    trn_rows_make_t make = {
+        .format = use.written, .type = TRN_F32, .names = trn_embedding_words(embedding)};
+    trn_status_t status = trn_params_idle(run->params, "misfits", "on vectors of words");
+    if (status == TRN_OK) status = trn_agree(run->comm, check_list(run, inside));
+    if (status == TRN_OK) status = trn_rows_place(run->comm, run->files[1], &make, false);
     if (status == TRN_OK) status = trn_embedding_estimate(embedding, &use, dry, run->result);
-    if (status == TRN_OK && !dry) status = convert(run, embedding, format);
+    if (status == TRN_OK && !dry) status = write_vectors(run, embedding, names);
     trn_embedding_destroy(&embedding);
     return status;
 }
 
+/* Rank 0: whether IN is words and vectors: text or a binary of them, or .npy with a list of words
+ * beside it. As numbers of other types they are any rows. */
+static trn_status_t holds_vectors(const trn_run_t *run, bool *vectors) {
+    const char *from = trn_params_text(run->params, "from"), *type;
+    const trn_file_format_t *format = trn_format_by_name(from);
+    char *file = NULL, *member = NULL;
+    type = trn_params_text(run->params, "type");
+    *vectors = false;
+    if (strcmp(type, "auto") != 0 && strcmp(type, "f32") != 0) return TRN_OK;
+    TRN_TRY(trn_path_cut(run->files[0], false, &file, &member));
+    trn_status_t status = format ? TRN_OK : trn_format_of(file, &format);
+    if (status == TRN_OK)
+        *vectors = format->holds & TRN_NEEDS_NAMES ||
+                   (strcmp(format->name, "npy") == 0 &&
+                    (trn_params_text(run->params, "vocab") || trn_rows_listed(file)));
+    trn_free(&file);
+    trn_free(&member);
+    return status;
+}
+
 static trn_status_t run_convert(trn_run_t *run) {
-    bool matrix;
-    TRN_TRY(is_matrix(run, &matrix));
-    return matrix ? convert_matrix(run) : convert_embedding(run);
+    bool vectors = false;
+    TRN_AGREE(run->comm, run->rank == 0 ? holds_vectors(run, &vectors) : TRN_OK);
+    return trn_any(run->comm, vectors) ? convert_vectors(run) : convert_rows(run);
 }
 
 const trn_command_t trn_command_convert = {
     .name = "convert",
-    .summary = "convert embeddings (HDF5, npy, word2vec, GloVe) and matrices (HDF5, npy, mtx)",
+    .summary = "convert matrices and vectors between files of any format",
     .files = "IN OUT",
     .description =
-        "Reads an embedding in any of the formats and writes it in another. Text is written with "
-        "nine digits, so that every float32 comes back as it was. Input may be compressed with "
-        "gzip, bzip2, xz or zstd. OUT appears whole or not at all.\n"
-        "A matrix goes between .h5, .npy and .mtx (Matrix Market; written with so many digits that "
-        "every number comes back). IN is taken for a matrix if it ends in .mtx, is a store of kind "
-        "matrix or a .npy file for which there are no words, or if OUT ends in .mtx. Sparse "
-        "matrices stay sparse, but in .npy.",
+        "Reads a matrix in any of the formats and writes it in another, with the names of its "
+        "rows: HDF5 stores (.h5), NumPy (.npy), safetensors and their index, Matrix Market (.mtx), "
+        "word2vec text (.vec .txt) and binary (.bin), GloVe text (.glove). IN or OUT may be "
+        "FILE:MEMBER, as M.h5:/relation/values, S.h5:/v or model.safetensors:TENSOR; without "
+        "MEMBER it is what the kind of store means (the entities of a knowledge graph's model, /u "
+        "of svd) or the only one. What a file holds its first bytes say, else its ending, in any "
+        "case. Files but stores are read also compressed with gzip, bzip2, xz or zstd.\n"
+        "Text is written with so many digits that every number comes back. Names that OUT cannot "
+        "hold go to OUT.vocab. Sparse matrices stay sparse in .h5 and .mtx. OUT appears whole or "
+        "not at all. Rows pass by in blocks, so that little memory is needed.",
     .min_files = 2,
     .max_files = 2,
     .operands = TRN_OPERANDS({"IN", {TRN_FILE_READ, .also = ".vocab"}}, TRN_WRITES("OUT")),

@@ -6,9 +6,9 @@
 #include "io/rows/rows.h"
 #include "io/store/store.h"
 #include "io/text/input.h"
-#include "io/vectors.h"
 #include "mpi/agree.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const trn_param_t params[] = {
@@ -80,12 +80,14 @@ static void add_shape(json_t *into, const char *format, int64_t rows, int64_t co
 }
 
 /* A matrix in an open file. Collective. */
-static trn_status_t describe_matrix(trn_run_t *run, const char *path, json_t *into) {
+static trn_status_t describe_rows(trn_run_t *run, const char *path, json_t *into) {
     trn_rows_t *rows;
     TRN_TRY(trn_rows_open(&rows, run->comm, path, &(trn_rows_how_t){0}));
     const trn_rows_about_t *about = trn_rows_about(rows);
     add_shape(into, trn_format_by_name(about->format)->title, about->rows, about->cols);
     json_object_set_new(into, "type", json_string(trn_dtype_name(about->type)));
+    if (*about->member) json_object_set_new(into, "member", trn_json_text(about->member));
+    if (about->named) json_object_set_new(into, "named", json_true());
     trn_rows_tell(rows, into);
     trn_status_t status = TRN_OK;
     if (trn_params_bool(run->params, "verify")) status = trn_rows_verify(rows);
@@ -93,65 +95,76 @@ static trn_status_t describe_matrix(trn_run_t *run, const char *path, json_t *in
     return status;
 }
 
-/* True for a .npy or .mtx file, plain or compressed. */
-static bool is_matrix(const char *path, trn_format_t format) {
-    const trn_file_format_t *named = trn_format_by_ending(path, NULL);
-    return format == TRN_FORMAT_NPY || (named && strcmp(named->name, "mtx") == 0);
+/* Text that holds no vectors is a corpus, as far as anybody can tell. Collective. */
+static trn_status_t describe_vectors(trn_run_t *run, const char *path,
+                                     const trn_file_format_t *format, json_t *into) {
+    trn_status_t status = describe_rows(run, path, into);
+    if (status != TRN_INPUT || strcmp(format->name, "glove") != 0) return status;
+    json_object_clear(into);
+    json_object_set_new(into, "format", json_string("text"));
+    return TRN_OK;
 }
 
-/* Read vectors [0, limit) in blocks, to see that they are sound. Local. */
-static trn_status_t check_vectors(const trn_vectors_t *vectors, int64_t limit) {
-    float *values;
-    int64_t rows = trn_vectors_rows(vectors);
-    TRN_TRY(trn_alloc(&values, TRN_VECTORS_BLOCK * trn_vectors_dim(vectors), sizeof *values,
-                      "a block of vectors"));
-    trn_status_t status = TRN_OK;
-    for (int64_t first = 0; first < rows && first < limit && status == TRN_OK;
-         first += TRN_VECTORS_BLOCK) {
-        int64_t count = rows - first < TRN_VECTORS_BLOCK ? rows - first : TRN_VECTORS_BLOCK;
-        status = trn_vectors_read(vectors, first, count, values);
-    }
-    trn_free(&values);
-    return status;
+/* One of several things in a file, on rank 0; of an index its file is known only. */
+static void add_item(void *user, const trn_item_t *item) {
+    char shape[8 * 24] = "";
+    int used = 0;
+    for (int i = 0; i < item->rank && i < 8; i++)
+        used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%lld", i ? " x " : "",
+                         (long long)item->extent[i]);
+    json_t *entry = json_pack("{s:o, s:o}", "name", trn_json_text(item->name),
+                              item->rank < 0 ? "file" : "type", trn_json_text(item->type));
+    if (item->rank >= 0) json_object_set_new(entry, "shape", json_string(shape));
+    if (item->rank >= 0) json_object_set_new(entry, "bytes", json_integer(item->bytes));
+    json_array_append_new(user, entry);
 }
 
-/* Vectors; text that is none is a corpus, as far as anybody can tell. Collective. */
-static trn_status_t describe_vectors(trn_run_t *run, const char *path, trn_format_t format,
-                                     json_t *into) {
-    trn_vectors_t *vectors = NULL;
-    char **words = NULL;
-    trn_word_rules_t rules = {TRN_INVALID_REFUSE, TRN_OVERLONG_REFUSE};
-    trn_status_t status = trn_vectors_open(&vectors, run->comm, path, format, &rules, &words);
-    bool verify = trn_params_bool(run->params, "verify");
-    if (status == TRN_OK)
-        status = trn_agree(run->comm, check_vectors(vectors, verify ? INT64_MAX : 1));
-    if (status == TRN_OK)
-        add_shape(into,
-                  format == TRN_FORMAT_GLOVE    ? "GloVe text"
-                  : format == TRN_FORMAT_BINARY ? "word2vec binary"
-                                                : "word2vec text",
-                  trn_vectors_rows(vectors), trn_vectors_dim(vectors));
-    trn_vectors_close(&vectors);
-    trn_free(&words);
-    if (status == TRN_INPUT && format == TRN_FORMAT_GLOVE) {
-        json_object_set_new(into, "format", json_string("text"));
-        return TRN_OK;
-    }
+/* All that is in a file of several matrices. Collective. */
+static trn_status_t describe_list(trn_run_t *run, const char *path, const trn_file_format_t *format,
+                                  json_t *into) {
+    json_t *items = json_array();
+    json_object_set_new(into, "format", json_string(format->title));
+    json_object_set_new(into, "items", items);
+    return format->list(run->comm, path, add_item, items);
+}
+
+/* What rank 0 finds out about a file, by its number in the table. */
+static trn_status_t look(const char *path, trn_input_t *input, int *number, bool *member) {
+    const trn_file_format_t *format;
+    char *file, *rest;
+    TRN_TRY(trn_path_cut(path, false, &file, &rest));
+    *input = (trn_input_t){.path = file, .content = TRN_CONTENT_ANY};
+    trn_status_t status = trn_input_look(input);
+    if (status == TRN_OK) status = trn_format_of(file, &format);
+    *member = *rest != '\0';
+    for (*number = 0; status == TRN_OK && trn_formats[*number] != format;)
+        ++*number;
+    trn_free(&file);
+    trn_free(&rest);
     return status;
 }
 
 /* Collective. */
 static trn_status_t describe(trn_run_t *run, const char *path, json_t *into) {
-    trn_input_t input = {.path = path, .content = TRN_CONTENT_ANY};
-    trn_format_t format = TRN_FORMAT_AUTO;
-    trn_status_t status = trn_input_look(&input);
-    if (status == TRN_OK) status = trn_format_of_file(&format, path);
-    TRN_AGREE(run->comm, status);
+    trn_input_t input = {0};
+    int about[2] = {0, 0};
+    bool member = false;
+    TRN_AGREE(run->comm, run->rank == 0 ? look(path, &input, &about[0], &member) : TRN_OK);
+    about[1] = member;
+    MPI_Bcast(about, 2, MPI_INT, 0, run->comm);
+    const trn_file_format_t *format = trn_formats[about[0]];
+    trn_status_t status;
+    if (strcmp(format->name, "h5") == 0 && !about[1])
+        status = describe_store(run, path, into);
+    else if (format->list && !about[1])
+        status = describe_list(run, path, format, into);
+    else if (format->holds & TRN_NEEDS_NAMES)
+        status = describe_vectors(run, path, format, into);
+    else
+        status = describe_rows(run, path, into);
     json_object_set_new(into, "bytes", json_integer(input.bytes));
     if (input.coding != TRN_CODING_NONE) json_object_set_new(into, "compressed", json_true());
-    if (is_matrix(path, format)) return describe_matrix(run, path, into);
-    if (format == TRN_FORMAT_H5) return describe_store(run, path, into);
-    return describe_vectors(run, path, format, into);
+    return status;
 }
 
 static trn_status_t run(trn_run_t *run) {
@@ -168,11 +181,12 @@ const trn_command_t trn_command_info = {
     .name = "info",
     .summary = "tell what files hold and verify them",
     .files = "FILE...",
-    .description = "Describes HDF5 stores (kind, parameters, datasets), .npy arrays, Matrix Market "
-                   "files (.mtx), word2vec and GloVe vectors and texts, and reads them through: "
-                   "every block of a store "
-                   "against its checksum, every number of a text. Damage is exit code 3, with the "
-                   "dataset and rows or the line.",
+    .description =
+        "Describes HDF5 stores (kind, parameters, datasets), .npy arrays, the tensors of "
+        "safetensors files, Matrix Market files (.mtx), word2vec and GloVe vectors and "
+        "texts, or one member as FILE:MEMBER, and reads them through: every block of a "
+        "store against its checksum, every number of a text. Damage is exit code 3, "
+        "with the dataset and rows or the line.",
     .min_files = 1,
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS(TRN_READS("FILE")),

@@ -212,10 +212,11 @@ refused "words for GloVe" "--vocab: has no effect on a file that has its words" 
     links/v.glove a --vocab links/list --quiet
 refused "words to evaluate GloVe by" "--vocab: has no effect" words-eval links/v.glove \
     --similarity "$scratch/pairs.ws.tsv" --vocab links/list --quiet
-refused "words between GloVe and word2vec" "--vocab: has no effect where no file is .npy" convert \
+refused "words between GloVe and word2vec" "--vocab: has no effect where both files have" convert \
     links/v.glove links/v.txt --vocab links/list --quiet
-refused "a type of vectors" "--type: has no effect on vectors" convert links/v.glove links/v.h5 \
-    --type f64 --quiet
+refused "misfits of vectors" "--misfits: has no effect on vectors" convert links/v.glove links/v.h5 \
+    --misfits warn --quiet
+expect 0 "a type of vectors" "$TRUNNION" convert links/v.glove links/v.h5 --type f64 --quiet
 refused "words of a matrix" "--long-words: has no effect on a matrix" convert links/a.mtx \
     links/b.mtx --long-words cut --quiet
 expect 0 "an ending that means nothing" "$TRUNNION" eig links/a.mtx -o links/plain.result --quiet

@@ -203,7 +203,7 @@ static trn_status_t search_and_write(void *argument) {
     TRN_OR(done, trn_embedding_load(embedding));
     trn_embedding_normalise(embedding);
     TRN_OR(done, trn_search(embedding, 1, &query, TRN_ANSWER_MUL, 2, 1, best));
-    TRN_OR(done, trn_embedding_write(embedding, out, TRN_FORMAT_NPY, NULL, "test", NULL));
+    TRN_OR(done, trn_embedding_write(embedding, out, "npy", NULL, "test", NULL));
 done:
     trn_embedding_destroy(&embedding);
     return status;

@@ -3,7 +3,7 @@
 
 #include "algo/common/estimate.h"
 #include "base/mem.h"
-#include "io/rows/misfit.h"
+#include "io/formats/format.h"
 #include "io/share.h"
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
@@ -14,52 +14,41 @@
 #include <stdio.h>
 #include <string.h>
 
-trn_status_t trn_embedding_names_file(const char *path, const char *names, char **file) {
-    if (names) return trn_strdup(file, names);
-    size_t bytes = strlen(path) + sizeof ".vocab";
-    TRN_TRY(trn_alloc(file, (int64_t)bytes, 1, "a file name"));
-    snprintf(*file, bytes, "%s.vocab", path);
-    return TRN_OK;
-}
-
-static trn_status_t open_npy(trn_embedding_t *e, const trn_reading_t *reading) {
-    trn_input_t here = {.path = e->path, .content = TRN_CONTENT_ANY};
-    TRN_TRY(trn_inputs_look(e->comm, 1, &here));
-    TRN_AGREE(e->comm, e->rank == 0 ? trn_npy_open(&e->npy, e->path) : TRN_OK);
-    MPI_Bcast(&e->npy, (int)sizeof e->npy, MPI_BYTE, 0, e->comm);
-    e->npy.input = here;
-    e->npy.input = here;
-    e->rows = e->npy.rows;
-    e->dim = e->npy.cols;
-    if (e->rows < 1 || e->dim < 1) /* equal on all ranks */
-        return trn_fail(TRN_INPUT, "%s: shape: %lld x %lld holds no vectors; give another file",
-                        e->path, (long long)e->rows, (long long)e->dim);
+/* A list of words beside rows that have none: `names`, else PATH.vocab. */
+static trn_status_t read_list(trn_embedding_t *e, const trn_reading_t *reading) {
     char *file = NULL, *text = NULL;
-    trn_status_t status;
-    TRN_OR(done, trn_agree(e->comm, trn_embedding_names_file(e->path, reading->names, &file)));
-    TRN_OR(done, trn_share_file(e->comm, file, &text));
-    status = trn_agree(e->comm, trn_embedding_parse_names(e, reading, file, text));
-done:
+    size_t bytes = strlen(e->path) + sizeof ".vocab";
+    trn_status_t status = reading->names ? trn_strdup(&file, reading->names)
+                                         : trn_alloc(&file, (int64_t)bytes, 1, "a file name");
+    if (status == TRN_OK && !reading->names) snprintf(file, bytes, "%s.vocab", e->path);
+    status = trn_agree(e->comm, status);
+    if (status == TRN_OK) status = trn_share_file(e->comm, file, &text);
+    if (status == TRN_OK)
+        status = trn_agree(e->comm, trn_embedding_parse_names(e, reading, file, text));
     trn_free(&text);
     trn_free(&file);
     return status;
 }
 
-static trn_status_t open_store(trn_embedding_t *e) {
-    TRN_TRY(trn_store_open(&e->store, e->comm, e->path, "embedding"));
-    int64_t count;
-    trn_dtype_t type;
-    trn_status_t status = TRN_OK;
-    if (!trn_store_has(e->store, "/embedding", &type, &e->rows, &e->dim) || type != TRN_F32 ||
-        e->rows < 1 || e->dim < 1)
-        status = trn_fail(TRN_INPUT, "%s: /embedding: no float32 matrix; is the file complete?",
-                          e->path);
-    TRN_AGREE(e->comm, status);
-    TRN_TRY(trn_store_read_strings(e->store, "/vocab", &count, &e->words));
-    if (count != e->rows)
-        status = trn_fail(TRN_INPUT, "%s: /vocab: %lld words for %lld rows of /embedding", e->path,
-                          (long long)count, (long long)e->rows);
-    return trn_agree(e->comm, status);
+/* Rows of any format but vectors. */
+static trn_status_t open_rows(trn_embedding_t *e, const trn_reading_t *reading) {
+    trn_rows_how_t how = {.format = reading->format == TRN_FORMAT_H5    ? "h5"
+                                    : reading->format == TRN_FORMAT_NPY ? "npy"
+                                                                        : NULL};
+    TRN_TRY(trn_rows_open(&e->source, e->comm, e->path, &how));
+    const trn_rows_about_t *about = trn_rows_about(e->source);
+    e->rows = about->rows;
+    e->dim = about->cols;
+    if (about->sparse) /* equal on all ranks, as what follows */
+        return trn_fail(TRN_INPUT,
+                        "%s: holds a sparse matrix, not an embedding; make vectors of it with "
+                        "`trunnion svd`",
+                        e->path);
+    if (e->rows < 1 || e->dim < 1) /* equal on all ranks */
+        return trn_fail(TRN_INPUT, "%s: %lld x %lld holds no vectors; give another file", e->path,
+                        (long long)e->rows, (long long)e->dim);
+    e->format = about->names_inside ? TRN_FORMAT_H5 : TRN_FORMAT_NPY;
+    return about->names_inside ? trn_rows_names(e->source, &e->words) : read_list(e, reading);
 }
 
 static trn_status_t open_vectors(trn_embedding_t *e, const trn_reading_t *reading) {
@@ -70,18 +59,29 @@ static trn_status_t open_vectors(trn_embedding_t *e, const trn_reading_t *readin
     return trn_agree(e->comm, trn_embedding_judge_words(e, reading));
 }
 
+/* The format of vectors, TRN_FORMAT_NPY for all others. */
+static trn_status_t find_format(trn_embedding_t *e) {
+    const trn_file_format_t *format = NULL;
+    char *file = NULL, *member = NULL;
+    trn_status_t status = trn_path_cut(e->path, false, &file, &member);
+    if (status == TRN_OK) status = trn_format_of(file, &format);
+    if (status == TRN_OK) e->format = trn_format_named(format->name);
+    if (e->format == TRN_FORMAT_AUTO) e->format = TRN_FORMAT_NPY;
+    trn_free(&file);
+    trn_free(&member);
+    return status;
+}
+
 /* Find out the format and read the words of all rows. */
 static trn_status_t open_any(trn_embedding_t *e, const trn_reading_t *reading) {
-    int format = (int)e->format;
     trn_status_t status = TRN_OK;
-    if (e->format == TRN_FORMAT_AUTO && e->rank == 0)
-        status = trn_format_of_file(&e->format, e->path);
+    if (e->format == TRN_FORMAT_AUTO && e->rank == 0) status = find_format(e);
     TRN_AGREE(e->comm, status);
-    format = (int)e->format;
+    int format = (int)e->format;
     MPI_Bcast(&format, 1, MPI_INT, 0, e->comm);
     e->format = (trn_format_t)format;
-    if (e->format == TRN_FORMAT_H5) return open_store(e);
-    return e->format == TRN_FORMAT_NPY ? open_npy(e, reading) : open_vectors(e, reading);
+    bool vectors = e->format != TRN_FORMAT_H5 && e->format != TRN_FORMAT_NPY;
+    return vectors ? open_vectors(e, reading) : open_rows(e, reading);
 }
 
 static trn_status_t create(trn_embedding_t **embedding, MPI_Comm comm, const char *path,
@@ -127,27 +127,22 @@ static trn_status_t check_finite(const trn_embedding_t *e) {
 }
 
 /* values[count x dim] = rows [first, first + count) of the file, or of its rows that are left. */
-static trn_status_t read_rows(trn_embedding_t *e, int64_t first, int64_t count, float *values,
-                              trn_misfit_t *misfit) {
-    if (e->format == TRN_FORMAT_H5)
-        return trn_store_read(e->store, "/embedding", first, count, values);
-    if (e->format == TRN_FORMAT_NPY)
-        return trn_npy_read(&e->npy, e->path, first, count, TRN_F32, values, misfit);
-    return trn_vectors_read(e->vectors, first, count, values);
+static trn_status_t read_rows(trn_embedding_t *e, int64_t first, int64_t count, float *values) {
+    if (e->vectors) return trn_vectors_read(e->vectors, first, count, values);
+    return trn_rows_read(e->source, first, count, TRN_F32, values);
 }
 
 /* The same, but for the rows that are left out: run by run of those between them. A file of vectors
  * skips rows by itself, for it is read from one end to the other. */
-static trn_status_t read_kept(trn_embedding_t *e, int64_t first, int64_t count, float *values,
-                              trn_misfit_t *misfit) {
-    if (e->ndropped == 0 || e->vectors) return read_rows(e, first, count, values, misfit);
+static trn_status_t read_kept(trn_embedding_t *e, int64_t first, int64_t count, float *values) {
+    if (e->ndropped == 0 || e->vectors) return read_rows(e, first, count, values);
     int64_t before = 0; /* rows left out before the next one that is wanted */
     while (before < e->ndropped && e->dropped[before] <= first + before)
         before++;
     while (count > 0) {
         int64_t at = first + before, run = count;
         if (before < e->ndropped && e->dropped[before] - at < run) run = e->dropped[before] - at;
-        if (run > 0) TRN_TRY(read_rows(e, at, run, values, misfit));
+        if (run > 0) TRN_TRY(read_rows(e, at, run, values));
         first += run;
         count -= run;
         values += run * e->dim;
@@ -156,22 +151,30 @@ static trn_status_t read_kept(trn_embedding_t *e, int64_t first, int64_t count, 
     return TRN_OK;
 }
 
-static trn_status_t load(trn_embedding_t *e, trn_misfit_t *misfit) {
+static trn_status_t load(trn_embedding_t *e) {
     int64_t first = e->first_block * TRN_EMBEDDING_BLOCK, rows = own_rows(e);
     int64_t room = e->blocks * TRN_EMBEDDING_BLOCK;
     TRN_TRY(trn_alloc(&e->values, room * e->dim, sizeof *e->values, "the embedding"));
     if (rows <= 0) return TRN_OK;
     memset(e->values + rows * e->dim, 0, (size_t)((room - rows) * e->dim) * sizeof *e->values);
-    TRN_TRY(read_kept(e, first, rows, e->values, misfit));
+    TRN_TRY(read_kept(e, first, rows, e->values));
     return check_finite(e);
 }
 
+/* Rows without order come into memory first, each where its block lies; rows that are left out
+ * would move that cut. */
 trn_status_t trn_embedding_load(trn_embedding_t *e) {
-    trn_misfit_t misfit = {0};
-    trn_status_t status = trn_agree(e->comm, load(e, &misfit));
-    if (status == TRN_OK)
-        status = trn_misfit_judge(e->comm, e->path, e->dim, TRN_F32, &misfit, false);
-    trn_store_close(&e->store);
+    trn_status_t status = TRN_OK;
+    if (e->source && trn_rows_about(e->source)->routed)
+        status = e->ndropped == 0
+                     ? trn_rows_hold(e->source, TRN_EMBEDDING_BLOCK, TRN_F32, INT64_MAX)
+                     : trn_fail(TRN_INPUT,
+                                "%s: repeats words, which a file without order may not; convert it "
+                                "to .npy first",
+                                e->path);
+    if (status == TRN_OK) status = trn_agree(e->comm, load(e));
+    if (status == TRN_OK && e->source) status = trn_rows_outcome(e->source);
+    trn_rows_close(&e->source);
     trn_vectors_close(&e->vectors);
     return status;
 }
@@ -179,7 +182,7 @@ trn_status_t trn_embedding_load(trn_embedding_t *e) {
 void trn_embedding_destroy(trn_embedding_t **embedding) {
     trn_embedding_t *e = *embedding;
     if (!e) return;
-    trn_store_close(&e->store);
+    trn_rows_close(&e->source);
     trn_vectors_close(&e->vectors);
     trn_lookup_destroy(&e->exact);
     trn_lookup_destroy(&e->folded);
@@ -243,12 +246,14 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "vectors", vectors, 1);
     if (job->use->finds) trn_ledger_take(ledger, "words", 2, trn_lookup_bytes(e->rows));
     trn_ledger_take(ledger, "work", job->use->work, 1);
-    if (job->use->written == TRN_FORMAT_AUTO) return;
-    trn_ledger_take(ledger, "writing", trn_embedding_write_bytes(e, job->use->written), 1);
-    if (job->use->written == TRN_FORMAT_H5)
-        trn_ledger_take(
-            ledger, "writing",
-            trn_store_write_bytes(vectors) + (rank == 0 ? trn_store_strings_bytes() : 0), 1);
+    if (!job->use->path) return;
+    int64_t first = trn_part_start(blocks, ranks, rank) * TRN_EMBEDDING_BLOCK;
+    trn_rows_make_t make = trn_embedding_make(e, job->use->written);
+    make.own_first = first < e->rows ? first : e->rows;
+    make.own_rows = (first + own * TRN_EMBEDDING_BLOCK < e->rows ? first + own * TRN_EMBEDDING_BLOCK
+                                                                 : e->rows) -
+                    make.own_first;
+    trn_ledger_take(ledger, "writing", trn_rows_write_bytes(job->use->path, &make, rank == 0), 1);
 }
 
 trn_status_t trn_embedding_estimate(const trn_embedding_t *e, const trn_embedding_use_t *use,

@@ -69,9 +69,10 @@ int64_t trn_embedding_block_rows(const trn_embedding_t *embedding, int64_t b);
 
 /* What is done with an embedding, for a plan. */
 typedef struct trn_embedding_use {
-    bool finds;           /* trn_embedding_find is called */
-    int64_t work;         /* bytes beside the vectors, once they are loaded */
-    trn_format_t written; /* AUTO: it is not written */
+    bool finds;          /* trn_embedding_find is called */
+    int64_t work;        /* bytes beside the vectors, once they are loaded */
+    const char *path;    /* where it is written, NULL: it is not; */
+    const char *written; /* as trn_embedding_write's `format` */
 } trn_embedding_use_t;
 
 /* Say what loading and using takes, and unless `dry` refuse it if that is too much: trn_estimate
@@ -97,15 +98,12 @@ const char *trn_embedding_suggest(const trn_embedding_t *embedding, const char *
 void trn_embedding_gather(const trn_embedding_t *embedding, int64_t count, const int64_t *number,
                           float *rows);
 
-/* Write the embedding as `format` (not AUTO), whole or not at all; the words of a .npy file go to
- * `names` (NULL: PATH.vocab). An .h5 store notes created_by and params. Collective, equal
- * arguments. Fails (agreed) with TRN_INPUT (a word the format cannot hold), TRN_MEMORY, TRN_IO.
- * Cost: every row passes through rank 0, but those of an .h5 file. */
+/* Write the embedding as `format` (a name in the table of formats; NULL or "auto": by the ending),
+ * whole or not at all; words that it cannot hold go to `names` (NULL: PATH.vocab). A store notes
+ * created_by and params. Collective, equal arguments. Fails (agreed) as trn_rows_create and
+ * trn_rows_commit. */
 trn_status_t trn_embedding_write(const trn_embedding_t *embedding, const char *path,
-                                 trn_format_t format, const char *names, const char *created_by,
+                                 const char *format, const char *names, const char *created_by,
                                  const json_t *params);
-
-/* Bytes of memory that trn_embedding_write takes on each rank. Local. */
-int64_t trn_embedding_write_bytes(const trn_embedding_t *embedding, trn_format_t format);
 
 #endif

@@ -4,8 +4,7 @@
 
 #include "algo/vectors/embedding.h"
 
-#include "io/formats/npy.h"
-#include "io/store/store.h"
+#include "io/rows/rows.h"
 #include "text/lookup.h"
 
 struct trn_embedding {
@@ -20,18 +19,17 @@ struct trn_embedding {
     float *values;               /* [blocks x TRN_EMBEDDING_BLOCK x dim] */
     trn_lookup_t *exact, *folded;
     /* Where the rows come from; only one is in use, until they are loaded. */
-    trn_format_t format;
-    trn_store_t *store;
+    trn_format_t format; /* of vectors; TRN_FORMAT_H5: rows with names of their own; NPY: with a
+                          * list beside them */
     trn_vectors_t *vectors;
-    trn_npy_t npy;
+    trn_rows_t *source;
 };
 
-/* Name of the file with the words of a .npy file, to be freed with trn_free: `names`, else
- * PATH.vocab. Fails with TRN_MEMORY. Local. */
-trn_status_t trn_embedding_names_file(const char *path, const char *names, char **file);
+/* What writing it as `format` asks of io/rows, but for whose rows are whose. Local. */
+trn_rows_make_t trn_embedding_make(const trn_embedding_t *e, const char *format);
 
-/* Make the words of a .npy file of `text`, the list in `file`: a word for each row, "" where it is
- * left out. Fails with TRN_INPUT, TRN_MEMORY. Local. */
+/* Make the words of rows without names of `text`, the list in `file`: a word for each row, "" where
+ * it is left out. Fails with TRN_INPUT, TRN_MEMORY. Local. */
 trn_status_t trn_embedding_parse_names(trn_embedding_t *e, const trn_reading_t *reading,
                                        const char *file, const char *text);
 
