@@ -63,15 +63,15 @@ expect_equal "another seed, another sample" "$(figure mrr | cmp -s - sample_1; e
 bad() { # CODE WHAT PATTERN VERB ARGUMENT...
     expect "$1" "$2" ranks 2 "$4" complex_-_1.h5 graph.h5 "${@:5}" && expect_message "$2" "$3"
 }
-bad 2 "two kinds of candidates" '--candidates: cannot go together with --sample' kg-eval --sample 5 \
+bad 2 "two kinds of candidates" '--sample: give either this or --candidates' kg-eval --sample 5 \
     --candidates candidates.tsv
-bad 2 "classes and types" '--classify: cannot go together with --types' kg-eval --types --classify false.tsv
-bad 2 "raw ranks of a sample" '--raw: has no meaning with --sample' kg-eval --raw --sample 5
-bad 2 "a split of given questions" '--split: has no meaning' kg-eval --candidates candidates.tsv --split test
-bad 2 "a seed for nothing" '--seed: is of --sample' kg-eval --seed 4
-bad 2 "a header of no file" '--header: is of --candidates' kg-eval --header
-bad 2 "--calibrate of questions" '--calibrate: is of --score' kg-predict whole.tsv --calibrate
-bad 2 "a list of scores" '--top: has no meaning with --score' kg-predict whole.tsv --score --top 3
+bad 2 "classes and types" '--types: give either this or --classify' kg-eval --types --classify false.tsv
+bad 2 "raw ranks of a sample" '--raw: give either this or --sample' kg-eval --raw --sample 5
+bad 2 "a split of given questions" '--split: give either this or --candidates' kg-eval --candidates candidates.tsv --split test
+bad 2 "a seed for nothing" '--seed: has no effect without --sample or --classify' kg-eval --seed 4
+bad 2 "a header of no file" '--header: has no effect without --candidates or --classify' kg-eval --header
+bad 2 "--calibrate of questions" '--calibrate: has no effect without --score' kg-predict whole.tsv --calibrate
+bad 2 "a list of scores" '--top: give either this or --score' kg-predict whole.tsv --score --top 3
 bad 3 "whole triples unasked" 'whole.tsv:1: exactly one .*--score scores whole' kg-predict whole.tsv
 printf 'entity 1\trelation/1\t?\n' >open.tsv
 bad 3 "a question to score" "open.tsv:1: a '\?' stands in a triple" kg-predict open.tsv --score

@@ -26,6 +26,7 @@ algo/words: algo/vectors
 algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg
 algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer
 algo/kg/buckets algo/kg/nodepiece: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/train
+algo/kg/ask: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer algo/kg/nodepiece
 report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
 cli/param: base io/text
 cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli/param

@@ -37,3 +37,29 @@ trn_status_t trn_estimate(int ranks, bool dry, trn_estimator_t *plan, const void
 int64_t trn_estimate_bytes(int ranks, trn_estimator_t *plan, const void *job) {
     return fullest(ranks, plan, job).most;
 }
+
+trn_held_t trn_held_now(MPI_Comm comm) {
+    int64_t before = trn_mem_before(); /* the command line is no part of a plan */
+    int64_t held[2] = {trn_mem_now() - before, trn_mem_peak() - before};
+    MPI_Allreduce(MPI_IN_PLACE, held, 2, MPI_INT64_T, MPI_MAX, comm);
+    return (trn_held_t){held[0], held[1]};
+}
+
+void trn_held_take(trn_ledger_t *ledger, const trn_held_t *held) {
+    trn_ledger_take(ledger, "inputs", held->now, 1);
+    trn_ledger_pass(ledger, "reading", held->most - held->now, 1);
+}
+
+trn_status_t trn_estimate_early(int ranks, trn_estimator_t *plan, const void *low,
+                                const void *high) {
+    int64_t limit = trn_mem_limit_now();
+    if (limit == 0 || trn_estimate_bytes(ranks, plan, low) <= limit) return TRN_OK;
+    return trn_mem_expect(trn_estimate_bytes(ranks, plan, high), ranks);
+}
+
+/* Measured with jansson 2.14 and glibc: an object with its table, a place in the array, a pair for
+ * each field, a number, a text. */
+int64_t trn_estimate_row_bytes(int texts, int numbers, int64_t letters) {
+    enum { OBJECT = 240, PAIR = 64, NUMBER = 32, TEXT = 64 };
+    return OBJECT + (texts + numbers) * PAIR + numbers * NUMBER + texts * TEXT + letters;
+}

@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 #include <jansson.h>
+#include <mpi.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,5 +24,24 @@ trn_status_t trn_estimate(int ranks, bool dry, trn_estimator_t *plan, const void
 
 /* The same without a result: bytes of the fullest rank. Local. */
 int64_t trn_estimate_bytes(int ranks, trn_estimator_t *plan, const void *job);
+
+/* Bytes that base/mem counts now, and the most that it ever did, beyond the program's own, on the
+ * rank that has most: what looking at the inputs has taken. Collective; cannot fail. */
+typedef struct trn_held {
+    int64_t now, most;
+} trn_held_t;
+trn_held_t trn_held_now(MPI_Comm comm);
+
+/* Begin a plan with that: it stays under "inputs". Local. */
+void trn_held_take(trn_ledger_t *ledger, const trn_held_t *held);
+
+/* Refuse a job of which the inputs tell too little before memory is taken to look at them: `low`
+ * is sure to be needed, and `high` is sure to be enough, which is what the refusal names. Fails
+ * with TRN_MEMORY. Local; equal arguments give equal outcomes. */
+trn_status_t trn_estimate_early(int ranks, trn_estimator_t *plan, const void *low,
+                                const void *high);
+
+/* Bytes of one row of a result's table, whose texts have so many letters together. Local. */
+int64_t trn_estimate_row_bytes(int texts, int numbers, int64_t letters);
 
 #endif

@@ -1,3 +1,4 @@
+/* names.c: see names.h. Rank 0 sees a list part by part. */
 #include "algo/common/names.h"
 
 #include "base/mem.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 16 * 4096 /* names in memory */ };
+enum { PART = TRN_NAMES_PART };
 
 /* Rank 0 sees a name. */
 typedef trn_status_t (*see_t)(void *self, int64_t number, const char *name);
@@ -160,4 +161,27 @@ void trn_labels_free(trn_labels_t *labels) {
     trn_free(&labels->number);
     trn_free(&labels->name);
     *labels = (trn_labels_t){0};
+}
+
+int64_t trn_names_look_bytes(int64_t rows) {
+    enum { HEAP = 1 << 20 /* of the store: where the strings of a collection lie */ };
+    int64_t some = rows < PART ? rows : PART, text = some * TRN_NAMES_USUAL;
+    return HEAP + 2 * text + some * (int64_t)sizeof(char *);
+}
+
+/* Texts double as they come, and are copied into their list. */
+void trn_names_read_plan(trn_ledger_t *ledger, int64_t rows, int64_t count) {
+    int64_t some = count < rows ? count : rows, text = some * TRN_NAMES_USUAL;
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "names", 2 * count, (int64_t)sizeof(int64_t)); /* qsort's copy */
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "names", count, (int64_t)sizeof(int64_t));
+    before = *ledger;
+    trn_ledger_take(ledger, "names", 2 * text + trn_names_look_bytes(rows), 1);
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "names", text + some * (int64_t)sizeof(char *), 1);
+}
+
+int64_t trn_names_usual_bytes(int64_t count) {
+    return count * TRN_NAMES_USUAL;
 }

@@ -2,12 +2,18 @@
 #ifndef TRN_ALGO_COMMON_NAMES_H
 #define TRN_ALGO_COMMON_NAMES_H
 
+#include "base/ledger.h"
 #include "base/nearest.h"
 #include "base/status.h"
 #include "io/store/store.h"
 
 #include <mpi.h>
 #include <stdint.h>
+
+enum {
+    TRN_NAMES_PART = 16 * 4096, /* names of a list in memory */
+    TRN_NAMES_USUAL = 24        /* bytes of a name that plans reckon with */
+};
 
 /* Some entries of a list, ascending by number. Start with {0}. */
 typedef struct trn_labels {
@@ -37,6 +43,15 @@ trn_status_t trn_names_read(trn_store_t *store, MPI_Comm comm, const char *list,
 
 /* The name of a number that was asked for. Local. Cost: a binary search. */
 const char *trn_labels_name(const trn_labels_t *labels, int64_t number);
+
+/* Bytes that plans reckon the text of so many names to have. Local. */
+int64_t trn_names_usual_bytes(int64_t count);
+
+/* Bytes that it takes to see the names of a list of so many rows, part by part. Local. */
+int64_t trn_names_look_bytes(int64_t rows);
+
+/* Plan of trn_names_read of `count` numbers on rank 0: the labels stay under "names". Local. */
+void trn_names_read_plan(trn_ledger_t *ledger, int64_t rows, int64_t count);
 
 /* Free what they hold; {0} is fine. Local. */
 void trn_labels_free(trn_labels_t *labels);

@@ -1,5 +1,7 @@
+/* kg_model.c: the store of a trained model, and its numbers on all ranks. */
 #include "algo/kg/kg_model.h"
 
+#include "algo/common/names.h"
 #include "base/mem.h"
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
@@ -144,21 +146,21 @@ static trn_status_t check_part(const trn_kg_model_t *model, MPI_Comm comm, const
 /* Both lists have `count` names. */
 static trn_status_t check_names(const trn_kg_model_t *model, MPI_Comm comm, const trn_kg_t *kg,
                                 const char *list, int64_t count) {
-    enum { PART = 16 * 4096 };
-    for (int64_t first = 0; first < count; first += PART)
-        TRN_TRY(
-            check_part(model, comm, kg, list, first, count - first < PART ? count - first : PART));
+    for (int64_t first = 0; first < count; first += TRN_NAMES_PART) {
+        int64_t left = count - first, some = left < TRN_NAMES_PART ? left : TRN_NAMES_PART;
+        TRN_TRY(check_part(model, comm, kg, list, first, some));
+    }
     return TRN_OK;
 }
 
-static trn_status_t check_graph(const trn_kg_model_t *model, const trn_kg_t *kg) {
-    if (model->header.entities == kg->entities && model->header.relations == kg->relations)
-        return TRN_OK;
+trn_status_t trn_kg_header_check(const trn_kg_header_t *header, const char *path,
+                                 const trn_kg_t *kg) {
+    if (header->entities == kg->entities && header->relations == kg->relations) return TRN_OK;
     return trn_fail(TRN_INPUT,
                     "%s: %" PRId64 " entities and %" PRId64 " relations, but %" PRId64
                     " and %" PRId64 " in %s; the model is of another graph",
-                    trn_store_path(model->store), model->header.entities, model->header.relations,
-                    kg->entities, kg->relations, trn_store_path(kg->store));
+                    path, header->entities, header->relations, kg->entities, kg->relations,
+                    trn_store_path(kg->store));
 }
 
 /* Read rows of a dataset and refuse what is not finite. */
@@ -192,7 +194,7 @@ static trn_status_t open_model(trn_kg_model_t *model, MPI_Comm comm, const char 
     TRN_TRY(trn_store_open(&model->store, comm, path, "kg-model"));
     TRN_AGREE(comm, trn_kg_header_read(model->store, &model->header));
     if (kg) {
-        TRN_AGREE(comm, check_graph(model, kg));
+        TRN_TRY(trn_kg_header_check(&model->header, path, kg));
         TRN_TRY(check_names(model, comm, kg, "/entity/names", kg->entities));
         TRN_TRY(check_names(model, comm, kg, "/relation/names", kg->relations));
     }
@@ -215,4 +217,23 @@ void trn_kg_model_close(trn_kg_model_t *model) {
     trn_free(&model->relation);
     trn_free(&model->second);
     *model = (trn_kg_model_t){0};
+}
+
+int64_t trn_kg_own(int64_t entities, int ranks, int rank) {
+    return trn_part_start(entities, ranks, rank + 1) - trn_part_start(entities, ranks, rank);
+}
+
+void trn_kg_model_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, bool named, int ranks,
+                       int rank) {
+    enum { HEAP = 1 << 20 /* what malloc keeps of small blocks that were read through */ };
+    const trn_model_shape_t *shape = &header->shape;
+    int64_t relation = header->model->relation_width(shape) + header->model->second_width(shape);
+    trn_ledger_take(ledger, "libraries", HEAP, 1);
+    trn_ledger_take(ledger, "stores", trn_store_open_bytes(), 1);
+    if (rank == 0 && named)
+        trn_ledger_pass(ledger, "names", 2, trn_names_look_bytes(header->entities));
+    trn_ledger_take(ledger, "model", trn_kg_own(header->entities, ranks, rank) * shape->dim,
+                    (int64_t)sizeof(float));
+    trn_ledger_take(ledger, "model", trn_kg_relation_rows(header) * relation,
+                    (int64_t)sizeof(float));
 }

@@ -10,6 +10,7 @@
 #define TRN_ALGO_KG_KG_MODEL_H
 
 #include "algo/kg/kg.h"
+#include "base/ledger.h"
 #include "base/status.h"
 #include "io/store/store.h"
 #include "model/model.h"
@@ -40,6 +41,11 @@ trn_status_t trn_kg_header_read(const trn_store_t *store, trn_kg_header_t *heade
  * (agreed) with TRN_INPUT, TRN_IO, TRN_MEMORY. */
 trn_status_t trn_kg_header_open(MPI_Comm comm, const char *path, trn_kg_header_t *header);
 
+/* That a model at `path` has as many entities and relations as a graph. Local. Fails with
+ * TRN_INPUT; equal arguments give equal outcomes. */
+trn_status_t trn_kg_header_check(const trn_kg_header_t *header, const char *path,
+                                 const trn_kg_t *kg);
+
 /* Declare the datasets and attributes of a model in a store being written (before
  * trn_store_begin, until which `kg`, whose names it takes, is open). Collective. Fails (agreed)
  * with TRN_MEMORY, TRN_INPUT, TRN_IO. */
@@ -60,6 +66,13 @@ typedef struct trn_kg_model {
  * TRN_MEMORY. */
 trn_status_t trn_kg_model_open(trn_kg_model_t *model, MPI_Comm comm, const char *path,
                                const trn_kg_t *kg);
+
+/* Entities that rank `rank` of `ranks` holds: an even cut. Local. */
+int64_t trn_kg_own(int64_t entities, int ranks, int rank);
+
+/* Plan of trn_kg_model_open, `named`: with a graph. Its numbers stay under "model". Local. */
+void trn_kg_model_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, bool named, int ranks,
+                       int rank);
 
 /* Free what it holds; one that failed to open, or {0}, is fine. Local. */
 void trn_kg_model_close(trn_kg_model_t *model);

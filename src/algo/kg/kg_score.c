@@ -114,3 +114,27 @@ trn_status_t trn_kg_score_triples(const trn_kg_model_t *model, MPI_Comm comm, in
     trn_free(&rows);
     return status;
 }
+
+/* Plans ---------------------------------------------------------------------------------------- */
+
+void trn_kg_exact_plan(trn_ledger_t *ledger, const trn_kg_header_t *header) {
+    const trn_model_shape_t *shape = &header->shape;
+    int64_t numbers =
+        2 * shape->dim + header->model->relation_width(shape) + header->model->second_width(shape);
+    trn_ledger_take(ledger, "scoring", numbers, (int64_t)sizeof(double));
+}
+
+/* MPI sums in place beside what comes in. */
+void trn_kg_model_gather_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t count,
+                              int ranks) {
+    if (ranks > 1)
+        trn_ledger_pass(ledger, "messages", count * header->shape.dim, (int64_t)sizeof(float));
+}
+
+void trn_kg_score_triples_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int ranks) {
+    trn_ledger_t before = *ledger;
+    trn_kg_exact_plan(ledger, header);
+    trn_ledger_take(ledger, "scoring", 2 * CHUNK * header->shape.dim, (int64_t)sizeof(float));
+    trn_kg_model_gather_plan(ledger, header, 2 * CHUNK, ranks);
+    trn_ledger_back(ledger, &before);
+}

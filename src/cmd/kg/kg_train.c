@@ -248,9 +248,9 @@ static trn_status_t run(trn_run_t *run) {
     TRN_OR(done, trn_params_at_most(run->params, "entity-blocks", kg.entities, has, &blocks));
     trn_kg_options_t options = options_of(run, kg.entities);
     TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
-    int64_t facts = 0;
-    if (options.valid_every > 0) TRN_OR(done, trn_kg_valid_facts(&kg, run->comm, &facts));
-    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, facts,
+    trn_kg_found_t facts = {0};
+    if (options.valid_every > 0) TRN_OR(done, trn_kg_valid_count(&kg, run->comm, &facts));
+    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, &facts,
                                         run->ranks, trn_params_bool(run->params, "save-behind"));
     if (trn_params_bool(run->params, "dry-run")) {
         json_object_set_new(run->result, "parameters",

@@ -19,10 +19,7 @@ static trn_status_t append(trn_kg_given_t *g, int64_t first, int64_t end, int64_
                            int32_t entity) {
     if (entity < first || entity >= end) return TRN_OK;
     int64_t at = g->start[question + 1]++;
-    if (at == g->capacity) {
-        g->capacity = 2 * g->capacity + 4096;
-        TRN_TRY(trn_realloc(&g->entity, g->capacity, sizeof *g->entity, "candidates"));
-    }
+    TRN_TRY(trn_grow(&g->entity, &g->capacity, at + 1, sizeof *g->entity, "candidates"));
     g->entity[at] = entity;
     return TRN_OK;
 }
@@ -154,4 +151,29 @@ trn_status_t trn_kg_given_rank(const trn_kg_given_t *given, const trn_kg_model_t
     trn_free(&k.exact);
     trn_free(&k.rows);
     return status;
+}
+
+/* Plans ---------------------------------------------------------------------------------------- */
+
+void trn_kg_given_draw_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t count,
+                            int64_t n, int ranks, int rank) {
+    enum { SMALL = 4 << 20, SPARE = 16 /* what trn_grow adds: as much again, or a sixteenth */ };
+    int64_t others = header->entities - 1, each = n < others ? n : others;
+    double part = (double)trn_kg_own(header->entities, ranks, rank) / (double)header->entities;
+    int64_t bytes = trn_ledger_bytes((int64_t)((double)trn_ledger_bytes(count, each) * part) + 1,
+                                     (int64_t)sizeof(int32_t));
+    trn_ledger_take(ledger, "candidates", count + 1, (int64_t)sizeof(int64_t));
+    trn_ledger_take(ledger, "candidates", bytes, 1);
+    trn_ledger_take(ledger, "candidates", bytes < SMALL ? bytes : bytes / SPARE, 1);
+}
+
+void trn_kg_given_rank_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int threads,
+                            int ranks) {
+    trn_ledger_t before = *ledger;
+    for (int t = 0; t < threads; t++)
+        trn_kg_exact_plan(ledger, header);
+    trn_ledger_take(ledger, "scoring", 2 * TRN_KG_CHUNK * header->shape.dim,
+                    (int64_t)sizeof(float));
+    trn_kg_model_gather_plan(ledger, header, 2 * TRN_KG_CHUNK, ranks);
+    trn_ledger_back(ledger, &before);
 }

@@ -50,6 +50,13 @@ trn_status_t trn_kg_given_draw(trn_kg_given_t *given, MPI_Comm comm, const trn_k
 trn_status_t trn_kg_given_rank(const trn_kg_given_t *given, const trn_kg_model_t *model,
                                MPI_Comm comm, int threads, trn_kg_count_t *counts);
 
+/* Plans of trn_kg_given_draw, whose lists stay under "candidates", and of trn_kg_given_rank beside
+ * its arguments, of which nothing stays. Local. */
+void trn_kg_given_draw_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t count,
+                            int64_t n, int ranks, int rank);
+void trn_kg_given_rank_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int threads,
+                            int ranks);
+
 /* Free what it holds; {0} is fine. Local. */
 void trn_kg_given_free(trn_kg_given_t *given);
 

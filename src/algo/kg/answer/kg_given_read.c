@@ -67,10 +67,8 @@ static bool is_open(const char *name, int64_t bytes) {
 }
 
 static trn_status_t add_candidate(reader_t *r, int32_t id) {
-    if (r->candidates == r->candidate_room) {
-        r->candidate_room = 2 * r->candidate_room + 4096;
-        TRN_TRY(trn_realloc(&r->candidate, r->candidate_room, sizeof *r->candidate, "candidates"));
-    }
+    TRN_TRY(trn_grow(&r->candidate, &r->candidate_room, r->candidates + 1, sizeof *r->candidate,
+                     "candidates"));
     r->candidate[r->candidates++] = id;
     return TRN_OK;
 }
@@ -102,10 +100,7 @@ static trn_status_t take_line(reader_t *r, const char *line, int64_t number) {
         return trn_fail(TRN_INPUT,
                         "must be head, relation, tail, one of the entities being '?', then the "
                         "true answer and its candidates, between tabs");
-    if (r->count == r->asked_room) {
-        r->asked_room = 2 * r->asked_room + 256;
-        TRN_TRY(trn_realloc(&r->asked, r->asked_room, sizeof *r->asked, "questions"));
-    }
+    TRN_TRY(trn_grow(&r->asked, &r->asked_room, r->count + 1, sizeof *r->asked, "questions"));
     r->asked[r->count++] = asked;
     return TRN_OK;
 }
@@ -254,10 +249,8 @@ static trn_status_t share_candidates(trn_kg_given_t *g, const reader_t *r, MPI_C
         for (int64_t i = 0; rank == 0 && i < n; i++)
             piece[i] = entities[r->candidate[at + i]];
         MPI_Bcast(piece, (int)n, MPI_INT32_T, 0, comm);
-        if (status == TRN_OK && kept + n > g->capacity) {
-            g->capacity = 2 * (kept + n);
-            status = trn_realloc(&g->entity, g->capacity, sizeof *g->entity, "candidates");
-        }
+        if (status == TRN_OK)
+            status = trn_grow(&g->entity, &g->capacity, kept + n, sizeof *g->entity, "candidates");
         for (int64_t i = 0; i < n && status == TRN_OK; i++) {
             while (at + i == g->start[question + 1]) /* its list is complete */
                 g->start[++question] = kept;

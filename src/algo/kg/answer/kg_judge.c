@@ -45,9 +45,40 @@ static trn_status_t read_valid(fit_t *f, const trn_kg_t *kg) {
                         "or --split",
                         trn_store_path(kg->store));
     TRN_TRY(trn_alloc(&f->triples, 2 * f->facts, sizeof *f->triples, "triples to fit"));
-    TRN_TRY(trn_alloc(&f->score, 2 * f->facts, sizeof *f->score, "scores to fit"));
-    TRN_TRY(trn_alloc(&f->sample, 2 * f->facts, sizeof *f->sample, "scores to fit"));
     return trn_kg_read(kg, TRN_VALID, 0, f->facts, f->triples);
+}
+
+/* Room for scores. */
+static trn_status_t allocate(fit_t *f) {
+    TRN_TRY(trn_alloc(&f->score, 2 * f->facts, sizeof *f->score, "scores to fit"));
+    return trn_alloc(&f->sample, 2 * f->facts, sizeof *f->sample, "scores to fit");
+}
+
+/* What train and valid know about the valid triples. */
+static trn_kg_asked_t asked_of(const fit_t *f) {
+    return (trn_kg_asked_t){.splits = TRN_VALID + 1, .count = f->facts, .triples = f->triples};
+}
+
+trn_status_t trn_kg_judge_count(const trn_kg_t *kg, MPI_Comm comm, trn_kg_found_t *found) {
+    fit_t f = {0};
+    trn_status_t status = trn_agree(comm, read_valid(&f, kg));
+    const trn_kg_asked_t asked = asked_of(&f);
+    if (status == TRN_OK) status = trn_kg_known_count(kg, comm, &asked, found);
+    fit_free(&f);
+    return status;
+}
+
+void trn_kg_judge_plan(trn_ledger_t *ledger, const trn_kg_t *kg, const trn_kg_header_t *header,
+                       const trn_kg_found_t *found, int ranks) {
+    int64_t count = 2 * kg->triples[TRN_VALID];
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "fitting", count, (int64_t)sizeof(trn_triple_t));
+    trn_kg_known_plan(ledger, found, ranks);
+    trn_ledger_take(ledger, "fitting", count, (int64_t)(sizeof(double) + sizeof(sample_t)));
+    trn_kg_score_triples_plan(ledger, header, ranks);
+    trn_ledger_pass(ledger, "fitting", count, (int64_t)sizeof(sample_t)); /* qsort's copy */
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "fitting", kg->relations, (int64_t)(sizeof(double) + sizeof(bool)));
 }
 
 /* A false triple for fact i; false if none is found. */
@@ -172,12 +203,14 @@ static void find_curve(trn_kg_judge_t *j, const fit_t *f) {
 }
 
 trn_status_t trn_kg_judge_fit(trn_kg_judge_t *judge, const trn_kg_model_t *model, MPI_Comm comm,
-                              const trn_kg_t *kg, uint64_t seed) {
+                              const trn_kg_t *kg, const trn_kg_found_t *found, uint64_t seed) {
     fit_t f = {0};
     trn_status_t status;
     *judge = (trn_kg_judge_t){0};
     TRN_OR(done, trn_agree(comm, read_valid(&f, kg)));
-    TRN_OR(done, trn_kg_known_both(kg, comm, TRN_VALID + 1, f.facts, f.triples, &f.known));
+    const trn_kg_asked_t asked = asked_of(&f);
+    TRN_OR(done, trn_kg_known_create(kg, comm, &asked, found, &f.known));
+    TRN_OR(done, trn_agree(comm, allocate(&f)));
     f.count = f.facts;
     for (int64_t i = 0; i < f.facts; i++)
         f.count += draw_false(&f, kg, i, seed, &f.triples[f.count]);

@@ -4,6 +4,7 @@
 #define TRN_ALGO_KG_ANSWER_KG_JUDGE_H
 
 #include "algo/kg/kg.h"
+#include "algo/kg/kg_known.h"
 #include "algo/kg/kg_model.h"
 #include "base/status.h"
 
@@ -27,11 +28,19 @@ typedef struct trn_kg_judge {
  * mistakes; of equal ones the lowest counts. The curve is Platt's: maximum likelihood with his
  * targets, one for all relations. Collective, equal arguments but for the model's band. Fails
  * (agreed) with TRN_INPUT (no valid triples), TRN_MEMORY, TRN_IO, TRN_NUMERIC (a score overflows);
- * free it then too. Cost: that of trn_kg_known_both and of scoring 2 V triples. Sources: Socher
+ * free it then too. Cost: that of trn_kg_known_create and of scoring 2 V triples. Sources: Socher
  * et al. (NIPS 2013, section 4.3) for the protocol; Platt (1999), and Lin, Lin, Weng (2007) for how
  * to find the curve. */
 trn_status_t trn_kg_judge_fit(trn_kg_judge_t *judge, const trn_kg_model_t *model, MPI_Comm comm,
-                              const trn_kg_t *kg, uint64_t seed);
+                              const trn_kg_t *kg, const trn_kg_found_t *found, uint64_t seed);
+
+/* What is known about the valid triples, for that. Collective. Fails (agreed) with TRN_INPUT (no
+ * valid triples), TRN_MEMORY, TRN_IO. */
+trn_status_t trn_kg_judge_count(const trn_kg_t *kg, MPI_Comm comm, trn_kg_found_t *found);
+
+/* Plan of trn_kg_judge_fit: the thresholds stay under "fitting". Local. */
+void trn_kg_judge_plan(trn_ledger_t *ledger, const trn_kg_t *kg, const trn_kg_header_t *header,
+                       const trn_kg_found_t *found, int ranks);
 
 /* Free what it holds; {0} is fine. Local. */
 void trn_kg_judge_free(trn_kg_judge_t *judge);

@@ -1,3 +1,4 @@
+/* kg_match.c: see kg_match.h. Queries in chunks against tiles of entities. */
 #include "algo/kg/answer/kg_match.h"
 
 #include "base/mem.h"
@@ -36,15 +37,23 @@ static int64_t tiles_of(int64_t entities) {
     return (entities + TRN_KG_TILE - 1) / TRN_KG_TILE;
 }
 
-int64_t trn_kg_match_bytes(const trn_kg_header_t *header, int64_t entities, int64_t count,
-                           int64_t most, int threads) {
+void trn_kg_match_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                       const trn_kg_match_size_t *size) {
     const trn_model_t *model = header->model;
-    int64_t width = model->query_width(&header->shape), dim = header->shape.dim;
-    int64_t floats = most * (dim + 2 * width + model->relation_width(&header->shape)) +
-                     (model->project ? entities * width : 0) + entities +
-                     threads * most * TRN_KG_TILE;
-    return floats * (int64_t)sizeof(float) + count * 8 + tiles_of(entities) * 16 +
-           (2 * trn_kg_relation_rows(header) + 1) * 8;
+    int64_t width = model->query_width(&header->shape), dim = header->shape.dim, n = size->most;
+    int64_t each = dim + 2 * width + model->relation_width(&header->shape);
+    const int64_t number = (int64_t)sizeof(float);
+    trn_ledger_take(ledger, "queries", size->count, (int64_t)sizeof(int64_t));
+    trn_ledger_take(ledger, "queries", n * each, number);
+    trn_ledger_take(ledger, "queries", n, (int64_t)sizeof(trn_kg_lengths_t));
+    if (model->project) trn_ledger_take(ledger, "projected", size->entities * width, number);
+    trn_ledger_take(ledger, "scoring", size->entities, number);
+    trn_ledger_take(ledger, "scoring", 2 * tiles_of(size->entities), (int64_t)sizeof(double));
+    trn_ledger_take(ledger, "scoring", size->threads * n * TRN_KG_TILE, number);
+    for (int t = 0; t < size->threads; t++)
+        trn_kg_exact_plan(ledger, header);
+    trn_ledger_take(ledger, "libraries", size->threads, trn_blas_bytes(number, TRN_KG_TILE, width));
+    trn_kg_model_gather_plan(ledger, header, n, size->ranks);
 }
 
 static trn_status_t allocate(trn_kg_match_t *m) {

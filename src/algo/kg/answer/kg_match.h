@@ -75,9 +75,15 @@ trn_status_t trn_kg_match_create(trn_kg_match_t *match, const trn_kg_model_t *mo
 /* Free what it holds; {0} is fine. Local. */
 void trn_kg_match_free(trn_kg_match_t *match);
 
-/* Bytes of a match over a band of so many entities. Local. */
-int64_t trn_kg_match_bytes(const trn_kg_header_t *header, int64_t entities, int64_t count,
-                           int64_t most, int threads);
+/* What a match has to hold, on one of `ranks` ranks. */
+typedef struct trn_kg_match_size {
+    int64_t entities, count, most; /* the band's; queries, and those at a time */
+    int threads, ranks;
+} trn_kg_match_size_t;
+
+/* Plan of a match, all of which stays while it lives. Local. */
+void trn_kg_match_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                       const trn_kg_match_size_t *size);
 
 /* Take the next chunk; false if there is none. Collective; cannot fail. Cost: an Allreduce of dim
  * floats a query; where the model projects and the relation is another one, N / ranks

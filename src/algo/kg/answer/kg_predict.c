@@ -1,3 +1,4 @@
+/* kg_predict.c: lists of the best, kept by threads and ranks and merged on rank 0. */
 #include "algo/kg/answer/kg_predict.h"
 
 #include "algo/kg/answer/kg_match.h"
@@ -40,13 +41,20 @@ typedef struct room {
 } room_t;
 
 /* Sizes follow from what is the same on all ranks. */
-static room_t room_of(MPI_Comm comm, int64_t k, int threads) {
-    room_t room = {.comm = comm, .k = k, .size = 2 * k + 64, .threads = threads};
-    MPI_Comm_rank(comm, &room.rank);
-    MPI_Comm_size(comm, &room.ranks);
-    room.most = ENTRIES / (k * room.ranks);
+static room_t room_for(int64_t k, int threads, int ranks, int rank) {
+    room_t room = {.k = k, .size = 2 * k + 64, .threads = threads, .ranks = ranks, .rank = rank};
+    room.most = ENTRIES / (k * ranks);
     if (room.most > TRN_KG_CHUNK) room.most = TRN_KG_CHUNK;
     if (room.most < 1) room.most = 1;
+    return room;
+}
+
+static room_t room_of(MPI_Comm comm, int64_t k, int threads) {
+    int rank, ranks;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    room_t room = room_for(k, threads, ranks, rank);
+    room.comm = comm;
     return room;
 }
 
@@ -59,12 +67,6 @@ static trn_status_t room_create(room_t *room) {
         room->lists[i].entry = room->entries + i * room->size;
     return trn_alloc(&room->all, room->rank == 0 ? room->ranks * entries : 0, sizeof(trn_best_t),
                      "the best");
-}
-
-static int64_t room_bytes(const room_t *room) {
-    return room->most *
-           (room->threads * (room->size * (int64_t)sizeof(trn_best_t) + (int64_t)sizeof(list_t)) +
-            (1 + room->ranks) * room->k * (int64_t)sizeof(trn_best_t));
 }
 
 static void room_free(room_t *room) {
@@ -339,18 +341,70 @@ trn_status_t trn_kg_nearest(const trn_kg_model_t *model, MPI_Comm comm, int64_t 
     return status;
 }
 
-/* Cost ----------------------------------------------------------------------------------------- */
+/* Names ---------------------------------------------------------------------------------------- */
 
-static int64_t bytes_of(const trn_kg_header_t *header, const room_t *room) {
-    const trn_model_shape_t *shape = &header->shape;
-    int64_t entities = (header->entities + room->ranks - 1) / room->ranks;
-    int64_t relation = header->model->relation_width(shape) + header->model->second_width(shape);
-    int64_t floats = entities * shape->dim + trn_kg_relation_rows(header) * relation;
-    return floats * (int64_t)sizeof(float) + room_bytes(room) +
-           trn_kg_match_bytes(header, entities, room->most, room->most, room->threads);
+trn_status_t trn_kg_answer_names(const trn_kg_answers_t *a, trn_store_t *store, MPI_Comm comm,
+                                 const char *list, trn_labels_t *labels) {
+    int64_t k = a->k, *numbers = NULL, count = 0;
+    trn_status_t status = TRN_OK;
+    if (a->best) status = trn_alloc(&numbers, a->count * k, sizeof *numbers, "answers");
+    for (int64_t i = 0; numbers && i < a->count; i++) {
+        if (a->questions && (a->questions[i].relation < 0) != a->relations) continue;
+        for (int64_t j = 0; j < k; j++)
+            numbers[count++] = a->best[i * k + j].index;
+    }
+    status = trn_agree(comm, status);
+    if (status == TRN_OK) status = trn_names_read(store, comm, list, count, numbers, labels);
+    trn_free(&numbers);
+    return status;
 }
 
-int64_t trn_kg_predict_bytes(const trn_kg_header_t *header, MPI_Comm comm, int64_t k, int threads) {
-    room_t room = room_of(comm, k, threads);
-    return bytes_of(header, &room);
+void trn_kg_answer_names_plan(trn_ledger_t *ledger, int64_t rows,
+                              const trn_kg_search_size_t *size) {
+    int64_t all = trn_ledger_bytes(size->count, size->k);
+    trn_ledger_take(ledger, "names", all, (int64_t)sizeof(int64_t));
+    trn_names_read_plan(ledger, rows, all);
+    trn_ledger_give(ledger, "names", all, (int64_t)sizeof(int64_t));
+}
+
+/* Plans ---------------------------------------------------------------------------------------- */
+
+static void plan_room(trn_ledger_t *ledger, const room_t *room) {
+    int64_t lists = room->threads * room->most, entries = room->most * room->k;
+    const int64_t best = (int64_t)sizeof(trn_best_t);
+    trn_ledger_take(ledger, "answers", lists, (int64_t)sizeof(list_t));
+    trn_ledger_take(ledger, "answers", lists * room->size, best);
+    trn_ledger_take(ledger, "answers", entries, best);
+    if (room->rank == 0) trn_ledger_take(ledger, "answers", room->ranks * entries, best);
+}
+
+void trn_kg_answer_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                        const trn_kg_search_size_t *size, int rank) {
+    const room_t room = room_for(size->k, size->threads, size->ranks, rank);
+    const trn_kg_match_size_t match = {.entities = trn_kg_own(header->entities, size->ranks, rank),
+                                       .count = size->count,
+                                       .most = room.most,
+                                       .threads = size->threads,
+                                       .ranks = size->ranks};
+    trn_ledger_t before = *ledger;
+    plan_room(ledger, &room);
+    trn_ledger_t ready = *ledger;
+    trn_ledger_take(ledger, "queries", size->count,
+                    (int64_t)(sizeof(trn_kg_query_t) + sizeof(int64_t)));
+    trn_kg_match_plan(ledger, header, &match);
+    trn_ledger_back(ledger, &ready);
+    trn_kg_exact_plan(ledger, header);
+    trn_ledger_take(ledger, "queries", 2 * room.most * header->shape.dim, (int64_t)sizeof(float));
+    trn_kg_model_gather_plan(ledger, header, 2 * room.most, size->ranks);
+    trn_ledger_back(ledger, &before);
+}
+
+void trn_kg_nearest_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                         const trn_kg_search_size_t *size, int rank) {
+    const room_t room = room_for(size->k, 1, size->ranks, rank);
+    trn_ledger_t before = *ledger;
+    plan_room(ledger, &room);
+    trn_ledger_take(ledger, "queries", room.most * header->shape.dim, (int64_t)sizeof(float));
+    trn_kg_model_gather_plan(ledger, header, room.most, size->ranks);
+    trn_ledger_back(ledger, &before);
 }

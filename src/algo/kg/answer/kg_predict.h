@@ -5,6 +5,7 @@
 #ifndef TRN_ALGO_KG_ANSWER_KG_PREDICT_H
 #define TRN_ALGO_KG_ANSWER_KG_PREDICT_H
 
+#include "algo/common/names.h"
 #include "algo/kg/kg_known.h"
 #include "algo/kg/kg_model.h"
 #include "base/status.h"
@@ -35,8 +36,34 @@ trn_status_t trn_kg_answer(const trn_kg_model_t *model, MPI_Comm comm, int64_t c
 trn_status_t trn_kg_nearest(const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
                             const int32_t *entities, int64_t k, int threads, trn_best_t *best);
 
-/* Bytes that a rank of the communicator needs for a model and lists of k. Local, equal arguments.
+/* Lists of answers on rank 0: best[count x k], NULL elsewhere. Some may be of relations. */
+typedef struct trn_kg_answers {
+    int64_t count, k;
+    const trn_best_t *best;
+    const trn_kg_question_t *questions; /* [count]; NULL: all ask for entities */
+    bool relations;                     /* of those that ask for relations, else of the others */
+} trn_kg_answers_t;
+
+/* The names of answers in `list` of a store, on rank 0; to be freed also on failure. Collective.
+ * Fails (agreed) and costs as trn_names_read. */
+trn_status_t trn_kg_answer_names(const trn_kg_answers_t *answers, trn_store_t *store, MPI_Comm comm,
+                                 const char *list, trn_labels_t *labels);
+
+/* Questions, and answers to each, on `ranks` ranks. */
+typedef struct trn_kg_search_size {
+    int64_t count, k;
+    int threads, ranks;
+} trn_kg_search_size_t;
+
+/* Plans of trn_kg_answer and trn_kg_nearest beside their arguments, of which nothing stays. Local.
  */
-int64_t trn_kg_predict_bytes(const trn_kg_header_t *header, MPI_Comm comm, int64_t k, int threads);
+void trn_kg_answer_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                        const trn_kg_search_size_t *size, int rank);
+void trn_kg_nearest_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                         const trn_kg_search_size_t *size, int rank);
+
+/* Plan of trn_kg_answer_names on rank 0 in a list of `rows` names: they stay under "names". Local.
+ */
+void trn_kg_answer_names_plan(trn_ledger_t *ledger, int64_t rows, const trn_kg_search_size_t *size);
 
 #endif

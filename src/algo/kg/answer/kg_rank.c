@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PIECE = 1 << 13 /* counts that are summed together */ };
+
 /* The target of one query of a chunk. */
 typedef struct target {
     double exact; /* its score by the definition */
@@ -26,10 +28,15 @@ typedef struct ranker {
     bool overflow;
 } ranker_t;
 
-int64_t trn_kg_rank_bytes(const trn_kg_header_t *header, int64_t entities, int64_t count,
-                          int threads) {
-    return trn_kg_match_bytes(header, entities, count, TRN_KG_CHUNK, threads) +
-           TRN_KG_CHUNK * (header->shape.dim * (int64_t)sizeof(float) + (int64_t)sizeof(target_t));
+void trn_kg_rank_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                      const trn_kg_match_size_t *size) {
+    trn_kg_match_size_t whole = *size;
+    trn_ledger_t before = *ledger;
+    whole.most = TRN_KG_CHUNK;
+    trn_kg_match_plan(ledger, header, &whole);
+    trn_ledger_take(ledger, "queries", TRN_KG_CHUNK * header->shape.dim, (int64_t)sizeof(float));
+    trn_ledger_take(ledger, "queries", TRN_KG_CHUNK, (int64_t)sizeof(target_t));
+    trn_ledger_back(ledger, &before);
 }
 
 static trn_status_t allocate(ranker_t *k, const trn_kg_model_t *model, MPI_Comm comm, int64_t count,
@@ -176,9 +183,10 @@ static void run(ranker_t *k) {
         trn_kg_match_tiles(match, count_tile, k);
         trn_watch_tick();
     }
-    /* Plain sums of integers: the same for any cut of the entities. */
+    /* Plain sums of integers: the same for any cut of the entities, and in pieces, for MPI has a
+     * copy of what it sums. */
     for (int64_t at = 0, n; at < match->count; at += n) {
-        n = match->count - at < INT32_MAX / 8 ? match->count - at : INT32_MAX / 8;
+        n = match->count - at < PIECE ? match->count - at : PIECE;
         MPI_Allreduce(MPI_IN_PLACE, k->counts + at, (int)(4 * n), MPI_INT64_T, MPI_SUM,
                       match->comm);
     }

@@ -37,8 +37,9 @@ trn_status_t trn_kg_rank(const trn_kg_model_t *model, MPI_Comm comm, const trn_k
                          const trn_kg_seen_t *seen, int64_t count, const trn_kg_query_t *queries,
                          int threads, trn_kg_count_t *counts);
 
-/* Bytes that it takes beside its arguments, `entities` being the band's. Local. */
-int64_t trn_kg_rank_bytes(const trn_kg_header_t *header, int64_t entities, int64_t count,
-                          int threads);
+/* Plan of that beside its arguments, of which nothing stays; the size's `most` is not looked at.
+ * Local. */
+void trn_kg_rank_plan(trn_ledger_t *ledger, const trn_kg_header_t *header,
+                      const trn_kg_match_size_t *size);
 
 #endif

@@ -116,11 +116,20 @@ int64_t trn_kg_seen_within(const trn_kg_seen_t *seen, int64_t relation, trn_side
     return lower_bound(seen, low, seen->start[at + 1], first + n) - low;
 }
 
-int64_t trn_kg_seen_bytes(int64_t triples, int64_t relations, int64_t ranks) {
-    /* A fact as it is read and sent; what comes in, with room to spare; qsort's copy. A skewed
-     * graph may bring more to one rank: this is for an even one. */
-    int64_t part = (triples + ranks - 1) / ranks;
-    int64_t received = part * 2 * (int64_t)sizeof(end_t);
-    return part * (int64_t)sizeof(trn_triple_t) + received + received / 4 * 9 +
-           (2 * relations + 1) * 8;
+void trn_kg_seen_plan(trn_ledger_t *ledger, int64_t triples, int64_t relations, int ranks,
+                      int rank) {
+    enum { SPARE = 4 /* a quarter more, as parcels have */ };
+    int64_t facts = trn_part_start(triples, ranks, rank + 1) - trn_part_start(triples, ranks, rank);
+    int64_t ends = 2 * facts;
+    const int64_t end = (int64_t)sizeof(end_t);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "types", facts, (int64_t)sizeof(trn_triple_t));
+    trn_ledger_take(ledger, "types", ends, end);
+    trn_ledger_take(ledger, "types", ends + ends / SPARE, end);
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "types", ends + ends / SPARE, end);
+    trn_ledger_pass(ledger, "types", ends, end); /* qsort's copy */
+    trn_ledger_take(ledger, "types", 2 * relations + 1, (int64_t)sizeof(int64_t));
+    trn_ledger_take(ledger, "types", ends, (int64_t)sizeof(int32_t));
+    trn_ledger_give(ledger, "types", ends + ends / SPARE, end);
 }

@@ -4,6 +4,7 @@
 #define TRN_ALGO_KG_ANSWER_KG_SEEN_H
 
 #include "algo/kg/kg.h"
+#include "base/ledger.h"
 #include "base/status.h"
 #include "model/model.h"
 
@@ -30,7 +31,9 @@ void trn_kg_seen_free(trn_kg_seen_t *seen);
 int64_t trn_kg_seen_within(const trn_kg_seen_t *seen, int64_t relation, trn_side_t side,
                            int64_t first, int64_t n, const int32_t **entity);
 
-/* Bytes that it takes at most on one of `ranks` ranks while it is made. Local. */
-int64_t trn_kg_seen_bytes(int64_t triples, int64_t relations, int64_t ranks);
+/* Plan of trn_kg_seen_create: the lists stay under "types". A skewed graph may bring more to one
+ * rank: this is for an even one. Local. */
+void trn_kg_seen_plan(trn_ledger_t *ledger, int64_t triples, int64_t relations, int ranks,
+                      int rank);
 
 #endif

@@ -1,10 +1,13 @@
+/* encoder.c: what an encoder holds: its numbers, hashes and room for its passes. */
 #include "algo/kg/nodepiece/encoder.h"
 
 #include "algo/kg/nodepiece/encoder_impl.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
+#include "mpi/reduce.h"
 
 #include <math.h>
 #include <string.h>
@@ -85,6 +88,16 @@ static int64_t list_room(const trn_encoder_shape_t *s, int64_t slots, int64_t ro
     return room + slots * 2 * most;
 }
 
+/* The slots of rank `rank` of `ranks`. */
+static void share_slots(trn_encoder_t *e, int ranks, int rank) {
+    int64_t slots = e->shape.nearest + e->shape.context;
+    e->groups = slots < GROUPS ? slots : GROUPS;
+    e->first_group = trn_part_start(e->groups, ranks, rank);
+    e->own_groups = trn_part_start(e->groups, ranks, rank + 1) - e->first_group;
+    e->first_slot = trn_group_slot(e, e->first_group);
+    e->own_slots = trn_group_slot(e, e->first_group + e->own_groups) - e->first_slot;
+}
+
 static trn_status_t create_work(trn_encoder_t *e) {
     const trn_encoder_shape_t *s = &e->shape;
     work_t *w = e->work;
@@ -157,12 +170,7 @@ trn_status_t trn_encoder_create(trn_encoder_t **encoder, MPI_Comm comm,
     e->shape = *shape;
     e->entities = entities;
     e->most = most;
-    int64_t slots = shape->nearest + shape->context;
-    e->groups = slots < GROUPS ? slots : GROUPS;
-    e->first_group = trn_part_start(e->groups, e->ranks, e->rank);
-    e->own_groups = trn_part_start(e->groups, e->ranks, e->rank + 1) - e->first_group;
-    e->first_slot = trn_group_slot(e, e->first_group);
-    e->own_slots = trn_group_slot(e, e->first_group + e->own_groups) - e->first_slot;
+    share_slots(e, e->ranks, e->rank);
     status = trn_agree(comm, allocate(e, optimiser));
     if (status == TRN_OK)
         *encoder = e;
@@ -196,23 +204,40 @@ void trn_encoder_destroy(trn_encoder_t **encoder) {
     trn_free(encoder);
 }
 
-int64_t trn_encoder_bytes(const trn_encoder_shape_t *s, int64_t entities, int64_t most,
-                          trn_kg_optimizer_t optimiser, int64_t ranks) {
-    trn_encoder_t e = {.shape = *s};
-    int64_t slots = s->nearest + s->context, floats = 0, room = 0, levels = 4;
-    e.groups = slots < GROUPS ? slots : GROUPS;
-    e.own_slots = trn_group_slot(&e, (e.groups + ranks - 1) / ranks);
+/* What create_work takes. */
+static void plan_work(trn_ledger_t *ledger, const trn_encoder_t *e) {
+    const trn_encoder_shape_t *s = &e->shape;
+    const int64_t number = (int64_t)sizeof(float);
+    int64_t room = 0, widest = widest_slot(s, e->most), pieces = trn_encoder_rows(s, 0);
+    for (int64_t i = 0; i < e->own_slots; i++)
+        room += trn_slot_room(s, e->first_slot + i, e->most);
+    trn_ledger_take(ledger, "encoder", room * (s->hidden + 1) + e->own_slots * 2 * e->most, number);
+    trn_ledger_take(ledger, "encoder", 3 * pieces, number);
+    trn_ledger_take(ledger, "encoder", 2 * widest * s->piece + e->most * s->hidden, number);
+    trn_ledger_take(ledger, "encoder", TILE * (s->dim + s->hidden) + s->hidden * s->dim, number);
+    trn_ledger_take(ledger, "encoder", sum_width(s), (int64_t)sizeof(double));
+}
+
+void trn_encoder_plan(trn_ledger_t *ledger, const trn_encoder_shape_t *shape, int64_t entities,
+                      int64_t most, const trn_kg_optimizer_t *optimiser, int ranks, int rank) {
+    trn_encoder_t e = {.shape = *shape, .entities = entities, .most = most};
+    const int64_t number = (int64_t)sizeof(float);
+    share_slots(&e, ranks, rank);
     for (int p = 0; p < TRN_ENCODER_PARTS; p++) {
-        int64_t width = trn_encoder_width(s, p);
-        floats += part_rows(&e, p) * (2 * width + trn_kg_moment_width(optimiser, 0, width) +
-                                      trn_kg_moment_width(optimiser, 1, width));
+        int64_t width = trn_encoder_width(shape, p), all = width;
+        if (optimiser)
+            all += width + trn_kg_moment_width(*optimiser, 0, width) +
+                   trn_kg_moment_width(*optimiser, 1, width);
+        trn_ledger_take(ledger, "encoder", part_rows(&e, p) * all, number);
     }
-    for (int64_t i = 0; i < e.own_slots; i++)
-        room += trn_slot_room(s, i, most);
-    floats += room * (s->hidden + 1) + 2 * e.own_slots * (entities + most) +
-              2 * widest_slot(s, most) * s->piece + most * (2 * s->dim + s->hidden) +
-              TILE * (s->dim + s->hidden) + s->hidden * s->dim;
-    return floats * 4 + sum_width(s) * 8 * (1 + 2 * levels);
+    trn_ledger_take(ledger, "encoder", 2 * e.own_slots * entities, number);
+    trn_ledger_take(ledger, "encoder", 2 * most * shape->dim, number);
+    plan_work(ledger, &e);
+    trn_ledger_take(
+        ledger, "encoder",
+        trn_reduce_bytes((trn_blocks_t){.blocks = e.groups}, sum_width(shape), ranks, rank), 1);
+    trn_ledger_take(ledger, "libraries",
+                    trn_blas_bytes(number, widest_slot(shape, most), shape->hidden), 1);
 }
 
 /* Standard deviations: pieces 1/4; then hidden numbers come out near 1 and vectors near scale. */

@@ -17,6 +17,7 @@
 
 #include "algo/kg/nodepiece/nodepiece_hash.h"
 #include "algo/kg/train/kg_state.h"
+#include "base/ledger.h"
 #include "base/status.h"
 
 #include <mpi.h>
@@ -75,9 +76,10 @@ trn_status_t trn_encoder_create(trn_encoder_t **encoder, MPI_Comm comm,
 /* Free and set to NULL; NULL is fine. Local. */
 void trn_encoder_destroy(trn_encoder_t **encoder);
 
-/* Bytes of one that is trained, on the busiest rank. Local. */
-int64_t trn_encoder_bytes(const trn_encoder_shape_t *shape, int64_t entities, int64_t most,
-                          trn_kg_optimizer_t optimiser, int64_t ranks);
+/* Plan of trn_encoder_create with its passes, under "encoder"; all of it stays while it lives.
+ * `optimiser` as there. Local. */
+void trn_encoder_plan(trn_ledger_t *ledger, const trn_encoder_shape_t *shape, int64_t entities,
+                      int64_t most, const trn_kg_optimizer_t *optimiser, int ranks, int rank);
 
 /* Starting values: normal numbers by (seed, array, row), such that vectors' numbers are of about
  * the size `scale`. Local. */

@@ -391,10 +391,11 @@ static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *opt
         floats += size[i];
     int64_t rows = l.most_rows;
     trn_encoder_shape_t encoder = shape_of(header, options->nodepiece);
+    trn_ledger_t ledger = {0};
+    trn_encoder_plan(&ledger, &encoder, n, rows, &options->optimiser, (int)ranks, 0);
     return 4 * (floats + rows + n) + 8 * sum_size(&l, rows) * (1 + 2 * levels) +
            triples * (int64_t)sizeof(trn_triple_t) + l.batch * (int64_t)sizeof(question_t) +
-           l.chunk * (int64_t)sizeof *l.part +
-           trn_encoder_bytes(&encoder, n, rows, options->optimiser, ranks);
+           l.chunk * (int64_t)sizeof *l.part + ledger.most;
 }
 
 const trn_kg_regime_t trn_kg_nodepiece = {"nodepiece", create, destroy, epoch, memory};

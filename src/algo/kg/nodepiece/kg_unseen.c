@@ -181,34 +181,59 @@ static trn_status_t hash_unseen(const trn_unseen_t *u, trn_store_t *store,
     return status == TRN_OK ? contexts(u, hash) : status;
 }
 
-/* Everything of the store but the learned numbers. Local. */
-static trn_status_t prepare(const trn_unseen_t *u, const trn_kg_model_t *model, const char *path,
-                            trn_nodepiece_hash_t *hash, trn_encoder_shape_t *shape) {
-    trn_nodepiece_hash_t sizes = {0};
+/* The sizes of an encoder in a store of vectors of `dim` numbers. Local. */
+static trn_status_t read_sizes(const trn_unseen_t *u, const trn_store_t *store, int64_t dim,
+                               trn_nodepiece_hash_t *sizes, trn_encoder_shape_t *shape) {
     int64_t piece, hidden;
-    bool *linked = NULL;
-    trn_store_t *store = model->store;
     if (!trn_store_has(store, "/nodepiece/first", NULL, NULL, NULL))
         return trn_fail(TRN_INPUT,
                         "%s: no encoder; unseen entities need a model of kg-train --encoder "
                         "nodepiece",
                         trn_store_path(store));
-    TRN_TRY(trn_nodepiece_hash_sizes(store, "/nodepiece", &sizes));
+    TRN_TRY(trn_nodepiece_hash_sizes(store, "/nodepiece", sizes));
     TRN_TRY(trn_store_get_int(store, "/", "nodepiece_piece", &piece));
     TRN_TRY(trn_store_get_int(store, "/", "nodepiece_hidden", &hidden));
-    if (sizes.entities != u->entities || piece < 1 || hidden < 1 || piece > 65536 || hidden > 65536)
+    if (sizes->entities != u->entities || piece < 1 || hidden < 1 || piece > 65536 ||
+        hidden > 65536)
         return trn_fail(TRN_INPUT,
                         "%s: nodepiece_entities, nodepiece_piece or nodepiece_hidden: "
                         "not of this model",
                         trn_store_path(store));
+    *shape = trn_encoder_shape(sizes, piece, hidden, dim);
+    return TRN_OK;
+}
+
+/* Every unseen entity has a neighbour in the graph. Local. */
+static trn_status_t check_linked(const trn_unseen_t *u) {
+    bool *linked = NULL;
     TRN_TRY(trn_alloc(&linked, u->count, sizeof *linked, "unseen entities"));
     int64_t lonely = unlinked(u, linked);
     trn_free(&linked);
-    if (lonely >= 0)
-        return trn_fail(TRN_INPUT, "%s: %s: no fact links it with an entity of the graph", path,
-                        u->names[lonely]);
-    *shape = trn_encoder_shape(&sizes, piece, hidden, model->header.shape.dim);
-    return hash_unseen(u, store, &sizes, hash);
+    if (lonely < 0) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: %s: no fact links it with an entity of the graph",
+                    u->lines.path, u->names[lonely]);
+}
+
+trn_status_t trn_unseen_look(const trn_unseen_t *unseen, MPI_Comm comm, const char *path,
+                             trn_encoder_shape_t *shape) {
+    trn_nodepiece_hash_t sizes = {0};
+    trn_store_t *store;
+    int64_t dim;
+    TRN_TRY(trn_store_open(&store, comm, path, "kg-model"));
+    trn_status_t status = trn_store_get_int(store, "/", "dim", &dim);
+    if (status == TRN_OK) status = read_sizes(unseen, store, dim, &sizes, shape);
+    if (status == TRN_OK) status = check_linked(unseen);
+    status = trn_agree(comm, status);
+    trn_store_close(&store);
+    return status;
+}
+
+/* Everything of the store but the learned numbers. Local. */
+static trn_status_t prepare(const trn_unseen_t *u, const trn_kg_model_t *model,
+                            trn_nodepiece_hash_t *hash, trn_encoder_shape_t *shape) {
+    trn_nodepiece_hash_t sizes = {0};
+    TRN_TRY(read_sizes(u, model->store, model->header.shape.dim, &sizes, shape));
+    return hash_unseen(u, model->store, &sizes, hash);
 }
 
 /* Encode and append. Collective. */
@@ -237,15 +262,15 @@ done:
     return status;
 }
 
-trn_status_t trn_unseen_encode(const trn_unseen_t *unseen, trn_kg_model_t *model, MPI_Comm comm,
-                               const char *path) {
-    enum { AT_ONCE = 1024 };
+enum { AT_ONCE = 1024 /* entities encoded together */ };
+
+trn_status_t trn_unseen_encode(const trn_unseen_t *unseen, trn_kg_model_t *model, MPI_Comm comm) {
     trn_nodepiece_hash_t hash = {0};
     trn_encoder_shape_t shape;
     trn_encoder_t *encoder = NULL;
     trn_status_t status;
     int64_t most = unseen->count < AT_ONCE ? unseen->count : AT_ONCE;
-    TRN_OR(done, trn_agree(comm, prepare(unseen, model, path, &hash, &shape)));
+    TRN_OR(done, trn_agree(comm, prepare(unseen, model, &hash, &shape)));
     TRN_OR(done, trn_encoder_create(&encoder, comm, &shape, unseen->count, most, NULL));
     trn_encoder_take(encoder, &hash);
     TRN_OR(done, trn_agree(comm, trn_kg_nodepiece_read(model->store, encoder)));
@@ -254,4 +279,21 @@ done:
     trn_encoder_destroy(&encoder);
     trn_nodepiece_hash_free(&hash);
     return status;
+}
+
+void trn_unseen_encode_plan(trn_ledger_t *ledger, const trn_unseen_t *unseen,
+                            const trn_kg_header_t *header, const trn_encoder_shape_t *shape,
+                            int ranks, int rank) {
+    enum { NUMBER = 4, ENDS = 2 * 8 /* of a fact, to sort */, LINK = 2 * 8 + 12 };
+    int64_t count = unseen->count, most = count < AT_ONCE ? count : AT_ONCE;
+    int64_t each = 4 * shape->nearest + shape->context; /* with the lists that they are made of */
+    int64_t own = trn_kg_own(header->entities, ranks, rank) * header->shape.dim;
+    int64_t fresh = rank == ranks - 1 ? count * header->shape.dim : 0;
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "encoder", count * each, NUMBER);
+    trn_ledger_take(ledger, "encoder", unseen->facts, ENDS + LINK);
+    trn_encoder_plan(ledger, shape, count, most, NULL, ranks, rank);
+    trn_ledger_pass(ledger, "model", fresh > 0 ? own : 0, NUMBER); /* a small one is copied */
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "model", fresh, NUMBER);
 }

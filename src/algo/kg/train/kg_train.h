@@ -4,6 +4,7 @@
 #define TRN_ALGO_KG_TRAIN_KG_TRAIN_H
 
 #include "algo/common/trainer.h"
+#include "algo/kg/kg_known.h"
 #include "algo/kg/train/kg_state.h"
 #include "base/status.h"
 
@@ -34,11 +35,11 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
                           const trn_trainer_run_t *run, const char *output,
                           trn_kg_report_t *report);
 
-/* Bytes that the busiest of `ranks` ranks needs, from the graph's sizes and trn_kg_valid_facts (0
- * if the valid split is not looked at). Local. */
+/* Bytes that the busiest of `ranks` ranks needs, from the graph's sizes and trn_kg_valid_count (if
+ * the valid split is looked at). Local. */
 int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, const trn_kg_t *kg, int64_t valid_facts,
-                            int64_t ranks, bool save_behind);
+                            const trn_kg_regime_t *regime, const trn_kg_t *kg,
+                            const trn_kg_found_t *found, int64_t ranks, bool save_behind);
 
 /* Write the model of a state to `path`; with `training` also what a resume needs. `behind` NULL:
  * it is there afterwards; else *behind is a store that is being written, for

@@ -9,16 +9,29 @@
 
 enum { BATCH = 4096 /* entities that are gathered together */ };
 
+/* The valid triples, on every rank. */
+static trn_status_t read_triples(MPI_Comm comm, const trn_kg_t *kg, trn_triple_t **triples) {
+    int64_t valid = kg->triples[TRN_VALID];
+    trn_status_t status = trn_alloc(triples, valid, sizeof **triples, "the valid split");
+    if (status == TRN_OK) status = trn_kg_read(kg, TRN_VALID, 0, valid, *triples);
+    return trn_agree(comm, status);
+}
+
+static trn_kg_asked_t asked_of(const trn_kg_t *kg, const trn_triple_t *triples) {
+    return (trn_kg_asked_t){
+        .splits = TRN_VALID + 1, .count = kg->triples[TRN_VALID], .triples = triples};
+}
+
 /* Collective. */
 static trn_status_t read_facts(trn_kg_valid_t *v, MPI_Comm comm, const trn_kg_t *kg) {
-    int64_t valid = kg->triples[TRN_VALID];
     trn_triple_t *triples = NULL;
-    trn_status_t status = trn_alloc(&triples, valid, sizeof *triples, "the valid split");
-    if (status == TRN_OK) status = trn_kg_read(kg, TRN_VALID, 0, valid, triples);
-    status = trn_agree(comm, status);
+    trn_kg_found_t found;
+    trn_status_t status = read_triples(comm, kg, &triples);
     if (status == TRN_OK) {
-        trn_kg_queries(valid, triples, v->queries);
-        status = trn_kg_known_both(kg, comm, TRN_VALID + 1, valid, triples, &v->known);
+        const trn_kg_asked_t asked = asked_of(kg, triples);
+        trn_kg_queries(asked.count, triples, v->queries);
+        status = trn_kg_known_count(kg, comm, &asked, &found);
+        if (status == TRN_OK) status = trn_kg_known_create(kg, comm, &asked, &found, &v->known);
     }
     trn_free(&triples);
     return status;
@@ -108,23 +121,35 @@ trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *v, const trn_kg_state_t *s, double
     return TRN_OK;
 }
 
-trn_status_t trn_kg_valid_facts(const trn_kg_t *kg, MPI_Comm comm, int64_t *facts) {
-    trn_kg_valid_t v = {.count = 2 * kg->triples[TRN_VALID]};
-    trn_status_t status = trn_alloc(&v.queries, v.count, sizeof *v.queries, "queries");
-    status = trn_agree(comm, status);
-    if (status == TRN_OK) status = read_facts(&v, comm, kg);
-    *facts = status == TRN_OK ? trn_known_count(v.known) : 0;
-    trn_kg_valid_free(&v);
+trn_status_t trn_kg_valid_count(const trn_kg_t *kg, MPI_Comm comm, trn_kg_found_t *found) {
+    trn_triple_t *triples = NULL;
+    trn_status_t status = read_triples(comm, kg, &triples);
+    if (status == TRN_OK) {
+        const trn_kg_asked_t asked = asked_of(kg, triples);
+        status = trn_kg_known_count(kg, comm, &asked, found);
+    }
+    trn_free(&triples);
     return status;
 }
 
-int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t valid, int64_t facts,
-                           int64_t ranks) {
-    enum { FACT = 24 /* bytes; as many more before the batches' memory is taken */ };
-    int64_t band = (header->entities + ranks - 1) / ranks;
-    return ((band + BATCH) * header->shape.dim +
-            trn_kg_relation_rows(header) * second_width(header)) *
-               (int64_t)sizeof(float) +
-           BATCH * 4 + 2 * valid * (int64_t)(sizeof(trn_kg_query_t) + sizeof(trn_kg_count_t)) +
-           FACT * facts + trn_kg_rank_bytes(header, band, 2 * valid, 1);
+void trn_kg_valid_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t valid,
+                       const trn_kg_found_t *found, int ranks, int rank) {
+    int64_t dim = header->shape.dim, own = trn_kg_own(header->entities, ranks, rank);
+    trn_ledger_take(ledger, "valid", 2 * valid,
+                    (int64_t)(sizeof(trn_kg_query_t) + sizeof(trn_kg_count_t)));
+    trn_ledger_take(ledger, "valid", (own + BATCH) * dim, (int64_t)sizeof(float));
+    trn_ledger_take(ledger, "valid", trn_kg_relation_rows(header) * second_width(header),
+                    (int64_t)sizeof(float));
+    trn_ledger_take(ledger, "valid", valid, (int64_t)sizeof(trn_triple_t));
+    trn_kg_known_plan(ledger, found, ranks);
+    trn_ledger_give(ledger, "valid", valid, (int64_t)sizeof(trn_triple_t));
+}
+
+void trn_kg_valid_mrr_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t valid,
+                           int ranks, int rank) {
+    const trn_kg_match_size_t size = {.entities = trn_kg_own(header->entities, ranks, rank),
+                                      .count = 2 * valid,
+                                      .threads = 1,
+                                      .ranks = ranks};
+    trn_kg_rank_plan(ledger, header, &size);
 }

@@ -3,6 +3,7 @@
 #define TRN_ALGO_KG_TRAIN_KG_VALID_H
 
 #include "algo/kg/answer/kg_rank.h"
+#include "algo/kg/kg_known.h"
 #include "algo/kg/train/kg_state.h"
 #include "base/status.h"
 
@@ -30,10 +31,13 @@ trn_status_t trn_kg_valid_mrr(trn_kg_valid_t *valid, const trn_kg_state_t *state
 
 /* How many facts it would keep. Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO,
  * TRN_MEMORY. Cost: of reading train and valid once, by all ranks together. */
-trn_status_t trn_kg_valid_facts(const trn_kg_t *kg, MPI_Comm comm, int64_t *facts);
+trn_status_t trn_kg_valid_count(const trn_kg_t *kg, MPI_Comm comm, trn_kg_found_t *found);
 
-/* Bytes that it takes on one of `ranks` ranks, with so many valid triples and facts. Local. */
-int64_t trn_kg_valid_bytes(const trn_kg_header_t *header, int64_t valid, int64_t facts,
-                           int64_t ranks);
+/* Plans of trn_kg_valid_create, all of which stays, and of trn_kg_valid_mrr, of which nothing does.
+ * Local. */
+void trn_kg_valid_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t valid,
+                       const trn_kg_found_t *found, int ranks, int rank);
+void trn_kg_valid_mrr_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int64_t valid,
+                           int ranks, int rank);
 
 #endif
