@@ -13,9 +13,8 @@ expect 0 "small graph and models" model make "$scratch" || finish
 evaluate() { # RANKS MODEL ARGUMENT...
     ranks "$1" kg-eval "$scratch/$2.h5" "$graph" --json --quiet "${@:3}"
 }
-# All but the time it took.
 answer() {
-    grep -v '"seconds"' "$scratch/out"
+    lasting "$scratch/out"
 }
 
 # Every case on 2 ranks, then all answers against brute force at once.
@@ -27,7 +26,7 @@ done
 expect 0 "brute force" model check "$scratch" $(model cases)
 
 for case in transe_2_0 toruse_e_1 transr_2_1 complex_-_1; do
-    two=$(grep -v '"seconds"' "$scratch/$case.json")
+    two=$(lasting "$scratch/$case.json")
     counts="1 7"
     [ $case = complex_-_1 ] && counts="1 3 4 7"
     for n in $counts; do

@@ -30,19 +30,19 @@ done
 expect 0 "brute force" model predict "$scratch" $cases
 
 case=transr_2_1
-expect 0 "1 rank" predict 1 "$case" && cp "$scratch/out" "$scratch/one"
-expect 0 "neighbors, 1 rank" neighbors 1 "$case" && cp "$scratch/out" "$scratch/near"
+expect 0 "1 rank" predict 1 "$case" && lasting "$scratch/out" >"$scratch/one"
+expect 0 "neighbors, 1 rank" neighbors 1 "$case" && lasting "$scratch/out" >"$scratch/near"
 expect 0 "2 threads" predict 1 "$case" --threads 2
-cp "$scratch/out" "$scratch/now"
+lasting "$scratch/out" >"$scratch/now"
 expect 0 "2 threads: the answers" cmp "$scratch/one" "$scratch/now"
 head -n 6 "$scratch/questions.tsv" >"$scratch/few.tsv" # of all kinds
 long() { # RANKS K
     ranks "$1" kg-predict "$scratch/$case.h5" "$scratch/graph.h5" "$scratch/few.tsv" -k "$2" --json --quiet
 }
 expect 0 "a list of all entities" long 1 1100 # longer than those of relations
-cp "$scratch/out" "$scratch/all"
+lasting "$scratch/out" >"$scratch/all"
 expect 0 "that on 2 ranks" long 2 1100
-cp "$scratch/out" "$scratch/now"
+lasting "$scratch/out" >"$scratch/now"
 expect 0 "a list of all entities, 2 ranks" cmp "$scratch/all" "$scratch/now"
 expect 2 "a list longer than all answers" long 1 1101
 expect_message "a list longer than all answers" '--top: 1101 is too many: .*1100 entities.*give at most 1100'
@@ -50,10 +50,10 @@ expect 2 "more neighbours than there are" ranks 1 kg-neighbors "$scratch/$case.h
 expect_message "more neighbours than there are" 'give at most 1099'
 for n in 2 3 4 7; do
     expect 0 "$n ranks" predict "$n" "$case"
-    cp "$scratch/out" "$scratch/now"
+    lasting "$scratch/out" >"$scratch/now"
     expect 0 "$n ranks: the answers" cmp "$scratch/one" "$scratch/now"
     expect 0 "neighbors, $n ranks" neighbors "$n" "$case"
-    cp "$scratch/out" "$scratch/now"
+    lasting "$scratch/out" >"$scratch/now"
     expect 0 "$n ranks: the neighbours" cmp "$scratch/near" "$scratch/now"
 done
 

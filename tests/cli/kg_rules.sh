@@ -15,7 +15,7 @@ rules() { # RANKS MODEL ARGUMENT...
 }
 # All but the time it took.
 answer() {
-    grep -v '"seconds"' "$scratch/out"
+    lasting "$scratch/out"
 }
 
 # Every body there is, of all lengths: no question of which are the nearest.

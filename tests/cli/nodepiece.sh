@@ -116,7 +116,7 @@ predict() { # RANKS ARGUMENT...
         --json --quiet "${@:2}"
 }
 expect 0 "unseen entities" predict 1 --inductive "$scratch/facts.tsv"
-cp "$scratch/out" "$scratch/one"
+lasting "$scratch/out" >"$scratch/one"
 expect 0 "what they answer" "$python" - "$scratch/one" <<'END'
 import json, sys
 rows = json.load(open(sys.argv[1]))["answers"]
@@ -129,7 +129,7 @@ assert asked[4][0]["answer"] == "member" and asked[4][0]["known"], asked[4]
 END
 for n in 2 3 4 7; do
     expect 0 "unseen entities on $n ranks" predict $n --inductive "$scratch/facts.tsv"
-    cp "$scratch/out" "$scratch/now"
+    lasting "$scratch/out" >"$scratch/now"
     expect 0 "the answers on $n ranks" cmp "$scratch/one" "$scratch/now"
 done
 

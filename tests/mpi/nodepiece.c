@@ -121,7 +121,7 @@ static trn_status_t encode(trn_kg_model_t *model) {
     trn_unseen_t unseen = {0};
     trn_status_t status = trn_kg_model_open(model, comm, "m.h5", &kg);
     if (status == TRN_OK) status = trn_unseen_read(&unseen, comm, "more", &(trn_kg_form_t){0}, &kg);
-    if (status == TRN_OK) status = trn_unseen_encode(&unseen, model, comm, "more");
+    if (status == TRN_OK) status = trn_unseen_encode(&unseen, model, comm);
     trn_unseen_free(&unseen);
     return status;
 }
