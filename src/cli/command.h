@@ -5,13 +5,14 @@
 
 #include "base/status.h"
 #include "cli/param/param.h"
+#include "cli/steps.h"
 #include "text/rules.h"
 
 #include <jansson.h>
 #include <mpi.h>
 
 /* One run of a verb on one rank. */
-typedef struct trn_run {
+struct trn_run {
     trn_params_t *params; /* the verb's own and the common parameters */
     int nfiles;
     char **files;        /* arguments that are no options */
@@ -20,7 +21,12 @@ typedef struct trn_run {
     int threads;         /* --threads, resolved: at least 1 */
     json_t *result;      /* object; rank 0 fills it and the program prints it to stdout */
     const char *command; /* the whole command line, for created_by */
-} trn_run_t;
+    bool dry;            /* --dry-run */
+};
+
+/* Put figures into the result and free them; NULL, which is what jansson gives when memory runs
+ * out, is a failure, too: TRN_MEMORY. Local. */
+trn_status_t trn_run_note(trn_run_t *run, json_t *figures);
 
 /* What an argument that is no option is. */
 typedef struct trn_operand {
@@ -59,6 +65,11 @@ typedef struct trn_command {
     /* Local, before MPI and before options are checked: presets. What it puts into `answer` is
      * printed, and nothing else done. */
     trn_status_t (*settle)(trn_params_t *params, json_t *answer);
+    /* Two commands to learn it by, a line each: "what it does\ttrunnion ..."; tests/cli/examples.sh
+     * runs them and brings the files that they name. */
+    const char *examples;
+    const trn_steps_t *steps; /* what it does; NULL: `run` */
+    bool plans;               /* `run` knows of --ranks */
     /* Collective; returns the same status on every rank (agree first). */
     trn_status_t (*run)(trn_run_t *run);
 } trn_command_t;

@@ -86,6 +86,11 @@ static trn_status_t prepare(job_t *job, int skip) {
     if (verb->one_of) TRN_TRY(trn_params_one_of(job->params, verb->one_of, false));
     if (verb->some_of) TRN_TRY(trn_params_one_of(job->params, verb->some_of, true));
     TRN_TRY(trn_params_check(job->params));
+    if (trn_params_text(job->params, "ranks") && !verb->steps && !verb->plans)
+        return trn_fail(TRN_USAGE,
+                        "--ranks: %s plans for the ranks that it is started with only; "
+                        "start as many with mpirun",
+                        verb->name);
     TRN_TRY(trn_files_create(&job->files, verb, job->params, run->nfiles, run->files));
     /* One rank looks, for all of a thousand looking at a thousand files would take its time. */
     return trn_launched_rank() <= 0 ? trn_files_check(job->files) : TRN_OK;
@@ -245,7 +250,8 @@ static trn_status_t execute(job_t *job) {
     trn_status_t status = take_outputs(job);
     arm_failure(run->rank);
     note_output(job);
-    if (status == TRN_OK) status = job->verb->run(run);
+    if (status == TRN_OK)
+        status = job->verb->steps ? trn_steps_run(run, job->verb->steps) : job->verb->run(run);
     trn_mem_fail_at(0);
     trn_mem_limit(0);
     trn_watch_stop();
@@ -281,6 +287,7 @@ static trn_status_t run_all(job_t *job, trn_status_t status) {
     TRN_TRY(told(job, trn_agree(run->comm, check_same(job))));
     run->params = job->params;
     run->command = job->line;
+    run->dry = trn_params_bool(job->params, "dry-run");
     run->threads = count_threads(job->params);
     omp_set_num_threads(run->threads);
     trn_blas_single();

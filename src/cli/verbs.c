@@ -22,6 +22,10 @@ const trn_param_t trn_common_params[] = {
      .help = "refuse to use more memory than this in any rank; 0 means no limit"},
     {"dry-run", 0, TRN_PARAM_BOOL, "false",
      .help = "say what it would cost in memory and work, and stop before touching data"},
+    {"ranks", 0, TRN_PARAM_TEXT, .metavar = "LIST", .needs = "dry-run",
+     .help =
+         "with --dry-run: plan for these numbers of ranks, such as 1-16,64,4096, which need not "
+         "be there"},
     {"trace", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file = {TRN_FILE_WRITTEN, .endings = ".json"},
      .help = "write when each rank did what to FILE, for Perfetto or chrome://tracing"},
     {"hang-timeout", 0, TRN_PARAM_REAL, "600", 0, 1e9, .metavar = "SECONDS",

@@ -176,7 +176,8 @@ static trn_status_t plan_rows(job_t *job) {
     job->info = info_of(trn_rows_about(job->rows));
     trn_matrix_info_t even = job->info;
     if (!job->sparse) even.store = false; /* not by weight */
-    TRN_TRY(trn_bands_cut(&job->bands, run->comm, run->files[0], &even, block, ROW, ENTRY));
+    TRN_TRY(
+        trn_bands_cut(&job->bands, run->comm, run->ranks, run->files[0], &even, block, ROW, ENTRY));
     job->held = trn_mem_now() - trn_mem_before();
     MPI_Allreduce(MPI_IN_PLACE, &job->held, 1, MPI_INT64_T, MPI_MAX, run->comm);
     return trn_estimate(run->ranks, trn_params_bool(run->params, "dry-run"), plan, job,

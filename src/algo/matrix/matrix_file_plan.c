@@ -2,6 +2,7 @@
  * of: io/rows/rows_read.c, rows_route.c, rows_write.c. */
 #include "algo/matrix/matrix_file_plan.h"
 
+#include "algo/matrix/tall.h"
 #include "base/mem.h"
 #include "io/formats/format.h"
 #include "io/formats/mtx.h"
@@ -19,9 +20,8 @@ static int64_t least(int64_t a, int64_t b) {
 
 /* Bands ---------------------------------------------------------------------------------------- */
 
-static trn_status_t create(trn_bands_t *bands, MPI_Comm comm) {
-    *bands = (trn_bands_t){0};
-    MPI_Comm_size(comm, &bands->ranks);
+static trn_status_t create(trn_bands_t *bands, int ranks) {
+    *bands = (trn_bands_t){.ranks = ranks};
     TRN_TRY(trn_alloc_zero(&bands->start, bands->ranks + 1, sizeof *bands->start, "bands"));
     return trn_alloc_zero(&bands->entries, bands->ranks, sizeof *bands->entries, "bands");
 }
@@ -137,25 +137,49 @@ static trn_status_t look(trn_bands_t *bands, MPI_Comm comm, const char *path,
     return read_store(bands, comm, path, info, w);
 }
 
-trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, const char *path,
-                           const trn_matrix_info_t *info, int64_t block, int64_t row,
-                           int64_t entry) {
-    weights_t weights = {block, row, entry, info->entries};
+/* Whole blocks of `block` rows, as many to each rank, or, with weights, as weigh the same. */
+static trn_status_t cut(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
+                        const trn_matrix_info_t *info, int64_t block, const weights_t *weights) {
     int64_t blocks = (info->rows + block - 1) / block;
-    trn_status_t status = trn_agree(comm, create(bands, comm));
-    for (int r = 0; r < bands->ranks && status == TRN_OK; r++)
-        bands->start[r] = least(trn_part_start(blocks, bands->ranks, r) * block, info->rows);
-    if (status == TRN_OK) status = look(bands, comm, path, info, &weights);
+    trn_status_t status = trn_agree(comm, create(bands, ranks));
+    for (int r = 0; r < ranks && status == TRN_OK; r++)
+        bands->start[r] = least(trn_part_start(blocks, ranks, r) * block, info->rows);
+    if (status == TRN_OK) status = look(bands, comm, path, info, weights);
     if (status != TRN_OK) trn_bands_free(bands);
     return status;
 }
 
+trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
+                           const trn_matrix_info_t *info, int64_t block, int64_t row,
+                           int64_t entry) {
+    weights_t weights = {block, row, entry, info->entries};
+    return cut(bands, comm, ranks, path, info, block, &weights);
+}
+
+trn_status_t trn_bands_tall(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
+                            const trn_matrix_info_t *info) {
+    return cut(bands, comm, ranks, path, info, trn_tall_block(info->rows), NULL);
+}
+
 trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
                           const trn_matrix_info_t *info, const trn_dist_t *dist) {
-    trn_status_t status = trn_agree(comm, create(bands, comm));
-    for (int r = 0; r < bands->ranks && status == TRN_OK; r++)
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    trn_status_t status = trn_agree(comm, create(bands, ranks));
+    for (int r = 0; r < ranks && status == TRN_OK; r++)
         bands->start[r] = trn_dist_row_start(dist, least(r, trn_dist_row_parts(dist)));
     if (status == TRN_OK) status = look(bands, comm, path, info, NULL);
+    if (status != TRN_OK) trn_bands_free(bands);
+    return status;
+}
+
+trn_status_t trn_bands_like(trn_bands_t *bands, MPI_Comm comm, const char *path,
+                            const trn_matrix_info_t *info, const trn_bands_t *first) {
+    trn_status_t status = trn_agree(comm, create(bands, first->ranks));
+    if (status == TRN_OK) {
+        memcpy(bands->start, first->start, sizeof *first->start * (size_t)(first->ranks + 1));
+        status = look(bands, comm, path, info, NULL);
+    }
     if (status != TRN_OK) trn_bands_free(bands);
     return status;
 }
@@ -163,6 +187,16 @@ trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
 trn_status_t trn_bands_dist(trn_dist_t **dist, const trn_bands_t *bands, int64_t cols) {
     const int64_t whole[2] = {0, cols};
     return trn_dist_create_at(dist, bands->ranks, bands->start, 1, whole);
+}
+
+trn_status_t trn_matrix_in_look(trn_matrix_in_t *in, MPI_Comm comm, const char *path) {
+    in->path = path;
+    return trn_matrix_file_probe(comm, path, &in->info);
+}
+
+trn_status_t trn_matrix_in_cut(trn_matrix_in_t *in, MPI_Comm comm, int ranks) {
+    trn_bands_free(&in->bands);
+    return trn_bands_tall(&in->bands, comm, ranks, in->path, &in->info);
 }
 
 /* Loading -------------------------------------------------------------------------------------- */

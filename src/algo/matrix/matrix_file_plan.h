@@ -17,26 +17,47 @@ typedef struct trn_bands {
                        * order, an even share is assumed */
 } trn_bands_t;
 
-/* Cut the rows of a probed file into bands of whole blocks of `block` rows (the last may be
- * shorter): where the file is a sparse store, so that a row that weighs `row` and `entry` for each
- * of its entries gives the ranks about the same weight; else [kr/P, k(r+1)/P) of k blocks. The
- * bands depend on the number of ranks: only for work whose bits do not depend on them. Collective,
- * equal arguments. Fails (agreed) with TRN_MEMORY, TRN_INPUT, TRN_IO. Cost: rank 0 reads the row
- * pointers.
+/* Cut the rows of a probed file for `ranks` ranks, which need not be there, into bands of whole
+ * blocks of `block` rows (the last may be shorter): where the file is a sparse store, so that a row
+ * that weighs `row` and `entry` for each of its entries gives the ranks about the same weight; else
+ * [kr/P, k(r+1)/P) of k blocks. The bands depend on the number of ranks: only for work whose bits
+ * do not depend on them. Collective, equal arguments. Fails (agreed) with TRN_MEMORY, TRN_INPUT,
+ * TRN_IO. Cost: rank 0 reads the row pointers.
  */
-trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, const char *path,
+trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
                            const trn_matrix_info_t *info, int64_t block, int64_t row,
                            int64_t entry);
 
-/* The bands that a distribution of row bands has, and what lies in them. Collective; as above. */
+/* The bands that a distribution of row bands for all of `comm` has, and what lies in them.
+ * Collective; as above. */
 trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
                           const trn_matrix_info_t *info, const trn_dist_t *dist);
+
+/* What a second file of as many rows has in the bands of a first. Collective; as above. */
+trn_status_t trn_bands_like(trn_bands_t *bands, MPI_Comm comm, const char *path,
+                            const trn_matrix_info_t *info, const trn_bands_t *first);
+
+/* The bands of a tall matrix (algo/matrix/tall.h) on so many ranks. Collective; as above. */
+trn_status_t trn_bands_tall(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
+                            const trn_matrix_info_t *info);
 
 /* The distribution of a matrix of `cols` columns in these bands. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_bands_dist(trn_dist_t **dist, const trn_bands_t *bands, int64_t cols);
 
 /* Free what it holds; {0} and twice are fine. Local. */
 void trn_bands_free(trn_bands_t *bands);
+
+/* A matrix in a file that a verb reads as a tall one. Start with {0}; freed by trn_bands_free. */
+typedef struct trn_matrix_in {
+    const char *path; /* borrowed */
+    trn_matrix_info_t info;
+    trn_bands_t bands;
+} trn_matrix_in_t;
+
+/* Look at the file; deal its rows to so many ranks, after the bands it had before. Collective. Fail
+ * (agreed) as trn_matrix_file_probe and trn_bands_tall. */
+trn_status_t trn_matrix_in_look(trn_matrix_in_t *in, MPI_Comm comm, const char *path);
+trn_status_t trn_matrix_in_cut(trn_matrix_in_t *in, MPI_Comm comm, int ranks);
 
 /* Plans, for rank `rank` of the bands. trn_matrix_file_load and trn_sparse_file_load: the matrix
  * stays under "matrix". The savers: of a band of `rows` rows of `cols` numbers, or of `entries`

@@ -122,22 +122,22 @@ static trn_status_t run_case(trn_run_t *run, const trn_gemm_case_t *c) {
     return trn_agree(run->comm, status);
 }
 
+/* A case, and whose result its plans go into. */
+typedef struct planned {
+    trn_run_t *run;
+    const trn_gemm_case_t *c;
+} planned_t;
+
+static trn_status_t predict_on(void *user, int ranks) {
+    const planned_t *planned = user;
+    return trn_gemm_predict(planned->c, ranks, planned->run->result);
+}
+
 /* What each number of ranks of --ranks would do. Rank 0. */
 static trn_status_t predict(trn_run_t *run, const trn_gemm_case_t *c) {
-    const char *at = trn_params_text(run->params, "ranks");
-    char here[16];
-    snprintf(here, sizeof here, "%d", run->ranks);
-    for (at = at ? at : here; *at;) {
-        char *end;
-        long first = strtol(at, &end, 10), last = first;
-        if (*end == '-') last = strtol(end + 1, &end, 10);
-        if (first < 1 || last < first || last > 1 << 20 || (*end && *end != ','))
-            return trn_fail(TRN_USAGE, "--ranks: %s; write numbers and ranges: 1-16,64", at);
-        for (long ranks = first; ranks <= last; ranks++)
-            TRN_TRY(trn_gemm_predict(c, (int)ranks, run->result));
-        at = *end ? end + 1 : end;
-    }
-    return TRN_OK;
+    const char *list = trn_params_text(run->params, "ranks");
+    planned_t planned = {run, c};
+    return list ? trn_ranks_each(list, predict_on, &planned) : predict_on(&planned, run->ranks);
 }
 
 static trn_status_t run_all(trn_run_t *run, int64_t (*shapes)[3], int count) {
@@ -193,8 +193,6 @@ static const trn_param_t params[] = {
     {"against", 0, TRN_PARAM_CHOICE, "none", .choices = "none|scalapack|ceiling|all",
      .help = "time rivals in turn with ours: p?gemm on the same data (or the same shape, "
              "block-cyclic), and the local BLAS on a rank's part of the work without any message"},
-    {"ranks", 0, TRN_PARAM_TEXT, .metavar = "LIST", .needs = "dry-run",
-     .help = "with --dry-run: plan for these numbers of ranks, such as 1-16,64,4096"},
     {0}};
 
 const trn_command_t trn_bench_gemm = {
@@ -212,5 +210,6 @@ const trn_command_t trn_bench_gemm = {
         "what was planned; of_ceiling, the ceiling's time over this one.",
     .max_files = MOST_SHAPES,
     .params = params,
+    .plans = true,
     .run = run,
 };

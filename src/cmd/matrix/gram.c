@@ -2,9 +2,7 @@
  */
 #include "algo/matrix/gram.h"
 
-#include "algo/common/estimate.h"
 #include "algo/matrix/matrix_file_plan.h"
-#include "base/clock.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
 
@@ -18,25 +16,42 @@ static const trn_param_t params[] = {
      .help = "numbers to write; sums are in float64 whatever A holds"},
     {0}};
 
-/* One job: A from its file, G of n x n. */
+/* A and G, n x n. */
 typedef struct job {
-    trn_run_t *run;
     const char *output;
-    trn_matrix_info_t info;
-    trn_dist_t *dist; /* of A in the file */
-    trn_bands_t bands;
+    trn_matrix_in_t a;
     bool by_rows;
     int64_t terms, n;
     trn_matrix_type_t in, out; /* types of A in memory and of G */
 } job_t;
 
-/* What `work` below takes. */
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    const trn_matrix_info_t *info = &job->a.info;
+    bool single = strcmp(trn_params_text(run->params, "dtype"), "f32") == 0;
+    job->output = trn_params_text(run->params, "output");
+    TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
+    TRN_TRY(trn_matrix_in_look(&job->a, run->comm, run->files[0]));
+    job->by_rows = trn_params_bool(run->params, "rows");
+    job->terms = job->by_rows ? info->cols : info->rows;
+    job->n = job->by_rows ? info->rows : info->cols;
+    job->in = job->by_rows ? TRN_MATRIX_F64 : info->type; /* transposes are of float64 */
+    job->out = single ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
+    double flops = (double)job->terms * (double)job->n * (double)(job->n + 1);
+    return trn_run_note(run, json_pack("{s:I, s:I, s:f}", "n", (json_int_t)job->n, "terms",
+                                       (json_int_t)job->terms, "flops", flops));
+}
+
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    return trn_matrix_in_cut(&((job_t *)user)->a, run->comm, ranks);
+}
+
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
-    const trn_matrix_info_t *info = &job->info;
+    const trn_matrix_info_t *info = &job->a.info;
     int64_t rows = trn_part_start(job->n, ranks, rank + 1) - trn_part_start(job->n, ranks, rank);
     int64_t size = trn_matrix_type_size(job->in);
-    trn_matrix_load_plan(ledger, info, job->in, &job->bands, rank);
+    trn_matrix_load_plan(ledger, info, job->in, &job->a.bands, rank);
     if (job->by_rows) {
         trn_tall_transpose_plan(ledger, info->rows, info->cols, ranks, rank);
         trn_ledger_give(ledger, "matrix", trn_tall_rows(info->rows, ranks, rank) * info->cols,
@@ -48,6 +63,12 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_matrix_save_plan(ledger, job->output, rows, job->n, job->out);
 }
 
+static void cost(const void *user, trn_cost_t *cost) {
+    const job_t *job = user;
+    double terms = (double)job->terms, n = (double)job->n;
+    *cost = (trn_cost_t){.flops = terms * n * (n + 1), .file_bytes = 8 * n * (terms + n)};
+}
+
 /* x = A^T if that is wanted. `a` is freed then. Collective. */
 static trn_status_t transposed(trn_matrix_t **a, trn_tall_t *x, trn_tall_t *owned) {
     TRN_TRY(trn_tall_transpose(owned, *x));
@@ -56,75 +77,44 @@ static trn_status_t transposed(trn_matrix_t **a, trn_tall_t *x, trn_tall_t *owne
     return TRN_OK;
 }
 
-static trn_status_t save(const job_t *job, const trn_matrix_t *g) {
-    json_t *made_with = trn_params_json(job->run->params);
+static trn_status_t save(const trn_run_t *run, const job_t *job, const trn_matrix_t *g) {
+    json_t *made_with = trn_params_json(run->params);
     trn_status_t status =
-        trn_matrix_file_save(job->run->comm, job->output, g, job->run->command, made_with, 0);
+        trn_matrix_file_save(run->comm, job->output, g, run->command, made_with, 0);
     json_decref(made_with);
     return status;
 }
 
-static trn_status_t work(const job_t *job) {
-    MPI_Comm comm = job->run->comm;
-    const trn_matrix_info_t *info = &job->info;
-    trn_dist_t *out = NULL;
+static trn_status_t work(trn_run_t *run, void *user) {
+    const job_t *job = user;
+    MPI_Comm comm = run->comm;
+    const trn_matrix_info_t *info = &job->a.info;
+    trn_dist_t *in = NULL, *out = NULL;
     trn_matrix_t *a = NULL, *g = NULL;
     trn_tall_t owned = {0};
-    trn_status_t status =
-        trn_agree(comm, trn_dist_create(&out, job->n, job->n, job->run->ranks, 1));
-    TRN_OR(done, status);
-    TRN_OR(done, trn_matrix_file_load(comm, job->run->files[0], info, job->in, job->dist, &a));
+    trn_status_t status = trn_tall_dist(&in, comm, info->rows, info->cols);
+    if (status == TRN_OK) status = trn_dist_create(&out, job->n, job->n, run->ranks, 1);
+    TRN_OR(done, trn_agree(comm, status));
+    TRN_OR(done, trn_matrix_file_load(comm, job->a.path, info, job->in, in, &a));
     trn_tall_t x = {comm, info->rows, trn_matrix_block(a)};
     if (job->by_rows) TRN_OR(done, transposed(&a, &x, &owned));
     TRN_OR(done, trn_matrix_create(&g, comm, job->out, out));
-    TRN_OR(done, trn_gram(x, trn_matrix_first_row(g), trn_matrix_block(g), job->run->threads));
+    TRN_OR(done, trn_gram(x, trn_matrix_first_row(g), trn_matrix_block(g), run->threads));
     TRN_OR(done, trn_gram_check(x, trn_matrix_first_row(g), trn_matrix_block(g), job->output));
     trn_matrix_destroy(&a); /* writing takes memory, too */
     trn_tall_free(&owned);
-    status = save(job, g);
+    status = save(run, job, g);
 done:
     trn_matrix_destroy(&a);
     trn_matrix_destroy(&g);
     trn_tall_free(&owned);
+    trn_dist_destroy(&in);
     trn_dist_destroy(&out);
     return status;
 }
 
-/* Look at A and say what the product takes. Collective. */
-static trn_status_t prepare(job_t *job) {
-    trn_run_t *run = job->run;
-    const char *path = run->files[0];
-    TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
-    TRN_TRY(trn_matrix_file_probe(run->comm, path, &job->info));
-    const trn_matrix_info_t *info = &job->info;
-    job->terms = job->by_rows ? info->cols : info->rows;
-    job->n = job->by_rows ? info->rows : info->cols;
-    job->in = job->by_rows ? TRN_MATRIX_F64 : info->type; /* transposes are of float64 */
-    TRN_AGREE(run->comm, trn_tall_dist(&job->dist, run->comm, info->rows, info->cols));
-    TRN_TRY(trn_bands_of(&job->bands, run->comm, path, info, job->dist));
-    double flops = (double)job->terms * (double)job->n * (double)(job->n + 1);
-    json_object_set_new(run->result, "n", json_integer(job->n));
-    json_object_set_new(run->result, "terms", json_integer(job->terms));
-    json_object_set_new(run->result, "flops", json_real(flops));
-    bool dry = trn_params_bool(run->params, "dry-run");
-    return trn_estimate(run->ranks, dry, plan, job, run->result);
-}
-
-static trn_status_t run(trn_run_t *run) {
-    bool single = strcmp(trn_params_text(run->params, "dtype"), "f32") == 0;
-    job_t job = {.run = run,
-                 .output = trn_params_text(run->params, "output"),
-                 .by_rows = trn_params_bool(run->params, "rows"),
-                 .out = single ? TRN_MATRIX_F32 : TRN_MATRIX_F64};
-    trn_status_t status = prepare(&job);
-    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run")) {
-        double start = trn_seconds();
-        status = work(&job);
-        json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));
-    }
-    trn_bands_free(&job.bands);
-    trn_dist_destroy(&job.dist);
-    return status;
+static void job_free(void *user) {
+    trn_bands_free(&((job_t *)user)->a.bands);
 }
 
 const trn_command_t trn_command_gram = {
@@ -138,10 +128,12 @@ const trn_command_t trn_command_gram = {
         "compressed) or HDF5 stores (.h5: matrices, embeddings, counts); a sparse A is filled up "
         "with zeros (multiply --transpose-a keeps it sparse). NaN and infinity in A spread to the "
         "rows and columns of G that they touch.",
+    .examples = "products of all pairs of columns\ttrunnion gram A.npy -o G.npy\n"
+                "of all pairs of rows, in float32\ttrunnion gram A.npy --rows --dtype f32 -o G.h5",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
-    .run = run,
+    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, .free = job_free},
 };

@@ -1,9 +1,7 @@
 /* transform.c: the verb `transform`: a matrix in a file, changed number by number. */
 #include "algo/matrix/transform.h"
 
-#include "algo/common/estimate.h"
 #include "algo/matrix/matrix_file_plan.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
@@ -44,18 +42,15 @@ static const trn_param_t params[] = {
      .help = "numbers to read into and to write; auto: as in the files, .mtx being float64"},
     {0}};
 
-/* One job. */
+/* X, maybe Z, and what is made of them. */
 typedef struct job {
-    trn_run_t *run;
     const char *output, *add; /* add: file of Z, or NULL */
     bool norms;
     trn_transform_t transform;
-    trn_matrix_info_t x, z;
+    trn_matrix_in_t x, z; /* the same rows */
     bool sparse;
     trn_matrix_type_t type;
-    trn_dist_t *dist;
-    trn_bands_t x_bands, z_bands; /* the same rows */
-    int64_t entries;              /* of the result */
+    int64_t entries; /* of the result */
 } job_t;
 
 static trn_norm_t norm_named(const char *name) {
@@ -65,7 +60,7 @@ static trn_norm_t norm_named(const char *name) {
 }
 
 /* What to do: exactly one thing (one_of). */
-static void parse(const trn_run_t *run, job_t *job) {
+static void parse(const trn_params_t *p, job_t *job) {
     static const struct {
         const char *name;
         trn_transform_kind_t kind;
@@ -80,8 +75,8 @@ static void parse(const trn_run_t *run, job_t *job) {
                 {"normalize", TRN_TRANSFORM_SYMMETRIC, false, false},
                 {"binarize", TRN_TRANSFORM_BINARIZE, true, false},
                 {"norms", TRN_TRANSFORM_SCALE, false, true}};
-    const trn_params_t *p = run->params;
     trn_transform_t *t = &job->transform;
+    job->output = trn_params_text(p, "output");
     job->add = trn_params_text(p, "add");
     job->norms = trn_params_given(p, "norms");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -95,52 +90,72 @@ static void parse(const trn_run_t *run, job_t *job) {
     if (trn_params_given(p, "scale")) t->factor = trn_params_real(p, "scale");
 }
 
-/* Look at the files and settle kind and type of the result. Collective. */
-static trn_status_t probe(job_t *job) {
-    MPI_Comm comm = job->run->comm;
-    const char *dtype = trn_params_text(job->run->params, "dtype"), *x = job->run->files[0];
-    TRN_TRY(trn_matrix_file_place(comm, job->output, false));
-    TRN_TRY(trn_matrix_file_probe(comm, x, &job->x));
-    job->sparse = job->x.sparse;
-    job->type = job->x.type;
-    if (job->add) {
-        TRN_TRY(trn_matrix_file_probe(comm, job->add, &job->z));
-        if (job->z.rows != job->x.rows || job->z.cols != job->x.cols)
-            return trn_fail(TRN_USAGE,
-                            "%s: is %lld x %lld, but %s is %lld x %lld; only matrices "
-                            "of one size can be added",
-                            job->add, (long long)job->z.rows, (long long)job->z.cols, x,
-                            (long long)job->x.rows, (long long)job->x.cols);
-        job->sparse = job->sparse && job->z.sparse;
-        if (job->z.type == TRN_MATRIX_F64) job->type = TRN_MATRIX_F64;
-    }
+/* Z is as large as X, and what comes out is dense where one of them is. Collective. */
+static trn_status_t look_at_term(const trn_run_t *run, job_t *job) {
+    const trn_matrix_info_t *x = &job->x.info, *z = &job->z.info;
+    TRN_TRY(trn_matrix_in_look(&job->z, run->comm, job->add));
+    if (z->rows != x->rows || z->cols != x->cols)
+        return trn_fail(TRN_USAGE,
+                        "%s: is %lld x %lld, but %s is %lld x %lld; only matrices "
+                        "of one size can be added",
+                        job->add, (long long)z->rows, (long long)z->cols, job->x.path,
+                        (long long)x->rows, (long long)x->cols);
+    job->sparse = job->sparse && z->sparse;
+    if (z->type == TRN_MATRIX_F64) job->type = TRN_MATRIX_F64;
+    return TRN_OK;
+}
+
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    const char *dtype = trn_params_text(run->params, "dtype");
+    parse(run->params, job);
+    TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
+    TRN_TRY(trn_matrix_in_look(&job->x, run->comm, run->files[0]));
+    job->sparse = job->x.info.sparse;
+    job->type = job->x.info.type;
+    if (job->add) TRN_TRY(look_at_term(run, job));
     if (strcmp(dtype, "f32") == 0) job->type = TRN_MATRIX_F32;
     if (strcmp(dtype, "f64") == 0) job->type = TRN_MATRIX_F64;
-    return trn_matrix_file_place(comm, job->output, job->sparse && !job->norms);
+    TRN_TRY(trn_matrix_file_place(run->comm, job->output, job->sparse && !job->norms));
+    return trn_run_note(run, json_pack("{s:I, s:I}", "rows", (json_int_t)job->x.info.rows, "cols",
+                                       (json_int_t)job->x.info.cols));
 }
 
 static trn_sparse_type_t sparse_type(const job_t *job) {
     return job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
 }
 
-static void plan_load(const job_t *job, const trn_matrix_info_t *info, const trn_bands_t *bands,
-                      int rank, trn_ledger_t *ledger) {
-    if (job->sparse)
-        trn_sparse_load_plan(ledger, info, sparse_type(job), bands, rank);
-    else
-        trn_matrix_load_plan(ledger, info, job->type, bands, rank);
+/* Rows to ranks: sparse ones by what they weigh. */
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    job_t *job = user;
+    const trn_matrix_info_t *x = &job->x.info;
+    int64_t block = trn_transform_block(x->rows), row = (int64_t)sizeof(int64_t);
+    if (!job->sparse) row += x->cols * trn_matrix_type_size(job->type);
+    trn_bands_free(&job->x.bands);
+    trn_bands_free(&job->z.bands);
+    TRN_TRY(trn_bands_cut(&job->x.bands, run->comm, ranks, job->x.path, x, block, row,
+                          trn_sparse_entry_bytes(sparse_type(job))));
+    if (!job->add) return TRN_OK;
+    return trn_bands_like(&job->z.bands, run->comm, job->add, &job->z.info, &job->x.bands);
 }
 
-/* What `work` below takes. A sparse sum is made beside its terms. */
+static void plan_load(const job_t *job, const trn_matrix_in_t *in, int rank, trn_ledger_t *ledger) {
+    if (job->sparse)
+        trn_sparse_load_plan(ledger, &in->info, sparse_type(job), &in->bands, rank);
+    else
+        trn_matrix_load_plan(ledger, &in->info, job->type, &in->bands, rank);
+}
+
+/* A sparse sum is made beside its terms. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
-    int64_t rows = job->x_bands.start[rank + 1] - job->x_bands.start[rank];
-    int64_t entries = job->x_bands.entries[rank];
-    plan_load(job, &job->x, &job->x_bands, rank, ledger);
+    int64_t rows = job->x.bands.start[rank + 1] - job->x.bands.start[rank];
+    int64_t entries = job->x.bands.entries[rank];
+    plan_load(job, &job->x, rank, ledger);
     if (job->add) {
-        plan_load(job, &job->z, &job->z_bands, rank, ledger);
-        if (strcmp(job->add, job->run->files[0]) != 0) /* else every entry meets itself */
-            entries += job->z_bands.entries[rank];
+        plan_load(job, &job->z, rank, ledger);
+        if (strcmp(job->add, job->x.path) != 0) /* else every entry meets itself */
+            entries += job->z.bands.entries[rank];
         trn_ledger_t before = *ledger;
         if (job->sparse) {
             trn_ledger_take(ledger, "sum", rows + 1, sizeof(int64_t));
@@ -151,40 +166,34 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_ledger_take(ledger, "sums", rows, trn_matrix_type_size(job->type));
         trn_ledger_take(ledger, "sums", rows, sizeof(double) + sizeof(int));
     } else {
-        trn_transform_plan(ledger, &job->transform, job->x_bands.start, job->x.cols, ranks, rank);
+        trn_transform_plan(ledger, &job->transform, job->x.bands.start, job->x.info.cols, ranks,
+                           rank);
     }
     if (job->sparse && !job->norms)
         trn_sparse_save_plan(ledger, job->output, rows, entries, sparse_type(job));
     else
-        trn_matrix_save_plan(ledger, job->output, rows, job->norms ? 1 : job->x.cols, job->type);
+        trn_matrix_save_plan(ledger, job->output, rows, job->norms ? 1 : job->x.info.cols,
+                             job->type);
 }
 
-/* Rows to ranks: sparse ones by what they weigh. Collective. */
-static trn_status_t cut(job_t *job) {
-    const trn_run_t *run = job->run;
-    int64_t block = trn_transform_block(job->x.rows), row = (int64_t)sizeof(int64_t);
-    if (!job->sparse) row += job->x.cols * trn_matrix_type_size(job->type);
-    TRN_TRY(trn_bands_cut(&job->x_bands, run->comm, run->files[0], &job->x, block, row,
-                          trn_sparse_entry_bytes(sparse_type(job))));
-    TRN_AGREE(run->comm, trn_bands_dist(&job->dist, &job->x_bands, job->x.cols));
-    if (!job->add) return TRN_OK;
-    return trn_bands_of(&job->z_bands, run->comm, job->add, &job->z, job->dist);
+/* A pass for the sums, one for the numbers. */
+static void cost(const void *user, trn_cost_t *cost) {
+    const job_t *job = user;
+    double bytes = (double)job->x.info.entries * (job->sparse ? 12 : 8);
+    *cost = (trn_cost_t){.bytes = 4 * bytes, .file_bytes = 2 * bytes};
 }
 
 /* Collective. */
-static trn_status_t load(const job_t *job, const char *path, const trn_matrix_info_t *info,
+static trn_status_t load(const job_t *job, const trn_matrix_in_t *in, trn_dist_t *dist,
                          trn_banded_t *m) {
-    MPI_Comm comm = job->run->comm;
-    *m = (trn_banded_t){
-        .comm = comm, .rows = info->rows, .cols = info->cols, .start = job->x_bands.start};
+    MPI_Comm comm = m->comm;
     if (job->sparse)
-        return trn_sparse_file_load(comm, path, info, sparse_type(job), job->dist, &m->sparse);
-    return trn_matrix_file_load(comm, path, info, job->type, job->dist, &m->dense);
+        return trn_sparse_file_load(comm, in->path, &in->info, sparse_type(job), dist, &m->sparse);
+    return trn_matrix_file_load(comm, in->path, &in->info, job->type, dist, &m->dense);
 }
 
 /* Collective. */
-static trn_status_t save(const job_t *job, const trn_banded_t *m) {
-    trn_run_t *run = job->run;
+static trn_status_t save(const trn_run_t *run, const job_t *job, const trn_banded_t *m) {
     json_t *made_with = trn_params_json(run->params);
     trn_status_t status;
     if (m->sparse)
@@ -196,72 +205,63 @@ static trn_status_t save(const job_t *job, const trn_banded_t *m) {
     return status;
 }
 
-/* Collective. */
-static trn_status_t save_norms(const job_t *job, const trn_banded_t *m) {
+/* A matrix of one column. Collective. */
+static trn_status_t save_norms(const trn_run_t *run, const job_t *job, const trn_banded_t *m) {
     trn_dist_t *dist = NULL;
     trn_banded_t norms = {.comm = m->comm, .rows = m->rows, .cols = 1};
-    trn_status_t status = trn_agree(m->comm, trn_bands_dist(&dist, &job->x_bands, 1));
-    if (status == TRN_OK) status = trn_matrix_create(&norms.dense, m->comm, job->type, dist);
-    if (status == TRN_OK)
-        status = trn_row_norms(m, job->transform.norm, trn_matrix_block(norms.dense),
-                               job->run->files[0]);
-    if (status == TRN_OK) status = save(job, &norms);
+    trn_status_t status = trn_agree(m->comm, trn_bands_dist(&dist, &job->x.bands, 1));
+    TRN_OR(done, status);
+    TRN_OR(done, trn_matrix_create(&norms.dense, m->comm, job->type, dist));
+    TRN_OR(done, trn_row_norms(m, job->transform.norm, trn_matrix_block(norms.dense), job->x.path));
+    status = save(run, job, &norms);
+done:
     trn_matrix_destroy(&norms.dense);
     trn_dist_destroy(&dist);
     return status;
 }
 
-static trn_status_t work(job_t *job) {
-    MPI_Comm comm = job->run->comm;
-    const char *name = job->run->files[0];
-    trn_banded_t x = {0}, z = {0};
-    trn_status_t status = load(job, name, &job->x, &x);
-    if (status == TRN_OK && job->add) {
-        status = load(job, job->add, &job->z, &z);
-        if (status == TRN_OK)
-            status = trn_transform_add(&x, trn_params_real(job->run->params, "alpha"), &z,
-                                       trn_params_real(job->run->params, "beta"), name);
-    } else if (status == TRN_OK && !job->norms) {
-        status = trn_transform(&x, &job->transform, name);
-    }
-    if (status == TRN_OK) {
-        job->entries = x.sparse ? trn_sparse_count(x.sparse) : 0;
-        MPI_Allreduce(MPI_IN_PLACE, &job->entries, 1, MPI_INT64_T, MPI_SUM, comm);
-        if (!x.sparse) job->entries = x.rows * x.cols;
-        if (job->norms) job->entries = x.rows;
-        status = job->norms ? save_norms(job, &x) : save(job, &x);
-    }
+/* What is asked for, done to x in place. Collective. */
+static trn_status_t change(const trn_run_t *run, const job_t *job, trn_dist_t *dist,
+                           trn_banded_t *x, trn_banded_t *z) {
+    if (job->norms) return TRN_OK;
+    if (!job->add) return trn_transform(x, &job->transform, job->x.path);
+    TRN_TRY(load(job, &job->z, dist, z));
+    return trn_transform_add(x, trn_params_real(run->params, "alpha"), z,
+                             trn_params_real(run->params, "beta"), job->x.path);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    const trn_matrix_info_t *info = &job->x.info;
+    trn_banded_t x = {run->comm, info->rows, info->cols, job->x.bands.start, NULL, NULL}, z = x;
+    trn_dist_t *dist = NULL;
+    trn_status_t status = trn_agree(run->comm, trn_bands_dist(&dist, &job->x.bands, info->cols));
+    TRN_OR(done, status);
+    TRN_OR(done, load(job, &job->x, dist, &x));
+    TRN_OR(done, change(run, job, dist, &x, &z));
+    job->entries = x.sparse ? trn_sparse_count(x.sparse) : 0;
+    MPI_Allreduce(MPI_IN_PLACE, &job->entries, 1, MPI_INT64_T, MPI_SUM, run->comm);
+    if (!x.sparse) job->entries = x.rows * x.cols;
+    if (job->norms) job->entries = x.rows;
+    status = job->norms ? save_norms(run, job, &x) : save(run, job, &x);
+done:
     trn_sparse_destroy(&x.sparse);
     trn_sparse_destroy(&z.sparse);
     trn_matrix_destroy(&x.dense);
     trn_matrix_destroy(&z.dense);
+    trn_dist_destroy(&dist);
     return status;
 }
 
-static trn_status_t transform(job_t *job) {
-    trn_run_t *run = job->run;
-    bool dry = trn_params_bool(run->params, "dry-run");
-    TRN_TRY(probe(job));
-    TRN_TRY(cut(job));
-    json_object_set_new(run->result, "rows", json_integer(job->x.rows));
-    json_object_set_new(run->result, "cols", json_integer(job->x.cols));
-    TRN_TRY(trn_estimate(run->ranks, dry, plan, job, run->result));
-    if (dry) return TRN_OK;
-    double start = trn_seconds();
-    TRN_TRY(work(job));
-    json_object_set_new(run->result, "entries", json_integer(job->entries));
-    json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));
-    return TRN_OK;
+static trn_status_t report(trn_run_t *run, void *user) {
+    const job_t *job = user;
+    return trn_run_note(run, json_pack("{s:I}", "entries", (json_int_t)job->entries));
 }
 
-static trn_status_t run(trn_run_t *run) {
-    job_t job = {.run = run, .output = trn_params_text(run->params, "output")};
-    parse(run, &job);
-    trn_status_t status = transform(&job);
-    trn_dist_destroy(&job.dist);
-    trn_bands_free(&job.x_bands);
-    trn_bands_free(&job.z_bands);
-    return status;
+static void job_free(void *user) {
+    job_t *job = user;
+    trn_bands_free(&job->x.bands);
+    trn_bands_free(&job->z.bands);
 }
 
 const trn_command_t trn_command_transform = {
@@ -276,10 +276,15 @@ const trn_command_t trn_command_transform = {
         "or NaN, are refused with their row and column; --scale, --add and --norms hand NaN and "
         "infinity on, and refuse finite numbers that would become infinite. A sum of a sparse and "
         "a dense matrix is dense.",
+    .examples =
+        "counts to positive pointwise mutual information\ttrunnion transform X.h5 --ppmi --cds "
+        "0.75 -o Y.h5\n"
+        "rows of length 1\ttrunnion transform A.npy --scale-rows l2 -o Y.npy",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("X")),
     .params = params,
     .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms",
-    .run = run,
+    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, .report = report,
+                                  .free = job_free},
 };

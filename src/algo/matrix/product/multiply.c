@@ -81,7 +81,7 @@ static trn_status_t cut_file(trn_multiply_t *job, int which) {
         entry += ENTRY * (job->info[B].entries / (job->info[B].rows + 1));
     else if (!both_sparse(job))
         row += job->cols[C] * trn_matrix_type_size(job->type);
-    TRN_TRY(trn_bands_cut(&job->bands[which], job->comm, path, info, 1, row, entry));
+    TRN_TRY(trn_bands_cut(&job->bands[which], job->comm, job->ranks, path, info, 1, row, entry));
     return trn_agree(job->comm,
                      trn_bands_dist(&job->stored[which], &job->bands[which], info->cols));
 }

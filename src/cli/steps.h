@@ -1,0 +1,46 @@
+/* steps.h: a verb told by its steps, between which the program does what is the same for all. */
+#ifndef TRN_CLI_STEPS_H
+#define TRN_CLI_STEPS_H
+
+#include "algo/common/cost.h"
+#include "algo/common/estimate.h"
+#include "base/status.h"
+#include "io/store/store.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct trn_run trn_run_t;
+
+/* Steps in the order in which they are taken, all on a struct of the verb's own (`job`). Those that
+ * are NULL are left out. Collective ones return the same status on every rank. */
+typedef struct trn_steps {
+    size_t size; /* of the job, which starts as zeros */
+    /* Options into the job; open the inputs and look at them, at no number. Tells in the result
+     * what a dry run may know. Collective. */
+    trn_status_t (*look)(trn_run_t *run, void *job);
+    /* What depends on the number of ranks, such as bands of rows, for `ranks` of them, which may be
+     * others than there are: a dry run tries several. Replaces what it made before. Collective. */
+    trn_status_t (*cut)(trn_run_t *run, void *job, int ranks);
+    trn_estimator_t *plan;                           /* what the steps below take */
+    void (*cost)(const void *job, trn_cost_t *cost); /* what they do. Local */
+    trn_status_t (*work)(trn_run_t *run, void *job); /* Collective */
+    const char *kind; /* of the store that --output is; NULL: the verb writes by itself */
+    trn_status_t (*declare)(const void *job, trn_store_t *store); /* its datasets. Collective */
+    trn_status_t (*write)(const void *job, trn_store_t *store);   /* this rank's part. Local */
+    /* Figures into the result, beside the "seconds" from work to write. Collective. */
+    trn_status_t (*report)(trn_run_t *run, void *job);
+    void (*free)(void *job); /* after any failure, too. Local */
+} trn_steps_t;
+
+/* Run a verb: look, cut, see that memory suffices and that the store can be written; work, write,
+ * report. A dry run ends after the plan, for each number of ranks in --ranks. Collective. Fails
+ * (agreed) as the steps do, with TRN_MEMORY, TRN_USAGE (--ranks), TRN_IO. */
+trn_status_t trn_steps_run(trn_run_t *run, const trn_steps_t *steps);
+
+/* Call see(user, ranks) for each number in a list such as "1-16,64"; stops at the first failure and
+ * returns it. Fails with TRN_USAGE. Local if `see` is. */
+trn_status_t trn_ranks_each(const char *list, trn_status_t (*see)(void *user, int ranks),
+                            void *user);
+
+#endif
