@@ -88,6 +88,26 @@ void trn_common_names(char *text, size_t size) {
     if (used < size) snprintf(text + used, size - used, "--help");
 }
 
+/* "What it does:" and the command below, for each. */
+static void put_examples(FILE *to, const char *examples) {
+    fputs("\nExamples:\n", to);
+    for (const char *at = examples; *at;) {
+        int told = (int)strcspn(at, "\t"), line = (int)strcspn(at, "\n");
+        fprintf(to, "  %.*s:\n    %.*s\n", told, at, line - told - 1, at + told + 1);
+        at += line + (at[line] == '\n');
+    }
+}
+
+/* For programs: VERB, and a command. */
+static void list_examples(FILE *to, const trn_command_t *const *table) {
+    for (; *table; table++)
+        for (const char *at = (*table)->examples; at && *at;) {
+            int told = (int)strcspn(at, "\t"), line = (int)strcspn(at, "\n");
+            fprintf(to, "%s\t%.*s\n", (*table)->name, line - told - 1, at + told + 1);
+            at += line + (at[line] == '\n');
+        }
+}
+
 static void help_verb(FILE *to, const trn_command_t *verb) {
     fprintf(to, "usage: trunnion %s [options]%s%s\n\n%s\n", verb->name, *verb->files ? " " : "",
             verb->files, verb->summary);
@@ -95,6 +115,7 @@ static void help_verb(FILE *to, const trn_command_t *verb) {
         fputc('\n', to);
         trn_text_wrap(to, verb->description, 0, 0);
     }
+    if (verb->examples) put_examples(to, verb->examples);
     if (verb->params->name) fputs("\nOptions:\n", to);
     trn_params_help(verb->params, to);
     char names[512];
@@ -158,10 +179,14 @@ static trn_status_t answer(FILE *to, int count, char **words, bool *answered) {
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         fprintf(to, "trunnion %s (%s)\n", TRN_VERSION, *TRN_COMMIT ? TRN_COMMIT : "no commit");
     } else if (strcmp(word, "list") == 0) {
-        bool tables = strcmp(next, "--tables") == 0;
-        if (*next && strcmp(next, "--names") != 0 && !tables)
-            return trn_fail(TRN_USAGE, "%s: list knows only --names and --tables", next);
-        if (tables) {
+        bool tables = strcmp(next, "--tables") == 0, examples = strcmp(next, "--examples") == 0;
+        if (*next && strcmp(next, "--names") != 0 && !tables && !examples)
+            return trn_fail(TRN_USAGE, "%s: list knows only --names, --tables and --examples",
+                            next);
+        if (examples) {
+            list_examples(to, trn_commands);
+            list_examples(to, trn_benches);
+        } else if (tables) {
             put_tables(to, trn_commands);
             put_tables(to, trn_benches);
         } else {

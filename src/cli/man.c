@@ -49,12 +49,29 @@ static void put_exit_codes(FILE *to) {
     }
 }
 
+static void put_examples(FILE *to, const char *examples) {
+    fputs(".SH EXAMPLES\n", to);
+    for (const char *at = examples; *at;) {
+        size_t told = strcspn(at, "\t"), line = strcspn(at, "\n");
+        char text[512];
+        snprintf(text, sizeof text, "%.*s:", (int)told, at);
+        fputs(".TP\n", to);
+        trn_man_text(to, text);
+        snprintf(text, sizeof text, "%.*s", (int)(line - told - 1), at + told + 1);
+        fputs("\n\\fB", to);
+        trn_man_text(to, text);
+        fputs("\\fR\n", to);
+        at += line + (at[line] == '\n');
+    }
+}
+
 static void print_verb(FILE *to, const trn_command_t *verb) {
     put_title(to, verb);
     fprintf(to, "\\fBtrunnion %s\\fR [options] ", verb->name);
     trn_man_text(to, verb->files);
     fputc('\n', to);
     put_section(to, "DESCRIPTION", verb->description ? verb->description : verb->summary);
+    if (verb->examples) put_examples(to, verb->examples);
     if (verb->params->name) fputs(".SH OPTIONS\n", to);
     trn_params_man(verb->params, to);
     char names[512];

@@ -340,6 +340,8 @@ const trn_command_t trn_command_convert = {
         "Text is written with so many digits that every number comes back. Names that OUT cannot "
         "hold go to OUT.vocab. Sparse matrices stay sparse in .h5 and .mtx. OUT appears whole or "
         "not at all. Rows pass by in blocks, so that little memory is needed.",
+    .examples = "vectors of words to NumPy, the words beside them\ttrunnion convert E.h5 E.npy\n"
+                "sparse counts to Matrix Market\ttrunnion convert X.h5 X.mtx",
     .min_files = 2,
     .max_files = 2,
     .operands = TRN_OPERANDS({"IN", {TRN_FILE_READ, .also = ".vocab"}}, TRN_WRITES("OUT")),

@@ -187,6 +187,8 @@ const trn_command_t trn_command_info = {
         "texts, or one member as FILE:MEMBER, and reads them through: every block of a "
         "store against its checksum, every number of a text. Damage is exit code 3, "
         "with the dataset and rows or the line.",
+    .examples = "what a file holds\ttrunnion info X.h5\n"
+                "of several, quickly: numbers are not checked\ttrunnion info E.h5 G.h5 --no-verify",
     .min_files = 1,
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS(TRN_READS("FILE")),

@@ -58,6 +58,9 @@ const trn_command_t trn_command_report = {
         "needs no other file: a table of the runs, loss and valid MRR by epoch, time over "
         "numbers of ranks where runs are alike but for that, where the time went, and the "
         "cases of benchmarks. cluster/bench-run.sh makes such a log.",
+    .examples =
+        "a page on two runs\ttrunnion report first.jsonl second.jsonl -o page.html\n"
+        "the same from a folder of logs of a cluster\ttrunnion report logs/*.jsonl -o page.html",
     .min_files = 1,
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS(TRN_READS("LOG.jsonl")),

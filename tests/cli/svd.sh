@@ -113,7 +113,7 @@ for verb in "svd tall.npy" "svd sparse.mtx --method krylov" "qr tall.npy" "eig s
     read -ra words <<<"$verb"
     words[1]=$scratch/${words[1]}
     expect 0 "a dry run of $verb" ranks 2 "${words[@]}" -o "$work/y.h5" --dry-run
-    expect_equal "a dry run of $verb: bytes" "$(grep -c bytes "$scratch/out")" 1
+    expect_equal "a dry run of $verb: bytes" "$(grep -c bytes_per_rank "$scratch/out")" 1
     expect_only "a dry run of $verb" "$work" x.h5
 done
 

@@ -161,10 +161,8 @@ trn_status_t trn_bands_tall(trn_bands_t *bands, MPI_Comm comm, int ranks, const 
     return cut(bands, comm, ranks, path, info, trn_tall_block(info->rows), NULL);
 }
 
-trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
+trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
                           const trn_matrix_info_t *info, const trn_dist_t *dist) {
-    int ranks;
-    MPI_Comm_size(comm, &ranks);
     trn_status_t status = trn_agree(comm, create(bands, ranks));
     for (int r = 0; r < ranks && status == TRN_OK; r++)
         bands->start[r] = trn_dist_row_start(dist, least(r, trn_dist_row_parts(dist)));

@@ -28,9 +28,9 @@ trn_status_t trn_bands_cut(trn_bands_t *bands, MPI_Comm comm, int ranks, const c
                            const trn_matrix_info_t *info, int64_t block, int64_t row,
                            int64_t entry);
 
-/* The bands that a distribution of row bands for all of `comm` has, and what lies in them.
+/* The bands that a distribution of row bands for `ranks` ranks has, and what lies in them.
  * Collective; as above. */
-trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, const char *path,
+trn_status_t trn_bands_of(trn_bands_t *bands, MPI_Comm comm, int ranks, const char *path,
                           const trn_matrix_info_t *info, const trn_dist_t *dist);
 
 /* What a second file of as many rows has in the bands of a first. Collective; as above. */

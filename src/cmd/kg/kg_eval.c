@@ -122,6 +122,9 @@ const trn_command_t trn_command_kg_eval = {
         "entities and compare with their like only. Triples are classified by a threshold for each "
         "relation, the best on valid against one false triple drawn for each; relations that valid "
         "lacks take that of all together.",
+    .examples = "rank the test facts among all entities\ttrunnion kg-eval M.h5 G.h5\n"
+                "the valid facts, by kinds of relations, as JSON\ttrunnion kg-eval M.h5 G.h5 "
+                "--split valid --per-relation --json",
     .min_files = 2,
     .max_files = 2,
     .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), TRN_READS("GRAPH.h5")),

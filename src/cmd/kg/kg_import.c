@@ -149,6 +149,10 @@ const trn_command_t trn_command_kg_import = {
         "valid and test that train has too, are kept and counted. Empty lines are skipped, blanks "
         "at the ends of names cut off. Several files of a split count as one (--train A --train "
         "B, or --train A B). The number of ranks does not change a bit of the result.",
+    .examples = "three files of facts\ttrunnion kg-import --train train.tsv --valid valid.tsv "
+                "--test test.tsv -o G.h5\n"
+                "one file, a tenth of it kept apart twice\ttrunnion kg-import --train facts.tsv "
+                "--split 0.1 0.1 -o G.h5",
     .min_files = 0,
     .max_files = 0,
     .params = params,

@@ -42,6 +42,8 @@ const trn_command_t trn_command_kg_neighbors = {
     .files = "MODEL.h5 ENTITY...",
     .description = "Prints the entities whose vectors have the greatest cosine with each ENTITY's. "
                    "Complex numbers count as two real ones.",
+    .examples = "entities near to one\ttrunnion kg-neighbors M.h5 e1\n"
+                "the 3 nearest of two, as JSON\ttrunnion kg-neighbors M.h5 e1 e2 --top 3 --json",
     .min_files = 2,
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), {.name = "ENTITY"}),

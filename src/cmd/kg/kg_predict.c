@@ -81,6 +81,10 @@ const trn_command_t trn_command_kg_predict = {
         "triples: each is scored as the answer to the question for its tail. --calibrate fits a "
         "threshold for each relation on the valid split and as many false triples, and one curve "
         "of probabilities by the distance from the threshold.",
+    .examples =
+        "answer questions such as \"e1 r1 ?\"\ttrunnion kg-predict M.h5 G.h5 questions.tsv --top "
+        "3\n"
+        "leave known answers out\ttrunnion kg-predict M.h5 G.h5 questions.tsv --known exclude",
     .min_files = 3,
     .max_files = 3,
     .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), TRN_READS("GRAPH.h5"), TRN_READS("QUESTIONS")),

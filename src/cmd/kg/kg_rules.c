@@ -174,6 +174,9 @@ const trn_command_t trn_command_kg_rules = {
         "connects; pca, support in those of them whose x has any fact of the head; coverage, "
         "support in the pairs that the head connects. The number of ranks does not change the "
         "result.",
+    .examples =
+        "rules of two steps that the facts bear out\ttrunnion kg-rules D.h5 G.h5 --length 2\n"
+        "as JSON\ttrunnion kg-rules D.h5 G.h5 --length 2 --json",
     .min_files = 2,
     .max_files = 2,
     .operands = TRN_OPERANDS(TRN_READS("M.h5"), TRN_READS("G.h5")),

@@ -279,6 +279,9 @@ const trn_command_t trn_command_kg_train = {
         "exit code 85; the same command goes on from there, on any number of "
         "ranks. With --encoder nodepiece what is learned is small: vectors of anchors, distances "
         "and relation types, and how entities are made of them.",
+    .examples = "train ComplEx and watch the valid facts\ttrunnion kg-train G.h5 --model complex "
+                "--dim 16 --epochs 4 --valid-every 2 -o M.h5\n"
+                "what it would take\ttrunnion kg-train G.h5 --model rotate --dim 500 --dry-run",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("G.h5")),

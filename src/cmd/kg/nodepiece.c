@@ -98,6 +98,10 @@ const trn_command_t trn_command_nodepiece = {
         "of anchors, distances and relation types and how to make an entity's vector of them. "
         "Anchors are dealt to the ranks; the result is the same on any number of them. Every rank "
         "holds all links.",
+    .examples = "20 anchors, the 3 nearest of each entity\ttrunnion nodepiece G.h5 --anchors 20 "
+                "--nearest 3 -o N.h5\n"
+                "train with them\ttrunnion kg-train G.h5 --encoder nodepiece --hash N.h5 --dim "
+                "16 --epochs 1 -o M2.h5",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("G.h5")),

@@ -138,6 +138,9 @@ const trn_command_t trn_command_neighbors = {
         "\"a - b + c\"; its own words are left out. Words are looked up as they are, then "
         "regardless of case and of Unicode's normalization forms. EMBEDDING is a store or any file "
         "that convert reads.",
+    .examples = "words near to two words\ttrunnion neighbors E.h5 common0 common1\n"
+                "the word that is to common2 as common1 to common0\ttrunnion neighbors E.h5 "
+                "\"common1 - common0 + common2\" -k 3",
     .min_files = 2,
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}, {.name = "WORD"}),

@@ -156,6 +156,9 @@ const trn_command_t trn_command_cooccur = {
         "CSR matrix in vocabulary order with its marginals, exact and "
         "the same on any number of ranks. What does not fit into --memory goes through unnamed "
         "files in TMPDIR, or beside the output.",
+    .examples = "count a corpus\ttrunnion cooccur corpus.txt -o X.h5\n"
+                "compressed, lowered, two words to each side\ttrunnion cooccur corpus.txt.gz "
+                "--lowercase --window 2 -o X2.h5",
     .min_files = 1,
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS(TRN_READS("CORPUS")),

@@ -130,6 +130,8 @@ const trn_command_t trn_command_swivel = {
         "vectors stay, column vectors rotate through the ranks. The number of ranks and threads "
         "does not change a bit of the result. USR1 or TERM saves a checkpoint and ends with exit "
         "code 85; the same command goes on from there, on any number of ranks.",
+    .examples = "train vectors of 16 numbers\ttrunnion swivel X.h5 --dim 16 --epochs 5 -o E.h5\n"
+                "on two ranks\tmpirun -n 2 trunnion swivel X.h5 --dim 16 --epochs 5 -o E.h5",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("X.h5")),

@@ -200,6 +200,8 @@ const trn_command_t trn_command_words_eval = {
         "among all words of the vocabulary. Pairs and questions with unknown words are left out; "
         "coverage says how many were used, and the first unknown words are told. EMBEDDING is a "
         "store or any file that convert reads.",
+    .examples = "hold vectors against people\ttrunnion words-eval E.h5 --similarity pairs.tsv\n"
+                "and against analogies\ttrunnion words-eval E.h5 --analogy analogies.txt --cosmul",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}),

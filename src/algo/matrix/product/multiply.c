@@ -73,7 +73,8 @@ static trn_status_t cut_file(trn_multiply_t *job, int which) {
     if (!freely_cut(job, which)) {
         TRN_AGREE(job->comm,
                   trn_dist_create(&job->stored[which], info->rows, info->cols, job->ranks, 1));
-        return trn_bands_of(&job->bands[which], job->comm, path, info, job->stored[which]);
+        return trn_bands_of(&job->bands[which], job->comm, job->ranks, path, info,
+                            job->stored[which]);
     }
     enum { ENTRY = 16, ROW = 32 };
     int64_t row = ROW, entry = ENTRY;
@@ -104,7 +105,8 @@ static trn_status_t cut(trn_multiply_t *job) {
         status = trn_dist_create(&job->stored[C], job->rows[C], job->cols[C], job->ranks, 1);
     TRN_AGREE(job->comm, status);
     if (!job->path[C]) return TRN_OK;
-    return trn_bands_of(&job->bands[C], job->comm, job->path[C], &job->info[C], job->stored[C]);
+    return trn_bands_of(&job->bands[C], job->comm, job->ranks, job->path[C], &job->info[C],
+                        job->stored[C]);
 }
 
 static trn_status_t look(trn_multiply_t *job) {
@@ -385,9 +387,10 @@ trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, 
     trn_multiply_t job = {.comm = comm,
                           .want = options,
                           .result = result,
+                          .ranks = options->ranks,
                           .path = {options->a, options->b, options->add},
                           .transpose = {options->transpose_a, options->transpose_b, false}};
-    MPI_Comm_size(comm, &job.ranks);
+    if (job.ranks == 0) MPI_Comm_size(comm, &job.ranks);
     trn_status_t status = run(&job);
     for (int i = A; i <= C; i++) {
         trn_matrix_destroy(&job.dense[i]);

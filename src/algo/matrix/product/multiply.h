@@ -22,7 +22,8 @@ typedef struct trn_multiply_options {
     trn_matrix_type_t type;
     int64_t memory; /* bytes a rank; 0: any */
     int threads;
-    bool dry; /* plan and report, read no numbers, write nothing */
+    bool dry;  /* plan and report, read no numbers, write nothing */
+    int ranks; /* dry: plan for so many; 0: for those of the communicator */
     const char *created_by;
     const json_t *params;
 } trn_multiply_options_t;
