@@ -148,7 +148,7 @@ static trn_status_t small(void *user) {
     double g[36];
     float rows[12] = {0};
     int64_t own = trn_tall_start(comm, 2, rank + 1) - trn_tall_start(comm, 2, rank);
-    trn_tall_t x = {comm, 2, {TRN_MATRIX_F32, own, 6, 6, rows}};
+    trn_tall_t x = {comm, 2, {TRN_MATRIX_F32, own, 6, 6, rows}, NULL};
     return trn_gram(x, 0, (trn_view_t){TRN_MATRIX_F64, 6, 6, 6, g}, 1);
 }
 

@@ -24,9 +24,8 @@ static int64_t panel_cols(int64_t cols) {
 
 /* One panel: columns [first, first + cols) of the result, rows from `first` on. */
 typedef struct panel {
-    trn_view_t x; /* this rank's rows, columns from `first` on */
-    int64_t cols;
-    int64_t block_rows, first_block;
+    trn_tall_t x;
+    int64_t first, cols;
     double *scratch;
     int threads;
 } panel_t;
@@ -34,8 +33,8 @@ typedef struct panel {
 /* What one block of rows contributes; zeros above the diagonal, for they travel too. */
 static void contribute(void *user, int64_t block, double *values) {
     const panel_t *p = user;
-    int64_t row = (block - p->first_block) * p->block_rows;
-    trn_view_t x = trn_view_part(p->x, row, least(p->block_rows, p->x.rows - row), 0, p->x.cols);
+    trn_view_t x = trn_tall_block_rows(p->x, block);
+    x = trn_view_part(x, 0, x.rows, p->first, x.cols - p->first);
     for (int64_t i = 0; i < p->cols; i++)
         memset(values + i * p->cols + i + 1, 0, sizeof *values * (size_t)(p->cols - i - 1));
     if (x.type == TRN_MATRIX_F32)
@@ -77,21 +76,13 @@ static trn_status_t plan(const trn_tall_t *x, trn_view_t gram, double **sums, do
 }
 
 trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads) {
-    int rank, ranks;
     double *sums, *scratch;
     int64_t cols = x.block.cols, width = panel_cols(cols), block = trn_tall_block(x.rows);
     int64_t blocks = (x.rows + block - 1) / block;
-    MPI_Comm_rank(x.comm, &rank);
-    MPI_Comm_size(x.comm, &ranks);
     trn_status_t status = trn_agree(x.comm, plan(&x, gram, &sums, &scratch));
     for (int64_t left = 0; left < cols && status == TRN_OK; left += width) {
         int64_t across = least(width, cols - left), down = cols - left;
-        panel_t panel = {trn_view_part(x.block, 0, x.block.rows, left, down),
-                         across,
-                         block,
-                         trn_part_start(blocks, ranks, rank),
-                         scratch,
-                         threads};
+        panel_t panel = {x, left, across, scratch, threads};
         status = trn_reduce_tree(x.comm, blocks, down * across, contribute, &panel, sums);
         if (status == TRN_OK) keep(gram, first, left, across, sums);
     }
@@ -101,7 +92,7 @@ trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads)
 }
 
 trn_status_t trn_gram_check(trn_tall_t x, int64_t first, trn_view_t gram, const char *name) {
-    trn_share_t operand = {.dense = x.block}; /* its columns are rows and columns of the result */
+    trn_share_t operand = {.tall = &x}; /* its columns are rows and columns of the result */
     trn_product_parts_t parts = {x.block.cols, x.block.cols, operand, operand,
                                  .left_transposed = true};
     trn_share_t result = {.dense = gram, .first_row = first};

@@ -12,7 +12,8 @@
 /* gram = rows [first, first + gram.rows) of x^T x, which has x.block.cols rows and columns: each
  * rank asks for what it wants, from all of it to nothing. The block of x may be float32 or float64
  * (as tall.h lays it out), so may `gram`; sums are in float64, and the result is exactly symmetric.
- * NaN and infinity spread as in any sum. Collective; x and threads equal. Fails (agreed) with
+ * NaN and infinity spread as in any sum. A source of x is read once for each 2^21 numbers
+ * of the result. Collective; x and threads equal. Fails (agreed) with
  * TRN_MEMORY, TRN_USAGE (2^31 columns or more). Memory: trn_gram_plan. Cost: rows x cols^2 flops
  * over all ranks; each receives the whole result once, and log(blocks) times 16 MiB at most. */
 trn_status_t trn_gram(trn_tall_t x, int64_t first, trn_view_t gram, int threads);

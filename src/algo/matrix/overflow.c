@@ -70,8 +70,21 @@ static void each_sparse(const trn_sparse_t *x, meet_t meet, void *user) {
     }
 }
 
+/* `meet` is told of all: a second pass over a source would cost a second reading. */
+static void each_tall(const trn_share_t *share, meet_t meet, void *user) {
+    int64_t block = trn_tall_first_block(*share->tall);
+    trn_share_t part = *share;
+    for (int64_t at = 0; at < share->tall->block.rows; at += part.dense.rows) {
+        part.dense = trn_tall_block_rows(*share->tall, block++);
+        part.first_row = share->first_row + at;
+        each_dense(&part, meet, user);
+    }
+}
+
 static void each_not_finite(const trn_share_t *share, meet_t meet, void *user) {
-    if (share->sparse)
+    if (share->tall)
+        each_tall(share, meet, user);
+    else if (share->sparse)
         each_sparse(share->sparse, meet, user);
     else
         each_dense(share, meet, user);

@@ -6,6 +6,7 @@
 #ifndef TRN_ALGO_MATRIX_OVERFLOW_H
 #define TRN_ALGO_MATRIX_OVERFLOW_H
 
+#include "algo/matrix/tall.h"
 #include "base/status.h"
 #include "mpi/matrix.h"
 #include "mpi/sparse/sparse.h"
@@ -29,6 +30,7 @@ trn_status_t trn_excess_status(const trn_excess_t *excess, bool single, const ch
 typedef struct trn_share {
     trn_view_t dense; /* unless there is sparse, which knows its place */
     const trn_sparse_t *sparse;
+    const trn_tall_t *tall; /* or rows that may come out of a source */
     int64_t first_row, first_col;
 } trn_share_t;
 

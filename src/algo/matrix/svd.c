@@ -211,19 +211,32 @@ trn_svd_method_t trn_svd_choose(trn_svd_method_t asked, int64_t rows, int64_t co
     return !sparse && side <= TRN_SVD_GRAM_MOST ? TRN_SVD_GRAM : TRN_SVD_KRYLOV;
 }
 
+/* The largest number by size of this rank's rows of a dense matrix. */
+static trn_status_t largest_dense(trn_tall_t x, const char *name, double *largest) {
+    int64_t block = trn_tall_first_block(x), first = block * trn_tall_block(x.rows);
+    trn_view_t rows;
+    *largest = 0;
+    for (int64_t at = 0; at < x.block.rows; at += rows.rows) {
+        double here;
+        rows = trn_tall_block_rows(x, block++);
+        TRN_TRY(trn_largest(rows, first + at, name, &here));
+        if (here > *largest) *largest = here;
+    }
+    return TRN_OK;
+}
+
 /* Scale the numbers so that their fourth powers stay within float64; *exponent undoes it.
  * Collective. */
 static trn_status_t scale(trn_svd_matrix_t a, const char *name, int *exponent) {
     double largest;
-    int rank;
-    MPI_Comm_rank(a.comm, &rank);
     TRN_AGREE(a.comm, a.sparse ? trn_largest_sparse(a.sparse, name, &largest)
-                               : trn_largest(a.dense.block, trn_tall_start(a.comm, a.rows, rank),
-                                             name, &largest));
+                               : largest_dense(a.dense, name, &largest));
     MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, a.comm);
     *exponent = trn_scale_exponent(largest);
     if (a.sparse)
         trn_scale_sparse(a.sparse, -*exponent);
+    else if (a.dense.source)
+        a.dense.source->exponent = -*exponent;
     else
         trn_scale_view(a.dense.block, -*exponent);
     return TRN_OK;

@@ -3,6 +3,7 @@
  * shapes, and sums are taken in the same order, on any number of ranks. */
 #include "algo/matrix/tall.h"
 
+#include "algo/matrix/scale.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kern/dense/blas.h"
@@ -44,7 +45,7 @@ trn_status_t trn_tall_create(trn_tall_t *tall, MPI_Comm comm, int64_t rows, int6
     int rank;
     MPI_Comm_rank(comm, &rank);
     int64_t own = trn_tall_start(comm, rows, rank + 1) - trn_tall_start(comm, rows, rank);
-    *tall = (trn_tall_t){comm, rows, {TRN_MATRIX_F64, own, cols, cols, NULL}};
+    *tall = (trn_tall_t){comm, rows, {TRN_MATRIX_F64, own, cols, cols, NULL}, NULL};
     return trn_alloc_zero(&tall->block.data, own * cols, sizeof(double), "a tall matrix");
 }
 
@@ -82,14 +83,56 @@ static int rows_at(trn_view_t view, int64_t i) {
     return (int)(left < TRN_TALL_BLOCK ? left : TRN_TALL_BLOCK);
 }
 
+/* Rows out of a source ------------------------------------------------------------------------- */
+
+int64_t trn_tall_first_block(trn_tall_t x) {
+    int rank, ranks;
+    MPI_Comm_rank(x.comm, &rank);
+    MPI_Comm_size(x.comm, &ranks);
+    return trn_part_start(blocks_of(x.rows), ranks, rank);
+}
+
+static void center_rows(trn_view_t rows, const double *mean) {
+    for (int64_t i = 0; i < rows.rows; i++)
+        for (int64_t j = 0; j < rows.cols; j++)
+            row_at(rows, i)[j] -= mean[j];
+}
+
+trn_view_t trn_tall_block_rows(trn_tall_t x, int64_t block) {
+    int64_t rows = trn_tall_block(x.rows), at = (block - trn_tall_first_block(x)) * rows;
+    if (!x.source) {
+        int64_t left = x.block.rows - at;
+        return trn_view_part(x.block, at, left < rows ? left : rows, 0, x.block.cols);
+    }
+    trn_view_t view = x.source->rows(x.source->user, block);
+    trn_scale_view(view, x.source->exponent);
+    if (x.source->mean) center_rows(view, x.source->mean);
+    return view;
+}
+
+/* Products with small matrices ----------------------------------------------------------------- */
+
+static void multiply(double alpha, trn_view_t x, const double *small, int64_t stride, double beta,
+                     trn_view_t y) {
+    for (int64_t i = 0; i < x.rows; i += TRN_TALL_BLOCK)
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows_at(x, i), (int)y.cols,
+                    (int)x.cols, alpha, row_at(x, i), (int)x.stride, small, (int)stride, beta,
+                    row_at(y, i), (int)y.stride);
+}
+
 void trn_tall_multiply(double alpha, trn_tall_t x, const double *small, int64_t stride, double beta,
                        trn_tall_t y) {
-    int inner = (int)x.block.cols, cols = (int)y.block.cols;
-    if (inner == 0 || cols == 0) return;
-    for (int64_t i = 0; i < x.block.rows; i += TRN_TALL_BLOCK)
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows_at(x.block, i), cols, inner,
-                    alpha, row_at(x.block, i), (int)x.block.stride, small, (int)stride, beta,
-                    row_at(y.block, i), (int)y.block.stride);
+    int64_t block = trn_tall_first_block(x), cols = y.block.cols;
+    if (x.block.cols == 0 || cols == 0) return;
+    if (!x.source) {
+        multiply(alpha, x.block, small, stride, beta, y.block);
+        return;
+    }
+    trn_view_t part; /* blocks are whole pieces of TRN_TALL_BLOCK rows: BLAS sees the same */
+    for (int64_t at = 0; at < x.block.rows; at += part.rows) {
+        part = trn_tall_block_rows(x, block++);
+        multiply(alpha, part, small, stride, beta, trn_view_part(y.block, at, part.rows, 0, cols));
+    }
 }
 
 void trn_tall_rotate(trn_tall_t x, int64_t cols, const double *small, double *scratch) {
@@ -116,27 +159,21 @@ void trn_tall_solve(trn_tall_t x, const double *r) {
 enum { PANEL_NUMBERS = 1 << 21 /* of a product that are summed at a time */ };
 
 typedef struct cross {
-    trn_view_t x, y;
-    int64_t block_rows, first_block; /* of this rank */
+    trn_tall_t x, y;
 } cross_t;
 
 static void cross_block(void *user, int64_t block, double *values) {
     const cross_t *cross = user;
-    int64_t row = (block - cross->first_block) * cross->block_rows, left = cross->x.rows - row;
-    int64_t rows = left < cross->block_rows ? left : cross->block_rows;
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)cross->x.cols, (int)cross->y.cols,
-                (int)rows, 1, row_at(cross->x, row), (int)cross->x.stride, row_at(cross->y, row),
-                (int)cross->y.stride, 0, values, (int)cross->y.cols);
+    trn_view_t x = trn_tall_block_rows(cross->x, block), y = trn_tall_block_rows(cross->y, block);
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)x.cols, (int)y.cols, (int)x.rows, 1,
+                x.data, (int)x.stride, y.data, (int)y.stride, 0, values, (int)y.cols);
 }
 
 /* panel[x.cols x y.cols] = x^T y. Collective. */
 static trn_status_t cross_panel(trn_tall_t x, trn_tall_t y, double *panel) {
-    int rank, ranks;
-    MPI_Comm_rank(x.comm, &rank);
-    MPI_Comm_size(x.comm, &ranks);
-    int64_t blocks = blocks_of(x.rows);
-    cross_t cross = {x.block, y.block, trn_tall_block(x.rows), trn_part_start(blocks, ranks, rank)};
-    return trn_reduce_tree(x.comm, blocks, x.block.cols * y.block.cols, cross_block, &cross, panel);
+    cross_t cross = {x, y};
+    return trn_reduce_tree(x.comm, blocks_of(x.rows), x.block.cols * y.block.cols, cross_block,
+                           &cross, panel);
 }
 
 trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
@@ -172,6 +209,13 @@ void trn_tall_cross_plan(trn_ledger_t *ledger, int64_t rows, int64_t x_cols, int
     trn_ledger_back(ledger, &before);
 }
 
+/* Keep the means with the source. */
+static trn_status_t copy_mean(trn_tall_source_t *source, int64_t cols, const double *mean) {
+    TRN_TRY(trn_alloc(&source->mean, cols, sizeof *mean, "column means"));
+    memcpy(source->mean, mean, sizeof *mean * (size_t)cols);
+    return TRN_OK;
+}
+
 trn_status_t trn_tall_center(trn_tall_t x, double *mean) {
     trn_tall_t ones;
     trn_status_t status = trn_agree(x.comm, trn_tall_create(&ones, x.comm, x.rows, 1));
@@ -180,9 +224,10 @@ trn_status_t trn_tall_center(trn_tall_t x, double *mean) {
     if (status == TRN_OK) status = trn_tall_cross(ones, x, mean);
     for (int64_t j = 0; j < x.block.cols && status == TRN_OK; j++)
         mean[j] /= (double)x.rows;
-    for (int64_t i = 0; i < x.block.rows && status == TRN_OK; i++)
-        for (int64_t j = 0; j < x.block.cols; j++)
-            row_at(x.block, i)[j] -= mean[j];
+    if (status == TRN_OK && x.source)
+        status = trn_agree(x.comm, copy_mean(x.source, x.block.cols, mean));
+    else if (status == TRN_OK)
+        center_rows(x.block, mean);
     trn_tall_free(&ones);
     return status;
 }

@@ -17,11 +17,27 @@
 
 enum { TRN_TALL_BLOCK = 512 };
 
+/* Where the rows of a matrix come from that do not lie in memory. */
+typedef struct trn_tall_source {
+    /* This rank's rows of block `block` (of the whole), to be changed at will, until the next call.
+     * It never fails, for others wait for this rank's part of a sum: what goes wrong is kept, and
+     * the caller asks for it after the last pass. Local. */
+    trn_view_t (*rows)(void *user, int64_t block);
+    void *user;
+    /* Done to rows as they come, float64: x 2^exponent, less the column means. */
+    int exponent;
+    double *mean; /* [cols], owned by whoever made the source; NULL: none */
+} trn_tall_source_t;
+
 /* A tall matrix or some columns of one: a view, to be copied freely. */
 typedef struct trn_tall {
     MPI_Comm comm;
     int64_t rows;     /* on all ranks together */
     trn_view_t block; /* this rank's rows; float64, any stride */
+    /* NULL: the rows lie in memory. Else block.data is NULL, and they are read anew in every pass:
+     * only as x of trn_tall_multiply, trn_tall_cross and trn_gram, and to be scaled and centered.
+     */
+    trn_tall_source_t *source; /* borrowed */
 } trn_tall_t;
 
 /* Rows of one block of a matrix of `rows` rows: TRN_TALL_BLOCK, and up to four times as many where
@@ -37,6 +53,12 @@ int64_t trn_tall_rows(int64_t rows, int ranks, int rank);
 
 /* The distribution of such a matrix, for files and for trn_redist. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_tall_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols);
+
+/* The first block of this rank, whose blocks follow each other. Local. */
+int64_t trn_tall_first_block(trn_tall_t x);
+
+/* This rank's rows of block `block` of x, from memory or its source. Local. */
+trn_view_t trn_tall_block_rows(trn_tall_t x, int64_t block);
 
 /* Create with zeros; the result owns its memory (trn_tall_free). Fails with TRN_MEMORY, *tall then
  * without memory. Local. */
@@ -71,8 +93,8 @@ trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product);
 void trn_tall_cross_plan(trn_ledger_t *ledger, int64_t rows, int64_t x_cols, int64_t y_cols,
                          int ranks, int rank);
 
-/* Take the column means, which come back in mean[x.cols] on every rank, off x. Collective. Fails
- * (agreed) with TRN_MEMORY. */
+/* Take the column means, which come back in mean[x.cols] on every rank, off x, whose source keeps a
+ * copy of them. Collective. Fails (agreed) with TRN_MEMORY. */
 trn_status_t trn_tall_center(trn_tall_t x, double *mean);
 
 /* Turn the sign of columns of x, and of the same columns of `follower` (which may have none),

@@ -27,7 +27,7 @@ static trn_status_t subject_create(subject_t *s, const trn_run_t *run, const trn
     TRN_TRY(trn_matrix_create(&s->a, run->comm, c->type, s->in));
     TRN_TRY(trn_matrix_create(&s->gram, run->comm, TRN_MATRIX_F64, s->out));
     trn_matrix_fill_normal(s->a, 1, TRN_RNG_TEST, 0, 1);
-    s->x = (trn_tall_t){run->comm, c->k, trn_matrix_block(s->a)};
+    s->x = (trn_tall_t){run->comm, c->k, trn_matrix_block(s->a), NULL};
     return TRN_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "algo/matrix/gram.h"
 
 #include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/tall_file.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
 
@@ -21,6 +22,7 @@ typedef struct job {
     const char *output;
     trn_matrix_in_t a;
     bool by_rows;
+    bool streams; /* A stays in its file, for memory does not hold it */
     int64_t terms, n;
     trn_matrix_type_t in, out; /* types of A in memory and of G */
 } job_t;
@@ -42,16 +44,16 @@ static trn_status_t look(trn_run_t *run, void *user) {
                                        (json_int_t)job->terms, "flops", flops));
 }
 
-static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
-    return trn_matrix_in_cut(&((job_t *)user)->a, run->comm, ranks);
-}
-
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.info;
     int64_t rows = trn_part_start(job->n, ranks, rank + 1) - trn_part_start(job->n, ranks, rank);
     int64_t size = trn_matrix_type_size(job->in);
-    trn_matrix_load_plan(ledger, info, job->in, &job->a.bands, rank);
+    trn_ledger_t before = *ledger;
+    if (job->streams)
+        trn_tall_file_stream_plan(ledger, info, job->in);
+    else
+        trn_matrix_load_plan(ledger, info, job->in, &job->a.bands, rank);
     if (job->by_rows) {
         trn_tall_transpose_plan(ledger, info->rows, info->cols, ranks, rank);
         trn_ledger_give(ledger, "matrix", trn_tall_rows(info->rows, ranks, rank) * info->cols,
@@ -59,22 +61,26 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     }
     trn_ledger_take(ledger, "result", rows * job->n, trn_matrix_type_size(job->out));
     trn_gram_plan(ledger, job->terms, job->n, job->in, ranks, rank);
-    trn_ledger_give(ledger, "matrix", trn_tall_rows(job->terms, ranks, rank) * job->n, size);
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "result", rows * job->n, trn_matrix_type_size(job->out));
     trn_matrix_save_plan(ledger, job->output, rows, job->n, job->out);
+}
+
+/* Rows that memory does not hold pass by. */
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    job_t *job = user;
+    int64_t limit = trn_params_size(run->params, "memory");
+    TRN_TRY(trn_matrix_in_cut(&job->a, run->comm, ranks));
+    job->streams = false;
+    job->streams = limit > 0 && !job->by_rows && trn_tall_file_streams(&job->a.info) &&
+                   trn_estimate_bytes(ranks, plan, job) > limit;
+    return TRN_OK;
 }
 
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
     double terms = (double)job->terms, n = (double)job->n;
     *cost = (trn_cost_t){.flops = terms * n * (n + 1), .file_bytes = 8 * n * (terms + n)};
-}
-
-/* x = A^T if that is wanted. `a` is freed then. Collective. */
-static trn_status_t transposed(trn_matrix_t **a, trn_tall_t *x, trn_tall_t *owned) {
-    TRN_TRY(trn_tall_transpose(owned, *x));
-    *x = *owned;
-    trn_matrix_destroy(a);
-    return TRN_OK;
 }
 
 static trn_status_t save(const trn_run_t *run, const job_t *job, const trn_matrix_t *g) {
@@ -85,31 +91,43 @@ static trn_status_t save(const trn_run_t *run, const job_t *job, const trn_matri
     return status;
 }
 
+/* A in memory or as a stream, or its transpose. Collective. */
+static trn_status_t load(const trn_run_t *run, const job_t *job, trn_tall_file_t *a,
+                         trn_tall_t *owned) {
+    const trn_matrix_info_t *info = &job->a.info;
+    if (job->streams) return trn_tall_file_stream(a, run->comm, job->a.path, info, job->in);
+    TRN_TRY(trn_tall_file_load_as(a, run->comm, job->a.path, info, job->in));
+    if (!job->by_rows) return TRN_OK;
+    TRN_TRY(trn_tall_transpose(owned, a->tall));
+    trn_tall_file_free(a);
+    a->tall = *owned;
+    return TRN_OK;
+}
+
+/* What A holds goes before anything is written, for that takes memory, too. */
 static trn_status_t work(trn_run_t *run, void *user) {
     const job_t *job = user;
-    MPI_Comm comm = run->comm;
-    const trn_matrix_info_t *info = &job->a.info;
-    trn_dist_t *in = NULL, *out = NULL;
-    trn_matrix_t *a = NULL, *g = NULL;
+    trn_dist_t *dist = NULL;
+    trn_matrix_t *g = NULL;
+    trn_tall_file_t a = {0};
     trn_tall_t owned = {0};
-    trn_status_t status = trn_tall_dist(&in, comm, info->rows, info->cols);
-    if (status == TRN_OK) status = trn_dist_create(&out, job->n, job->n, run->ranks, 1);
-    TRN_OR(done, trn_agree(comm, status));
-    TRN_OR(done, trn_matrix_file_load(comm, job->a.path, info, job->in, in, &a));
-    trn_tall_t x = {comm, info->rows, trn_matrix_block(a)};
-    if (job->by_rows) TRN_OR(done, transposed(&a, &x, &owned));
-    TRN_OR(done, trn_matrix_create(&g, comm, job->out, out));
-    TRN_OR(done, trn_gram(x, trn_matrix_first_row(g), trn_matrix_block(g), run->threads));
-    TRN_OR(done, trn_gram_check(x, trn_matrix_first_row(g), trn_matrix_block(g), job->output));
-    trn_matrix_destroy(&a); /* writing takes memory, too */
+    trn_status_t status =
+        trn_agree(run->comm, trn_dist_create(&dist, job->n, job->n, run->ranks, 1));
+    TRN_OR(done, status);
+    TRN_OR(done, load(run, job, &a, &owned));
+    TRN_OR(done, trn_matrix_create(&g, run->comm, job->out, dist));
+    status = trn_gram(a.tall, trn_matrix_first_row(g), trn_matrix_block(g), run->threads);
+    if (status == TRN_OK)
+        status = trn_gram_check(a.tall, trn_matrix_first_row(g), trn_matrix_block(g), job->output);
+    TRN_OR(done, trn_tall_file_outcome(&a, status));
+    trn_tall_file_free(&a);
     trn_tall_free(&owned);
     status = save(run, job, g);
 done:
-    trn_matrix_destroy(&a);
-    trn_matrix_destroy(&g);
+    trn_tall_file_free(&a);
     trn_tall_free(&owned);
-    trn_dist_destroy(&in);
-    trn_dist_destroy(&out);
+    trn_matrix_destroy(&g);
+    trn_dist_destroy(&dist);
     return status;
 }
 

@@ -28,7 +28,8 @@ static const trn_param_t params[] = {
 typedef struct job {
     trn_matrix_in_t a;
     trn_svd_options_t options;
-    bool sparse; /* kept so: the Gram method wants zeros filled in */
+    bool sparse;  /* kept so: the Gram method wants zeros filled in */
+    bool streams; /* it stays in its file, for memory does not hold it */
     trn_svd_t svd;
 } job_t;
 
@@ -71,10 +72,6 @@ static trn_status_t look(trn_run_t *run, void *user) {
     return count_values(run, job);
 }
 
-static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
-    return trn_matrix_in_cut(&((job_t *)user)->a, run->comm, ranks);
-}
-
 /* What a rank has of the matrix, and of its transpose if that has to be made: of a square one as
  * much as of the matrix where that is more than an even share. */
 static trn_operator_size_t size_of(const job_t *job, int ranks, int rank) {
@@ -98,7 +95,9 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     int64_t k = job->options.rank;
     int64_t vectors =
         (trn_tall_rows(info->rows, ranks, rank) + trn_tall_rows(info->cols, ranks, rank)) * k;
-    if (job->sparse)
+    if (job->streams)
+        trn_tall_file_stream_plan(ledger, info, TRN_MATRIX_F64);
+    else if (job->sparse)
         trn_sparse_load_plan(ledger, info, TRN_SPARSE_F64, &job->a.bands, rank);
     else
         trn_matrix_load_plan(ledger, info, TRN_MATRIX_F64, &job->a.bands, rank);
@@ -107,6 +106,17 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_back(ledger, &before);
     trn_ledger_take(ledger, "vectors", vectors, sizeof(double));
     trn_ledger_take(ledger, "saving", trn_store_write_bytes(vectors * (int64_t)sizeof(double)), 1);
+}
+
+/* Rows that memory does not hold pass by, a dozen times. */
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    job_t *job = user;
+    int64_t limit = trn_params_size(run->params, "memory");
+    TRN_TRY(trn_matrix_in_cut(&job->a, run->comm, ranks));
+    job->streams = false;
+    job->streams = limit > 0 && trn_tall_file_streams(&job->a.info) &&
+                   trn_estimate_bytes(ranks, plan, job) > limit;
+    return TRN_OK;
 }
 
 /* Gram: the matrix of the short side, its eigenvectors, four products with the vectors. Krylov:
@@ -125,24 +135,35 @@ static void cost(const void *user, trn_cost_t *cost) {
     cost->file_bytes = 8 * (entries + (double)(info->rows + info->cols) * k);
 }
 
-/* Memory of the matrix goes before anything is written, for that takes memory, too. */
-static trn_status_t work(trn_run_t *run, void *user) {
-    job_t *job = user;
+/* Collective. */
+static trn_status_t load(const trn_run_t *run, const job_t *job, trn_tall_file_t *dense,
+                         trn_sparse_t **sparse) {
     const trn_matrix_info_t *info = &job->a.info;
-    trn_svd_matrix_t matrix = {.comm = run->comm, .rows = info->rows, .cols = info->cols};
-    trn_tall_file_t dense = {0};
+    const char *path = job->a.path;
     trn_dist_t *dist = NULL;
+    if (job->streams) return trn_tall_file_stream(dense, run->comm, path, info, TRN_MATRIX_F64);
+    if (!job->sparse) return trn_tall_file_load(dense, run->comm, path, info);
     trn_status_t status =
         trn_agree(run->comm, trn_tall_dist(&dist, run->comm, info->rows, info->cols));
     if (status == TRN_OK)
-        status = job->sparse ? trn_sparse_file_load(run->comm, job->a.path, info, TRN_SPARSE_F64,
-                                                    dist, &matrix.sparse)
-                             : trn_tall_file_load(&dense, run->comm, job->a.path, info);
-    matrix.dense = dense.tall;
-    if (status == TRN_OK) status = trn_svd(&job->svd, matrix, &job->options);
+        status = trn_sparse_file_load(run->comm, path, info, TRN_SPARSE_F64, dist, sparse);
+    trn_dist_destroy(&dist);
+    return status;
+}
+
+/* Memory of the matrix goes before anything is written, for that takes memory, too. */
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    trn_svd_matrix_t matrix = {
+        .comm = run->comm, .rows = job->a.info.rows, .cols = job->a.info.cols};
+    trn_tall_file_t dense = {0};
+    trn_status_t status = load(run, job, &dense, &matrix.sparse);
+    if (status == TRN_OK) {
+        matrix.dense = dense.tall;
+        status = trn_tall_file_outcome(&dense, trn_svd(&job->svd, matrix, &job->options));
+    }
     trn_sparse_destroy(&matrix.sparse);
     trn_tall_file_free(&dense);
-    trn_dist_destroy(&dist);
     return status;
 }
 
