@@ -26,8 +26,8 @@ typedef struct trn_tall_file {
 trn_status_t trn_tall_file_load_as(trn_tall_file_t *file, MPI_Comm comm, const char *path,
                                    const trn_matrix_info_t *info, trn_matrix_type_t type);
 
-/* The same as float64, of finite numbers: fails (agreed) also with TRN_NUMERIC naming the first
- * entry of some rank that is not finite. */
+/* The same as float64, of finite numbers. Collective, equal arguments. Fails (agreed) likewise, and
+ * with TRN_NUMERIC naming the first entry of some rank that is not finite. */
 trn_status_t trn_tall_file_load(trn_tall_file_t *file, MPI_Comm comm, const char *path,
                                 const trn_matrix_info_t *info);
 
