@@ -92,6 +92,23 @@ trn_status_t trn_rows_names(trn_rows_t *rows, char ***names);
  * once, by rank 0. */
 trn_status_t trn_rows_some_names(trn_rows_t *rows, int64_t first, int64_t count, char ***names);
 
+/* The names of open rows on their way into a file, some at a time. Start with {rows}. */
+typedef struct trn_names_feed {
+    trn_rows_t *rows; /* borrowed, named */
+    char **block;     /* those handed on last; rank 0 */
+} trn_names_feed_t;
+
+/* *names = those from `first` to first + count, a block of 4096 or what is left, on rank 0,
+ * borrowed until the next call; count 0 frees them. `self` is a trn_names_feed_t; `name` is not
+ * looked at: the shape of trn_strings_t (io/store/store.h). Collective. Fails (agreed) as
+ * trn_rows_names. */
+trn_status_t trn_rows_feed(void *self, const char *name, int64_t first, int64_t count,
+                           const char *const **names);
+
+/* *bytes = those of all names with their NULs, on rank 0. Collective. Fails (agreed) likewise.
+ * Cost: every name is read once. */
+trn_status_t trn_rows_feed_bytes(trn_names_feed_t *feed, int64_t *bytes);
+
 /* Rows of a block that serves most purposes: 512, and up to four times as many where that leaves
  * blocks enough. Depends on `rows` alone. Local. */
 int64_t trn_rows_usual_block(int64_t rows);

@@ -148,6 +148,27 @@ done:
     return status;
 }
 
+trn_status_t trn_rows_feed(void *self, const char *name, int64_t first, int64_t count,
+                           const char *const **names) {
+    trn_names_feed_t *feed = self;
+    (void)name;
+    trn_free(&feed->block);
+    if (count == 0) return TRN_OK;
+    TRN_TRY(trn_rows_names_block(feed->rows, first, count, &feed->block));
+    *names = (const char *const *)feed->block;
+    return TRN_OK;
+}
+
+trn_status_t trn_rows_feed_bytes(trn_names_feed_t *feed, int64_t *bytes) {
+    *bytes = 0;
+    for (int64_t first = 0, count; first < feed->rows->about.rows; first += count) {
+        TRN_TRY(next_block(feed->rows, first, &count, &feed->block));
+        if (feed->rows->rank == 0) *bytes += trn_names_bytes(count, feed->block);
+        trn_free(&feed->block);
+    }
+    return TRN_OK;
+}
+
 /* Each rank its own -----------------------------------------------------------------------------
  */
 

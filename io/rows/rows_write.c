@@ -17,9 +17,8 @@ struct trn_rows_out {
     trn_sink_t sink;
     int rank;
     bool lossy;
-    trn_rows_t *names_of;
+    trn_names_feed_t feed; /* rows NULL: names are those of the list, if any */
     char *const *names;
-    char **block;     /* names that were handed on last; rank 0 */
     char *names_file; /* names go there; NULL: into the file itself, or there are none */
     char *piece;      /* [PIECE] numbers */
     trn_misfit_t misfit;
@@ -91,36 +90,23 @@ trn_status_t trn_rows_place(MPI_Comm comm, const char *path, const trn_rows_make
 static trn_status_t some_names(void *self, const char *name, int64_t first, int64_t count,
                                const char *const **names) {
     trn_rows_out_t *out = self;
-    (void)name;
-    trn_free(&out->block);
-    if (count == 0) return TRN_OK;
-    if (out->names) {
-        *names = (const char *const *)out->names + first;
-        return TRN_OK;
-    }
-    TRN_TRY(trn_rows_names_block(out->names_of, first, count, &out->block));
-    *names = (const char *const *)out->block;
+    if (!out->names) return trn_rows_feed(&out->feed, name, first, count, names);
+    if (count > 0) *names = (const char *const *)out->names + first;
     return TRN_OK;
 }
 
 /* Rank 0's count of all names' bytes. Collective. */
 static trn_status_t count_names(trn_rows_out_t *out) {
-    out->sink.names_bytes = 0;
-    for (int64_t first = 0, count; first < out->sink.rows; first += count) {
-        const char *const *names;
-        int64_t left = out->sink.rows - first;
-        count = left < TRN_NAMES_BLOCK ? left : TRN_NAMES_BLOCK;
-        TRN_TRY(some_names(out, "", first, count, &names));
-        if (out->rank == 0) out->sink.names_bytes += trn_names_bytes(count, (char *const *)names);
-    }
-    return some_names(out, "", 0, 0, NULL);
+    if (!out->names) return trn_rows_feed_bytes(&out->feed, &out->sink.names_bytes);
+    out->sink.names_bytes = out->rank == 0 ? trn_names_bytes(out->sink.rows, out->names) : 0;
+    return TRN_OK;
 }
 
 /* This rank's names for a format that writes them beside the numbers. Collective. */
 static trn_status_t own_names(trn_rows_out_t *out) {
     trn_sink_t *sink = &out->sink;
     if (!out->names)
-        return trn_rows_some_names(out->names_of, sink->own_first, sink->own_rows,
+        return trn_rows_some_names(out->feed.rows, sink->own_first, sink->own_rows,
                                    &sink->own_names);
     return trn_agree(
         sink->comm, trn_names_copy(sink->own_rows, out->names + sink->own_first, &sink->own_names));
@@ -130,7 +116,7 @@ static trn_status_t find_names(trn_rows_out_t *out, const trn_rows_make_t *make)
     trn_sink_t *sink = &out->sink;
     bool of_rows = make->names_of && trn_rows_about(make->names_of)->named;
     out->names = make->names;
-    out->names_of = of_rows ? make->names_of : NULL;
+    out->feed.rows = of_rows ? make->names_of : NULL;
     if (of_rows && trn_rows_about(make->names_of)->rows != make->rows) /* equal on all ranks */
         return trn_fail(TRN_INTERNAL, "%s: %lld rows with the names of %lld", sink->path,
                         (long long)make->rows, (long long)trn_rows_about(make->names_of)->rows);
@@ -241,7 +227,7 @@ static void release(trn_rows_out_t **out) {
     trn_free(&(*out)->sink.path);
     trn_free(&(*out)->sink.member);
     trn_free(&(*out)->sink.own_names);
-    trn_free(&(*out)->block);
+    trn_free(&(*out)->feed.block);
     trn_free(&(*out)->names_file);
     trn_free(&(*out)->piece);
     trn_free(out);
@@ -370,7 +356,7 @@ trn_status_t trn_rows_save_sparse(MPI_Comm comm, const char *path, const trn_spa
     trn_free(&out.sink.path);
     trn_free(&out.sink.member);
     trn_free(&out.sink.own_names);
-    trn_free(&out.block);
+    trn_free(&out.feed.block);
     trn_free(&out.names_file);
     trn_free(&out.piece);
     return status;

@@ -70,7 +70,8 @@ static trn_status_t save_dense(MPI_Comm group, const char *path, trn_matrix_type
     trn_matrix_t *matrix;
     TRN_TRY(trn_matrix_create(&matrix, group, type, dist));
     fill(matrix);
-    trn_status_t status = trn_matrix_file_save(group, path, matrix, "a test", NULL, 7);
+    trn_status_t status = trn_matrix_file_save(
+        group, path, matrix, &(trn_rows_make_t){.created_by = "a test", .seed = 7});
     trn_matrix_destroy(&matrix);
     return status;
 }
@@ -182,7 +183,8 @@ static trn_status_t save_sparse(MPI_Comm group, const char *path, trn_sparse_typ
                                 const trn_dist_t *dist) {
     trn_sparse_t *sparse;
     TRN_TRY(make_sparse(group, type, dist, &sparse));
-    trn_status_t status = trn_sparse_file_save(group, path, sparse, COLS, "a test", NULL, 7);
+    trn_status_t status = trn_sparse_file_save(
+        group, path, sparse, COLS, &(trn_rows_make_t){.created_by = "a test", .seed = 7});
     trn_sparse_destroy(&sparse);
     return status;
 }
@@ -303,11 +305,13 @@ static trn_status_t load_and_save(const way_t *way, const trn_matrix_info_t *inf
     trn_status_t status;
     if (way->sparse) {
         TRN_TRY(trn_sparse_file_load(comm, way->from, info, TRN_SPARSE_F64, dist, &block));
-        status = trn_sparse_file_save(comm, way->to, block, info->cols, "a test", NULL, 0);
+        status = trn_sparse_file_save(comm, way->to, block, info->cols,
+                                      &(trn_rows_make_t){.created_by = "a test"});
         trn_sparse_destroy(&block);
     } else {
         TRN_TRY(trn_matrix_file_load(comm, way->from, info, TRN_MATRIX_F64, dist, &matrix));
-        status = trn_matrix_file_save(comm, way->to, matrix, "a test", NULL, 0);
+        status =
+            trn_matrix_file_save(comm, way->to, matrix, &(trn_rows_make_t){.created_by = "a test"});
         trn_matrix_destroy(&matrix);
     }
     return status;

@@ -1,8 +1,6 @@
 /* matrix_file.c: whole matrices in and out of files, by way of io/rows. */
 #include "algo/matrix/matrix_file.h"
 
-#include "io/rows/rows.h"
-
 #include <string.h>
 
 trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_info_t *info) {
@@ -49,18 +47,18 @@ trn_status_t trn_matrix_file_place(MPI_Comm comm, const char *path, bool sparse)
 }
 
 trn_status_t trn_matrix_file_save(MPI_Comm comm, const char *path, const trn_matrix_t *matrix,
-                                  const char *created_by, const json_t *params, uint64_t seed) {
-    trn_rows_make_t make = {
-        .type = TRN_OTHER, .created_by = created_by, .params = params, .seed = seed};
+                                  const trn_rows_make_t *made) {
+    trn_rows_make_t make = *made;
+    make.type = TRN_OTHER;
     return trn_rows_save(comm, path, matrix, &make);
 }
 
 trn_status_t trn_sparse_file_save(MPI_Comm comm, const char *path, const trn_sparse_t *sparse,
-                                  int64_t cols, const char *created_by, const json_t *params,
-                                  uint64_t seed) {
-    trn_rows_make_t make = {
-        .cols = cols, .type = TRN_OTHER, .created_by = created_by, .params = params, .seed = seed};
+                                  int64_t cols, const trn_rows_make_t *made) {
+    trn_rows_make_t make = *made;
     int64_t rows = trn_sparse_extent(sparse).rows;
+    make.cols = cols;
+    make.type = TRN_OTHER;
     MPI_Allreduce(&rows, &make.rows, 1, MPI_INT64_T, MPI_SUM, comm);
     return trn_rows_save_sparse(comm, path, sparse, &make);
 }

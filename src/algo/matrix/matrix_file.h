@@ -7,6 +7,7 @@
 #define TRN_ALGO_MATRIX_MATRIX_FILE_H
 
 #include "base/status.h"
+#include "io/rows/rows.h"
 #include "io/text/magic.h"
 #include "mpi/matrix.h"
 #include "mpi/sparse/sparse.h"
@@ -50,12 +51,11 @@ trn_status_t trn_sparse_file_load(MPI_Comm comm, const char *path, const trn_mat
 trn_status_t trn_matrix_file_place(MPI_Comm comm, const char *path, bool sparse);
 
 /* Save a matrix cut into row bands, or a sparse one of `cols` columns: trn_rows_save,
- * trn_rows_save_sparse; a store notes created_by, params (JSON, may be NULL) and seed. Collective,
- * equal arguments. Fail (agreed) as they do. */
+ * trn_rows_save_sparse. Of `made` count whose names the rows have, and what a store notes:
+ * names_of, created_by, params, seed. Collective, equal arguments. Fail (agreed) as they do. */
 trn_status_t trn_matrix_file_save(MPI_Comm comm, const char *path, const trn_matrix_t *matrix,
-                                  const char *created_by, const json_t *params, uint64_t seed);
+                                  const trn_rows_make_t *made);
 trn_status_t trn_sparse_file_save(MPI_Comm comm, const char *path, const trn_sparse_t *sparse,
-                                  int64_t cols, const char *created_by, const json_t *params,
-                                  uint64_t seed);
+                                  int64_t cols, const trn_rows_make_t *made);
 
 #endif

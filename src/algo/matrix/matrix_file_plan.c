@@ -197,6 +197,23 @@ trn_status_t trn_matrix_in_cut(trn_matrix_in_t *in, MPI_Comm comm, int ranks) {
     return trn_bands_tall(&in->bands, comm, ranks, in->path, &in->info);
 }
 
+trn_status_t trn_matrix_in_names(trn_matrix_in_t *in, MPI_Comm comm) {
+    return trn_rows_open(&in->names.rows, comm, in->path, &(trn_rows_how_t){0});
+}
+
+trn_status_t trn_matrix_in_declare(trn_matrix_in_t *in, trn_store_t *store) {
+    int64_t bytes;
+    if (!trn_rows_about(in->names.rows)->named) return TRN_OK;
+    TRN_TRY(trn_rows_feed_bytes(&in->names, &bytes));
+    return trn_store_strings_from(store, "/vocab", in->info.rows, bytes, trn_rows_feed, &in->names);
+}
+
+void trn_matrix_in_free(trn_matrix_in_t *in) {
+    trn_bands_free(&in->bands);
+    trn_rows_close(&in->names.rows);
+    trn_free(&in->names.block);
+}
+
 /* Loading -------------------------------------------------------------------------------------- */
 
 static int64_t rows_of(const trn_bands_t *bands, int rank) {
@@ -268,6 +285,15 @@ void trn_matrix_load_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
     trn_ledger_take(ledger, "loading", PIECE_BYTES, 1);
     if (!info->routed) trn_ledger_take(ledger, "loading", trn_decoder_bytes(info->coding), 1);
     trn_ledger_back(ledger, &before);
+}
+
+void trn_rows_stream_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info, int64_t block,
+                          trn_matrix_type_t type) {
+    enum { PIECE_BYTES = 2 << 20 /* of numbers that are converted, at most */ };
+    int64_t rows = least(block, info->rows);
+    trn_ledger_take(ledger, "matrix", rows * info->cols, trn_matrix_type_size(type));
+    trn_ledger_take(ledger, "matrix", PIECE_BYTES + trn_decoder_bytes(info->coding), 1);
+    if (info->store) trn_ledger_take(ledger, "matrix", trn_store_open_bytes(), 1);
 }
 
 /* Saving --------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "algo/matrix/matrix_file.h"
 #include "base/ledger.h"
+#include "io/store/store.h"
 
 #include <stdint.h>
 
@@ -47,12 +48,24 @@ trn_status_t trn_bands_dist(trn_dist_t **dist, const trn_bands_t *bands, int64_t
 /* Free what it holds; {0} and twice are fine. Local. */
 void trn_bands_free(trn_bands_t *bands);
 
-/* A matrix in a file that a verb reads as a tall one. Start with {0}; freed by trn_bands_free. */
+/* A matrix in a file that a verb reads as a tall one. Start with {0}. */
 typedef struct trn_matrix_in {
     const char *path; /* borrowed */
     trn_matrix_info_t info;
     trn_bands_t bands;
+    trn_names_feed_t names; /* rows: the file, open once more; NULL: not yet */
 } trn_matrix_in_t;
+
+/* Close and free what it holds; {0} and twice are fine. Local. */
+void trn_matrix_in_free(trn_matrix_in_t *in);
+
+/* Open the file for the names of its rows, which in->names.rows hands on to a file that is saved.
+ * Collective. Fails (agreed) as trn_rows_open. */
+trn_status_t trn_matrix_in_names(trn_matrix_in_t *in, MPI_Comm comm);
+
+/* Declare the names, if there are any, as /vocab of a store in which a row means the same.
+ * Collective. Fails (agreed) as trn_rows_names and trn_store_strings_from. */
+trn_status_t trn_matrix_in_declare(trn_matrix_in_t *in, trn_store_t *store);
 
 /* Look at the file; deal its rows to so many ranks, after the bands it had before. Collective. Fail
  * (agreed) as trn_matrix_file_probe and trn_bands_tall. */
@@ -70,6 +83,10 @@ void trn_matrix_save_plan(trn_ledger_t *ledger, const char *path, int64_t rows, 
                           trn_matrix_type_t type);
 void trn_sparse_save_plan(trn_ledger_t *ledger, const char *path, int64_t rows, int64_t entries,
                           trn_sparse_type_t type);
+
+/* What rows take that pass by in blocks of `block` rows, under "matrix". Local. */
+void trn_rows_stream_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info, int64_t block,
+                          trn_matrix_type_t type);
 
 /* Bytes of an entry of a sparse matrix in memory. Local. */
 int64_t trn_sparse_entry_bytes(trn_sparse_type_t type);

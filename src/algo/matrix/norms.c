@@ -19,11 +19,33 @@ static const double SMALL = 0x1p-450, SMALL_SUM = 0x1p-900;
 /* Going through numbers ------------------------------------------------------------------------ */
 
 int64_t trn_banded_rows(const trn_banded_t *m) {
+    if (m->stream) return m->stream->own_rows;
     return m->sparse ? trn_sparse_extent(m->sparse).rows : trn_matrix_block(m->dense).rows;
 }
 
 int64_t trn_banded_first(const trn_banded_t *m) {
+    if (m->stream) return m->stream->first_row;
     return m->sparse ? trn_sparse_extent(m->sparse).first_row : trn_matrix_first_row(m->dense);
+}
+
+/* Of a view whose first row is row `first` of the whole. */
+static void each_of(trn_view_t block, int64_t first, int64_t from, int64_t end, trn_visit_t visit,
+                    void *user) {
+    for (int64_t i = from; i < end; i++)
+        for (int64_t j = 0; j < block.cols; j++)
+            visit(user, first + i, j, trn_view_number(block, i * block.stride + j));
+}
+
+/* Rows [from, end) of what passes by: of each block that has some of them. */
+static void each_passing(const trn_banded_t *m, int64_t from, int64_t end, trn_visit_t visit,
+                         void *user) {
+    int64_t height = trn_transform_block(m->rows), first = m->stream->first_row;
+    for (int64_t at = from, until; at < end; at = until) {
+        int64_t block = (first + at) / height, top = block * height - first;
+        trn_view_t rows = m->stream->rows(m->stream->user, block);
+        until = end - top < rows.rows ? end : top + rows.rows;
+        each_of(rows, first + top, at - top, until - top, visit, user);
+    }
 }
 
 void trn_banded_each(const trn_banded_t *m, int64_t from, int64_t end, trn_visit_t visit,
@@ -37,10 +59,10 @@ void trn_banded_each(const trn_banded_t *m, int64_t from, int64_t end, trn_visit
                 visit(user, first + i, column[e], trn_sparse_value(m->sparse, e));
         return;
     }
-    trn_view_t block = trn_matrix_block(m->dense);
-    for (int64_t i = from; i < end; i++)
-        for (int64_t j = 0; j < block.cols; j++)
-            visit(user, first + i, j, trn_view_number(block, i * block.stride + j));
+    if (m->stream)
+        each_passing(m, from, end, visit, user);
+    else
+        each_of(trn_matrix_block(m->dense), first, from, end, visit, user);
 }
 
 /* Sums ----------------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 #include "algo/matrix/tall_file.h"
 
+#include "algo/matrix/matrix_file_plan.h"
+
 #include "base/mem.h"
-#include "io/text/decode.h"
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
 
@@ -85,12 +86,7 @@ trn_status_t trn_tall_file_outcome(const trn_tall_file_t *file, trn_status_t sta
 
 void trn_tall_file_stream_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
                                trn_matrix_type_t type) {
-    enum { PIECE_BYTES = 2 << 20 /* of numbers that are converted, at most */ };
-    int64_t block = trn_tall_block(info->rows);
-    if (block > info->rows) block = info->rows;
-    trn_ledger_take(ledger, "matrix", block * info->cols, trn_matrix_type_size(type));
-    trn_ledger_take(ledger, "matrix", PIECE_BYTES + trn_decoder_bytes(info->coding), 1);
-    if (info->store) trn_ledger_take(ledger, "matrix", trn_store_open_bytes(), 1);
+    trn_rows_stream_plan(ledger, info, trn_tall_block(info->rows), type);
 }
 
 void trn_tall_file_free(trn_tall_file_t *file) {

@@ -69,8 +69,31 @@ static double change_watched(void *user, int64_t row, int64_t col, double x) {
 }
 
 static bool is_single(const trn_banded_t *m) {
+    if (m->stream) return m->stream->type == TRN_MATRIX_F32;
     return m->sparse ? trn_sparse_type(m->sparse) == TRN_SPARSE_F32
                      : trn_matrix_block(m->dense).type == TRN_MATRIX_F32;
+}
+
+/* A view whose first row is row `first` of the whole. */
+static void change_view(trn_view_t block, int64_t first, watched_t *watched) {
+    for (int64_t i = 0; i < block.rows; i++)
+        for (int64_t j = 0; j < block.cols; j++) {
+            int64_t at = i * block.stride + j;
+            trn_view_set(block, at,
+                         change_watched(watched, first + i, j, trn_view_number(block, at)));
+        }
+}
+
+static void change_passing(const trn_banded_t *m, watched_t *watched) {
+    const trn_banded_stream_t *stream = m->stream;
+    int64_t height = block_of(m->rows);
+    trn_view_t rows;
+    for (int64_t at = 0; at < stream->own_rows; at += rows.rows) {
+        int64_t first = stream->first_row + at;
+        rows = stream->rows(stream->user, first / height);
+        change_view(rows, first, watched);
+        stream->put(stream->user, first, rows);
+    }
 }
 
 /* Fails with TRN_NUMERIC where finite numbers do not stay so. */
@@ -81,14 +104,10 @@ static trn_status_t change_all(const trn_banded_t *m, bool drop, change_t change
         trn_sparse_map(m->sparse, drop, change_watched, &watched);
         return trn_excess_status(&watched.excess, watched.single, name);
     }
-    trn_view_t block = trn_matrix_block(m->dense);
-    int64_t first = trn_matrix_first_row(m->dense);
-    for (int64_t i = 0; i < block.rows; i++)
-        for (int64_t j = 0; j < block.cols; j++) {
-            int64_t at = i * block.stride + j;
-            trn_view_set(block, at,
-                         change_watched(&watched, first + i, j, trn_view_number(block, at)));
-        }
+    if (m->stream)
+        change_passing(m, &watched);
+    else
+        change_view(trn_matrix_block(m->dense), trn_matrix_first_row(m->dense), &watched);
     return trn_excess_status(&watched.excess, watched.single, name);
 }
 

@@ -17,14 +17,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A matrix in bands of rows: one of the two, the other NULL. Borrows all. */
+/* A dense matrix that memory does not hold: where this rank's rows come from, blocks of
+ * trn_transform_block dealt evenly, and where they go. Neither fails, for others wait for this
+ * rank's part of a sum: what goes wrong is kept, and the caller asks for it in the end. */
+typedef struct trn_banded_stream {
+    trn_view_t (*rows)(void *user, int64_t block); /* until the next call, to be changed at will */
+    void (*put)(void *user, int64_t first, trn_view_t rows); /* changed, from row `first` on */
+    void *user;
+    trn_matrix_type_t type;
+    int64_t first_row, own_rows; /* of this rank */
+} trn_banded_stream_t;
+
+/* A matrix in bands of rows: one of the three, the others NULL. Borrows all. */
 typedef struct trn_banded {
     MPI_Comm comm;
     int64_t rows, cols;   /* of the whole */
     const int64_t *start; /* [ranks + 1] first row of each rank, of whole blocks of
                            * trn_transform_block; NULL: as trn_transform_dist cuts */
     trn_matrix_t *dense;
-    trn_sparse_t *sparse; /* this rank's rows, all columns; float32 or float64 */
+    trn_sparse_t *sparse;              /* this rank's rows, all columns; float32 or float64 */
+    const trn_banded_stream_t *stream; /* for trn_transform and trn_row_norms; start is NULL */
 } trn_banded_t;
 
 typedef enum trn_transform_kind {

@@ -73,17 +73,19 @@ static trn_status_t work(trn_run_t *run, void *user) {
     TRN_AGREE(run->comm, trn_alloc(&job->values, info->rows, sizeof *job->values, "eigenvalues"));
     TRN_TRY(trn_tall_file_load(&job->vectors, run->comm, job->a.path, info));
     TRN_TRY(trn_eig_check(job->vectors.tall, tolerance_of(info), job->a.path));
-    return trn_eig(job->vectors.tall, job->values, &job->method);
+    TRN_TRY(trn_eig(job->vectors.tall, job->values, &job->method));
+    return trn_matrix_in_names(&job->a, run->comm);
 }
 
 static const char *name_of(trn_eig_method_t method) {
     return method == TRN_EIG_LOCAL ? "local" : "scalapack";
 }
 
-static trn_status_t declare(const void *user, trn_store_t *store) {
-    const job_t *job = user;
+static trn_status_t declare(void *user, trn_store_t *store) {
+    job_t *job = user;
     TRN_TRY(trn_store_dataset(store, "/values", TRN_F64, job->a.info.rows, 0));
     TRN_TRY(trn_tall_declare(store, "/vectors", job->vectors.tall));
+    TRN_TRY(trn_matrix_in_declare(&job->a, store));
     return trn_store_set_text(store, "/", "method", name_of(job->method));
 }
 
@@ -106,7 +108,7 @@ static void job_free(void *user) {
     job_t *job = user;
     trn_tall_file_free(&job->vectors);
     trn_free(&job->values);
-    trn_bands_free(&job->a.bands);
+    trn_matrix_in_free(&job->a);
 }
 
 const trn_command_t trn_command_eig = {

@@ -83,10 +83,13 @@ static void cost(const void *user, trn_cost_t *cost) {
     *cost = (trn_cost_t){.flops = terms * n * (n + 1), .file_bytes = 8 * n * (terms + n)};
 }
 
-static trn_status_t save(const trn_run_t *run, const job_t *job, const trn_matrix_t *g) {
+/* Of rows, products are named as they are. Collective. */
+static trn_status_t save(const trn_run_t *run, job_t *job, const trn_matrix_t *g) {
     json_t *made_with = trn_params_json(run->params);
-    trn_status_t status =
-        trn_matrix_file_save(run->comm, job->output, g, run->command, made_with, 0);
+    trn_rows_make_t made = {.created_by = run->command, .params = made_with};
+    trn_status_t status = job->by_rows ? trn_matrix_in_names(&job->a, run->comm) : TRN_OK;
+    made.names_of = job->a.names.rows;
+    if (status == TRN_OK) status = trn_matrix_file_save(run->comm, job->output, g, &made);
     json_decref(made_with);
     return status;
 }
@@ -106,7 +109,7 @@ static trn_status_t load(const trn_run_t *run, const job_t *job, trn_tall_file_t
 
 /* What A holds goes before anything is written, for that takes memory, too. */
 static trn_status_t work(trn_run_t *run, void *user) {
-    const job_t *job = user;
+    job_t *job = user;
     trn_dist_t *dist = NULL;
     trn_matrix_t *g = NULL;
     trn_tall_file_t a = {0};
@@ -132,7 +135,7 @@ done:
 }
 
 static void job_free(void *user) {
-    trn_bands_free(&((job_t *)user)->a.bands);
+    trn_matrix_in_free(&((job_t *)user)->a);
 }
 
 const trn_command_t trn_command_gram = {

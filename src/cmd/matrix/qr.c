@@ -81,18 +81,20 @@ static trn_status_t work(trn_run_t *run, void *user) {
     int64_t n = job->a.info.cols;
     TRN_AGREE(run->comm, trn_alloc(&job->r, n * n, sizeof *job->r, "an R"));
     TRN_TRY(trn_tall_file_load(&job->q, run->comm, job->a.path, &job->a.info));
-    return explain(run, job, trn_qr(job->q.tall, job->r, &job->way));
+    TRN_TRY(explain(run, job, trn_qr(job->q.tall, job->r, &job->way)));
+    return trn_matrix_in_names(&job->a, run->comm);
 }
 
 static const char *name_of(trn_qr_way_t way) {
     return way == TRN_QR_CHOLESKY ? "choleskyqr2" : "basis";
 }
 
-static trn_status_t declare(const void *user, trn_store_t *store) {
-    const job_t *job = user;
+static trn_status_t declare(void *user, trn_store_t *store) {
+    job_t *job = user;
     int64_t n = job->a.info.cols;
     TRN_TRY(trn_tall_declare(store, "/q", job->q.tall));
     TRN_TRY(trn_store_dataset(store, "/r", TRN_F64, n, n));
+    TRN_TRY(trn_matrix_in_declare(&job->a, store));
     return trn_store_set_text(store, "/", "method", name_of(job->way));
 }
 
@@ -120,7 +122,7 @@ static void job_free(void *user) {
     job_t *job = user;
     trn_tall_file_free(&job->q);
     trn_free(&job->r);
-    trn_bands_free(&job->a.bands);
+    trn_matrix_in_free(&job->a);
 }
 
 const trn_command_t trn_command_qr = {

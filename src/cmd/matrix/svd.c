@@ -164,17 +164,18 @@ static trn_status_t work(trn_run_t *run, void *user) {
     }
     trn_sparse_destroy(&matrix.sparse);
     trn_tall_file_free(&dense);
-    return status;
+    return status == TRN_OK ? trn_matrix_in_names(&job->a, run->comm) : status;
 }
 
-static trn_status_t declare(const void *user, trn_store_t *store) {
-    const job_t *job = user;
+static trn_status_t declare(void *user, trn_store_t *store) {
+    job_t *job = user;
     const trn_svd_t *svd = &job->svd;
     TRN_TRY(trn_tall_declare(store, "/u", svd->u));
     TRN_TRY(trn_store_dataset(store, "/singular_values", TRN_F64, svd->rank, 0));
     TRN_TRY(trn_tall_declare(store, "/v", svd->v));
     if (job->options.center)
         TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, job->a.info.cols, 0));
+    TRN_TRY(trn_matrix_in_declare(&job->a, store)); /* of the rows of /u */
     TRN_TRY(trn_store_set_text(store, "/", "method", name_of(job->options.method)));
     TRN_TRY(trn_store_set_int(store, "/", "steps", svd->steps));
     return trn_store_set_real(store, "/", "residual", svd->residual);
@@ -209,7 +210,7 @@ static trn_status_t report(trn_run_t *run, void *user) {
 static void job_free(void *user) {
     job_t *job = user;
     trn_svd_free(&job->svd);
-    trn_bands_free(&job->a.bands);
+    trn_matrix_in_free(&job->a);
 }
 
 const trn_command_t trn_command_svd = {

@@ -49,6 +49,7 @@ typedef struct job {
     trn_transform_t transform;
     trn_matrix_in_t x, z; /* the same rows */
     bool sparse;
+    bool streams; /* rows pass by, for memory does not hold them */
     trn_matrix_type_t type;
     int64_t entries; /* of the result */
 } job_t;
@@ -125,20 +126,6 @@ static trn_sparse_type_t sparse_type(const job_t *job) {
     return job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
 }
 
-/* Rows to ranks: sparse ones by what they weigh. */
-static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
-    job_t *job = user;
-    const trn_matrix_info_t *x = &job->x.info;
-    int64_t block = trn_transform_block(x->rows), row = (int64_t)sizeof(int64_t);
-    if (!job->sparse) row += x->cols * trn_matrix_type_size(job->type);
-    trn_bands_free(&job->x.bands);
-    trn_bands_free(&job->z.bands);
-    TRN_TRY(trn_bands_cut(&job->x.bands, run->comm, ranks, job->x.path, x, block, row,
-                          trn_sparse_entry_bytes(sparse_type(job))));
-    if (!job->add) return TRN_OK;
-    return trn_bands_like(&job->z.bands, run->comm, job->add, &job->z.info, &job->x.bands);
-}
-
 static void plan_load(const job_t *job, const trn_matrix_in_t *in, int rank, trn_ledger_t *ledger) {
     if (job->sparse)
         trn_sparse_load_plan(ledger, &in->info, sparse_type(job), &in->bands, rank);
@@ -151,7 +138,11 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     int64_t rows = job->x.bands.start[rank + 1] - job->x.bands.start[rank];
     int64_t entries = job->x.bands.entries[rank];
-    plan_load(job, &job->x, rank, ledger);
+    if (job->streams)
+        trn_rows_stream_plan(ledger, &job->x.info, trn_transform_block(job->x.info.rows),
+                             job->type);
+    else
+        plan_load(job, &job->x, rank, ledger);
     if (job->add) {
         plan_load(job, &job->z, rank, ledger);
         if (strcmp(job->add, job->x.path) != 0) /* else every entry meets itself */
@@ -176,6 +167,25 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
                              job->type);
 }
 
+/* Rows to ranks: sparse ones by what they weigh. Dense ones that memory does not hold pass by. */
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    job_t *job = user;
+    const trn_matrix_info_t *x = &job->x.info;
+    int64_t limit = trn_params_size(run->params, "memory"), row = (int64_t)sizeof(int64_t);
+    if (!job->sparse) row += x->cols * trn_matrix_type_size(job->type);
+    trn_bands_free(&job->x.bands);
+    trn_bands_free(&job->z.bands);
+    TRN_TRY(trn_bands_cut(&job->x.bands, run->comm, ranks, job->x.path, x,
+                          trn_transform_block(x->rows), row,
+                          trn_sparse_entry_bytes(sparse_type(job))));
+    if (job->add)
+        return trn_bands_like(&job->z.bands, run->comm, job->add, &job->z.info, &job->x.bands);
+    job->streams = false;
+    job->streams =
+        limit > 0 && !x->sparse && !x->routed && trn_estimate_bytes(ranks, plan, job) > limit;
+    return TRN_OK;
+}
+
 /* A pass for the sums, one for the numbers. */
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
@@ -192,28 +202,44 @@ static trn_status_t load(const job_t *job, const trn_matrix_in_t *in, trn_dist_t
     return trn_matrix_file_load(comm, in->path, &in->info, job->type, dist, &m->dense);
 }
 
+/* What a saved file notes, and whose names its rows have. */
+static trn_rows_make_t made_by(const trn_run_t *run, const job_t *job, const json_t *made_with) {
+    return (trn_rows_make_t){
+        .names_of = job->x.names.rows, .created_by = run->command, .params = made_with};
+}
+
 /* Collective. */
-static trn_status_t save(const trn_run_t *run, const job_t *job, const trn_banded_t *m) {
+static trn_status_t save(const trn_run_t *run, job_t *job, const trn_banded_t *m) {
     json_t *made_with = trn_params_json(run->params);
-    trn_status_t status;
-    if (m->sparse)
-        status = trn_sparse_file_save(run->comm, job->output, m->sparse, m->cols, run->command,
-                                      made_with, 0);
-    else
-        status = trn_matrix_file_save(run->comm, job->output, m->dense, run->command, made_with, 0);
+    trn_status_t status = trn_matrix_in_names(&job->x, run->comm);
+    trn_rows_make_t made = made_by(run, job, made_with);
+    if (status == TRN_OK)
+        status = m->sparse ? trn_sparse_file_save(run->comm, job->output, m->sparse, m->cols, &made)
+                           : trn_matrix_file_save(run->comm, job->output, m->dense, &made);
     json_decref(made_with);
     return status;
 }
 
+/* Rows on their way from file to file, and how writing went. */
+typedef struct passing {
+    trn_rows_t *rows;
+    trn_rows_out_t *out;
+    trn_status_t written;
+} passing_t;
+
 /* A matrix of one column. Collective. */
-static trn_status_t save_norms(const trn_run_t *run, const job_t *job, const trn_banded_t *m) {
+static trn_status_t save_norms(const trn_run_t *run, job_t *job, const trn_banded_t *m) {
     trn_dist_t *dist = NULL;
     trn_banded_t norms = {.comm = m->comm, .rows = m->rows, .cols = 1};
     trn_status_t status = trn_agree(m->comm, trn_bands_dist(&dist, &job->x.bands, 1));
     TRN_OR(done, status);
     TRN_OR(done, trn_matrix_create(&norms.dense, m->comm, job->type, dist));
-    TRN_OR(done, trn_row_norms(m, job->transform.norm, trn_matrix_block(norms.dense), job->x.path));
-    status = save(run, job, &norms);
+    status = trn_row_norms(m, job->transform.norm, trn_matrix_block(norms.dense), job->x.path);
+    if (m->stream) {
+        trn_status_t reading = trn_rows_outcome(((passing_t *)m->stream->user)->rows);
+        if (reading != TRN_OK) status = reading;
+    }
+    if (status == TRN_OK) status = save(run, job, &norms);
 done:
     trn_matrix_destroy(&norms.dense);
     trn_dist_destroy(&dist);
@@ -230,10 +256,10 @@ static trn_status_t change(const trn_run_t *run, const job_t *job, trn_dist_t *d
                              trn_params_real(run->params, "beta"), job->x.path);
 }
 
-static trn_status_t work(trn_run_t *run, void *user) {
-    job_t *job = user;
+static trn_status_t work_in_memory(trn_run_t *run, job_t *job) {
     const trn_matrix_info_t *info = &job->x.info;
-    trn_banded_t x = {run->comm, info->rows, info->cols, job->x.bands.start, NULL, NULL}, z = x;
+    trn_banded_t x = {run->comm, info->rows, info->cols, job->x.bands.start, NULL, NULL, NULL};
+    trn_banded_t z = x;
     trn_dist_t *dist = NULL;
     trn_status_t status = trn_agree(run->comm, trn_bands_dist(&dist, &job->x.bands, info->cols));
     TRN_OR(done, status);
@@ -242,7 +268,6 @@ static trn_status_t work(trn_run_t *run, void *user) {
     job->entries = x.sparse ? trn_sparse_count(x.sparse) : 0;
     MPI_Allreduce(MPI_IN_PLACE, &job->entries, 1, MPI_INT64_T, MPI_SUM, run->comm);
     if (!x.sparse) job->entries = x.rows * x.cols;
-    if (job->norms) job->entries = x.rows;
     status = job->norms ? save_norms(run, job, &x) : save(run, job, &x);
 done:
     trn_sparse_destroy(&x.sparse);
@@ -253,6 +278,64 @@ done:
     return status;
 }
 
+static trn_view_t pass_in(void *user, int64_t block) {
+    return trn_rows_block(((passing_t *)user)->rows, block);
+}
+
+static void pass_out(void *user, int64_t first, trn_view_t rows) {
+    passing_t *passing = user;
+    trn_dtype_t type = rows.type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
+    if (passing->written == TRN_OK)
+        passing->written = trn_rows_write(passing->out, first, rows.rows, type, rows.data);
+}
+
+/* Failures in the order in which one leads to the other: of reading, of writing, of numbers.
+ * Collective. */
+static trn_status_t pass(const job_t *job, passing_t *passing, const trn_banded_t *x) {
+    trn_status_t status = trn_transform(x, &job->transform, job->x.path);
+    trn_status_t reading = trn_rows_outcome(passing->rows);
+    if (reading != TRN_OK) return reading;
+    return passing->written != TRN_OK ? passing->written : status;
+}
+
+/* The same without the matrix in memory. Collective. */
+static trn_status_t work_passing(trn_run_t *run, job_t *job) {
+    const trn_matrix_info_t *info = &job->x.info;
+    passing_t passing = {0};
+    trn_dtype_t type = job->type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
+    int64_t first = job->x.bands.start[run->rank], end = job->x.bands.start[run->rank + 1];
+    trn_banded_stream_t stream = {pass_in, pass_out, &passing, job->type, first, end - first};
+    trn_banded_t x = {run->comm, info->rows, info->cols, NULL, NULL, NULL, &stream};
+    json_t *made_with = trn_params_json(run->params);
+    trn_status_t status =
+        trn_rows_open(&passing.rows, run->comm, job->x.path, &(trn_rows_how_t){0});
+    TRN_OR(done, status);
+    TRN_OR(done, trn_rows_hold(passing.rows, trn_transform_block(info->rows), type, INT64_MAX));
+    job->entries = info->rows * info->cols;
+    if (job->norms) status = save_norms(run, job, &x);
+    if (job->norms) goto done;
+    TRN_OR(done, trn_matrix_in_names(&job->x, run->comm));
+    trn_rows_make_t make = made_by(run, job, made_with);
+    make.rows = info->rows;
+    make.cols = info->cols;
+    make.own_first = first;
+    make.own_rows = end - first;
+    make.type = type;
+    TRN_OR(done, trn_rows_create(&passing.out, run->comm, job->output, &make));
+    status = trn_rows_commit(&passing.out, pass(job, &passing, &x));
+done:
+    trn_rows_close(&passing.rows);
+    json_decref(made_with);
+    return status;
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    TRN_TRY(job->streams ? work_passing(run, job) : work_in_memory(run, job));
+    if (job->norms) job->entries = job->x.info.rows;
+    return TRN_OK;
+}
+
 static trn_status_t report(trn_run_t *run, void *user) {
     const job_t *job = user;
     return trn_run_note(run, json_pack("{s:I}", "entries", (json_int_t)job->entries));
@@ -260,8 +343,8 @@ static trn_status_t report(trn_run_t *run, void *user) {
 
 static void job_free(void *user) {
     job_t *job = user;
-    trn_bands_free(&job->x.bands);
-    trn_bands_free(&job->z.bands);
+    trn_matrix_in_free(&job->x);
+    trn_matrix_in_free(&job->z);
 }
 
 const trn_command_t trn_command_transform = {

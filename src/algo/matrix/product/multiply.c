@@ -361,10 +361,15 @@ static trn_status_t save(trn_multiply_t *job) {
         trn_matrix_destroy(&job->dense[i]);
         trn_sparse_destroy(&job->sparse[i]);
     }
-    if (job->sparse[C])
-        return trn_sparse_file_save(job->comm, w->output, job->sparse[C], job->cols[C],
-                                    w->created_by, w->params, 0);
-    return trn_matrix_file_save(job->comm, w->output, job->dense[C], w->created_by, w->params, 0);
+    trn_rows_make_t made = {.created_by = w->created_by, .params = w->params};
+    if (!job->transpose[A]) /* rows of C are rows of A, by whatever names */
+        TRN_TRY(trn_rows_open(&made.names_of, job->comm, job->path[A], &(trn_rows_how_t){0}));
+    trn_status_t status =
+        job->sparse[C]
+            ? trn_sparse_file_save(job->comm, w->output, job->sparse[C], job->cols[C], &made)
+            : trn_matrix_file_save(job->comm, w->output, job->dense[C], &made);
+    trn_rows_close(&made.names_of);
+    return status;
 }
 
 static trn_status_t run(trn_multiply_t *job) {
