@@ -219,11 +219,27 @@ static herr_t inspect_object(hid_t file, const char *name, const H5O_info_t *inf
     return fine ? 0 : -1;
 }
 
-static const trn_table_t *sorted; /* by the sort at hand */
+/* An entry beside its name, which lies in the table's heap, where a comparison cannot look. */
+typedef struct named {
+    const char *name;
+    trn_entry_t entry;
+} named_t;
 
 static int by_name(const void *a, const void *b) {
-    return strcmp(trn_table_text(sorted, ((const trn_entry_t *)a)->name),
-                  trn_table_text(sorted, ((const trn_entry_t *)b)->name));
+    return strcmp(((const named_t *)a)->name, ((const named_t *)b)->name);
+}
+
+static trn_status_t sort_entries(trn_table_t *table) {
+    named_t *named;
+    if (table->nentries == 0) return TRN_OK;
+    TRN_TRY(trn_alloc(&named, table->nentries, sizeof *named, "names of a store"));
+    for (int64_t i = 0; i < table->nentries; i++)
+        named[i] = (named_t){trn_table_text(table, table->entries[i].name), table->entries[i]};
+    qsort(named, (size_t)table->nentries, sizeof *named, by_name);
+    for (int64_t i = 0; i < table->nentries; i++)
+        table->entries[i] = named[i].entry;
+    trn_free(&named);
+    return TRN_OK;
 }
 
 /* Offsets count from the start of the file and have 8 bytes, as store_heap.c reads them. */
@@ -271,8 +287,6 @@ trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
                                     "use another copy");
     H5Fclose(file);
     /* HDF5 could sort while it goes, but comes to grief over the list when a name is damaged. */
-    sorted = table;
-    if (status == TRN_OK && table->nentries > 0)
-        qsort(table->entries, (size_t)table->nentries, sizeof *table->entries, by_name);
+    if (status == TRN_OK) status = sort_entries(table);
     return trn_hdf_done(access, status);
 }

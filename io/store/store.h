@@ -11,7 +11,15 @@
  * Blocks: about 1 MiB of whole rows, fixed by the row size, never by the number of ranks (strings:
  * 4096 rows); /checksum/NAME holds one XXH3-64 a block, of the rows' bytes, or of the strings with
  * their NULs. A trailer behind HDF5's end holds one of everything else. Equal content gives equal
- * files, byte for byte. One store is used by one thread at a time. */
+ * files, byte for byte. One store is used by one thread at a time.
+ *
+ * HDF5: what we write, HDF5 1.8 and later read (object headers with checksums, no filters). What we
+ * read may have any superblock from 0 to 3, hence come from any HDF5 up to 1.14 or from h5py by
+ * their defaults: offsets and lengths of 8 bytes, no user block, no links to other files. The
+ * library that we are built with is 1.10.2 or later; 1.13 and 1.14 differ in the interface of
+ * drivers only. That strings, old headers and lists of names are read without it (store_heap.c,
+ * store_header.c), and names sorted without it, is for what hostile files do to 1.10.8. It may go
+ * when the oldest HDF5 to be supported passes tests/fuzz/regression without it. */
 #ifndef TRN_IO_STORE_STORE_H
 #define TRN_IO_STORE_STORE_H
 

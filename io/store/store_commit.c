@@ -1,4 +1,4 @@
-/* Commit: verify, exchange the borders, write checksums, sync, seal, rename. */
+/* store_commit.c: verify, exchange the borders, write checksums, sync, seal, rename. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/mem.h"
 #include "io/store/store_impl.h"
@@ -222,7 +222,7 @@ static trn_status_t commit(trn_store_t **store, trn_status_t status, bool keep) 
     if (status == TRN_OK && !(*store)->created)
         status = trn_fail(TRN_INTERNAL, "%s: commit without begin", (*store)->path);
     if (status == TRN_OK) status = plan_make(&plan, *store);
-    if (status == TRN_OK && !(*store)->behind) status = trn_store_check_written(*store);
+    if (status == TRN_OK && !(*store)->queue) status = trn_store_check_written(*store);
     status = trn_agree((*store)->comm, status);
     if (status == TRN_OK) status = finish(*store, &plan, keep);
     plan_free(&plan);

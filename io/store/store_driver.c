@@ -28,9 +28,9 @@ static int set_length(int fd, off_t bytes) {
     return outcome;
 }
 
-/* The one file at a time. One that HDF5 could not let go of is not `file` any more, and has no say.
- */
-static struct {
+/* The one file at a time, of the thread that calls HDF5: the driver's functions are handed nothing
+ * else to find it by. One that HDF5 could not let go of is not `file` any more, and has no say. */
+static _Thread_local struct {
     int fd;
     const char *path;
     const H5FD_t *file; /* NULL: not open */
@@ -146,7 +146,7 @@ static const H5FD_class_t driver = {
 };
 
 void trn_driver_begin(hid_t access, int fd, const char *path) {
-    static hid_t registered = H5I_INVALID_HID;
+    static hid_t registered = H5I_INVALID_HID; /* once a process, and anew when HDF5 was closed */
     if (H5Iis_valid(registered) <= 0) registered = H5FDregister(&driver);
     at.fd = fd;
     at.path = path;

@@ -1,4 +1,7 @@
-/* store_hdf.c: what laying out and reading share of HDF5. */
+/* store_hdf.c: what laying out and reading share of HDF5.
+ *
+ * HDF5 hands its callbacks no more than it was given for the whole process, so what they note lies
+ * in variables of the thread that calls HDF5, as errno does. */
 #include "io/store/store_hdf_impl.h"
 
 #include <stdio.h>
@@ -7,9 +10,9 @@ enum { PAGE = 4096 };
 
 /* HDF5's innermost reason of the first call that failed since the file was opened, such as
  * "truncated file"; later calls, which fail for it or succeed, clear HDF5's own record. */
-static char reason[128];
+static _Thread_local char reason[128];
 
-static unsigned plugins; /* what the process lets HDF5 load, beside us */
+static _Thread_local unsigned plugins; /* what the process lets HDF5 load, beside us */
 
 static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *unused) {
     (void)unused;

@@ -6,6 +6,8 @@
  * store_driver.c the file that HDF5 sees
  * store_heap.c   its strings
  * store_header.c its attributes, where HDF5 would believe anything
+ * store_handle.c a store made, given up, freed
+ * store_queue.c  rows kept for a thread that writes them
  * store_table.c  the table of datasets and attributes, equal on all ranks
  * store_bytes.c  bytes at offsets, hashed
  * store_trailer.c the checksum of what is HDF5's own
@@ -79,7 +81,8 @@ typedef struct trn_band {
     int64_t text_bytes;
 } trn_band_t;
 
-typedef struct trn_behind trn_behind_t;
+/* store_queue.c: rows that wait for the thread which writes them. */
+typedef struct trn_queue trn_queue_t;
 
 struct trn_store {
     MPI_Comm comm;
@@ -93,8 +96,8 @@ struct trn_store {
     bool sync;
     trn_band_t *bands;
     int64_t band_capacity;
-    int64_t blocks_left;  /* of strings, which the layout has yet to ask for */
-    trn_behind_t *behind; /* or NULL: rows are written at once */
+    int64_t blocks_left; /* of strings, which the layout has yet to ask for */
+    trn_queue_t *queue;  /* or NULL: rows are written at once */
     /* reading */
     const char **names;
     int nnames;
@@ -131,7 +134,7 @@ trn_status_t trn_table_broadcast(trn_table_t *table, MPI_Comm comm);
 /* MPI_Bcast from rank 0 of any number of bytes. Collective. */
 void trn_broadcast_bytes(void *data, int64_t bytes, MPI_Comm comm);
 
-/* store_read.c: a store with communicator and path; trn_store_close frees it. Collective. Fails
+/* store_handle.c: a store with communicator and path; trn_store_close frees it. Collective. Fails
  * (agreed) with TRN_MEMORY. */
 trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path);
 
@@ -171,13 +174,16 @@ trn_status_t trn_trailer_check(int fd, const char *path);
 
 /* Lay out the store's empty temporary file: all datasets (space allocated, not written), strings,
  * their checksums and attributes; fills in the entries' offsets. Fails with TRN_IO, TRN_MEMORY, and
- * as trn_store_feed, which it calls for every block of strings in order. */
+ * as the sources of the strings, of which it asks every block in order, while the others follow. */
 trn_status_t trn_hdf_lay_out(trn_store_t *store);
 
-/* store_write.c: the strings of one block of a dataset of strings. Called on rank 0 while the
- * others follow it (follow_layout). Fails as the source of the strings. */
-trn_status_t trn_store_feed(trn_store_t *store, const trn_entry_t *entry, int64_t block,
-                            const char *const **strings);
+/* The other ranks, meanwhile: help to bring the strings to rank 0, as long as it goes on.
+ * Collective with trn_hdf_lay_out. Fails as the sources of the strings, or not at all when it is
+ * rank 0 that fails. */
+trn_status_t trn_layout_follow(trn_store_t *store);
+
+/* Rank 0, after its last try to lay out: if the others still wait for strings, let them go. */
+void trn_layout_dismiss(trn_store_t *store);
 
 /* Set the attribute `complete`. Fails with TRN_IO. */
 trn_status_t trn_hdf_seal(int fd, const char *path);
@@ -215,11 +221,35 @@ trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t
                            int64_t rows, const void *data);
 trn_status_t trn_store_check_written(const trn_store_t *store);
 
-/* store_behind.c: copy rows to be written later. Fails with TRN_MEMORY. Local. */
-trn_status_t trn_behind_keep(trn_store_t *store, const trn_entry_t *entry, int64_t first,
-                             int64_t rows, const void *data);
+/* store_queue.c. All Local. -------------------------------------------------------------------- */
 
-/* Wait for the thread, free; NULL is fine. Local. */
-void trn_behind_free(trn_behind_t **behind);
+/* Rows [first, first + rows) of the table's entry number `entry`. */
+typedef struct trn_kept {
+    int entry;
+    int64_t first, rows;
+    char *data;
+} trn_kept_t;
+
+/* What the thread does with each of the rows, in the order in which they came, and after the last
+ * of them (kept NULL). It sends no messages. */
+typedef trn_status_t (*trn_queue_work_t)(void *self, const trn_kept_t *kept);
+
+/* An empty queue; trn_queue_free frees it. Fails with TRN_MEMORY. */
+trn_status_t trn_queue_create(trn_queue_t **queue);
+
+/* Copy rows of `row_bytes` each, to be worked on later. Fails with TRN_MEMORY. */
+trn_status_t trn_queue_keep(trn_queue_t *queue, int entry, int64_t first, int64_t rows,
+                            int64_t row_bytes, const void *data);
+
+/* Start the thread, which frees rows as they are done with. Nothing is kept after this. Fails with
+ * TRN_MEMORY (no thread). */
+trn_status_t trn_queue_start(trn_queue_t *queue, trn_queue_work_t work, void *self);
+
+/* Whether the thread is done; the outcome of its work, for which this waits. */
+bool trn_queue_ready(const trn_queue_t *queue);
+trn_status_t trn_queue_join(trn_queue_t *queue);
+
+/* Wait for the thread, free; NULL is fine. */
+void trn_queue_free(trn_queue_t **queue);
 
 #endif

@@ -79,6 +79,51 @@ static bool put_attributes(hid_t file, const trn_table_t *table) {
     return fine;
 }
 
+/* Strings come to rank 0 block by block while it lays the file out, and all ranks take part in
+ * that: before each block rank 0 says that it goes on, or once that it does not. */
+
+/* A block of strings on its way to rank 0; all ranks at the same. */
+static trn_status_t get_block(trn_store_t *store, const trn_entry_t *entry, int64_t block,
+                              const char *const **strings) {
+    const trn_band_t *band = &store->bands[entry - store->table.entries];
+    int64_t first = block * entry->block_rows, rows = entry->rows - first;
+    if (rows > entry->block_rows) rows = entry->block_rows;
+    store->blocks_left--;
+    const char *name = trn_table_text(&store->table, entry->name);
+    trn_status_t status = band->strings(band->self, name, first, rows, strings);
+    if (status != TRN_OK) store->blocks_left = 0;
+    return status;
+}
+
+/* Rank 0: call the others to the next block, and get it. */
+static trn_status_t feed(trn_store_t *store, const trn_entry_t *entry, int64_t block,
+                         const char *const **strings) {
+    int go_on = true; /* the word that trn_layout_follow waits for */
+    MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
+    return get_block(store, entry, block, strings);
+}
+
+/* The other ranks: help to bring the strings to rank 0, as long as it goes on. */
+trn_status_t trn_layout_follow(trn_store_t *store) {
+    for (int64_t i = 0; i < store->table.nentries; i++) {
+        const trn_entry_t *entry = &store->table.entries[i];
+        for (int64_t block = 0; entry->type == TRN_STRING && block < entry->blocks; block++) {
+            int go_on;
+            const char *const *nothing;
+            MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
+            if (!go_on) return TRN_OK;
+            TRN_TRY(get_block(store, entry, block, &nothing));
+        }
+    }
+    return TRN_OK;
+}
+
+void trn_layout_dismiss(trn_store_t *store) {
+    int go_on = false;
+    if (store->blocks_left > 0) MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
+    store->blocks_left = 0;
+}
+
 /* Write rows [first, first + rows) of a dataset of strings. */
 static bool put_rows(hid_t dataset, hid_t type, int64_t first, int64_t rows,
                      const char *const *text) {
@@ -112,7 +157,7 @@ static trn_status_t put_strings(trn_store_t *store, hid_t strings, hid_t sums,
         int64_t first = block * entry->block_rows, rows = entry->rows - first;
         if (rows > entry->block_rows) rows = entry->block_rows;
         const char *const *text;
-        status = trn_store_feed(store, entry, block, &text);
+        status = feed(store, entry, block, &text);
         if (status == TRN_OK && !put_rows(strings, type, first, rows, text))
             status = lay_out_fail(store->temporary);
         if (status == TRN_OK) sum[block] = sum_of(rows, text);

@@ -14,20 +14,6 @@
 
 /* Open ----------------------------------------------------------------------------------------- */
 
-trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path) {
-    trn_status_t status = trn_alloc_zero(store, 1, sizeof **store, "a store");
-    if (status == TRN_OK) {
-        (*store)->comm = comm;
-        (*store)->fd = -1;
-        MPI_Comm_rank(comm, &(*store)->rank);
-        MPI_Comm_size(comm, &(*store)->ranks);
-        status = trn_strdup(&(*store)->path, path);
-    }
-    status = trn_agree(comm, status);
-    if (status != TRN_OK) trn_store_close(store);
-    return status;
-}
-
 static trn_status_t open_file(trn_store_t *store) {
     struct stat info;
     store->fd = open(store->path, O_RDONLY | O_CLOEXEC);
@@ -134,24 +120,6 @@ trn_status_t trn_store_open(trn_store_t **store, MPI_Comm comm, const char *path
     if (status == TRN_OK) status = trn_agree(comm, settle(*store));
     if (status != TRN_OK) trn_store_close(store);
     return status;
-}
-
-void trn_store_close(trn_store_t **store) {
-    trn_store_t *it = *store;
-    if (!it) return;
-    trn_behind_free(&it->behind);
-    if (it->fd >= 0) close(it->fd);
-    for (int64_t i = 0; it->bands && i < it->table.nentries; i++) {
-        trn_free(&it->bands[i].sums);
-        trn_free(&it->bands[i].head);
-    }
-    trn_free(&it->bands);
-    trn_table_free(&it->table);
-    trn_free(&it->path);
-    trn_free(&it->temporary);
-    trn_free(&it->names);
-    trn_free(&it->block);
-    trn_free(store);
 }
 
 /* Ask ------------------------------------------------------------------------------------------ */

@@ -1,3 +1,5 @@
+/* store_write.c: a store from its creation to the last row. Declarations are equal on all ranks, so
+ * that each has the same table; rank 0 lays the file out of it, and each rank writes its bands. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/mem.h"
 #include "base/own.h"
@@ -97,7 +99,9 @@ static trn_status_t declare(trn_store_t *store, const char *name, trn_dtype_t ty
     store->bands[table->nentries] = strings ? *strings : (trn_band_t){0};
     trn_entry_t *entry;
     TRN_TRY(trn_table_add_entry(table, name, &entry));
-    return trn_entry_shape(entry, type, rows, cols);
+    TRN_TRY(trn_entry_shape(entry, type, rows, cols));
+    if (type == TRN_STRING) store->blocks_left += entry->blocks;
+    return TRN_OK;
 }
 
 trn_status_t trn_store_dataset(trn_store_t *store, const char *name, trn_dtype_t type, int64_t rows,
@@ -187,50 +191,10 @@ done:
     return status;
 }
 
-/* A block of strings on its way to rank 0; all ranks at the same. */
-static trn_status_t get_block(trn_store_t *store, const trn_entry_t *entry, int64_t block,
-                              const char *const **strings) {
-    const trn_band_t *band = &store->bands[entry - store->table.entries];
-    int64_t first = block * entry->block_rows, rows = entry->rows - first;
-    if (rows > entry->block_rows) rows = entry->block_rows;
-    store->blocks_left--;
-    const char *name = trn_table_text(&store->table, entry->name);
-    trn_status_t status = band->strings(band->self, name, first, rows, strings);
-    if (status != TRN_OK) store->blocks_left = 0;
-    return status;
-}
-
-trn_status_t trn_store_feed(trn_store_t *store, const trn_entry_t *entry, int64_t block,
-                            const char *const **strings) {
-    int go_on = true;
-    MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
-    return get_block(store, entry, block, strings);
-}
-
-/* The other ranks: help to bring the strings to rank 0, as long as it goes on. */
-static trn_status_t follow_layout(trn_store_t *store) {
-    for (int64_t i = 0; i < store->table.nentries; i++) {
-        const trn_entry_t *entry = &store->table.entries[i];
-        for (int64_t block = 0; entry->type == TRN_STRING && block < entry->blocks; block++) {
-            int go_on;
-            const char *const *nothing;
-            MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
-            if (!go_on) return TRN_OK;
-            TRN_TRY(get_block(store, entry, block, &nothing));
-        }
-    }
-    return TRN_OK;
-}
-
 /* Rank 0: make the file; if that fails before all strings were asked for, tell the others. */
 static trn_status_t lead_layout(trn_store_t *store, int64_t bound) {
-    int go_on = false;
-    store->blocks_left = 0;
-    for (int64_t i = 0; i < store->table.nentries; i++)
-        if (store->table.entries[i].type == TRN_STRING)
-            store->blocks_left += store->table.entries[i].blocks;
     trn_status_t status = make_file(store, bound);
-    if (store->blocks_left > 0) MPI_Bcast(&go_on, 1, MPI_INT, 0, store->comm);
+    trn_layout_dismiss(store);
     return status;
 }
 
@@ -245,7 +209,7 @@ trn_status_t trn_store_begin(trn_store_t *store) {
     int64_t bound = store->rank == 0 ? size_bound(store) : 0;
     MPI_Bcast(&bound, 1, MPI_INT64_T, 0, store->comm);
     TRN_AGREE(store->comm, trn_bytes_check_limit(store->path, bound));
-    trn_status_t status = store->rank == 0 ? lead_layout(store, bound) : follow_layout(store);
+    trn_status_t status = store->rank == 0 ? lead_layout(store, bound) : trn_layout_follow(store);
     let_go_of_strings(store);
     TRN_AGREE(store->comm, status);
     MPI_Bcast(store->table.entries,
@@ -304,8 +268,9 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
         return trn_fail(TRN_INTERNAL, "%s:%s: rows %lld to %lld were not declared", store->path,
                         name, (long long)first, (long long)(first + rows));
     if (rows == 0) return TRN_OK;
-    return store->behind ? trn_behind_keep(store, entry, first, rows, data)
-                         : trn_store_put(store, entry, first, rows, data);
+    return store->queue ? trn_queue_keep(store->queue, (int)(entry - store->table.entries), first,
+                                         rows, entry->row_bytes, data)
+                        : trn_store_put(store, entry, first, rows, data);
 }
 
 trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t first,
@@ -330,12 +295,4 @@ trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t
     }
     band->next = first + rows;
     return TRN_OK;
-}
-
-void trn_store_abandon(trn_store_t **store) {
-    if (!*store) return;
-    trn_behind_free(&(*store)->behind);
-    if ((*store)->rank == 0 && (*store)->created) trn_own_unlink((*store)->temporary, (*store)->fd);
-    trn_signal_release((*store)->temporary);
-    trn_store_close(store);
 }
