@@ -177,12 +177,12 @@ static void log_summary(const job_t *job, trn_status_t status) {
     json_decref(fields);
 }
 
-/* The most that a rank took, beside what was planned. Collective. */
+/* The most that a rank took, as the system counts it: the program itself and all its data.
+ * Collective. */
 static void note_peak(const trn_run_t *run) {
     int64_t peak = trn_peak_rss();
     MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_MAX, run->comm);
-    if (json_object_get(run->result, "bytes_per_rank"))
-        json_object_set_new(run->result, "peak_rss", json_integer(peak));
+    json_object_set_new(run->result, "peak_rss", json_integer(peak));
 }
 
 /* People are told of a plan's parts by a dry run only; else its sum will do. */

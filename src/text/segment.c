@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { FIRST = 1 << 20 /* numbers to begin with: from there on growing needs no copy */ };
+
 /* A stretch of the corpus with context on both sides, which pairs reach into but which is counted
  * elsewhere: so every occurrence is counted once, on one rank. */
 typedef struct piece {
@@ -16,8 +18,9 @@ typedef struct piece {
 
 struct trn_segment {
     int64_t words;
-    int32_t *ids; /* [room]: break, piece, break, piece, ..., break */
-    int64_t used, room;
+    int32_t *ids;           /* [capacity]: break, piece, break, piece, ..., break */
+    int64_t used, capacity; /* grows up to ... */
+    int64_t room;
     piece_t *pieces; /* [piece_room] */
     int64_t npieces, piece_room;
     int64_t *start; /* [words + 1]: where a word's places start; NULL until indexed */
@@ -30,7 +33,8 @@ trn_status_t trn_segment_create(trn_segment_t **segment, int64_t words, int64_t 
     s->words = words;
     /* Places are uint32, at half the memory; a break goes before and behind all. */
     s->room = room + 2 < UINT32_MAX ? room + 2 : UINT32_MAX;
-    trn_status_t status = trn_alloc(&s->ids, s->room, sizeof *s->ids, "the corpus in memory");
+    s->capacity = s->room < FIRST ? s->room : FIRST;
+    trn_status_t status = trn_alloc(&s->ids, s->capacity, sizeof *s->ids, "the corpus in memory");
     if (status == TRN_OK)
         trn_segment_clear(s);
     else
@@ -60,6 +64,8 @@ trn_status_t trn_segment_add(trn_segment_t *segment, const int32_t *ids, int64_t
         TRN_TRY(trn_realloc(&s->pieces, room, sizeof *s->pieces, "corpus pieces"));
         s->piece_room = room;
     }
+    TRN_TRY(trn_grow(&s->ids, &s->capacity, s->used + count + 1, sizeof *s->ids,
+                     "the corpus in memory"));
     memcpy(s->ids + s->used, ids, (size_t)count * sizeof *ids);
     s->pieces[s->npieces++] = (piece_t){s->used + before, s->used + count - after};
     s->used += count;

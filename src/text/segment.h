@@ -9,7 +9,7 @@
 /* Pieces of corpus, each bounded by breaks, and an inverted index over them. Opaque. */
 typedef struct trn_segment trn_segment_t;
 
-/* Create an empty segment for `room` word numbers and breaks (at most 2^32 - 1) out of a
+/* Create an empty segment for up to `room` word numbers and breaks (at most 2^32 - 1) out of a
  * vocabulary of `words`. Fails with TRN_MEMORY. Local. Cost: 4 bytes per place, and 4 more while
  * indexed. */
 trn_status_t trn_segment_create(trn_segment_t **segment, int64_t words, int64_t room);

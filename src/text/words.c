@@ -108,17 +108,9 @@ static trn_status_t double_slots(trn_words_t *words) {
 static trn_status_t grow(trn_words_t *words, int64_t length) {
     if (words->size == INT32_MAX)
         return trn_fail(TRN_MEMORY, "more than 2^31 - 1 distinct words; use more ranks");
-    /* Doubling: at any time at most half of what was taken is unused, and each word was copied once
-     * on average. */
-    if (words->size == words->room) {
-        TRN_TRY(trn_realloc(&words->words, 2 * words->room, sizeof *words->words, "words"));
-        words->room *= 2;
-    }
-    if (words->arena_used + length > words->arena_room) {
-        int64_t room = 2 * words->arena_room + length;
-        TRN_TRY(trn_realloc(&words->arena, room, 1, "words' bytes"));
-        words->arena_room = room;
-    }
+    TRN_TRY(trn_grow(&words->words, &words->room, words->size + 1, sizeof *words->words, "words"));
+    TRN_TRY(
+        trn_grow(&words->arena, &words->arena_room, words->arena_used + length, 1, "words' bytes"));
     return 2 * (uint64_t)words->size > words->mask ? double_slots(words) : TRN_OK;
 }
 

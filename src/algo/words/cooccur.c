@@ -9,17 +9,12 @@
 #include "mpi/agree.h"
 #include "mpi/watch.h"
 
-/* Words and cells moved at a time by default: few megabytes, few messages. MESSAGE_BYTES is what
- * buffers and messages take for each of them: words as read, as spread and as received, cells of 16
- * bytes as sent and as received. ROW_BYTES is what dense rows take for each word: sums, columns,
- * units and values, and what the vocabulary itself has. */
-enum { BATCH = 1 << 20, MESSAGE_BYTES = 56, ROW_BYTES = 48 };
-
 /* What lives only until the corpus is spread. */
 typedef struct loading {
     trn_words_t *words;
     trn_spool_t *stream;
-    int32_t *map;
+    int32_t *map; /* [read_words] */
+    int64_t read_words;
 } loading_t;
 
 /* Also in the middle of things, when a step failed. */
@@ -81,44 +76,112 @@ static trn_status_t make_vocabulary(trn_cooccur_t *counts, loading_t *loading) {
     counts->stats.words = counts->vocab->size;
     trn_status_t status = trn_window_init(&counts->window, &options->window, most);
     if (status == TRN_OK) status = trn_vocabulary_map(counts->vocab, loading->words, &loading->map);
+    loading->read_words = trn_words_size(loading->words);
     trn_words_destroy(&loading->words);
     return trn_agree(counts->comm, status);
 }
 
-/* Room for the part of the corpus that this rank holds at a time: its whole share, or what half of
- * the free memory allows. */
-static trn_status_t part_room(const trn_cooccur_t *counts, int64_t share, int64_t *room) {
-    int64_t smallest = counts->batch + 2 * counts->window.options.size + 2; /* one piece */
-    *room = share;
-    if (counts->options->part && *room > counts->options->part) *room = counts->options->part;
-    if (*room < smallest) *room = smallest;
-    if (!counts->memory) return TRN_OK;
-    /* A word takes 4 bytes here and 4 in the index; messages and dense rows come later. */
-    int64_t later = MESSAGE_BYTES * counts->batch + ROW_BYTES * counts->vocab->size;
-    int64_t used = trn_mem_now() + later, most = (counts->memory - used) / 2 / 8;
-    if (most < smallest)
-        return trn_fail(TRN_MEMORY,
-                        "--memory: too little for this text and vocabulary; give %lldM at least",
-                        (long long)((counts->program + used + 2 * 8 * smallest) >> 20) + 1);
-    if (*room > most) *room = most;
+/* How rows are cut when a part of the corpus of `room` numbers is counted at a time. */
+static trn_row_cut_t cut_of(const trn_cooccur_t *counts, int64_t batch, int64_t parts) {
+    const trn_window_options_t *window = &counts->window.options;
+    return (trn_row_cut_t){.counts = counts->vocab->counts,
+                           .words = counts->vocab->size,
+                           .neighbors = window->size * (window->symmetric ? 2 : 1),
+                           .ranks = counts->ranks,
+                           .parts = counts->ranks * parts,
+                           .batch = batch};
+}
+
+/* Cells in a round at most, when rows are cut so. Local. */
+static trn_status_t bound_cells(const trn_row_cut_t *cut, trn_round_cells_t *cells) {
+    trn_row_bands_t bands;
+    TRN_TRY(trn_row_bands_create(&bands, cut));
+    *cells = trn_round_cells(&bands, cut, 0);
+    trn_row_bands_free(&bands);
     return TRN_OK;
 }
 
-/* Even parts of the corpus to all ranks. How much of it a rank may hold is agreed on, for all take
- * part in every exchange. Collective. */
+/* What this rank needs at least from now on, in all. Of the text as numbers it holds as much as was
+ * allowed (read_corpus: half of it all), so that a greater limit would find more of it. */
+static trn_status_t least_memory(const trn_cooccur_t *counts, const loading_t *loading,
+                                 trn_cooccur_sizes_t *s, trn_cooccur_way_t *way, int64_t *needed) {
+    int64_t on_disk = trn_spool_on_disk(loading->stream);
+    int64_t stream = trn_spool_bytes(loading->stream) - on_disk;
+    *way = trn_cooccur_through_files(s, stream);
+    trn_row_cut_t cut = cut_of(counts, way->batch, (s->share + way->room - 1) / way->room);
+    TRN_TRY(bound_cells(&cut, &s->least));
+    way->cells = s->least;
+    trn_ledger_t held = {0};
+    trn_ledger_take(&held, "stream", stream, 1);
+    trn_ledger_take(&held, "map", s->read_words, sizeof(int32_t));
+    int64_t rest = trn_mem_now() - held.now;
+    trn_ledger_take(&held, "vocabulary", rest > 0 ? rest : 0, 1);
+    trn_cooccur_count_plan(&held, s, way);
+    *needed = held.most;
+    if (held.most <= counts->memory) return TRN_OK;
+    int64_t all = held.most + on_disk, twice = 2 * (held.most - stream);
+    *needed = all < twice ? all : twice;
+    return TRN_OK;
+}
+
+/* Numbers that come to a rank: each round may bring a piece from every rank, with context and
+ * breaks around it. */
+static int64_t share_of(const trn_cooccur_t *counts, int64_t longest, int64_t batch) {
+    int64_t rounds = longest / batch + 2, piece = 2 * counts->window.options.size + 2;
+    return (counts->stats.tokens + counts->stats.lines) / counts->ranks +
+           rounds * (1 + counts->ranks * piece);
+}
+
+/* How much of the corpus a rank holds at a time: its whole share, or a part of what is left under
+ * the limit, of which messages get as much and finished rows the other half. The least of all, for
+ * every rank takes part in every exchange, and the number of parts decides how rows are cut.
+ * Collective. */
+static trn_status_t fit(trn_cooccur_t *counts, const loading_t *loading, trn_cooccur_sizes_t *s,
+                        int64_t *room) {
+    enum { NUMBER = 9 /* bytes, and one in the index */, MOVED = 64 /* one in a batch */ };
+    trn_cooccur_way_t way;
+    int64_t needed = 0, spare[2];
+    counts->batch = s->stream < TRN_COOCCUR_BATCH ? s->stream + 1 : TRN_COOCCUR_BATCH;
+    if (counts->options->batch) counts->batch = counts->options->batch;
+    s->share = share_of(counts, s->stream, counts->batch);
+    *room = s->share;
+    if (counts->memory) {
+        TRN_AGREE(counts->comm, least_memory(counts, loading, s, &way, &needed));
+        MPI_Allreduce(MPI_IN_PLACE, &needed, 1, MPI_INT64_T, MPI_MAX, counts->comm);
+        TRN_TRY(trn_mem_expect(needed, counts->ranks)); /* equal on all ranks */
+        spare[0] = (counts->memory - needed) / 4 / NUMBER + way.room;
+        spare[1] = (counts->memory - needed) / 4 / MOVED + way.batch;
+        MPI_Allreduce(MPI_IN_PLACE, spare, 2, MPI_INT64_T, MPI_MIN, counts->comm);
+        if (*room > spare[0]) *room = spare[0];
+        if (counts->batch > spare[1]) counts->batch = spare[1];
+    }
+    int64_t part = counts->options->part, piece = counts->batch + 2 * s->window + 2;
+    if (part && *room > part) *room = part;
+    if (*room < piece) *room = piece;
+    return TRN_OK;
+}
+
+/* Rows are cut, and the bounds of the messages known. Local. */
+static trn_status_t cut_rows(trn_cooccur_t *counts, int64_t parts) {
+    int64_t cells = counts->memory || counts->options->batch ? counts->batch : TRN_COOCCUR_BATCH;
+    trn_row_cut_t cut = cut_of(counts, cells, parts);
+    TRN_TRY(trn_row_bands_create(&counts->bands, &cut));
+    counts->cells = trn_round_cells(&counts->bands, &cut, 0);
+    return TRN_OK;
+}
+
+/* Even parts of the corpus to all ranks. Collective. */
 static trn_status_t spread_corpus(trn_cooccur_t *counts, loading_t *loading) {
-    int64_t longest = trn_spool_bytes(loading->stream) / (int64_t)sizeof(int32_t), room = 1;
+    int64_t longest = trn_spool_bytes(loading->stream) / (int64_t)sizeof(int32_t), room;
     MPI_Allreduce(MPI_IN_PLACE, &longest, 1, MPI_INT64_T, MPI_MAX, counts->comm);
     trn_watch_phase("cooccur: spreading the corpus");
-    /* Each round may bring a piece from every rank, with context and breaks around it. */
-    int64_t rounds = longest / counts->batch + 2, piece = 2 * counts->window.options.size + 2;
-    int64_t share = (counts->stats.tokens + counts->stats.lines) / counts->ranks +
-                    rounds * (1 + counts->ranks * piece);
-    TRN_AGREE(counts->comm, part_room(counts, share, &room));
-    /* The least of all, for the number of parts, and with it the size of bands, must be one for
-     * all. */
-    MPI_Allreduce(MPI_IN_PLACE, &room, 1, MPI_INT64_T, MPI_MIN, counts->comm);
-    trn_status_t status = trn_cooccur_cut(counts, counts->ranks * ((share + room - 1) / room));
+    trn_cooccur_sizes_t sizes = {.ranks = counts->ranks,
+                                 .window = counts->window.options.size,
+                                 .stream = longest,
+                                 .read_words = loading->read_words,
+                                 .words = counts->vocab->size};
+    TRN_TRY(fit(counts, loading, &sizes, &room));
+    trn_status_t status = cut_rows(counts, (sizes.share + room - 1) / room);
     if (status == TRN_OK) status = trn_segment_create(&counts->segment, counts->vocab->size, room);
     TRN_AGREE(counts->comm, status);
     return trn_cooccur_spread(counts, loading->stream, loading->map);
@@ -171,8 +234,6 @@ static trn_status_t count(trn_cooccur_t *counts, loading_t *loading, int nfiles,
     return TRN_OK;
 }
 
-/* What the process had taken before, libraries and MPI, is no part of the bookkeeping: it is the
- * peak so far less what was allocated, and comes off what --memory allows. */
 trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfiles,
                                 char *const *files, const trn_cooccur_options_t *options) {
     loading_t loading = {0};
@@ -185,10 +246,7 @@ trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfile
     trn_cooccur_t *c = *counts;
     c->comm = comm;
     c->options = options;
-    c->batch = options->batch ? options->batch : BATCH;
-    c->program = trn_peak_rss() - trn_mem_peak();
-    c->memory = options->memory ? options->memory - c->program : 0;
-    if (options->memory && c->memory < 1) c->memory = 1;
+    c->memory = options->memory;
     MPI_Comm_rank(comm, &c->rank);
     MPI_Comm_size(comm, &c->ranks);
     status = count(c, &loading, nfiles, files);
@@ -208,8 +266,7 @@ void trn_cooccur_destroy(trn_cooccur_t **counts) {
     trn_free(&c->runs);
     trn_vocab_destroy(&c->vocab);
     trn_segment_destroy(&c->segment);
-    trn_free(&c->bands.row);
-    trn_free(&c->bands.owner);
+    trn_row_bands_free(&c->bands);
     trn_free(&c->row_nonzeros);
     trn_free(&c->row_sums);
     trn_free(&c->col_sums);

@@ -10,6 +10,7 @@
 #ifndef TRN_ALGO_WORDS_COOCCUR_H
 #define TRN_ALGO_WORDS_COOCCUR_H
 
+#include "algo/words/cooccur_plan.h"
 #include "base/status.h"
 #include "io/store/store.h"
 #include "text/tokens.h"
@@ -56,9 +57,9 @@ trn_status_t trn_cooccur_create(trn_cooccur_t **counts, MPI_Comm comm, int nfile
 /* What counting would take, estimated from a sample of the text. */
 typedef struct trn_cooccur_forecast {
     double text_bytes, corpus_tokens, vocabulary, tokens, nonzeros;
-    double increments;     /* additions to matrix cells */
-    double bytes_per_rank; /* peak memory of the rank that needs most */
+    double increments; /* additions to matrix cells */
     double output_bytes;
+    trn_cooccur_sizes_t sizes; /* for trn_cooccur_estimate */
 } trn_cooccur_forecast_t;
 
 /* Read about 16 MB of the text, count it in halves and quarters, and extrapolate. Local. Fails

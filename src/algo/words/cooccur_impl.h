@@ -3,16 +3,10 @@
 #define TRN_ALGO_WORDS_COOCCUR_IMPL_H
 
 #include "algo/words/cooccur.h"
+#include "algo/words/cooccur_plan.h"
 #include "io/spool.h"
 #include "text/segment.h"
 #include "text/vocab.h"
-
-/* Rows cut into bands, bands dealt to ranks in order. */
-typedef struct bands {
-    int64_t *row;          /* [count + 1]: band b is rows row[b] .. row[b + 1] */
-    int64_t *owner;        /* [ranks + 1]: rank r owns bands owner[r] .. owner[r + 1] */
-    int64_t count, rounds; /* rounds: most bands of any rank */
-} bands_t;
 
 /* A part of the corpus that has been counted into a file. */
 typedef struct run {
@@ -24,14 +18,14 @@ struct trn_cooccur {
     MPI_Comm comm;
     int rank, ranks;
     const trn_cooccur_options_t *options; /* valid during create */
-    int64_t program; /* bytes that the process takes beside what is allocated */
-    int64_t memory;  /* bytes that may be allocated; 0: no limit */
-    int64_t batch;   /* numbers spread, or cells tallied, in a round */
+    int64_t memory;                       /* bytes that may be allocated; 0: no limit */
+    int64_t batch;                        /* numbers spread in a round */
     trn_window_t window;
     trn_vocab_t *vocab;
-    bands_t bands;
-    trn_segment_t *segment; /* the part of the corpus that is in memory */
-    run_t *runs;            /* the others */
+    trn_row_bands_t bands;
+    trn_round_cells_t cells; /* at most, in a round */
+    trn_segment_t *segment;  /* the part of the corpus that is in memory */
+    run_t *runs;             /* the others */
     int64_t nruns, run_room;
     /* The result: this rank's rows first_row .. first_row + rows. */
     int64_t first_row, rows;
@@ -43,10 +37,6 @@ struct trn_cooccur {
     int64_t nonzeros;      /* here */
     trn_cooccur_stats_t stats;
 };
-
-/* Cut rows into bands; the corpus will be counted in `parts` parts (on ranks, and one after the
- * other) whose cells for a band must fit into a batch. Local, equal arguments. */
-trn_status_t trn_cooccur_cut(trn_cooccur_t *counts, int64_t parts);
 
 /* Count the segment in memory into a new run and empty it. Local. */
 trn_status_t trn_cooccur_spill(trn_cooccur_t *counts);

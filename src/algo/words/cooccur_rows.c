@@ -29,52 +29,6 @@ typedef struct tally {
     int64_t run_room, send_room, send_used;
 } tally_t;
 
-/* The lesser. */
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* Columns that the occurrences of `word` can touch at most. */
-static int64_t reach(const trn_cooccur_t *counts, int64_t word) {
-    int64_t neighbours = counts->window.options.size * (counts->window.options.symmetric ? 2 : 1);
-    return neighbours * counts->vocab->counts[word] + 1;
-}
-
-/* Ranks own rows in ascending order, each about the same number of cells by the bound of `reach`,
- * for frequent words come first and have long rows; a rank's rows are cut into bands so small that
- * a round of them fits into a batch. All of that depends on the vocabulary and the number of ranks,
- * and no sum depends on it. */
-trn_status_t trn_cooccur_cut(trn_cooccur_t *counts, int64_t parts) {
-    int64_t words = counts->vocab->size, ranks = counts->ranks, total = 0, before = 0, cells = 0;
-    bands_t *bands = &counts->bands;
-    TRN_TRY(trn_alloc(&bands->row, words + 1, sizeof *bands->row, "bands of rows"));
-    TRN_TRY(trn_alloc(&bands->owner, ranks + 1, sizeof *bands->owner, "bands of rows"));
-    for (int64_t word = 0; word < words; word++)
-        total += least(words, reach(counts, word));
-    /* All bands of a round together have about a batch of cells in messages. */
-    int64_t owner = -1, most = counts->batch / ranks;
-    for (int64_t word = 0; word < words; word++) {
-        int64_t belongs = trn_part_of(total, ranks, before);
-        int64_t more = least(words * parts, reach(counts, word) + parts);
-        bool next = belongs > owner;
-        while (owner < belongs)
-            bands->owner[++owner] = bands->count;
-        if (next || cells + more > most) {
-            bands->row[bands->count++] = word;
-            cells = 0;
-        }
-        cells += more;
-        before += least(words, reach(counts, word));
-    }
-    while (owner < ranks)
-        bands->owner[++owner] = bands->count;
-    bands->row[bands->count] = words;
-    for (int64_t r = 0; r < ranks; r++)
-        if (bands->owner[r + 1] - bands->owner[r] > bands->rounds)
-            bands->rounds = bands->owner[r + 1] - bands->owner[r];
-    return TRN_OK;
-}
-
 /* Add the counts of `word` in this rank's part of the corpus in memory, and from the feeds. */
 static void count_row(tally_t *t, int64_t word, int64_t nfeeds) {
     trn_row_count(t->row, &t->counts->window, t->counts->segment, word);
@@ -111,11 +65,7 @@ static trn_status_t load_runs(tally_t *t, int64_t band) {
 
 /* Make room for `more` cells behind those to be sent. */
 static trn_status_t reserve(tally_t *t, int64_t more) {
-    if (t->send_used + more <= t->send_room) return TRN_OK;
-    int64_t room = t->send_used + more + t->send_room / 2;
-    TRN_TRY(trn_realloc(&t->send, room, sizeof *t->send, "cells to send"));
-    t->send_room = room;
-    return TRN_OK;
+    return trn_grow(&t->send, &t->send_room, t->send_used + more, sizeof *t->send, "cells to send");
 }
 
 /* Count a band of another rank and pack its cells behind those to be sent. */
@@ -204,11 +154,12 @@ static trn_status_t tally_round(tally_t *t, int64_t round) {
 
 /* Everything that can be allocated before the first round. */
 static trn_status_t begin(tally_t *t, trn_cooccur_t *counts) {
-    const bands_t *bands = &counts->bands;
+    const trn_row_bands_t *bands = &counts->bands;
     const trn_cooccur_options_t *options = counts->options;
     int64_t words = counts->vocab->size;
     /* Columns and values spill to files together, before other allocations meet the limit. */
-    int64_t ceiling = counts->memory ? counts->memory / 8 * 7 : INT64_MAX;
+    int64_t ceiling =
+        counts->memory ? counts->memory - trn_cooccur_reserve(&counts->cells) : INT64_MAX;
     *t = (tally_t){.counts = counts};
     counts->first_row = bands->row[bands->owner[counts->rank]];
     counts->rows = bands->row[bands->owner[counts->rank + 1]] - counts->first_row;

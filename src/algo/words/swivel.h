@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Everything that decides the result. */
@@ -40,19 +41,23 @@ typedef struct trn_swivel_report {
     double waited; /* share of `seconds` waiting for blocks, mean */
 } trn_swivel_report_t;
 
-/* Bytes that one rank needs, by part; loading comes before saving, so only one of them counts. */
-typedef struct trn_swivel_memory {
-    int64_t vectors, cells, loading, saving, scratch, program, total;
-} trn_swivel_memory_t;
+/* How training is to run, as far as memory depends on it. */
+typedef struct trn_swivel_use {
+    int threads;
+    bool save_behind;
+    bool dry; /* only say what it takes */
+} trn_swivel_use_t;
 
 /* Fill in what is 0: the shard size (from the store's attribute shard_size, else from the size of
  * the vocabulary), the epochs and the learning rate (from the number and size of blocks). Local. */
 void trn_swivel_defaults(trn_swivel_options_t *options, int64_t words, const trn_store_t *counts);
 
-/* Peak bytes of the busiest of `ranks` ranks. Local, no data needed. */
-trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
-                                      const trn_swivel_options_t *options, int64_t ranks,
-                                      int threads, bool save_behind);
+/* Say what training from `counts` takes of memory, and unless use->dry refuse it if that is too
+ * much: trn_estimate. Options are filled in. Collective, equal arguments. Fails (agreed) with
+ * TRN_MEMORY, TRN_INPUT, TRN_IO. Cost: one read of /row_ptr. */
+trn_status_t trn_swivel_estimate(MPI_Comm comm, trn_store_t *counts,
+                                 const trn_swivel_options_t *options, const trn_swivel_use_t *use,
+                                 json_t *result);
 
 /* Train from the open store `counts` (kind "cooccurrence") and write an embedding store to
  * `output`: /embedding = R + C [V x d] float32 in vocabulary order, /vocab. Checkpoints are

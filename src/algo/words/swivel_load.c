@@ -103,6 +103,8 @@ static trn_status_t lay_rows(loader_t *loader) {
 static trn_status_t prepare(loader_t *loader, int64_t piece) {
     trn_swivel_state_t *state = loader->state;
     int64_t most = INT32_MAX / state->ranks; /* all ranks' pieces may go to one: counts are ints */
+    int64_t share = (state->nonzeros + state->ranks - 1) / state->ranks;
+    if (most > share) most = share > 0 ? share : 1;
     loader->piece = piece < most ? piece : most;
     TRN_TRY(read_marginals(state, loader->counts));
     TRN_TRY(trn_alloc(&loader->row_ptr, state->words + 1, sizeof(int64_t), "row pointers"));

@@ -55,8 +55,9 @@ static settings_t settings_of(const trn_swivel_state_t *s) {
 typedef struct exchange {
     const trn_swivel_state_t *state;
     int64_t batch;   /* words, a multiple of k */
-    float *out, *in; /* [2 x own x batch / k x d], [2 x batch x d] */
-    float *sum;      /* [batch x d]: R + C */
+    int64_t mine;    /* words of a batch that this rank writes, at most */
+    float *out, *in; /* [2 x own x batch / k x d], [2 x mine x d] */
+    float *sum;      /* [mine x d]: R + C */
     int *tally;      /* [4 x ranks]: counts and starts, out and in, in vectors */
     int64_t *cursor; /* [ranks] next vector from each rank */
 } exchange_t;
@@ -83,9 +84,12 @@ static trn_status_t exchange_create(exchange_t *x, const trn_swivel_state_t *sta
     int64_t groups = TRN_SWIVEL_BATCH_BYTES / per_vector / state->blocks;
     if (groups < 1) groups = 1;
     *x = (exchange_t){.state = state, .batch = groups * state->blocks};
+    x->mine = trn_part_start(state->words, state->ranks, state->rank + 1) -
+              trn_part_start(state->words, state->ranks, state->rank);
+    if (x->mine > x->batch) x->mine = x->batch;
     TRN_TRY(trn_alloc(&x->out, 2 * state->own * groups * state->dim, sizeof(float), "vectors out"));
-    TRN_TRY(trn_alloc(&x->in, 2 * x->batch * state->dim, sizeof(float), "vectors in"));
-    TRN_TRY(trn_alloc(&x->sum, x->batch * state->dim, sizeof(float), "summed vectors"));
+    TRN_TRY(trn_alloc(&x->in, 2 * x->mine * state->dim, sizeof(float), "vectors in"));
+    TRN_TRY(trn_alloc(&x->sum, x->mine * state->dim, sizeof(float), "summed vectors"));
     TRN_TRY(trn_alloc(&x->tally, 4 * state->ranks, sizeof(int), "vector tallies"));
     return trn_alloc(&x->cursor, state->ranks, sizeof(int64_t), "vector cursors");
 }

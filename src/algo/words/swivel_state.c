@@ -104,32 +104,3 @@ void trn_swivel_state_init(trn_swivel_state_t *state) {
         init_block(state, trn_ring_block(state->ring, slot), TRN_RNG_COL_INIT, col, col + width);
     }
 }
-
-/* The rank with most blocks, and a column block more on its way to it; cells as if all blocks had
- * the same number, which rows dealt in turn come near to. */
-trn_swivel_memory_t trn_swivel_memory(int64_t words, int64_t nonzeros,
-                                      const trn_swivel_options_t *options, int64_t ranks,
-                                      int threads, bool save_behind) {
-    enum { WORD_BYTES = 8 + 12, /* of a string: its pointer and text */ PROGRAM = 36 << 20 };
-    int64_t k = (words + options->shard - 1) / options->shard, shard = (words + k - 1) / k;
-    int64_t own = (k + ranks - 1) / ranks, travelling = own < k ? own + 1 : own;
-    int64_t vector = options->dim * (int64_t)sizeof(float), block = 2 * shard * vector;
-    int64_t batch =
-        TRN_SWIVEL_BATCH_BYTES / vector < words ? TRN_SWIVEL_BATCH_BYTES / vector : words;
-    int64_t piece = TRN_SWIVEL_PIECE < nonzeros / ranks ? TRN_SWIVEL_PIECE : nonzeros / ranks;
-    trn_swivel_memory_t m = {
-        .vectors = (own + travelling) * block + (own + k) * shard * (int64_t)sizeof(float),
-        .cells = nonzeros / k * own * (int64_t)sizeof(trn_swivel_cell_t) + own * k * 8,
-        /* row pointers and starts; a piece: column and count as read, as sent and, with a reserve,
-         * as received; a row block that is cut */
-        .loading = words * 8 + own * shard * 8 + piece * (4 + 8 + 8 + 8 + 2) + nonzeros / k * 12,
-        /* a batch: R and C as sent and as received, and R + C */
-        .saving = batch * vector * (2 + 2 * own / k + 1) + words * WORD_BYTES,
-        .scratch = threads * trn_swivel_scratch(shard, options->dim) * (int64_t)sizeof(float),
-        .program = PROGRAM,
-    };
-    if (save_behind) m.saving += 2 * own * block + (words + ranks - 1) / ranks * vector;
-    int64_t passing = m.loading > m.saving ? m.loading : m.saving;
-    m.total = m.vectors + m.cells + passing + m.scratch + m.program;
-    return m;
-}

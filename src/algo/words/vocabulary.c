@@ -41,6 +41,7 @@ static trn_status_t deal(MPI_Comm comm, const trn_words_t *words, trn_words_t *m
     for (int r = 0; r < ranks; r++)
         to += pack(words, 0, r, ranks, to);
     TRN_OR(done, trn_exchange(comm, send, bytes, &parcels));
+    trn_free(&send); /* before the table of what came grows */
     status = trn_vocab_unpack(parcels.data, parcels.start[ranks], mine);
     status = trn_agree(comm, status);
 done:
@@ -85,7 +86,10 @@ done:
 trn_status_t trn_vocabulary_merge(MPI_Comm comm, const trn_words_t *words, int64_t min_count,
                                   int64_t cap, trn_vocab_t **vocab) {
     trn_words_t *mine; /* the words that this rank merges */
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
     *vocab = NULL;
+    if (ranks == 1) return gather(comm, words, min_count, cap, vocab);
     trn_status_t status = trn_agree(comm, trn_words_create(&mine));
     if (status == TRN_OK) status = deal(comm, words, mine);
     if (status == TRN_OK) status = gather(comm, mine, min_count, cap, vocab);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "io/text/input.h"
 #include "mpi/agree.h"
 
 #include <libgen.h>
@@ -78,35 +79,47 @@ static trn_status_t note(trn_run_t *run, json_t *figures) {
 /* The figures of the run, on rank 0. Collective. */
 static trn_status_t report(trn_run_t *run, const trn_cooccur_stats_t *stats, double start) {
     double cpu = trn_cpu_seconds();
-    int64_t peak = trn_peak_rss(), most = peak;
     MPI_Allreduce(MPI_IN_PLACE, &cpu, 1, MPI_DOUBLE, MPI_SUM, run->comm);
-    MPI_Allreduce(MPI_IN_PLACE, &peak, 1, MPI_INT64_T, MPI_SUM, run->comm);
-    MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_INT64_T, MPI_MAX, run->comm);
     if (run->rank != 0) return TRN_OK;
     json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I}",
-        "vocabulary", (json_int_t)stats->words, "lines", (json_int_t)stats->lines, "corpus_tokens",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f}", "vocabulary",
+        (json_int_t)stats->words, "lines", (json_int_t)stats->lines, "corpus_tokens",
         (json_int_t)stats->all_tokens, "invalid_words", (json_int_t)stats->malformed.invalid,
         "long_words", (json_int_t)stats->malformed.overlong, "tokens", (json_int_t)stats->tokens,
         "nonzeros", (json_int_t)stats->nonzeros, "sum", stats->sum, "spilled_bytes",
         (json_int_t)stats->spilled, "seconds_reading", stats->seconds_reading, "seconds_vocabulary",
         stats->seconds_vocabulary, "seconds_counting", stats->seconds_counting, "seconds",
-        trn_seconds() - start, "cpu_seconds", cpu, "peak_bytes", (json_int_t)peak,
-        "peak_bytes_per_rank", (json_int_t)most);
+        trn_seconds() - start, "cpu_seconds", cpu);
     return note(run, figures);
 }
 
 /* What a run would take; on rank 0. */
-static trn_status_t predict(trn_run_t *run, const trn_cooccur_options_t *options) {
+static trn_status_t predict(trn_run_t *run, const trn_cooccur_options_t *options, bool dry) {
     trn_cooccur_forecast_t f;
     TRN_TRY(trn_cooccur_predict(run->nfiles, run->files, run->ranks, options, &f));
+    TRN_TRY(trn_cooccur_estimate(&f.sizes, options->memory, dry, run->result));
+    if (!dry) return TRN_OK;
     json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "text_bytes", (json_int_t)f.text_bytes,
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "text_bytes", (json_int_t)f.text_bytes,
         "corpus_tokens", (json_int_t)f.corpus_tokens, "vocabulary", (json_int_t)f.vocabulary,
         "tokens", (json_int_t)f.tokens, "nonzeros", (json_int_t)f.nonzeros, "increments",
-        (json_int_t)f.increments, "bytes_per_rank", (json_int_t)f.bytes_per_rank, "output_bytes",
-        (json_int_t)f.output_bytes);
+        (json_int_t)f.increments, "output_bytes", (json_int_t)f.output_bytes);
     return note(run, figures);
+}
+
+/* Read once only. What cannot be looked at is told by whoever opens it. */
+static bool is_stream(const char *path) {
+    trn_input_t input = {.path = path};
+    return trn_input_look(&input) == TRN_OK && input.stream;
+}
+
+/* Whether what a run takes has to be known before it: when there is a limit, and the text can be
+ * looked at twice. */
+static bool predicts(const trn_run_t *run, const trn_cooccur_options_t *options, bool dry) {
+    bool pipes = options->vocab && is_stream(options->vocab);
+    for (int i = 0; i < run->nfiles; i++)
+        pipes = pipes || is_stream(run->files[i]);
+    return dry || (options->memory > 0 && !pipes);
 }
 
 static trn_status_t count_and_save(trn_run_t *run, const trn_cooccur_options_t *options,
@@ -129,7 +142,8 @@ static trn_status_t run(trn_run_t *run) {
     char *folder = NULL;
     bool dry = trn_params_bool(run->params, "dry-run");
     trn_status_t status = scratch_folder(output, &folder, &options.scratch);
-    if (dry && status == TRN_OK && run->rank == 0) status = predict(run, &options);
+    if (status == TRN_OK && run->rank == 0 && predicts(run, &options, dry))
+        status = predict(run, &options, dry);
     status = trn_agree(run->comm, status);
     json_t *given = trn_params_json(run->params);
     /* Before the work, so that a folder that cannot be written is told at once. */

@@ -60,25 +60,14 @@ static trn_swivel_options_t options_of(const trn_run_t *run) {
     };
 }
 
-static void report_memory(trn_run_t *run, const trn_swivel_memory_t *m, double flops) {
-    json_object_set_new(run->result, "bytes_per_rank",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vectors",
-                                  (json_int_t)m->vectors, "cells", (json_int_t)m->cells, "loading",
-                                  (json_int_t)m->loading, "saving", (json_int_t)m->saving,
-                                  "scratch", (json_int_t)m->scratch, "program",
-                                  (json_int_t)m->program, "total", (json_int_t)m->total));
-    json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
-}
-
 static void report_result(trn_run_t *run, const trn_swivel_report_t *r) {
     double rate = r->seconds > 0 ? r->flops / r->seconds : 0;
-    json_t *result = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I}",
-                               "words", (json_int_t)r->words, "nonzeros", (json_int_t)r->nonzeros,
-                               "shard_size", (json_int_t)r->shard, "blocks", (json_int_t)r->blocks,
-                               "epochs", (json_int_t)r->epochs, "loss", r->loss, "seconds",
-                               r->seconds, "cpu_seconds", r->cpu_seconds, "gflops", rate * 1e-9,
-                               "share_of_sgemm", r->ceiling > 0 ? rate / r->ceiling : 0, "waiting",
-                               r->waited, "peak_rss", (json_int_t)trn_peak_rss());
+    json_t *result = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "words", (json_int_t)r->words,
+        "nonzeros", (json_int_t)r->nonzeros, "shard_size", (json_int_t)r->shard, "blocks",
+        (json_int_t)r->blocks, "epochs", (json_int_t)r->epochs, "loss", r->loss, "seconds",
+        r->seconds, "cpu_seconds", r->cpu_seconds, "gflops", rate * 1e-9, "share_of_sgemm",
+        r->ceiling > 0 ? rate / r->ceiling : 0, "waiting", r->waited);
     json_object_update(run->result, result);
     json_decref(result);
 }
@@ -102,20 +91,18 @@ static trn_status_t run(trn_run_t *run) {
     trn_store_t *counts = NULL;
     trn_status_t status;
     TRN_TRY(trn_store_open(&counts, run->comm, run->files[0], "cooccurrence"));
-    int64_t words = 0, nonzeros = 0;
+    int64_t words = 0;
     trn_store_has(counts, "/row_sums", NULL, &words, NULL);
-    trn_store_has(counts, "/col", NULL, &nonzeros, NULL);
     trn_swivel_defaults(&options, words, counts);
-    trn_swivel_memory_t memory =
-        trn_swivel_memory(words, nonzeros, &options, run->ranks, run->threads,
-                          trn_params_bool(run->params, "save-behind"));
-    if (trn_params_bool(run->params, "dry-run")) {
-        report_memory(run, &memory, 6.0 * (double)words * (double)words * (double)options.dim);
-        status = TRN_OK;
-        goto done;
-    }
-    TRN_OR(done, trn_mem_expect(memory.total, run->ranks));
-    TRN_OR(done, train(run, counts, &options, output));
+    trn_swivel_use_t use = {.threads = run->threads,
+                            .save_behind = trn_params_bool(run->params, "save-behind"),
+                            .dry = trn_params_bool(run->params, "dry-run")};
+    TRN_OR(done, trn_swivel_estimate(run->comm, counts, &options, &use, run->result));
+    double flops = 6.0 * (double)words * (double)words * (double)options.dim;
+    if (use.dry)
+        json_object_set_new(run->result, "flops_per_epoch", json_real(flops));
+    else
+        TRN_OR(done, train(run, counts, &options, output));
 done:
     trn_store_close(&counts);
     return status;
