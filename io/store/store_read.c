@@ -400,11 +400,15 @@ trn_status_t trn_store_copy_strings(trn_store_t *store, const char *name, trn_st
 static trn_status_t verify_entry(trn_store_t *store, const trn_entry_t *entry) {
     if (entry->flaw || entry->sums < 0) return TRN_OK;
     if (entry->type == TRN_STRING) {
+        enum { ROWS = 16 * TRN_TEXT_BLOCK_ROWS /* at a time: they are held */ };
         char *text = NULL;
-        int64_t bytes;
-        trn_status_t status =
-            store->rank == 0 ? load_text(store, entry, 0, entry->rows, &text, &bytes) : TRN_OK;
-        trn_free(&text);
+        int64_t bytes, rows = store->rank == 0 ? entry->rows : 0;
+        trn_status_t status = TRN_OK;
+        for (int64_t row = 0; row < rows && status == TRN_OK; row += ROWS) {
+            status =
+                load_text(store, entry, row, rows - row < ROWS ? rows - row : ROWS, &text, &bytes);
+            trn_free(&text);
+        }
         return status;
     }
     int64_t end = trn_part_start(entry->blocks, store->ranks, store->rank + 1);

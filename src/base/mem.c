@@ -196,6 +196,13 @@ trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t siz
     return TRN_OK;
 }
 
+int64_t trn_grown_bytes(int64_t count, int64_t size) {
+    int64_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > INT64_MAX / 2) return INT64_MAX;
+    if (bytes >= HUGE_FROM) return bytes + bytes / 16;
+    return 2 * bytes < HUGE_FROM ? 2 * bytes : HUGE_FROM;
+}
+
 trn_status_t trn_strdup(char **copy, const char *text) {
     int64_t bytes = (int64_t)strlen(text) + 1;
     TRN_TRY(trn_alloc(copy, bytes, 1, "a string"));

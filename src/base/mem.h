@@ -32,6 +32,10 @@ trn_status_t trn_realloc(void *pointer, int64_t count, size_t size, const char *
 trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
                       const char *what);
 
+/* For plans: the most bytes that trn_grow, asked for one more at a time, comes to hold for `count`
+ * x `size`. Local. */
+int64_t trn_grown_bytes(int64_t count, int64_t size);
+
 /* Duplicate a string; freed with trn_free. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_strdup(char **copy, const char *text);
 

@@ -1,10 +1,12 @@
 /* info.c: the verb `info`: what a file holds, and whether it is sound. */
+#include "algo/common/estimate.h"
 #include "base/emit.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "io/formats/format.h"
 #include "io/rows/rows.h"
 #include "io/store/store.h"
+#include "io/text/decode.h"
 #include "io/text/input.h"
 #include "mpi/agree.h"
 
@@ -46,6 +48,47 @@ static void add_text(const trn_store_t *store, const char *name, json_t *into) {
         json_object_set_new(into, name, trn_json_text(text));
 }
 
+/* What reading a file through takes. */
+typedef struct use {
+    trn_held_t held;   /* by what is open */
+    int64_t verifying; /* bytes of blocks, the most of all files so far */
+} use_t;
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    (void)ranks, (void)rank;
+    const use_t *use = user;
+    trn_held_take(ledger, &use->held);
+    trn_ledger_take(ledger, "verifying", use->verifying, 1);
+}
+
+/* Whether an open file is to be read through, in blocks of which the largest has `bytes`. The
+ * result tells what the files so far take. Collective. */
+static trn_status_t will_verify(trn_run_t *run, int64_t bytes, bool *yes) {
+    bool dry = trn_params_bool(run->params, "dry-run"),
+         wanted = trn_params_bool(run->params, "verify");
+    json_t *told = json_object_get(run->result, "bytes_per_rank");
+    int64_t before = json_integer_value(json_object_get(told, "verifying"));
+    *yes = wanted && !dry;
+    if (!wanted) bytes = 0;
+    use_t use = {trn_held_now(run->comm), bytes > before ? bytes : before};
+    return trn_estimate(run->ranks, dry, plan, &use, run->result);
+}
+
+/* The largest block that is read of a store: rows up to 1 MiB, or one; and some strings. */
+static int64_t store_block_bytes(const trn_store_t *store) {
+    enum { STRINGS = 4 << 20, READ = 256 << 10 };
+    const char *const *names;
+    int64_t widest = 0;
+    for (int i = trn_store_names(store, &names); i-- > 0;) {
+        trn_dtype_t type = TRN_OTHER;
+        int64_t rows = 0, cols = 0;
+        trn_store_has(store, names[i], &type, &rows, &cols);
+        int64_t row = (cols ? cols : 1) * trn_dtype_size(type);
+        if (row > widest) widest = row;
+    }
+    return trn_store_open_bytes() + STRINGS + widest + READ;
+}
+
 /* Collective. */
 static trn_status_t describe_store(trn_run_t *run, const char *path, json_t *into) {
     trn_store_t *store;
@@ -64,8 +107,9 @@ static trn_status_t describe_store(trn_run_t *run, const char *path, json_t *int
     if (trn_store_get_text(store, "/", "params", &text) == TRN_OK)
         json_object_set_new(into, "params", json_loads(text, 0, NULL));
     add_datasets(store, into);
-    trn_status_t status = TRN_OK;
-    if (trn_params_bool(run->params, "verify")) {
+    bool verify;
+    trn_status_t status = will_verify(run, store_block_bytes(store), &verify);
+    if (status == TRN_OK && verify) {
         status = trn_store_verify(store);
         add_checksums(store, into);
     }
@@ -79,6 +123,14 @@ static void add_shape(json_t *into, const char *format, int64_t rows, int64_t co
     json_object_set_new(into, "cols", json_integer(cols));
 }
 
+/* Numbers up to 2 MiB, or a row, as they are read and as float64; and the reader's buffers. */
+static int64_t rows_block_bytes(const trn_rows_about_t *about) {
+    enum { BLOCK = 2 << 20, SCAN = 2 << 20 };
+    int64_t row = trn_ledger_bytes(about->cols, sizeof(double));
+    int64_t block = about->sparse ? 0 : 2 * (row > BLOCK ? row : BLOCK);
+    return block + SCAN + trn_decoder_bytes(about->coding);
+}
+
 /* A matrix in an open file. Collective. */
 static trn_status_t describe_rows(trn_run_t *run, const char *path, json_t *into) {
     trn_rows_t *rows;
@@ -89,8 +141,9 @@ static trn_status_t describe_rows(trn_run_t *run, const char *path, json_t *into
     if (*about->member) json_object_set_new(into, "member", trn_json_text(about->member));
     if (about->named) json_object_set_new(into, "named", json_true());
     trn_rows_tell(rows, into);
-    trn_status_t status = TRN_OK;
-    if (trn_params_bool(run->params, "verify")) status = trn_rows_verify(rows);
+    bool verify;
+    trn_status_t status = will_verify(run, rows_block_bytes(about), &verify);
+    if (status == TRN_OK && verify) status = trn_rows_verify(rows);
     trn_rows_close(&rows);
     return status;
 }
@@ -123,8 +176,10 @@ static void add_item(void *user, const trn_item_t *item) {
 static trn_status_t describe_list(trn_run_t *run, const char *path, const trn_file_format_t *format,
                                   json_t *into) {
     json_t *items = json_array();
+    bool verify; /* no: the numbers are not read */
     json_object_set_new(into, "format", json_string(format->title));
     json_object_set_new(into, "items", items);
+    TRN_TRY(will_verify(run, 0, &verify));
     return format->list(run->comm, path, add_item, items);
 }
 

@@ -1,12 +1,12 @@
 /* report.c: the verb `report`: a page about runs, from their event logs. */
-#define _POSIX_C_SOURCE 200809L
 #include "report/report.h"
 
+#include "algo/common/estimate.h"
+#include "base/mem.h"
 #include "cli/command.h"
 #include "io/output.h"
+#include "io/text/input.h"
 #include "mpi/agree.h"
-
-#include <stdlib.h>
 
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "PAGE.html", .required = true,
@@ -14,33 +14,50 @@ static const trn_param_t params[] = {
     {0},
 };
 
-static trn_status_t write_page(const char *path, const json_t *runs) {
-    char *page = NULL;
-    size_t bytes = 0;
+static trn_status_t write_page(const char *path, const trn_report_t *report) {
     trn_output_t *output = NULL;
-    FILE *memory = open_memstream(&page, &bytes);
-    if (!memory) return trn_fail(TRN_MEMORY, "no memory for a page");
-    trn_status_t status = trn_report_write(memory, runs);
-    if (fclose(memory) != 0 && status == TRN_OK)
-        status = trn_fail(TRN_MEMORY, "no memory for a page");
-    if (status == TRN_OK) status = trn_output_create(&output, path);
-    if (status == TRN_OK) status = trn_output_write(output, page, (int64_t)bytes);
-    status = trn_output_close(&output, status);
-    free(page);
+    TRN_TRY(trn_output_create(&output, path));
+    return trn_output_close(&output, trn_report_write(trn_output_stream(output), report));
+}
+
+/* A line of a log while it is read (io/text/scan.h), then all that is kept of the logs. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    enum { READER = 3 << 19 };
+    (void)ranks;
+    if (rank > 0) return; /* it works alone */
+    trn_ledger_take(ledger, "runs", trn_report_bytes(user), 1);
+    trn_ledger_pass(ledger, "reading", READER, 1);
+}
+
+/* Read once for the sizes alone, unless a pipe is among the logs. */
+static trn_status_t estimate(trn_run_t *run, bool dry) {
+    trn_report_t sizes = {.sizes_only = true};
+    trn_status_t status = TRN_OK;
+    for (int i = 0; i < run->nfiles && status == TRN_OK; i++) {
+        trn_input_t input = {.path = run->files[i], .grows = true};
+        status = trn_input_look(&input);
+        if (status == TRN_OK && input.stream && !dry) goto done;
+        if (status == TRN_OK) status = trn_report_read(run->files[i], &sizes);
+    }
+    if (status == TRN_OK) status = trn_estimate(run->ranks, dry, plan, &sizes, run->result);
+    if (status == TRN_OK) json_object_set_new(run->result, "runs", json_integer(sizes.count));
+done:
+    trn_report_free(&sizes);
     return status;
 }
 
 /* Rank 0 alone. */
 static trn_status_t report(trn_run_t *run, const char *output) {
-    json_t *runs = json_array();
-    trn_status_t status = runs ? TRN_OK : trn_fail(TRN_MEMORY, "no memory for runs");
+    trn_report_t runs = {0};
+    bool dry = trn_params_bool(run->params, "dry-run");
+    if (dry || trn_mem_limit_now() > 0) TRN_TRY(estimate(run, dry));
+    if (dry) return TRN_OK;
+    trn_status_t status = TRN_OK;
     for (int i = 0; i < run->nfiles && status == TRN_OK; i++)
-        status = trn_report_read(run->files[i], runs);
-    if (status == TRN_OK) status = write_page(output, runs);
-    if (status == TRN_OK) {
-        json_object_set_new(run->result, "runs", json_integer((json_int_t)json_array_size(runs)));
-    }
-    json_decref(runs);
+        status = trn_report_read(run->files[i], &runs);
+    if (status == TRN_OK) status = write_page(output, &runs);
+    if (status == TRN_OK) json_object_set_new(run->result, "runs", json_integer(runs.count));
+    trn_report_free(&runs);
     return status;
 }
 

@@ -196,30 +196,26 @@ static void close_line(lines_t *l) {
     l->count++;
 }
 
-/* One chart of `key` over epochs, for all runs (of one verb) that have events of that list. */
-static trn_status_t curve(FILE *to, const json_t *runs, const char *list, const char *key) {
-    size_t i, k;
-    const json_t *run, *event;
-    int64_t points = 0;
+/* One chart of a list over epochs, for all runs (of one verb) that have two of its points. */
+static trn_status_t curve(FILE *to, const trn_report_t *report, const json_t *runs,
+                          trn_report_list_t list) {
+    static const char *const names[TRN_REPORT_LISTS] = {"loss", "mrr"};
+    size_t i;
+    const json_t *run;
     char title[2 * NAME];
     lines_t l;
+    trn_status_t status = lines_create(&l, (int64_t)json_array_size(runs), 0);
     json_array_foreach(runs, i, run) {
-        points += (int64_t)json_array_size(json_object_get(run, list));
-    }
-    trn_status_t status = lines_create(&l, (int64_t)json_array_size(runs), points);
-    json_array_foreach(runs, i, run) {
-        const json_t *events = json_object_get(run, list);
-        if (status != TRN_OK || json_array_size(events) < 2) continue;
-        name_run(run, open_line(&l));
-        json_array_foreach(events, k, event) {
-            double epoch = json_number_value(json_object_get(event, "epoch"));
-            add_point(&l, epoch, json_number_value(json_object_get(event, key)));
-        }
+        int64_t number = json_integer_value(json_object_get(run, "number")) - 1;
+        const trn_report_curve_t *c = &report->curves[TRN_REPORT_LISTS * number + list];
+        if (status != TRN_OK || c->count < 2) continue;
+        name_run(run, l.name[l.count]);
+        l.series[l.count] = (trn_series_t){l.name[l.count], c->count, c->epoch, c->value};
         close_line(&l);
     }
     snprintf(title, sizeof title, "%.40s: %s%s", verb_of(json_array_get(runs, 0)),
-             strcmp(list, "valid") == 0 ? "valid " : "", key);
-    if (status == TRN_OK) trn_chart_lines(to, title, "epoch", key, l.count, l.series);
+             list == TRN_REPORT_MRR ? "valid " : "", names[list]);
+    if (status == TRN_OK) trn_chart_lines(to, title, "epoch", names[list], l.count, l.series);
     lines_free(&l);
     return status;
 }
@@ -229,16 +225,16 @@ static trn_status_t key_of_verb(const json_t *run, char **key) {
     return *key ? TRN_OK : trn_fail(TRN_MEMORY, "no memory for a verb's name");
 }
 
-static trn_status_t curves(FILE *to, const json_t *runs) {
+static trn_status_t curves(FILE *to, const trn_report_t *report) {
     size_t i;
     json_t *groups;
     const json_t *same;
     fputs("<h2>Learning</h2>\n", to);
-    TRN_TRY(trn_groups(runs, key_of_verb, &groups));
+    TRN_TRY(trn_groups(report->runs, key_of_verb, &groups));
     trn_status_t status = TRN_OK;
     json_array_foreach(groups, i, same) {
-        if (status == TRN_OK) status = curve(to, same, "epoch", "loss");
-        if (status == TRN_OK) status = curve(to, same, "valid", "mrr");
+        for (int list = 0; list < TRN_REPORT_LISTS && status == TRN_OK; list++)
+            status = curve(to, report, same, (trn_report_list_t)list);
     }
     json_decref(groups);
     return status;
@@ -365,12 +361,13 @@ static void phases(FILE *to, const json_t *run) {
                    count, bar);
 }
 
-trn_status_t trn_report_write(FILE *to, const json_t *runs) {
+trn_status_t trn_report_write(FILE *to, const trn_report_t *report) {
+    const json_t *runs = report->runs;
     size_t i;
     const json_t *run;
     fputs(style, to);
     list_runs(to, runs);
-    TRN_TRY(curves(to, runs));
+    TRN_TRY(curves(to, report));
     TRN_TRY(scaling(to, runs));
     fputs("<h2>Phases</h2>\n", to);
     json_array_foreach(runs, i, run) {

@@ -29,9 +29,11 @@ static trn_status_t tell(json_t *result, const trn_ledger_t *ledger) {
 
 trn_status_t trn_estimate(int ranks, bool dry, trn_estimator_t *plan, const void *job,
                           json_t *result) {
+    enum { SPARE = 64 << 10 /* of the allowance: what a dry run does not take, such as locks */ };
     trn_ledger_t most = fullest(ranks, plan, job);
     TRN_TRY(tell(result, &most));
-    return dry ? TRN_OK : trn_mem_expect(most.most, ranks);
+    return dry || most.most - SPARE <= trn_mem_limit_now() ? TRN_OK
+                                                           : trn_mem_expect(most.most, ranks);
 }
 
 int64_t trn_estimate_bytes(int ranks, trn_estimator_t *plan, const void *job) {

@@ -123,12 +123,6 @@ trn_round_cells_t trn_round_cells(const trn_row_bands_t *bands, const trn_row_cu
 
 /* Phases --------------------------------------------------------------------------------------- */
 
-/* What trn_grow comes to hold for `count`: twice as many while that is little. */
-static int64_t grown(int64_t count, int64_t size) {
-    int64_t bytes = trn_ledger_bytes(count, size);
-    return bytes < CHUNK ? least(2 * bytes, CHUNK) : bytes + bytes / 16;
-}
-
 static int64_t record(const trn_cooccur_sizes_t *s) {
     return 16 + (s->length + 7) / 8 * 8; /* trn_vocab_record_bytes */
 }
@@ -141,8 +135,8 @@ static int64_t take_table(trn_ledger_t *ledger, const char *name, int64_t words,
     int64_t slots = FIRST_SLOTS;
     while (slots < 2 * words)
         slots *= 2;
-    int64_t held = slots * SLOT + most(grown(words, WORD), FIRST_WORDS * WORD) +
-                   most(grown(words, length), FIRST);
+    int64_t held = slots * SLOT + most(trn_grown_bytes(words, WORD), FIRST_WORDS * WORD) +
+                   most(trn_grown_bytes(words, length), FIRST);
     int64_t moving = slots * SLOT + slots / 2 * SLOT + slots / 4 * (WORD + length);
     trn_ledger_take(ledger, name, held, 1);
     if (slots > FIRST_SLOTS && moving > held) trn_ledger_pass(ledger, name, moving - held, 1);
@@ -220,7 +214,7 @@ static void spread_plan(trn_ledger_t *ledger, const trn_cooccur_sizes_t *s,
 /* The store's mapping of what it wrote is spared when there is no room for it. */
 int64_t trn_cooccur_reserve(const trn_round_cells_t *cells) {
     enum { WRITING = 5 << 20 };
-    int64_t messages = grown(cells->sent, CELL) + cells->received * (CELL + CELL / 4) +
+    int64_t messages = trn_grown_bytes(cells->sent, CELL) + cells->received * (CELL + CELL / 4) +
                        cells->spilled * (CELL + CELL / 2);
     return most(messages, WRITING);
 }
