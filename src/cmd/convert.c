@@ -275,6 +275,17 @@ static trn_status_t write_vectors(trn_run_t *run, trn_embedding_t *embedding, co
     return status;
 }
 
+/* Vectors on their way from file to file. */
+typedef struct vectors {
+    const trn_embedding_t *embedding;
+    trn_embedding_use_t use;
+} vectors_t;
+
+static void plan_vectors(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const vectors_t *vectors = user;
+    trn_embedding_plan(ledger, vectors->embedding, &vectors->use, ranks, rank);
+}
+
 static trn_status_t convert_vectors(trn_run_t *run) {
     trn_reading_t reading = trn_reading_of(run->params, "from");
     trn_embedding_t *embedding;
@@ -286,14 +297,15 @@ static trn_status_t convert_vectors(trn_run_t *run) {
     json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
     trn_reading_note(embedding, run->result);
     bool dry = trn_params_bool(run->params, "dry-run");
-    trn_embedding_use_t use = {.path = run->files[1],
-                               .written = trn_params_text(run->params, "to")};
+    vectors_t vectors = {embedding,
+                         {.path = run->files[1], .written = trn_params_text(run->params, "to")}};
     trn_rows_make_t make = {
-        .format = use.written, .type = TRN_F32, .names = trn_embedding_words(embedding)};
+        .format = vectors.use.written, .type = TRN_F32, .names = trn_embedding_words(embedding)};
     trn_status_t status = trn_params_idle(run->params, "misfits", "on vectors of words");
     if (status == TRN_OK) status = trn_agree(run->comm, check_list(run, inside));
     if (status == TRN_OK) status = trn_rows_place(run->comm, run->files[1], &make, false);
-    if (status == TRN_OK) status = trn_embedding_estimate(embedding, &use, dry, run->result);
+    if (status == TRN_OK)
+        status = trn_estimate(run->ranks, dry, plan_vectors, &vectors, run->result);
     if (status == TRN_OK && !dry) status = write_vectors(run, embedding, names);
     trn_embedding_destroy(&embedding);
     return status;

@@ -110,6 +110,11 @@ trn_status_t trn_embedding_open(trn_embedding_t **embedding, MPI_Comm comm, cons
     int64_t blocks = (e->rows + TRN_EMBEDDING_BLOCK - 1) / TRN_EMBEDDING_BLOCK;
     e->first_block = trn_part_start(blocks, e->ranks, e->rank);
     e->blocks = trn_part_start(blocks, e->ranks, e->rank + 1) - e->first_block;
+    int64_t before = trn_mem_before(); /* the command line is no part of a plan */
+    int64_t bytes[2] = {trn_mem_now() - before, trn_mem_peak() - before};
+    MPI_Allreduce(MPI_IN_PLACE, bytes, 2, MPI_INT64_T, MPI_MAX, comm);
+    e->held = bytes[0];
+    e->reached = bytes[1];
     return TRN_OK;
 }
 
@@ -227,42 +232,21 @@ int64_t trn_embedding_block_rows(const trn_embedding_t *e, int64_t b) {
     return left < TRN_EMBEDDING_BLOCK ? left : TRN_EMBEDDING_BLOCK;
 }
 
-/* A use of an embedding that has been opened. */
-typedef struct job {
-    const trn_embedding_t *e;
-    const trn_embedding_use_t *use;
-    int64_t held, reached; /* bytes of the rank that holds most now, and that held most so far */
-} job_t;
-
-/* All ranks have the words, which opening has read, and the tables to look them up. */
-static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const job_t *job = user;
-    const trn_embedding_t *e = job->e;
+void trn_embedding_plan(trn_ledger_t *ledger, const trn_embedding_t *e,
+                        const trn_embedding_use_t *use, int ranks, int rank) {
     int64_t blocks = (e->rows + TRN_EMBEDDING_BLOCK - 1) / TRN_EMBEDDING_BLOCK;
-    int64_t own = trn_part_start(blocks, ranks, rank + 1) - trn_part_start(blocks, ranks, rank);
-    int64_t vectors = own * TRN_EMBEDDING_BLOCK * e->dim * (int64_t)sizeof *e->values;
-    trn_ledger_take(ledger, "words", job->held, 1);
-    trn_ledger_pass(ledger, "reading", job->reached - job->held, 1);
-    trn_ledger_take(ledger, "vectors", vectors, 1);
-    if (job->use->finds) trn_ledger_take(ledger, "words", 2, trn_lookup_bytes(e->rows));
-    trn_ledger_take(ledger, "work", job->use->work, 1);
-    if (!job->use->path) return;
     int64_t first = trn_part_start(blocks, ranks, rank) * TRN_EMBEDDING_BLOCK;
-    trn_rows_make_t make = trn_embedding_make(e, job->use->written);
+    int64_t end = trn_part_start(blocks, ranks, rank + 1) * TRN_EMBEDDING_BLOCK;
+    trn_ledger_take(ledger, "words", e->held, 1); /* all ranks have read them in opening */
+    trn_ledger_pass(ledger, "reading", e->reached - e->held, 1);
+    trn_ledger_take(ledger, "vectors", (end - first) * e->dim, sizeof *e->values);
+    if (use->finds) trn_ledger_take(ledger, "words", 2, trn_lookup_bytes(e->rows));
+    trn_ledger_take(ledger, "work", use->work, 1);
+    if (!use->path) return;
+    trn_rows_make_t make = trn_embedding_make(e, use->written);
     make.own_first = first < e->rows ? first : e->rows;
-    make.own_rows = (first + own * TRN_EMBEDDING_BLOCK < e->rows ? first + own * TRN_EMBEDDING_BLOCK
-                                                                 : e->rows) -
-                    make.own_first;
-    trn_ledger_take(ledger, "writing", trn_rows_write_bytes(job->use->path, &make, rank == 0), 1);
-}
-
-trn_status_t trn_embedding_estimate(const trn_embedding_t *e, const trn_embedding_use_t *use,
-                                    bool dry, json_t *result) {
-    int64_t before = trn_mem_before(); /* the command line is no part of a plan */
-    job_t job = {e, use, trn_mem_now() - before, trn_mem_peak() - before};
-    MPI_Allreduce(MPI_IN_PLACE, &job.held, 1, MPI_INT64_T, MPI_MAX, e->comm);
-    MPI_Allreduce(MPI_IN_PLACE, &job.reached, 1, MPI_INT64_T, MPI_MAX, e->comm);
-    return trn_estimate(e->ranks, dry, plan, &job, result);
+    make.own_rows = (end < e->rows ? end : e->rows) - make.own_first;
+    trn_ledger_take(ledger, "writing", trn_rows_write_bytes(use->path, &make, rank == 0), 1);
 }
 
 void trn_embedding_normalise(trn_embedding_t *e) {

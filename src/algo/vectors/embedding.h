@@ -6,6 +6,7 @@
 #ifndef TRN_ALGO_VECTORS_EMBEDDING_H
 #define TRN_ALGO_VECTORS_EMBEDDING_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "io/vectors.h"
 #include "text/rules.h"
@@ -75,11 +76,10 @@ typedef struct trn_embedding_use {
     const char *written; /* as trn_embedding_write's `format` */
 } trn_embedding_use_t;
 
-/* Say what loading and using takes, and unless `dry` refuse it if that is too much: trn_estimate
- * (algo/common/estimate.h), with what opening has taken and holds. Collective, equal arguments.
- * Fails with TRN_MEMORY, equally on all ranks. */
-trn_status_t trn_embedding_estimate(const trn_embedding_t *embedding,
-                                    const trn_embedding_use_t *use, bool dry, json_t *result);
+/* What loading an embedding that is open and using it so takes on rank `rank` of `ranks`, with what
+ * opening took and holds. Local. */
+void trn_embedding_plan(trn_ledger_t *ledger, const trn_embedding_t *embedding,
+                        const trn_embedding_use_t *use, int ranks, int rank);
 
 /* Scale every row to length 1 (float64 sum, in column order); zero rows stay zero. Local. */
 void trn_embedding_normalise(trn_embedding_t *embedding);

@@ -15,6 +15,7 @@ struct trn_embedding {
     char **words;               /* [rows], one allocation; all differ */
     int64_t *dropped, ndropped; /* rows of the file that are left out, ascending, from 0 */
     trn_reading_counts_t counts;
+    int64_t held, reached;       /* bytes that opening holds, and held at most, on any rank */
     int64_t first_block, blocks; /* of this rank */
     float *values;               /* [blocks x TRN_EMBEDDING_BLOCK x dim] */
     trn_lookup_t *exact, *folded;

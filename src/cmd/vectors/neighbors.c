@@ -83,50 +83,65 @@ static void report(trn_run_t *run, const trn_embedding_t *embedding, int count, 
     json_object_set_new(run->result, "neighbors", table);
 }
 
-static trn_status_t search(trn_run_t *run, trn_embedding_t *embedding) {
-    int count = run->nfiles - 1;
-    int64_t k, rows = trn_embedding_rows(embedding);
-    TRN_TRY(trn_params_of_those(run->params, "k", rows - 1, run->files[0], rows, "words", &k));
-    trn_query_t *queries = NULL;
-    trn_best_t *best = NULL;
-    trn_status_t status;
-    TRN_TRY(trn_embedding_load(embedding));
-    trn_embedding_normalise(embedding);
-    status = trn_alloc(&queries, count, sizeof *queries, "queries");
-    if (status == TRN_OK) status = parse_all(run, embedding, count, queries);
-    if (status == TRN_OK) status = trn_alloc(&best, count * k, sizeof *best, "neighbours");
-    TRN_OR(done, trn_agree(run->comm, status));
-    TRN_OR(done, trn_search(embedding, count, queries, TRN_ANSWER_ADD, (int)k, run->threads, best));
-    if (run->rank == 0) report(run, embedding, count, (int)k, best);
-done:
-    trn_free(&queries);
-    trn_free(&best);
-    return status;
-}
-
-/* What `search` takes. Collective. */
-static trn_status_t estimate(trn_run_t *run, const trn_embedding_t *embedding, bool dry) {
-    int64_t k = trn_params_int(run->params, "k"), rows = trn_embedding_rows(embedding);
-    if (k > rows) k = rows;
-    int64_t each = (int64_t)sizeof(trn_query_t) + k * (int64_t)sizeof(trn_best_t);
-    trn_embedding_use_t use = {.finds = true,
-                               .work = (run->nfiles - 1) * each +
-                                       trn_search_bytes(trn_embedding_dim(embedding),
-                                                        TRN_ANSWER_ADD, (int)k, run->threads)};
-    return trn_embedding_estimate(embedding, &use, dry, run->result);
-}
-
-static trn_status_t run_neighbors(trn_run_t *run) {
+typedef struct job {
     trn_embedding_t *embedding;
+    trn_embedding_use_t use;
+    int count; /* of questions */
+    int64_t k;
+    trn_query_t *queries; /* [count] */
+    trn_best_t *best;     /* [count x k] */
+} job_t;
+
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
     trn_reading_t reading = trn_reading_of(run->params, "format");
-    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
-    trn_reading_note(embedding, run->result);
-    bool dry = trn_params_bool(run->params, "dry-run");
-    trn_status_t status = trn_reading_check(run->params, embedding);
-    if (status == TRN_OK) status = estimate(run, embedding, dry);
-    if (status == TRN_OK && !dry) status = search(run, embedding);
-    trn_embedding_destroy(&embedding);
-    return status;
+    TRN_TRY(trn_embedding_open(&job->embedding, run->comm, run->files[0], &reading));
+    trn_reading_note(job->embedding, run->result);
+    TRN_TRY(trn_reading_check(run->params, job->embedding));
+    int64_t rows = trn_embedding_rows(job->embedding), dim = trn_embedding_dim(job->embedding);
+    TRN_TRY(trn_params_of_those(run->params, "k", rows - 1, run->files[0], rows, "words", &job->k));
+    int64_t each = (int64_t)sizeof(trn_query_t) + job->k * (int64_t)sizeof(trn_best_t);
+    int64_t tiles = trn_search_bytes(dim, TRN_ANSWER_ADD, (int)job->k, run->threads);
+    job->count = run->nfiles - 1;
+    job->use = (trn_embedding_use_t){.finds = true, .work = job->count * each + tiles};
+    return TRN_OK;
+}
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    trn_embedding_plan(ledger, job->embedding, &job->use, ranks, rank);
+}
+
+/* All words against all questions. */
+static void cost(const void *user, trn_cost_t *cost) {
+    const job_t *job = user;
+    double numbers =
+        (double)trn_embedding_rows(job->embedding) * (double)trn_embedding_dim(job->embedding);
+    *cost = (trn_cost_t){.flops = numbers * job->count, .file_bytes = 4 * numbers};
+}
+
+static trn_status_t allocate(const trn_run_t *run, job_t *job) {
+    TRN_TRY(trn_alloc(&job->queries, job->count, sizeof *job->queries, "queries"));
+    TRN_TRY(parse_all(run, job->embedding, job->count, job->queries));
+    return trn_alloc(&job->best, job->count * job->k, sizeof *job->best, "neighbours");
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    TRN_TRY(trn_embedding_load(job->embedding));
+    trn_embedding_normalise(job->embedding);
+    TRN_AGREE(run->comm, allocate(run, job));
+    TRN_TRY(trn_search(job->embedding, job->count, job->queries, TRN_ANSWER_ADD, (int)job->k,
+                       run->threads, job->best));
+    if (run->rank == 0) report(run, job->embedding, job->count, (int)job->k, job->best);
+    return TRN_OK;
+}
+
+static void job_free(void *user) {
+    job_t *job = user;
+    trn_embedding_destroy(&job->embedding);
+    trn_free(&job->queries);
+    trn_free(&job->best);
 }
 
 const trn_command_t trn_command_neighbors = {
@@ -146,5 +161,6 @@ const trn_command_t trn_command_neighbors = {
     .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}, {.name = "WORD"}),
     .blas = true,
     .params = params,
-    .run = run_neighbors,
+    .steps = &(const trn_steps_t){sizeof(job_t), look, .plan = plan, .cost = cost, .work = work,
+                                  .free = job_free},
 };

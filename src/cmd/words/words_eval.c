@@ -138,16 +138,6 @@ static trn_status_t run_analogy(trn_run_t *run, const trn_eval_t *eval) {
     return status;
 }
 
-static trn_status_t evaluate(trn_run_t *run, trn_embedding_t *embedding) {
-    TRN_TRY(trn_embedding_load(embedding));
-    trn_embedding_normalise(embedding);
-    trn_eval_t eval = {.embedding = embedding,
-                       .lowercase = trn_params_bool(run->params, "lowercase"),
-                       .score_column = trn_params_text(run->params, "score-column")};
-    TRN_TRY(run_similarity(run, &eval));
-    return run_analogy(run, &eval);
-}
-
 /* Bytes of the largest of some sets; 0 for one that is not there, of which reading it tells. */
 static int64_t largest_set(const trn_run_t *run, const char *option) {
     char *const *paths;
@@ -160,34 +150,54 @@ static int64_t largest_set(const trn_run_t *run, const char *option) {
     return most;
 }
 
-/* What `evaluate` takes. Rank 0 sees the sets. Collective. */
-static trn_status_t estimate(trn_run_t *run, const trn_embedding_t *embedding, bool dry) {
+typedef struct job {
+    trn_embedding_t *embedding;
+    trn_embedding_use_t use;
+} job_t;
+
+/* Lines of sets in memory, of which rank 0 sees the files, and what one set takes. Collective. */
+static int64_t work_bytes(const trn_run_t *run, int64_t dim) {
     enum { TIMES = 6 /* what lines of words become, over their text */, READING = 1 << 20 };
-    int64_t dim = trn_embedding_dim(embedding);
     trn_answer_t answer = trn_params_bool(run->params, "cosmul") ? TRN_ANSWER_MUL : TRN_ANSWER_ADD;
     int64_t sets[2] = {largest_set(run, "similarity"), largest_set(run, "analogy")};
     MPI_Bcast(sets, 2, MPI_INT64_T, 0, run->comm);
     int64_t pairs = TIMES * sets[0] + trn_similarity_bytes(dim);
     int64_t questions = TIMES * sets[1] + trn_search_bytes(dim, answer, 1, run->threads);
-    trn_embedding_use_t use = {.finds = true,
-                               .work = READING + (pairs > questions ? pairs : questions)};
-    return trn_embedding_estimate(embedding, &use, dry, run->result);
+    return READING + (pairs > questions ? pairs : questions);
 }
 
-static trn_status_t run_words_eval(trn_run_t *run) {
-    trn_embedding_t *embedding;
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
     trn_reading_t reading = trn_reading_of(run->params, "format");
-    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
-    json_object_set_new(run->result, "embedding", trn_json_text(run->files[0]));
-    json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
-    json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
-    trn_reading_note(embedding, run->result);
-    bool dry = trn_params_bool(run->params, "dry-run");
-    trn_status_t status = trn_reading_check(run->params, embedding);
-    if (status == TRN_OK) status = estimate(run, embedding, dry);
-    if (status == TRN_OK && !dry) status = evaluate(run, embedding);
-    trn_embedding_destroy(&embedding);
-    return status;
+    TRN_TRY(trn_embedding_open(&job->embedding, run->comm, run->files[0], &reading));
+    int64_t rows = trn_embedding_rows(job->embedding), dim = trn_embedding_dim(job->embedding);
+    TRN_TRY(
+        trn_run_note(run, json_pack("{s:o, s:I, s:I}", "embedding", trn_json_text(run->files[0]),
+                                    "words", (json_int_t)rows, "dim", (json_int_t)dim)));
+    trn_reading_note(job->embedding, run->result);
+    TRN_TRY(trn_reading_check(run->params, job->embedding));
+    job->use = (trn_embedding_use_t){.finds = true, .work = work_bytes(run, dim)};
+    return TRN_OK;
+}
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    trn_embedding_plan(ledger, job->embedding, &job->use, ranks, rank);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    trn_embedding_t *embedding = ((job_t *)user)->embedding;
+    TRN_TRY(trn_embedding_load(embedding));
+    trn_embedding_normalise(embedding);
+    trn_eval_t eval = {.embedding = embedding,
+                       .lowercase = trn_params_bool(run->params, "lowercase"),
+                       .score_column = trn_params_text(run->params, "score-column")};
+    TRN_TRY(run_similarity(run, &eval));
+    return run_analogy(run, &eval);
+}
+
+static void job_free(void *user) {
+    trn_embedding_destroy(&((job_t *)user)->embedding);
 }
 
 const trn_command_t trn_command_words_eval = {
@@ -208,5 +218,6 @@ const trn_command_t trn_command_words_eval = {
     .blas = true,
     .params = params,
     .some_of = "similarity analogy",
-    .run = run_words_eval,
+    .steps =
+        &(const trn_steps_t){sizeof(job_t), look, .plan = plan, .work = work, .free = job_free},
 };
