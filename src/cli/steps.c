@@ -2,6 +2,7 @@
  * report. */
 #include "cli/steps.h"
 
+#include "algo/matrix/matrix_file_plan.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -39,6 +40,20 @@ trn_status_t trn_run_note(trn_run_t *run, json_t *figures) {
     return failed ? trn_fail(TRN_MEMORY, "no memory for a result") : TRN_OK;
 }
 
+/* The first two steps, with what is done for a job that begins with a matrix. Collective. */
+static trn_status_t look(const taken_t *taken) {
+    const trn_steps_t *steps = taken->steps;
+    trn_run_t *run = taken->run;
+    if (steps->matrix) TRN_TRY(trn_matrix_in_look(taken->job, run->comm, run->files[0]));
+    return steps->look ? steps->look(run, taken->job) : TRN_OK;
+}
+
+static trn_status_t cut(const taken_t *taken, int ranks) {
+    const trn_steps_t *steps = taken->steps;
+    if (steps->matrix) TRN_TRY(trn_matrix_in_cut(taken->job, taken->run->comm, ranks));
+    return steps->cut ? steps->cut(taken->run, taken->job, ranks) : TRN_OK;
+}
+
 /* Dry runs ------------------------------------------------------------------------------------- */
 
 static json_t *seconds_on(const taken_t *taken, int ranks) {
@@ -51,7 +66,7 @@ static json_t *seconds_on(const taken_t *taken, int ranks) {
 static trn_status_t foretell(void *user, int ranks) {
     const taken_t *taken = user;
     const trn_steps_t *steps = taken->steps;
-    if (steps->cut) TRN_TRY(steps->cut(taken->run, taken->job, ranks));
+    TRN_TRY(cut(taken, ranks));
     json_t *row = json_pack("{s:i}", "ranks", ranks);
     if (steps->plan)
         json_object_set_new(row, "bytes_per_rank",
@@ -72,7 +87,7 @@ static trn_status_t foretell_all(taken_t *taken, const char *list) {
 static trn_status_t estimate(const taken_t *taken) {
     const trn_run_t *run = taken->run;
     const trn_steps_t *steps = taken->steps;
-    if (steps->cut) TRN_TRY(steps->cut(taken->run, taken->job, run->ranks));
+    TRN_TRY(cut(taken, run->ranks));
     if (steps->cost && run->dry)
         json_object_set_new(run->result, "seconds", seconds_on(taken, run->ranks));
     if (!steps->plan) return TRN_OK;
@@ -120,7 +135,7 @@ static trn_status_t execute(const taken_t *taken) {
 static trn_status_t take(taken_t *taken) {
     trn_run_t *run = taken->run;
     const char *list = trn_params_text(run->params, "ranks");
-    TRN_TRY(taken->steps->look(run, taken->job));
+    TRN_TRY(look(taken));
     if (list) return foretell_all(taken, list);
     TRN_TRY(estimate(taken));
     return run->dry ? TRN_OK : execute(taken);
@@ -131,6 +146,7 @@ trn_status_t trn_steps_run(trn_run_t *run, const trn_steps_t *steps) {
     TRN_AGREE(run->comm, trn_alloc_zero(&taken.job, 1, steps->size, "a job"));
     trn_status_t status = take(&taken);
     if (steps->free) steps->free(taken.job);
+    if (steps->matrix) trn_matrix_in_free(taken.job);
     trn_free(&taken.job);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "io/store/store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,10 @@ typedef struct trn_run trn_run_t;
  * are NULL are left out. Collective ones return the same status on every rank. */
 typedef struct trn_steps {
     size_t size; /* of the job, which starts as zeros */
+    /* The job begins with a trn_matrix_in_t (algo/matrix/matrix_file_plan.h): the program looks at
+     * the first argument as a matrix before `look`, cuts it into tall bands before `cut`, and frees
+     * it after `free`. */
+    bool matrix;
     /* Options into the job; open the inputs and look at them, at no number. Tells in the result
      * what a dry run may know. Collective. */
     trn_status_t (*look)(trn_run_t *run, void *job);

@@ -19,7 +19,7 @@ static const trn_param_t params[] = {
 
 /* A matrix whose eigenvectors are wanted, and these. */
 typedef struct job {
-    trn_matrix_in_t a;
+    trn_matrix_in_t a; /* first: the program looks at it */
     trn_eig_method_t method;
     trn_tall_file_t vectors; /* A, then they in its place */
     double *values;          /* [rows] ascending */
@@ -34,16 +34,11 @@ static trn_eig_method_t method_named(const char *name) {
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_matrix_info_t *info = &job->a.info;
-    TRN_TRY(trn_matrix_in_look(&job->a, run->comm, run->files[0]));
     if (info->rows != info->cols)
         return trn_fail(TRN_INPUT, "%s: %lld x %lld is not symmetric; svd takes any matrix",
                         job->a.path, (long long)info->rows, (long long)info->cols);
     job->method = trn_eig_choose(method_named(trn_params_text(run->params, "method")), info->rows);
     return TRN_OK;
-}
-
-static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
-    return trn_matrix_in_cut(&((job_t *)user)->a, run->comm, ranks);
 }
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
@@ -108,7 +103,6 @@ static void job_free(void *user) {
     job_t *job = user;
     trn_tall_file_free(&job->vectors);
     trn_free(&job->values);
-    trn_matrix_in_free(&job->a);
 }
 
 const trn_command_t trn_command_eig = {
@@ -127,6 +121,15 @@ const trn_command_t trn_command_eig = {
     .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
-    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, "eigen", declare,
-                                  write, report, job_free},
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .matrix = true,
+                                  .look = look,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work,
+                                  .kind = "eigen",
+                                  .declare = declare,
+                                  .write = write,
+                                  .report = report,
+                                  .free = job_free},
 };

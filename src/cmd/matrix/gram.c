@@ -19,8 +19,8 @@ static const trn_param_t params[] = {
 
 /* A and G, n x n. */
 typedef struct job {
+    trn_matrix_in_t a; /* first: the program looks at it */
     const char *output;
-    trn_matrix_in_t a;
     bool by_rows;
     bool streams; /* A stays in its file, for memory does not hold it */
     int64_t terms, n;
@@ -33,7 +33,6 @@ static trn_status_t look(trn_run_t *run, void *user) {
     bool single = strcmp(trn_params_text(run->params, "dtype"), "f32") == 0;
     job->output = trn_params_text(run->params, "output");
     TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
-    TRN_TRY(trn_matrix_in_look(&job->a, run->comm, run->files[0]));
     job->by_rows = trn_params_bool(run->params, "rows");
     job->terms = job->by_rows ? info->cols : info->rows;
     job->n = job->by_rows ? info->rows : info->cols;
@@ -70,7 +69,6 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
 static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     job_t *job = user;
     int64_t limit = trn_params_size(run->params, "memory");
-    TRN_TRY(trn_matrix_in_cut(&job->a, run->comm, ranks));
     job->streams = false;
     job->streams = limit > 0 && !job->by_rows && trn_tall_file_streams(&job->a.info) &&
                    trn_estimate_bytes(ranks, plan, job) > limit;
@@ -134,10 +132,6 @@ done:
     return status;
 }
 
-static void job_free(void *user) {
-    trn_matrix_in_free(&((job_t *)user)->a);
-}
-
 const trn_command_t trn_command_gram = {
     .name = "gram",
     .summary = "products of all pairs of columns, or rows, of a matrix",
@@ -156,5 +150,11 @@ const trn_command_t trn_command_gram = {
     .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
-    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, .free = job_free},
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .matrix = true,
+                                  .look = look,
+                                  .cut = cut,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work},
 };

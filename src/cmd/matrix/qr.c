@@ -14,7 +14,7 @@ static const trn_param_t params[] = {{"output", 'o', TRN_PARAM_TEXT, .metavar = 
 
 /* What is factored, and how it is expected to be, then was. */
 typedef struct job {
-    trn_matrix_in_t a;
+    trn_matrix_in_t a; /* first: the program looks at it */
     trn_tall_file_t q; /* A, then Q in its place */
     double *r;         /* [cols x cols] */
     trn_qr_way_t way;
@@ -22,8 +22,8 @@ typedef struct job {
 
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
+    (void)run;
     const trn_matrix_info_t *info = &job->a.info;
-    TRN_TRY(trn_matrix_in_look(&job->a, run->comm, run->files[0]));
     if (info->rows >= info->cols && info->cols <= TRN_QR_MOST) return TRN_OK;
     return trn_fail(TRN_USAGE,
                     "%s: %lld x %lld; qr wants at least as many rows as columns, and at most "
@@ -47,7 +47,6 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
 static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     job_t *job = user;
     int64_t limit = trn_params_size(run->params, "memory");
-    TRN_TRY(trn_matrix_in_cut(&job->a, run->comm, ranks));
     job->way = TRN_QR_BASIS;
     int64_t dependent = trn_estimate_bytes(ranks, plan, job);
     job->way = TRN_QR_CHOLESKY;
@@ -122,7 +121,6 @@ static void job_free(void *user) {
     job_t *job = user;
     trn_tall_file_free(&job->q);
     trn_free(&job->r);
-    trn_matrix_in_free(&job->a);
 }
 
 const trn_command_t trn_command_qr = {
@@ -142,6 +140,16 @@ const trn_command_t trn_command_qr = {
     .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
-    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, "qr", declare, write,
-                                  report, job_free},
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .matrix = true,
+                                  .look = look,
+                                  .cut = cut,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work,
+                                  .kind = "qr",
+                                  .declare = declare,
+                                  .write = write,
+                                  .report = report,
+                                  .free = job_free},
 };

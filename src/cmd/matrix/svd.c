@@ -26,7 +26,7 @@ static const trn_param_t params[] = {
 
 /* The matrix as it was loaded, and what came of it. */
 typedef struct job {
-    trn_matrix_in_t a;
+    trn_matrix_in_t a; /* first: the program looks at it */
     trn_svd_options_t options;
     bool sparse;  /* kept so: the Gram method wants zeros filled in */
     bool streams; /* it stays in its file, for memory does not hold it */
@@ -58,7 +58,6 @@ static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     trn_svd_options_t *options = &job->options;
     const trn_matrix_info_t *info = &job->a.info;
-    TRN_TRY(trn_matrix_in_look(&job->a, run->comm, run->files[0]));
     options->method = trn_svd_choose(method_named(trn_params_text(run->params, "method")),
                                      info->rows, info->cols, info->sparse);
     options->center = trn_params_bool(run->params, "center");
@@ -112,7 +111,6 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
 static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     job_t *job = user;
     int64_t limit = trn_params_size(run->params, "memory");
-    TRN_TRY(trn_matrix_in_cut(&job->a, run->comm, ranks));
     job->streams = false;
     job->streams = limit > 0 && trn_tall_file_streams(&job->a.info) &&
                    trn_estimate_bytes(ranks, plan, job) > limit;
@@ -210,7 +208,6 @@ static trn_status_t report(trn_run_t *run, void *user) {
 static void job_free(void *user) {
     job_t *job = user;
     trn_svd_free(&job->svd);
-    trn_matrix_in_free(&job->a);
 }
 
 const trn_command_t trn_command_svd = {
@@ -233,6 +230,16 @@ const trn_command_t trn_command_svd = {
     .operands = TRN_OPERANDS(TRN_READS("A")),
     .blas = true,
     .params = params,
-    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, "svd", declare, write,
-                                  report, job_free},
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .matrix = true,
+                                  .look = look,
+                                  .cut = cut,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work,
+                                  .kind = "svd",
+                                  .declare = declare,
+                                  .write = write,
+                                  .report = report,
+                                  .free = job_free},
 };

@@ -368,6 +368,12 @@ const trn_command_t trn_command_transform = {
     .operands = TRN_OPERANDS(TRN_READS("X")),
     .params = params,
     .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms",
-    .steps = &(const trn_steps_t){sizeof(job_t), look, cut, plan, cost, work, .report = report,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .cut = cut,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work,
+                                  .report = report,
                                   .free = job_free},
 };

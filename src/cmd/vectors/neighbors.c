@@ -161,6 +161,10 @@ const trn_command_t trn_command_neighbors = {
     .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}, {.name = "WORD"}),
     .blas = true,
     .params = params,
-    .steps = &(const trn_steps_t){sizeof(job_t), look, .plan = plan, .cost = cost, .work = work,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work,
                                   .free = job_free},
 };

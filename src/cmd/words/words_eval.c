@@ -219,5 +219,6 @@ const trn_command_t trn_command_words_eval = {
     .params = params,
     .some_of = "similarity analogy",
     .steps =
-        &(const trn_steps_t){sizeof(job_t), look, .plan = plan, .work = work, .free = job_free},
+        &(const trn_steps_t){
+            .size = sizeof(job_t), .look = look, .plan = plan, .work = work, .free = job_free},
 };
