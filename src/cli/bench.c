@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/emit.h"
 #include "base/mem.h"
+#include "base/plain.h"
 #include "base/signal.h"
 #include "io/bytes.h"
 #include "io/manifest.h"
@@ -98,14 +99,21 @@ trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)
     return TRN_OK;
 }
 
-/* "# key: value", with the items of an array or object behind each other. */
-static void print_head(FILE *to, const char *key, const json_t *value) {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-    if (json_is_string(value))
-        fprintf(to, "# %s: %s\n", key, json_string_value(value));
-    else
-        fprintf(to, "# %s: %s\n", key, text ? text : "?");
-    free(text); /* jansson allocated it */
+/* "# key: value", with the items of an array or object behind each other; names and paths as
+ * tables have them (base/plain.h). */
+static trn_status_t print_head(FILE *to, const char *key, const json_t *value) {
+    char *dumped = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)),
+         *line;
+    const char *text = json_is_string(value) ? json_string_value(value) : dumped ? dumped : "?";
+    size_t bytes = TRN_PLAIN_GROWS * strlen(text) + 1;
+    trn_status_t status = trn_alloc(&line, (int64_t)bytes, 1, "a line of the result");
+    if (status == TRN_OK) {
+        trn_plain(line, bytes, text);
+        fprintf(to, "# %s: %s\n", key, line);
+    }
+    trn_free(&line);
+    free(dumped); /* jansson allocated it */
+    return status;
 }
 
 trn_status_t trn_bench_print(FILE *to, const char *name, const json_t *result) {
@@ -116,7 +124,7 @@ trn_status_t trn_bench_print(FILE *to, const char *name, const json_t *result) {
     snprintf(head, sizeof head, "#%*s", (int)strlen(lead) - 1, "");
     errno = 0;
     json_object_foreach((json_t *)result, key, value) {
-        if (value != cases) print_head(to, key, value);
+        if (value != cases) TRN_TRY(print_head(to, key, value));
     }
     if (json_array_size(cases) > 0) TRN_TRY(trn_emit_table(to, cases, head, lead));
     if (fflush(to) == 0 && !ferror(to)) return TRN_OK;

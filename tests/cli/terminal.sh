@@ -44,6 +44,13 @@ expect 0 "words-eval" "$TRUNNION" words-eval v.glove --analogy q.txt --similarit
 harmless "words-eval" 'set\x1b[1m'
 harmless "words-eval" 'sec\x1b[31mtion'
 
+# The head lines of a benchmark
+mkdir "$(printf 'd\033[1m\302\233')"
+printf 'a b a b\n%.0s' {1..20} >"$(printf 'corpus\033[1m\302\233.txt')"
+expect 0 "bench cooccur" "$TRUNNION" bench cooccur "$(printf 'corpus\033[1m\302\233.txt')" --repeats 1 --quiet \
+    --dir "$(printf 'd\033[1m\302\233')"
+harmless "bench cooccur" 'corpus\x1b[1m\u009b.txt'
+
 # Names of a graph
 for i in 0 1 2 3 4 5; do
     for r in 0 1; do # the one relation whenever the other, so that there is a rule

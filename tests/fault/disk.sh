@@ -46,6 +46,24 @@ expect 5 "a trace on a full disk" ranks 2 cooccur "$scratch/corpus.txt" -o "$scr
 expect_equal "the former trace" "of yesterday" "$(cat "$work/t.json")"
 rm "$work/more" "$work/t.json"
 
+unset TMPDIR
+
+# What counting takes beside --memory: files without names, in the output's directory, of every rank.
+awk 'BEGIN {
+    srand(3)
+    for (l = 0; l < 3000; l++) {
+        for (i = 0; i < 100; i++) printf " w%d", rand() * 20000
+        print ""
+    }
+}' >"$scratch/words.txt"
+for p in 1 3; do
+    expect 5 "spilling to a full disk, $p ranks" ranks $p cooccur "$scratch/words.txt" -o "$work/c.h5" \
+        --min-count 1 --window 60 --memory 105M &&
+        expect_message "spilling to a full disk, $p ranks" 'disk: cannot write a temporary file: No space'
+    expect_only "spilling to a full disk, $p ranks" "$work" c.h5 filler
+    expect_equal "what was there before, $p ranks" precious "$(cat "$work/c.h5")"
+done
+
 # Knowledge graphs: 2 MB to write in place of what lies there, and a checkpoint that does not fit either.
 awk 'BEGIN { for (i = 0; i < 20000; i++) print "entity " i "\tr" i % 3 "\tentity " (i * 7) % 20000 }' \
     >"$scratch/facts.tsv"
