@@ -7,7 +7,9 @@ export LC_ALL=C OMP_NUM_THREADS=1
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
 # Starting a job costs more than most of these jobs: name the transport that Open MPI would find on
 # one machine after a search, and let mpirun not wait a second before it ends a job that failed.
+# A program without mpirun needs no daemon of its own, of which it would start other programs.
 export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader OMPI_MCA_odls_base_sigkill_timeout=0
+export OMPI_MCA_ess_singleton_isolated=1
 
 : "${TRUNNION:?names the program; CTest sets it}" "${TRUNNION_SOURCE:?names the repository}"
 scratch=$(mktemp -d) || exit 1
@@ -74,9 +76,13 @@ mpirun_of() { # PID
     done
 }
 
-# Run the program on N ranks.
+# Run the program on N ranks; on one without mpirun, which takes as long as the job itself.
 ranks() { # N ARGUMENT...
-    job -n "$1" "$TRUNNION" "${@:2}"
+    if [ "$1" -eq 1 ]; then
+        bash "$TRUNNION_SOURCE/tests/limit.sh" "$(seconds)" "$TRUNNION" "${@:2}"
+    else
+        job -n "$1" "$TRUNNION" "${@:2}"
+    fi
 }
 
 # Sets usual=() to the OPTION VALUE pairs of LIST, a text, but those whose options the ARGUMENTs give

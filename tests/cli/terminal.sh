@@ -45,11 +45,9 @@ harmless "words-eval" 'set\x1b[1m'
 harmless "words-eval" 'sec\x1b[31mtion'
 
 # The head lines of a benchmark
-mkdir "$(printf 'd\033[1m\302\233')"
-printf 'a b a b\n%.0s' {1..20} >"$(printf 'corpus\033[1m\302\233.txt')"
-expect 0 "bench cooccur" "$TRUNNION" bench cooccur "$(printf 'corpus\033[1m\302\233.txt')" --repeats 1 --quiet \
-    --dir "$(printf 'd\033[1m\302\233')"
-harmless "bench cooccur" 'corpus\x1b[1m\u009b.txt'
+expect 0 "bench kg-graph" "$TRUNNION" bench kg-graph -o "$(printf 'facts\033[1m\302\233.tsv')" --entities 50 \
+    --relations 3 --triples 200 --quiet
+harmless "bench kg-graph" '# output: facts\x1b[1m\u009b.tsv'
 
 # Names of a graph
 for i in 0 1 2 3 4 5; do
