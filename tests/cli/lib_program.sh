@@ -113,15 +113,17 @@ expect() { # CODE WHAT COMMAND...
 # The last `expect` failed as it should: one line of ours, ahead of whatever mpirun adds, that
 # matches PATTERN. Lines of the log (they start with the time) may stand before it.
 expect_message() { # WHAT PATTERN
-    local first count
+    local line first="" count=0 ours='^trunnion( |:)' dated='^[0-9]{4}-[0-9]{2}-[0-9]{2}T'
     checks=$((checks + 1))
-    first=$(grep -avE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T' "$scratch/err" | head -n 1)
-    count=$(grep -acE '^trunnion( |:)' "$scratch/err")
-    if ! echo "$first" | grep -aqE '^trunnion( |:)'; then
+    while IFS= read -r line || [ -n "$line" ]; do
+        [ -n "$first" ] || [[ $line =~ $dated ]] || first=$line
+        [[ ! $line =~ $ours ]] || count=$((count + 1))
+    done <"$scratch/err"
+    if [[ ! $first =~ $ours ]]; then
         fail "$1: the first line of stderr is not ours: $first"
     elif [ "$count" -ne 1 ]; then
         fail "$1: $count lines begin with our name, expected one"
-    elif ! echo "$first" | grep -aqE -- "$2"; then
+    elif [[ ! $first =~ $2 ]]; then
         fail "$1: the message does not match /$2/: $first"
     fi
 }
