@@ -157,6 +157,27 @@ void trn_banded_row_norms(const trn_banded_t *m, trn_norm_t norm, trn_norms_t no
     }
 }
 
+trn_status_t trn_row_norms(const trn_banded_t *m, trn_norm_t norm, trn_view_t out,
+                           const char *name) {
+    trn_norms_t norms;
+    TRN_AGREE(m->comm, trn_norms_alloc(&norms, trn_banded_rows(m), "norms"));
+    trn_banded_row_norms(m, norm, norms);
+    trn_status_t status = TRN_OK;
+    bool single = out.type == TRN_MATRIX_F32;
+    for (int64_t i = 0; i < out.rows; i++) {
+        double value = ldexp(norms.value[i], norms.exponent[i]);
+        trn_view_set(out, i * out.stride, value);
+        bool spread = !isfinite(norms.value[i]);
+        if (spread || status != TRN_OK || isfinite(trn_view_number(out, i * out.stride))) continue;
+        status =
+            trn_fail(TRN_NUMERIC, "%s: row %lld (from 0): its norm is too large for %s; %s", name,
+                     (long long)(trn_banded_first(m) + i), single ? "float32" : "float64",
+                     single ? "give --dtype f64" : "scale the matrix down before");
+    }
+    trn_norms_free(&norms);
+    return trn_agree(m->comm, status);
+}
+
 /* Columns -------------------------------------------------------------------------------------- */
 
 static void along_column(void *user, int64_t row, int64_t col, double value) {

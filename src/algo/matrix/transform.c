@@ -341,27 +341,6 @@ trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *tr
     return status;
 }
 
-trn_status_t trn_row_norms(const trn_banded_t *m, trn_norm_t norm, trn_view_t out,
-                           const char *name) {
-    trn_norms_t norms;
-    TRN_AGREE(m->comm, trn_norms_alloc(&norms, trn_banded_rows(m), "norms"));
-    trn_banded_row_norms(m, norm, norms);
-    trn_status_t status = TRN_OK;
-    bool single = out.type == TRN_MATRIX_F32;
-    for (int64_t i = 0; i < out.rows; i++) {
-        double value = ldexp(norms.value[i], norms.exponent[i]);
-        trn_view_set(out, i * out.stride, value);
-        bool spread = !isfinite(norms.value[i]);
-        if (spread || status != TRN_OK || isfinite(trn_view_number(out, i * out.stride))) continue;
-        status =
-            trn_fail(TRN_NUMERIC, "%s: row %lld (from 0): its norm is too large for %s; %s", name,
-                     (long long)(trn_banded_first(m) + i), single ? "float32" : "float64",
-                     single ? "give --dtype f64" : "scale the matrix down before");
-    }
-    trn_norms_free(&norms);
-    return trn_agree(m->comm, status);
-}
-
 void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const int64_t *start,
                         int64_t cols, int ranks, int rank) {
     trn_blocks_t blocks = {blocks_of(start[ranks]), start, block_of(start[ranks])};
