@@ -1,3 +1,5 @@
+/* agree.c: the ranks agree on the worst outcome, and all get its message. Two reductions at most,
+ * and only one when all is well: this stands before every exchange of messages. */
 #include "mpi/agree.h"
 
 #include <stdio.h>
@@ -10,6 +12,8 @@ static int gravity(trn_status_t status) {
     return status == TRN_STOPPED ? 1 : (int)status;
 }
 
+/* MAXLOC gives the lowest rank among those with the worst status, so that the message does not
+ * depend on timing. A message that has come from another rank keeps that rank's number. */
 trn_status_t trn_agree(MPI_Comm comm, trn_status_t status) {
     struct {
         int gravity, rank;
@@ -34,6 +38,7 @@ bool trn_any(MPI_Comm comm, bool mine) {
     return any != 0;
 }
 
+/* Minimum and maximum in one reduction: the maximum of -value and of value. */
 trn_status_t trn_check_equal(MPI_Comm comm, int64_t value, const char *what) {
 #ifdef NDEBUG
     (void)comm, (void)value, (void)what;

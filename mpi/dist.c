@@ -1,25 +1,15 @@
-#include "mpi/dist.h"
+/* dist.c: which rank holds what of a matrix. Rows and columns are cut into parts, parts have
+ * classes, and a table says which rank owns (row class, column class). Classes let many parts be
+ * dealt out like cards without a table entry each. All of it is arithmetic on tables that every
+ * rank has. */
+#include "mpi/dist_impl.h"
 
 #include "base/mem.h"
 
 #include <limits.h>
 #include <string.h>
 
-/* One direction of the cut, and which classes each rank holds. */
-typedef struct side {
-    int64_t parts, classes;
-    int64_t *start;                   /* [parts + 1] */
-    int64_t *class_of;                /* [parts] */
-    int64_t *class_start, *in_class;  /* parts of class c: in_class[class_start[c] ...] */
-    int64_t *held_start, *held_class; /* classes of rank r: held_class[held_start[r] ...] */
-} side_t;
-
-struct trn_dist {
-    int ranks;
-    side_t row, col;
-    int *owner; /* [row classes x column classes]; NULL where numbers have several holders */
-};
-
+/* By 128 bits: items x part may overflow 64. */
 int64_t trn_part_start(int64_t items, int64_t parts, int64_t part) {
     return (int64_t)((__int128)items * part / parts);
 }
@@ -33,6 +23,7 @@ int64_t trn_part_of(int64_t items, int64_t parts, int64_t item) {
 
 /* Making --------------------------------------------------------------------------------------- */
 
+/* in_class lists the parts class by class, ascending in each: a counting sort. */
 static trn_status_t list_classes(side_t *side) {
     TRN_TRY(trn_alloc_zero(&side->class_start, side->classes + 1, sizeof(int64_t), "classes"));
     TRN_TRY(trn_alloc(&side->in_class, side->parts, sizeof(int64_t), "parts by class"));
@@ -48,6 +39,7 @@ static trn_status_t list_classes(side_t *side) {
     return TRN_OK;
 }
 
+/* Copy a cut and check it. Boundaries may repeat: a part may be empty. */
 static trn_status_t cut_side(side_t *side, const trn_cut_t *cut) {
     if (cut->parts < 1 || cut->classes < 1)
         return trn_fail(TRN_USAGE, "cannot cut a matrix into %lld parts", (long long)cut->parts);
@@ -98,10 +90,8 @@ static trn_status_t list_holders(side_t *side, int ranks, const int *owner, int6
     return status;
 }
 
-static int64_t held(const side_t *side, int rank) {
-    return side->held_start[rank + 1] - side->held_start[rank];
-}
-
+/* A rank that owns some (i, j) must own all pairs of its row classes with its column classes: each
+ * rank's count is then the product, and all products together are all pairs. */
 static trn_status_t check_products(const trn_dist_t *dist) {
     int64_t entries = 0;
     for (int r = 0; r < dist->ranks; r++)
@@ -110,6 +100,7 @@ static trn_status_t check_products(const trn_dist_t *dist) {
     return trn_fail(TRN_USAGE, "a rank's share of a matrix must be rows x columns");
 }
 
+/* The number of ranks is what the table names; further ranks hold nothing. */
 static trn_status_t take_owners(trn_dist_t *dist, const int *owner) {
     int64_t rows = dist->row.classes, cols = dist->col.classes;
     TRN_TRY(trn_alloc(&dist->owner, rows * cols, sizeof *dist->owner, "block owners"));
@@ -175,6 +166,7 @@ static trn_status_t even_cut(trn_cut_t *cut, int64_t items, int64_t parts, int64
     return TRN_OK;
 }
 
+/* Both sides by even_cut, owners as a grid. */
 static trn_status_t create_even(trn_dist_t **dist, int64_t rows, int64_t cols, int64_t row_parts,
                                 int64_t col_parts, int64_t row_block, int64_t col_block,
                                 int64_t row_deal, int64_t col_deal) {
@@ -206,6 +198,7 @@ trn_status_t trn_dist_create_cyclic(trn_dist_t **dist, int64_t rows, int64_t col
 
 /* Deriving ------------------------------------------------------------------------------------- */
 
+/* A view of a side as a cut; borrowed. */
 static trn_cut_t cut_of(const side_t *side) {
     return (trn_cut_t){side->parts, side->start, side->classes, side->class_of};
 }
@@ -265,6 +258,7 @@ static int64_t mark_group(const trn_dist_t *dist, const side_t *side, int ranks,
     return count;
 }
 
+/* Each rank of a group holds all classes that any of them holds. Two passes: count, then list. */
 static trn_status_t gather_side(side_t *to, const trn_dist_t *dist, const side_t *from, int ranks,
                                 const int *group, char *mark) {
     int64_t total = 0;
@@ -300,6 +294,8 @@ static trn_status_t check_unions(const trn_dist_t *gathered, const trn_dist_t *d
     return TRN_OK;
 }
 
+/* Several ranks may hold the same numbers afterwards, so there is no table of owners: `owner` stays
+ * NULL. */
 trn_status_t trn_dist_gathered(trn_dist_t **gathered, const trn_dist_t *dist, int ranks,
                                const int *group) {
     char *mark = NULL;
@@ -394,106 +390,4 @@ int trn_dist_owner(const trn_dist_t *dist, int64_t row, int64_t col) {
     int64_t i = dist->row.class_of[part_of(&dist->row, row)];
     int64_t j = dist->col.class_of[part_of(&dist->col, col)];
     return dist->owner[i * dist->col.classes + j];
-}
-
-/* Walking -------------------------------------------------------------------------------------- */
-
-static trn_spans_t walk(const trn_dist_t *dist, const side_t *side, int rank) {
-    trn_spans_t spans = {.side = side};
-    if (rank < 0 || rank >= dist->ranks) return spans;
-    spans.held = side->held_class + side->held_start[rank];
-    spans.held_count = held(side, rank);
-    spans.end = spans.held_count > 0 ? side->parts : 0;
-    if (spans.held_count == 1) { /* the usual case: go from part to part of the one class */
-        spans.parts = side->in_class + side->class_start[*spans.held];
-        spans.end = side->class_start[*spans.held + 1] - side->class_start[*spans.held];
-    }
-    return spans;
-}
-
-trn_spans_t trn_dist_row_spans(const trn_dist_t *dist, int rank) {
-    return walk(dist, &dist->row, rank);
-}
-
-trn_spans_t trn_dist_col_spans(const trn_dist_t *dist, int rank) {
-    return walk(dist, &dist->col, rank);
-}
-
-static bool holds(const trn_spans_t *spans, int64_t class_number) {
-    int64_t low = 0, high = spans->held_count;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (spans->held[middle] < class_number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < spans->held_count && spans->held[low] == class_number;
-}
-
-/* The next non-empty part of the walk that the rank holds, or -1. */
-static int64_t next_part(trn_spans_t *spans) {
-    const side_t *side = spans->side;
-    while (spans->next < spans->end) {
-        int64_t part = spans->parts ? spans->parts[spans->next] : spans->next;
-        if (side->start[part + 1] > side->start[part] &&
-            (spans->parts || holds(spans, side->class_of[part])))
-            return part;
-        spans->next++;
-    }
-    return -1;
-}
-
-bool trn_spans_next(trn_spans_t *spans, trn_span_t *span) {
-    const side_t *side = spans->side;
-    int64_t part = next_part(spans);
-    if (part < 0) return false;
-    *span = (trn_span_t){.first = side->start[part], .local = spans->local};
-    do {
-        span->count = side->start[part + 1] - span->first;
-        spans->next++;
-        part = next_part(spans);
-    } while (part >= 0 && side->start[part] == span->first + span->count);
-    spans->local += span->count;
-    return true;
-}
-
-static int64_t total(trn_spans_t spans) {
-    trn_span_t span;
-    while (trn_spans_next(&spans, &span)) {
-    }
-    return spans.local;
-}
-
-int64_t trn_dist_local_rows(const trn_dist_t *dist, int rank) {
-    return total(trn_dist_row_spans(dist, rank));
-}
-int64_t trn_dist_local_cols(const trn_dist_t *dist, int rank) {
-    return total(trn_dist_col_spans(dist, rank));
-}
-
-static int64_t common(trn_spans_t a, trn_spans_t b) {
-    trn_span_t x, y;
-    int64_t count = 0;
-    bool more = trn_spans_next(&a, &x) && trn_spans_next(&b, &y);
-    while (more) {
-        int64_t x_end = x.first + x.count, y_end = y.first + y.count;
-        int64_t first = x.first > y.first ? x.first : y.first;
-        int64_t end = x_end < y_end ? x_end : y_end;
-        if (end > first) count += end - first;
-        more = x_end < y_end ? trn_spans_next(&a, &x) : trn_spans_next(&b, &y);
-    }
-    return count;
-}
-
-int64_t trn_dist_common_rows(const trn_dist_t *a, int rank_a, const trn_dist_t *b, int rank_b) {
-    return common(trn_dist_row_spans(a, rank_a), trn_dist_row_spans(b, rank_b));
-}
-int64_t trn_dist_common_cols(const trn_dist_t *a, int rank_a, const trn_dist_t *b, int rank_b) {
-    return common(trn_dist_col_spans(a, rank_a), trn_dist_col_spans(b, rank_b));
-}
-
-int64_t trn_dist_missing(const trn_dist_t *from, const trn_dist_t *to, int rank) {
-    return trn_dist_local_rows(to, rank) * trn_dist_local_cols(to, rank) -
-           trn_dist_common_rows(from, rank, to, rank) * trn_dist_common_cols(from, rank, to, rank);
 }

@@ -1,3 +1,6 @@
+/* exchange.c: all ranks send something to all, of sizes that only the sender knows. Sizes go first,
+ * then the ranks agree that they have room, then the bytes. What is received lies in one buffer
+ * that is kept from call to call. */
 #define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include "mpi/exchange.h"
 
@@ -18,6 +21,8 @@ void trn_parcels_free(trn_parcels_t *parcels) {
     parcels->capacity = 0;
 }
 
+/* A barrier that sleeps: for long waits, in which ranks that have to work need the processor. Each
+ * look tells the watchdog that this rank lives. */
 void trn_wait_all(MPI_Comm comm) {
     static const struct timespec nap = {.tv_nsec = 500000};
     MPI_Request all;
@@ -63,6 +68,7 @@ static trn_status_t in_units(int ranks, const int64_t *bytes, int *counts, int *
     return TRN_OK;
 }
 
+/* Two agreements: one before the sizes travel, one before the data. */
 trn_status_t trn_exchange(MPI_Comm comm, const void *send, const int64_t *send_bytes,
                           trn_parcels_t *parcels) {
     int ranks, *counts = NULL;
@@ -84,6 +90,7 @@ done:
     return status;
 }
 
+/* As trn_exchange, but what a rank has goes to all. */
 trn_status_t trn_gather_all(MPI_Comm comm, const void *send, int64_t bytes,
                             trn_parcels_t *parcels) {
     int ranks, *counts = NULL;

@@ -6,6 +6,8 @@
 
 enum { MOST = 1 << 26 /* floats of a message, unless one row is longer */ };
 
+/* Exactly one rank has a row i, the others a NULL. Messages are cut at whole rows, to stay below
+ * what an int counts; one row of more floats than MOST is a message of its own. */
 void trn_gather_rows(MPI_Comm comm, int64_t count, int64_t width, trn_own_row_t own,
                      const void *user, float *rows) {
     int ranks;

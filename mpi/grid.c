@@ -1,3 +1,6 @@
+/* grid.c: a grid of rows x columns x layers of ranks with the communicators along each direction.
+ * Ranks beyond the grid stand aside: they take part in the splits, which are collective, and get
+ * MPI_COMM_NULL. */
 #include "mpi/grid.h"
 
 #include "base/mem.h"
@@ -9,10 +12,12 @@ struct trn_grid {
     MPI_Comm along_row, along_col, fibre, in_layer, node;
 };
 
-static double part(int64_t items, int parts) {
+static double part(int64_t items, int parts) { /* not rounded: a formula of volumes */
     return (double)items / parts;
 }
 
+/* A block of op(A) has m/rows x k/layers numbers, of which a rank already has 1/cols; B and C
+ * likewise. */
 double trn_grid_words(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k) {
     double rows = part(m, shape.rows), cols = part(n, shape.cols), terms = part(k, shape.layers);
     return rows * terms * (1 - 1.0 / shape.cols) + terms * cols * (1 - 1.0 / shape.rows) +

@@ -1,3 +1,6 @@
+/* matrix.c: a dense matrix over ranks: each has one block, row-major, of the rows x columns that
+ * the distribution gives it. A view is such a block or a part of it, with the stride of the whole.
+ * */
 #include "mpi/matrix.h"
 
 #include "base/mem.h"
@@ -31,7 +34,7 @@ trn_view_t trn_view_part(trn_view_t view, int64_t row, int64_t rows, int64_t col
 
 /* Square tiles, so that the rows that are read and those that are written both stay in the cache.
  */
-enum { TILE = 32 };
+enum { TILE = 32 }; /* 32 x 32 doubles: 8 KiB a side */
 
 #define TRANSPOSE(name, T)                                                                         \
     static void name(trn_view_t from, trn_view_t to) {                                             \
@@ -53,6 +56,7 @@ void trn_view_transpose(trn_view_t from, trn_view_t to) {
         transpose_f64(from, to);
 }
 
+/* Local counts must fit an int, as MPI and BLAS count in those. */
 static trn_status_t plan(trn_matrix_t **out, MPI_Comm comm, trn_matrix_type_t type,
                          const trn_dist_t *dist) {
     int rank, ranks;
@@ -70,6 +74,7 @@ static trn_status_t plan(trn_matrix_t **out, MPI_Comm comm, trn_matrix_type_t ty
     return TRN_OK;
 }
 
+/* Its own memory, or a block in /dev/shm that ranks of the node can read. */
 static trn_status_t get_memory(trn_matrix_t *matrix, bool shared) {
     trn_view_t *block = &matrix->block;
     int64_t size = trn_matrix_type_size(block->type);
@@ -83,6 +88,7 @@ static trn_status_t get_memory(trn_matrix_t *matrix, bool shared) {
     return TRN_OK;
 }
 
+/* `dist` is borrowed for as long as the matrix lives. */
 static trn_status_t create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
                            const trn_dist_t *dist, bool shared) {
     *matrix = NULL;
@@ -143,6 +149,8 @@ typedef struct draw {
     double scale;
 } draw_t;
 
+/* Normal numbers are drawn as float32 and widened, so that a float64 matrix holds the same numbers;
+ * by parts of 256, on the stack. */
 static void draw_f64(const draw_t *draw, uint64_t row, int64_t first, int64_t count,
                      double *target) {
     float drawn[256];
@@ -155,6 +163,7 @@ static void draw_f64(const draw_t *draw, uint64_t row, int64_t first, int64_t co
     }
 }
 
+/* A number depends on its row and column in the whole matrix, not on where its block begins. */
 static void draw_row(const draw_t *draw, trn_view_t block, int64_t local, uint64_t row,
                      trn_spans_t cols) {
     trn_span_t col;
@@ -183,6 +192,7 @@ void trn_matrix_fill_normal(trn_matrix_t *matrix, uint64_t seed, trn_rng_stream_
 
 /* Gathering ------------------------------------------------------------------------------------ */
 
+/* A view as one MPI type, so that it travels without a copy; the caller frees it. */
 static MPI_Datatype rectangle(trn_view_t view) {
     MPI_Datatype type;
     MPI_Type_create_hvector((int)view.rows, (int)view.cols,
@@ -213,6 +223,7 @@ static void bring(const trn_matrix_t *matrix, trn_view_t whole, int holder, int 
     MPI_Type_free(&type);
 }
 
+/* One holder after the other: for tests and small matrices, not for speed. */
 void trn_matrix_gather(const trn_matrix_t *matrix, void *whole) {
     const trn_dist_t *dist = matrix->dist;
     int rank;

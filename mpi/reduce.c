@@ -22,6 +22,7 @@ void trn_tree_sum(int64_t blocks, int64_t width, const double *values, double *s
         sum[i] = tree(values, width, i, 0, blocks);
 }
 
+/* Every rank gets all partial sums and adds them up by the same tree, so all have the same bits. */
 trn_status_t trn_reduce_blocks(MPI_Comm comm, int64_t blocks, int64_t width, const double *partial,
                                double *sum) {
     int rank, ranks;
@@ -50,6 +51,7 @@ done:
     return status;
 }
 
+/* Whether a node of the tree lies on one rank; parts are ascending, so its ends tell. */
 static bool of_one_rank(int64_t first, int64_t count, int64_t blocks, int ranks) {
     return trn_part_of(blocks, ranks, first) == trn_part_of(blocks, ranks, first + count - 1);
 }
@@ -67,6 +69,8 @@ static void list_parts(int64_t first, int64_t count, int64_t blocks, int ranks,
     list_parts(first + count / 2, count - count / 2, blocks, ranks, part, at);
 }
 
+/* The largest nodes that lie on one rank each: at most about log2(blocks) for a rank. `part` NULL:
+ * count only. */
 int64_t trn_tree_parts(int64_t blocks, int ranks, trn_tree_part_t *part) {
     int64_t parts = 0;
     if (blocks > 0) list_parts(0, blocks, blocks, ranks, part, &parts);
@@ -109,6 +113,8 @@ typedef struct joint {
     float *space;
 } joint_t;
 
+/* The same tree as trn_tree_part_sum's, from its parts upward. The left sum and the result share
+ * their level's space; the right one needs the next level's. */
 static const float *join(joint_t *j, int64_t first, int64_t count, int level) {
     if (of_one_rank(first, count, j->blocks, j->ranks)) return j->part[j->next++];
     const float *low = join(j, first, count / 2, level);
@@ -124,6 +130,7 @@ const float *trn_tree_join(int64_t blocks, int ranks, const float *const *part, 
     joint_t j = {blocks, width, stride, 0, ranks, part, space};
     return join(&j, 0, blocks, 0);
 }
+/* Blocks are counted in an int64, hence 64 levels at most. */
 enum { MOST_LEVELS = 64, NONE = -1 };
 
 /* The tree with its nodes spread: a node's sum arises on the rank that owns its first block. */
@@ -141,6 +148,8 @@ typedef struct branch {
     MPI_Request *sent; /* [levels] */
 } branch_t;
 
+/* First block that begins in the rank's rows, rounded up: a block belongs to the rank of its first
+ * row. */
 int64_t trn_blocks_first(const trn_blocks_t *cut, int ranks, int rank) {
     if (!cut->start) return trn_part_start(cut->blocks, ranks, rank);
     return (cut->start[rank] + cut->rows - 1) / cut->rows;
@@ -182,6 +191,8 @@ static void survey(branch_t *at, int64_t first, int64_t count, int level) {
     survey(at, middle, count - count / 2, level + 1);
 }
 
+/* What this rank has to do in the tree, known before any message: the slots are counted, so memory
+ * can be had first. */
 static branch_t plant(int ranks, int rank, trn_blocks_t cut, int64_t width) {
     branch_t at = {.rank = rank, .ranks = ranks, .levels = 1, .cut = cut, .width = width};
     at.first = trn_blocks_first(&cut, ranks, rank);
@@ -225,6 +236,7 @@ static void grow(branch_t *at, int64_t first, int64_t count, int level, double *
         sum[i] += other[i];
 }
 
+/* For plans: by the same survey as the sum itself. */
 int64_t trn_reduce_bytes(trn_blocks_t blocks, int64_t width, int ranks, int rank) {
     branch_t at = plant(ranks, rank, blocks, width);
     return trn_ledger_bytes(at.slots * width, sizeof *at.space) +

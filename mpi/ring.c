@@ -1,3 +1,6 @@
+/* ring.c: blocks that travel round the ranks, one place a round, beside the work on them. Ranks own
+ * consecutive blocks, so only the lowest slot of each goes to the neighbor below, and one comes
+ * from above. */
 #include "mpi/ring.h"
 
 #include "base/clock.h"
@@ -35,7 +38,7 @@ struct trn_ring {
     double waited;
 };
 
-static bool alone(const trn_ring_t *ring) {
+static bool alone(const trn_ring_t *ring) { /* no message ever */
     return ring->slots == ring->blocks;
 }
 
@@ -43,6 +46,7 @@ static char *buffer(const trn_ring_t *ring, int64_t slot) {
     return ring->memory + (ring->turn + slot) % ring->buffers * ring->stride;
 }
 
+/* The rank that begins with a block; block -1 is the last one. */
 static int owner(const trn_ring_t *ring, int ranks, int64_t block) {
     int64_t wrapped = (block + ring->blocks) % ring->blocks;
     return (int)trn_part_of(ring->blocks, ranks, wrapped);
@@ -56,6 +60,7 @@ static int fresh_tag(MPI_Comm comm) {
     return TAG_FIRST + used++ % TAG_COUNT;
 }
 
+/* What may fail of a ring: all memory is had here, none later. */
 static trn_status_t plan(trn_ring_t **out, MPI_Comm comm, int64_t blocks, int64_t block_bytes) {
     if (blocks < 1 || block_bytes < 0)
         return trn_fail(TRN_USAGE, "blocks: a ring of %lld blocks of %lld bytes; give 1 or more",
@@ -144,6 +149,7 @@ void trn_ring_begin(trn_ring_t *ring) {
                   ring->comm, &ring->requests[i]);
 }
 
+/* From here on slot 0 may be read but not written until the shift. */
 void trn_ring_depart(trn_ring_t *ring) {
     assert(ring->open && !ring->departed && ring->slots > 0);
     ring->departed = true;
@@ -154,12 +160,14 @@ void trn_ring_depart(trn_ring_t *ring) {
                   ring->comm, &ring->requests[ring->pieces + i]);
 }
 
+/* MPI moves large messages on only while somebody calls it. */
 void trn_ring_progress(trn_ring_t *ring) {
     int done;
     MPI_Testall(2 * ring->pieces, ring->requests, &done, MPI_STATUSES_IGNORE);
     trn_watch_tick();
 }
 
+/* Waits for both directions: the departed block's memory is the next round's spare. */
 void trn_ring_shift(trn_ring_t *ring) {
     assert(ring->open && (ring->departed || ring->slots == 0));
     double start = trn_seconds();

@@ -63,6 +63,8 @@ static int make_file(char name[NAME_BYTES]) {
     }
 }
 
+/* posix_fallocate takes the pages now: without it a full /dev/shm would end us by SIGBUS at the
+ * first write. */
 static trn_status_t make_own(trn_shared_t *shared, int64_t bytes) {
     notice_t *own = &shared->notice[shared->rank];
     TRN_TRY(trn_mem_claim(bytes, "a shared block"));
@@ -90,6 +92,7 @@ static trn_status_t map_other(const notice_t *notice, void **block) {
     return status;
 }
 
+/* Blocks of ranks on other nodes stay NULL. */
 static trn_status_t map_others(trn_shared_t *shared) {
     const notice_t *own = &shared->notice[shared->rank];
     for (int r = 0; r < shared->ranks; r++)
@@ -106,6 +109,7 @@ static void take_name(trn_shared_t *shared) {
     shared->file = -1;
 }
 
+/* Local memory only; the file comes later. */
 static trn_status_t plan(trn_shared_t **out, MPI_Comm comm) {
     TRN_TRY(trn_alloc_zero(out, 1, sizeof **out, "a shared block"));
     (*out)->file = -1;
@@ -124,6 +128,8 @@ static int node_of(MPI_Comm comm, int rank) {
     return rank;
 }
 
+/* The name goes as soon as all have mapped it, or on any failure: nothing is left behind even if
+ * the job is killed afterwards. */
 trn_status_t trn_shared_create(trn_shared_t **shared, MPI_Comm comm, int64_t bytes) {
     trn_status_t status;
     *shared = NULL;

@@ -47,10 +47,12 @@ static struct {
 
 bool trn_trace_clocks;
 
+/* What is nested deeper than DEPTH counts for the innermost that was noted. */
 static int innermost(void) {
     return trace.open[trace.depth < DEPTH ? trace.depth : DEPTH].phase;
 }
 
+/* Called by the wrappers of MPI functions: bytes always, seconds only when clocks are read. */
 void trn_trace_count(double start, int64_t sent, int64_t received) {
     total_t *total = &trace.total[innermost()];
     total->calls++;
@@ -82,6 +84,7 @@ void trn_trace_enable(bool keep_events) {
     trace.open[0].start = trn_seconds();
 }
 
+/* Number of a phase, made when it is new. When the table is full, all further ones are "other". */
 static int find(const char *name) {
     for (int i = 0; i < trace.phases; i++)
         if (trace.key[i] == name) return i;
@@ -94,6 +97,7 @@ static int find(const char *name) {
     return trace.phases++;
 }
 
+/* Phases nest. The watchdog is told the name as well, for its message. */
 void trn_trace_begin(const char *phase) {
     const char *before = trn_watch_phase(phase);
     trace.depth++;
@@ -117,6 +121,7 @@ static void keep_event(int phase, double start, double seconds) {
     trace.events[trace.nevents++] = (event_t){.phase = phase, .start = start, .seconds = seconds};
 }
 
+/* The name of the outer phase goes back to the watchdog. */
 void trn_trace_end(void) {
     if (trace.depth == 0) return;
     if (trace.depth <= DEPTH && trn_trace_clocks) {
@@ -182,6 +187,8 @@ static trn_status_t report(const total_t *totals, int ranks, json_t *into) {
     return trn_fail(TRN_MEMORY, "phases: no memory for the trace's totals; trace fewer phases");
 }
 
+/* Every rank's totals to rank 0, which merges them by name: ranks may have met phases in another
+ * order. */
 trn_status_t trn_trace_totals(MPI_Comm comm, json_t *into) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
@@ -207,6 +214,8 @@ typedef struct preamble {
     char name[PHASES][NAME_BYTES];
 } preamble_t;
 
+/* One rank as a process of the trace format of Chrome and Perfetto; times in microseconds since
+ * rank 0's start. */
 static void write_rank(FILE *file, int rank, const preamble_t *head, const event_t *events,
                        double zero) {
     fprintf(file,
@@ -252,6 +261,8 @@ static trn_status_t end_trace(FILE *file, json_t *totals) {
     return TRN_OK;
 }
 
+/* Clocks of nodes differ: a barrier is the instant that all have in common, and each rank says what
+ * its clock showed then. */
 trn_status_t trn_trace_write(MPI_Comm comm, FILE *file) {
     int rank;
     MPI_Comm_rank(comm, &rank);

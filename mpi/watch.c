@@ -107,6 +107,7 @@ static void bark(double idle, bool waits) {
 
 /* Looks -------------------------------------------------------------------------------------- */
 
+/* Of all threads of this process. */
 static double cpu_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -147,6 +148,7 @@ static bool works(const peer_t *peer) {
            peer->silent < watch.seconds + SLOW;
 }
 
+/* Also counts, look by look, how long each neighbor's watchdog has been silent. */
 static bool any_works(double period) {
     bool any = false;
     for (int i = 0; i < watch.peers; i++) {
@@ -217,6 +219,7 @@ static trn_status_t meet(MPI_Comm comm) {
     return TRN_OK;
 }
 
+/* Nothing of ours is left in shared memory, and ticks count for nobody. */
 static void part(void) {
     trn_watch_wait(); /* a rank that is done holds nobody's end up */
     atomic_store(&mine, &alone);
@@ -240,6 +243,8 @@ static int start_thread(void) {
     return error;
 }
 
+/* A second start ends the first. The thread is made after the states are shared: it reads them
+ * without a lock. */
 trn_status_t trn_watch_start(MPI_Comm comm, double seconds) {
     if (!(seconds > 0)) return TRN_OK;
     trn_watch_stop();

@@ -108,6 +108,8 @@ static trn_status_t find_sums(hid_t file, const char *name, trn_entry_t *entry) 
     return fits ? TRN_OK : trn_fail(TRN_INPUT, "its checksums are damaged; use another copy");
 }
 
+/* A text of fixed length. Its size comes from the file, so it is held against the file's before
+ * memory is taken. */
 static trn_status_t get_text(hid_t attribute, hid_t type, trn_table_t *table, int64_t *text) {
     char *value;
     int64_t bytes = (int64_t)H5Tget_size(type);
@@ -147,6 +149,7 @@ static trn_status_t get_attribute(hid_t attribute, const char *object, const cha
     return status;
 }
 
+/* For HDF5's iteration over the attributes of an object. */
 static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
     (void)info;
     visit_t *visit = user;
@@ -156,6 +159,8 @@ static herr_t visit_attribute(hid_t object, const char *name, const H5A_info_t *
     return visit->status == TRN_OK ? 0 : -1;
 }
 
+/* A dataset that we cannot read is listed too, with its flaw: `info` shows it, and other datasets
+ * of the file stay of use. */
 static trn_status_t get_entry(hid_t file, hid_t dataset, const char *name, trn_table_t *table) {
     trn_entry_t *entry;
     char flaw[FLAW_BYTES] = "";
@@ -189,6 +194,8 @@ static herr_t visit_object(hid_t file, const char *name, const H5O_info_t *info,
     return fine ? 0 : -1;
 }
 
+/* A hard link is a name of something in this file; soft, external and user-defined ones are not
+ * followed. */
 static herr_t inspect_link(hid_t group, const char *name, const H5L_info_t *info, void *user) {
     (void)group;
     visit_t *visit = user;
@@ -265,6 +272,8 @@ static trn_status_t refuse(int fd, const char *path) {
                         "use another copy");
 }
 
+/* Two walks: the first one makes sure that groups lead nowhere else and need no filter, which the
+ * second, which opens objects, relies on. */
 trn_status_t trn_hdf_read_table(int fd, const char *path, trn_table_t *table) {
     TRN_TRY(trn_header_root(fd, path));
     hid_t access = trn_hdf_access(fd, path);

@@ -26,6 +26,7 @@ trn_status_t trn_bytes_hash(int fd, const char *path, int64_t offset, int64_t by
     return TRN_OK;
 }
 
+/* The pages were counted as memory of this process when they were mapped. */
 void trn_window_close(trn_window_t *window) {
     if (!window->map) return;
     munmap(window->map, (size_t)window->bytes);
@@ -56,6 +57,8 @@ static void move_window(trn_window_t *window, int64_t offset) {
 #endif
 }
 
+/* Bytes that are hashed are work done: the watchdog is told so here, as trn_bytes_read tells it
+ * elsewhere. */
 trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes, char *block,
                              uint64_t *sum) {
     bool inside =
@@ -68,6 +71,8 @@ trn_status_t trn_window_hash(trn_window_t *window, int64_t offset, int64_t bytes
     return TRN_OK;
 }
 
+/* The same buffers and sizes that commit takes: a block to read back, one for border pieces, two
+ * checksums a block, and the window. */
 int64_t trn_store_write_bytes(int64_t bytes) {
     enum { SUM = 8, METADATA = 64 << 10 };
     int64_t mapped =

@@ -32,6 +32,7 @@ static void plan_free(plan_t *plan) {
     trn_free(&plan->directory);
 }
 
+/* *text = stem and ending, the caller's to free. */
 static trn_status_t name(char **text, const char *stem, const char *ending) {
     int64_t bytes = (int64_t)(strlen(stem) + strlen(ending)) + 1;
     TRN_TRY(trn_alloc(text, bytes, 1, "a file name"));
@@ -39,6 +40,7 @@ static trn_status_t name(char **text, const char *stem, const char *ending) {
     return TRN_OK;
 }
 
+/* All memory and names that commit needs, and this rank's bands as they will travel. */
 static trn_status_t plan_make(plan_t *plan, const trn_store_t *store) {
     int64_t n = store->table.nentries;
     TRN_TRY(trn_alloc(&plan->block, TRN_BLOCK_BYTES, 1, "border pieces"));
@@ -92,6 +94,7 @@ trn_status_t trn_store_check_written(const trn_store_t *store) {
 
 /* Borders -------------------------------------------------------------------------------------- */
 
+/* First and next row of a rank's band of one dataset. */
 static const int64_t *band_of(const plan_t *plan, int64_t nentries, int rank, int64_t index) {
     return plan->bands + 2 * (rank * nentries + index);
 }
@@ -203,6 +206,8 @@ static trn_status_t seal(trn_store_t *store, const plan_t *plan, bool keep) {
     return store->sync ? trn_bytes_sync_directory(plan->directory) : TRN_OK;
 }
 
+/* Bands are known everywhere, so every rank finds by itself who sends a border to whom. Then
+ * checksums of all ranks are on the disk before rank 0 says that the file is complete. */
 static trn_status_t finish(trn_store_t *store, plan_t *plan, bool keep) {
     int n = (int)store->table.nentries;
     MPI_Allgather(plan->mine, 2 * n, MPI_INT64_T, plan->bands, 2 * n, MPI_INT64_T, store->comm);
@@ -217,6 +222,8 @@ static trn_status_t finish(trn_store_t *store, plan_t *plan, bool keep) {
     return trn_agree(store->comm, store->rank == 0 ? seal(store, plan, keep) : TRN_OK);
 }
 
+/* The ranks agree twice: on having verified what they wrote, before messages flow, and (in finish)
+ * on having written their checksums, before the rename. */
 static trn_status_t commit(trn_store_t **store, trn_status_t status, bool keep) {
     plan_t plan = {0};
     if (status == TRN_OK && !(*store)->created)

@@ -20,6 +20,7 @@ typedef struct file {
     haddr_t end_of_addresses;
 } file_t;
 
+/* ftruncate, again when a signal came between. */
 static int set_length(int fd, off_t bytes) {
     int outcome;
     do
@@ -39,6 +40,7 @@ static _Thread_local struct {
     char message[512];   /* ... and what it said */
 } at;
 
+/* Keep the first failure and what was said of it: later ones follow from it. */
 static void note(trn_status_t status) {
     if (status == TRN_OK || at.status != TRN_OK) return;
     at.status = status;

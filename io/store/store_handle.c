@@ -24,6 +24,7 @@ trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path)
     return status;
 }
 
+/* Local, and in any state: what has not been made yet is NULL or -1. */
 void trn_store_close(trn_store_t **store) {
     trn_store_t *it = *store;
     if (!it) return;
@@ -42,6 +43,8 @@ void trn_store_close(trn_store_t **store) {
     trn_free(store);
 }
 
+/* Rank 0 made the temporary file, and only if it is still the one behind the descriptor is it
+ * removed. */
 void trn_store_abandon(trn_store_t **store) {
     if (!*store) return;
     trn_queue_free(&(*store)->queue); /* its thread writes to the file that goes */

@@ -14,12 +14,14 @@ static _Thread_local char reason[128];
 
 static _Thread_local unsigned plugins; /* what the process lets HDF5 load, beside us */
 
+/* The walk goes upward, so its first step is where the failure arose. */
 static herr_t take_innermost(unsigned n, const H5E_error2_t *error, void *unused) {
     (void)unused;
     if (n == 0 && error->desc) snprintf(reason, sizeof reason, "%s", error->desc);
     return 0;
 }
 
+/* Called by HDF5 for each function that fails; only the first since the start counts. */
 static herr_t on_error(hid_t stack, void *unused) {
     if (!reason[0]) H5Ewalk2(stack, H5E_WALK_UPWARD, take_innermost, unused);
     return 0;
@@ -59,6 +61,7 @@ void trn_hdf_forgive(void) {
     reason[0] = '\0';
 }
 
+/* No default case: a new number type makes the compiler ask for its line here. */
 hid_t trn_hdf_type(trn_dtype_t type) {
     switch (type) {
     case TRN_F32:

@@ -85,6 +85,7 @@ static uint64_t number_of(span_t type, span_t data, int64_t size) {
     return trn_little(turned, (int)size);
 }
 
+/* Integers of 1 to 8 bytes become an int64, sign extended; one with padding bits is passed over. */
 static trn_status_t add_integer(header_t *h, const char *name, span_t type, span_t data,
                                 int64_t size) {
     bool is_signed = type.at[1] & 8;
@@ -100,6 +101,7 @@ static trn_status_t add_integer(header_t *h, const char *name, span_t type, span
     return TRN_OK;
 }
 
+/* float32 and float64 of IEEE, by the 12 bytes that describe their bits; others are passed over. */
 static trn_status_t add_real(header_t *h, const char *name, span_t type, span_t data,
                              int64_t size) {
     static const char single[12] = {0, 0, 32, 0, 23, 8, 0, 23, 127};
@@ -117,6 +119,7 @@ static trn_status_t add_real(header_t *h, const char *name, span_t type, span_t 
     return TRN_OK;
 }
 
+/* A text of fixed length, which may lack its NUL: a byte more is taken for it. */
 static trn_status_t add_text(header_t *h, const char *name, span_t data, int64_t size) {
     trn_attribute_t *to;
     char *value;
@@ -190,6 +193,8 @@ static trn_status_t check_names(int fd, const char *path, int64_t file_bytes, ui
     return TRN_OK;
 }
 
+/* One more piece of the header. All pieces together may have no more bytes than the file, so that
+ * pieces which name each other come to an end. */
 static trn_status_t add_piece(header_t *h, uint64_t at, uint64_t bytes) {
     if (at > (uint64_t)h->file_bytes || bytes > (uint64_t)h->file_bytes - at ||
         bytes > (uint64_t)h->budget)
@@ -201,6 +206,8 @@ static trn_status_t add_piece(header_t *h, uint64_t at, uint64_t bytes) {
     return TRN_OK;
 }
 
+/* Take the messages of a piece one by one. What names a further piece puts it on the list; the
+ * number of messages in the prefix bounds them all. */
 static trn_status_t read_piece(header_t *h, place_t place) {
     TRN_TRY(trn_grow(&h->data, &h->data_capacity, place.bytes, 1, "a header of a store"));
     TRN_TRY(trn_bytes_read(h->fd, h->path, place.at, h->data, place.bytes));

@@ -63,6 +63,8 @@ static trn_status_t list_objects(heap_t *heap) {
     return TRN_OK;
 }
 
+/* Read a collection and list its objects. The budget bounds the work of a forged file whose
+ * elements jump to and fro between collections. */
 static trn_status_t load(heap_t *heap, uint64_t at) {
     char head[HEAD];
     heap->at = 0;
@@ -95,6 +97,8 @@ static trn_status_t find(heap_t *heap, const char *element, const char **string,
     return TRN_OK;
 }
 
+/* Strings of `rows` elements, one after the other, each with its NUL. A sound file cannot hold more
+ * bytes of text than it has, which bounds the memory. */
 static trn_status_t read_all(heap_t *heap, int64_t offset, int64_t rows, char *elements,
                              char **text, int64_t *bytes) {
     int64_t capacity = 0, length;
@@ -139,6 +143,7 @@ trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t 
     *bytes = 0;
     if (offset < 0 || rows > (heap.bytes - offset) / ELEMENT)
         return damaged(&heap, offset, "beyond the end of the file");
+    /* Our own files name a collection once; those of others may share one between datasets. */
     heap.budget = MOST_READS * heap.bytes + 2 * COLLECTION * rows;
     trn_status_t status;
     TRN_OR(done, trn_alloc_zero(&heap.object, OBJECTS, sizeof *heap.object, "strings of a store"));

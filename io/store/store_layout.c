@@ -51,6 +51,7 @@ static bool put_attribute(hid_t object, const char *name, hid_t in_file, hid_t i
     return fine;
 }
 
+/* All of them, in the order of their declaration, which gives equal files for equal content. */
 static bool put_attributes(hid_t file, const trn_table_t *table) {
     bool fine = true;
     for (int64_t i = 0; i < table->nattributes && fine; i++) {
@@ -193,6 +194,8 @@ static trn_status_t put_entry(trn_store_t *store, hid_t file, trn_entry_t *entry
     return status;
 }
 
+/* HDF5's calls are not looked at one by one: a bad identifier makes the next call fail, and the
+ * last one of a run tells. */
 trn_status_t trn_hdf_lay_out(trn_store_t *store) {
     const char *path = store->temporary;
     trn_table_t *table = &store->table;
@@ -209,6 +212,8 @@ trn_status_t trn_hdf_lay_out(trn_store_t *store) {
     return trn_hdf_done(access, status);
 }
 
+/* HDF5 opens the file once more, for one integer; all else of it is on the disk and verified by
+ * now. */
 trn_status_t trn_hdf_seal(int fd, const char *path) {
     hid_t access = trn_hdf_access(fd, path);
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);

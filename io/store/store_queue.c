@@ -27,6 +27,7 @@ trn_status_t trn_queue_create(trn_queue_t **queue) {
     return trn_alloc_zero(queue, 1, sizeof **queue, "a save behind");
 }
 
+/* The copy is made last and counted after it, so that a failure leaves the queue whole. */
 trn_status_t trn_queue_keep(trn_queue_t *queue, int entry, int64_t first, int64_t rows,
                             int64_t row_bytes, const void *data) {
     trn_kept_t it = {entry, first, rows, NULL};
@@ -38,6 +39,8 @@ trn_status_t trn_queue_keep(trn_queue_t *queue, int entry, int64_t first, int64_
     return TRN_OK;
 }
 
+/* The thread. After a failure the rest is left: trn_queue_free frees it. trn_message() is the
+ * thread's own, hence the copy. */
 static void *work_through(void *argument) {
     trn_queue_t *queue = argument;
     for (int64_t i = 0; i < queue->count && queue->status == TRN_OK; i++) {
@@ -47,7 +50,7 @@ static void *work_through(void *argument) {
     if (queue->status == TRN_OK) queue->status = queue->work(queue->self, NULL);
     if (queue->status != TRN_OK)
         snprintf(queue->message, sizeof queue->message, "%s", trn_message());
-    atomic_store(&queue->ready, true);
+    atomic_store(&queue->ready, true); /* last of all: who sees it may join without waiting */
     return NULL;
 }
 

@@ -14,6 +14,8 @@
 
 /* Open ----------------------------------------------------------------------------------------- */
 
+/* Every rank has a descriptor of its own. That rank 0 has seen the file and another does not is
+ * told apart, as it is a fault of the nodes and not of the name. */
 static trn_status_t open_file(trn_store_t *store) {
     struct stat info;
     store->fd = open(store->path, O_RDONLY | O_CLOEXEC);
@@ -93,6 +95,8 @@ static trn_status_t check_use(const trn_store_t *store) {
                            : "wait until it has closed it or, if it died, run `h5clear -s` on it");
 }
 
+/* Rank 0. The order matters: nothing is believed of a file that is being written, and HDF5 sees one
+ * that we wrote only after its trailer is found sound. */
 static trn_status_t read_table(trn_store_t *store) {
     TRN_TRY(open_file(store));
     TRN_TRY(check_use(store));
@@ -103,7 +107,7 @@ static trn_status_t read_table(trn_store_t *store) {
 
 /* What every rank has to make for itself. */
 static trn_status_t settle(trn_store_t *store) {
-    if (store->rank > 0) TRN_TRY(open_file(store));
+    if (store->rank > 0) TRN_TRY(open_file(store)); /* rank 0 has done so to read the table */
     TRN_TRY(trn_alloc(&store->names, store->table.nentries, sizeof *store->names, "names"));
     store->nnames = (int)store->table.nentries;
     for (int i = 0; i < store->nnames; i++)
@@ -111,6 +115,7 @@ static trn_status_t settle(trn_store_t *store) {
     return trn_alloc(&store->block, TRN_BLOCK_BYTES, 1, "a block of a store");
 }
 
+/* Rank 0 alone looks into the file; what it finds is agreed on before the table travels. */
 trn_status_t trn_store_open(trn_store_t **store, MPI_Comm comm, const char *path,
                             const char *kind) {
     TRN_TRY(trn_store_new(store, comm, path));
@@ -165,6 +170,8 @@ trn_status_t trn_store_need(const trn_store_t *store, const char *name, trn_dtyp
     return TRN_OK;
 }
 
+/* The attribute if it is there and of a type that `fits`; else the message says which was
+ * `wanted`. */
 static trn_status_t attribute_of(const trn_store_t *store, const char *object, const char *name,
                                  const char *wanted, bool (*fits)(int64_t type),
                                  const trn_attribute_t **attribute) {
@@ -226,6 +233,7 @@ int64_t trn_store_blocks(const trn_store_t *store) {
 
 /* Read ----------------------------------------------------------------------------------------- */
 
+/* Compare with the checksum in the file, of which a dataset that others wrote has none. */
 static trn_status_t check_sum(const trn_store_t *store, const trn_entry_t *entry, int64_t block,
                               uint64_t sum) {
     if (entry->sums < 0) return TRN_OK;
@@ -264,6 +272,8 @@ static trn_status_t read_part(trn_store_t *store, const trn_entry_t *entry, int6
     return TRN_OK;
 }
 
+/* Whole blocks go straight to where they are wanted; of a first or last block that is wanted in
+ * part, the rest is kept for the next call, which mostly goes on there. */
 trn_status_t trn_store_read(trn_store_t *store, const char *name, int64_t first, int64_t rows,
                             void *data) {
     const trn_entry_t *entry;
@@ -312,12 +322,14 @@ static trn_status_t list_text(int64_t rows, const char *text, int64_t bytes, cha
     return TRN_OK;
 }
 
+/* The pointers are set last, on each rank for itself: they are not what travels. */
 static void point_to_text(int64_t rows, char **strings) {
     char *at = (char *)(strings + rows);
     for (int64_t row = 0; row < rows; row++, at += strlen(at) + 1)
         strings[row] = at;
 }
 
+/* The entry, if it is there, can be read and holds strings. */
 static trn_status_t strings_entry(const trn_store_t *store, const char *name,
                                   const trn_entry_t **entry) {
     TRN_TRY(readable(store, name, entry)); /* equal on all ranks */
@@ -384,6 +396,8 @@ static trn_status_t of_store(void *self, const char *name, int64_t first, int64_
     return TRN_OK;
 }
 
+/* Rank 0 counts the bytes from the lengths alone; the text follows later, block by block, when the
+ * new file is laid out. */
 trn_status_t trn_store_copy_strings(trn_store_t *store, const char *name, trn_store_t *from) {
     const trn_entry_t *entry;
     int64_t bytes = 0;

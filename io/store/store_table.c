@@ -1,3 +1,7 @@
+/* store_table.c: what is in a store, as one table that each rank has: written by declarations that
+ * are equal everywhere, or read by rank 0 and broadcast. Entries and attributes refer to their
+ * texts by offsets into one heap of bytes, not by pointers, so that three broadcasts carry all of
+ * it. Look-ups go through the whole table: it has tens of rows. */
 #include "base/mem.h"
 #include "io/store/store_impl.h"
 #include "mpi/agree.h"
@@ -21,6 +25,7 @@ trn_status_t trn_table_add_text(trn_table_t *table, const char *text, int64_t *o
     return TRN_OK;
 }
 
+/* The caller fills the rest in; *entry is good until the next is added, which may move them all. */
 trn_status_t trn_table_add_entry(trn_table_t *table, const char *name, trn_entry_t **entry) {
     trn_entry_t fresh = {.sums = -1};
     TRN_TRY(trn_table_add_text(table, name, &fresh.name));
@@ -43,6 +48,8 @@ trn_status_t trn_table_add_attribute(trn_table_t *table, const char *object, con
     return TRN_OK;
 }
 
+/* A quarter of what an int64 can count is the limit, so that sums over offsets, sizes and checksums
+ * of one entry need no check of their own. */
 trn_status_t trn_entry_shape(trn_entry_t *entry, trn_dtype_t type, int64_t rows, int64_t cols) {
     entry->type = type;
     entry->rows = rows;
@@ -53,12 +60,14 @@ trn_status_t trn_entry_shape(trn_entry_t *entry, trn_dtype_t type, int64_t rows,
         __builtin_mul_overflow(rows, entry->row_bytes, &total) || total > INT64_MAX / 4)
         return trn_fail(TRN_INPUT, "no file can hold %lld x %lld elements", (long long)rows,
                         (long long)cols);
+    /* Strings have no size to go by; and a row longer than a block is one of its own. */
     entry->block_rows = entry->row_bytes ? TRN_BLOCK_BYTES / entry->row_bytes : TRN_TEXT_BLOCK_ROWS;
     if (entry->block_rows < 1) entry->block_rows = 1;
     entry->blocks = rows / entry->block_rows + (rows % entry->block_rows != 0);
     return TRN_OK;
 }
 
+/* The first of that name; declare() lets no second one in, and HDF5 has none. */
 trn_entry_t *trn_table_entry(const trn_table_t *table, const char *name) {
     for (int64_t i = 0; i < table->nentries; i++)
         if (strcmp(trn_table_text(table, table->entries[i].name), name) == 0)
@@ -91,6 +100,8 @@ void trn_broadcast_bytes(void *data, int64_t bytes, MPI_Comm comm) {
         MPI_Bcast(at, bytes < STEP ? (int)bytes : STEP, MPI_BYTE, 0, comm);
 }
 
+/* Sizes go first, then all ranks make room and agree that they could, and only then the bytes:
+ * nothing fails between the messages. */
 trn_status_t trn_table_broadcast(trn_table_t *table, MPI_Comm comm) {
     int rank;
     MPI_Comm_rank(comm, &rank);

@@ -55,6 +55,8 @@ static int64_t list_spans(const trn_table_t *table, int64_t end, span_t *spans) 
     return gaps;
 }
 
+/* The list itself is hashed first, so that damage to it is found as well, then the bytes that it
+ * names, in order. */
 static trn_status_t hash_spans(int fd, const char *path, const span_t *spans, int64_t n,
                                uint64_t *sum) {
     char *block;
@@ -75,6 +77,7 @@ static trn_status_t hash_spans(int fd, const char *path, const span_t *spans, in
     return status;
 }
 
+/* What follows HDF5's end is nothing to HDF5: it reads and lists the file as before. */
 trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *table) {
     int64_t end = (int64_t)lseek(fd, 0, SEEK_END);
     trailer_t trailer = {0};
@@ -91,6 +94,8 @@ trn_status_t trn_trailer_write(int fd, const char *path, const trn_table_t *tabl
     return status;
 }
 
+/* A file without our signature is not ours as written, and is read without this check. One with it
+ * must fit in every number before memory is taken for the list. */
 trn_status_t trn_trailer_check(int fd, const char *path) {
     const int64_t tail = (int64_t)sizeof(trailer_t), each = (int64_t)sizeof(span_t);
     int64_t end = (int64_t)lseek(fd, 0, SEEK_END) - tail;

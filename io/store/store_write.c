@@ -25,6 +25,7 @@ enum {
 
 /* Create --------------------------------------------------------------------------------------- */
 
+/* Attributes: their text goes into the table's heap. */
 static trn_status_t declare_text(trn_table_t *table, const char *object, const char *name,
                                  const char *value) {
     trn_attribute_t *attribute;
@@ -40,6 +41,7 @@ static trn_status_t declare_int(trn_table_t *table, const char *object, const ch
     return TRN_OK;
 }
 
+/* What every store says of itself. `complete` is 0 until the last step of commit sets it. */
 static trn_status_t declare_root(trn_table_t *table, const char *kind, const char *created_by,
                                  const json_t *params, uint64_t seed) {
     char *json = params ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
@@ -62,6 +64,8 @@ trn_status_t trn_store_place(MPI_Comm comm, const char *path) {
     return trn_agree(comm, rank == 0 ? trn_path_writable(path) : TRN_OK);
 }
 
+/* All that can be known now is checked now: a job should not compute for hours and then find no
+ * directory. */
 trn_status_t trn_store_create(trn_store_t **store, MPI_Comm comm, const char *path,
                               const char *kind, const char *created_by, const json_t *params,
                               uint64_t seed) {
@@ -85,6 +89,8 @@ static trn_status_t check_same(const trn_store_t *store, const char *name, int64
     return trn_check_equal(store->comm, (int64_t)(sum >> 1), name);
 }
 
+/* One more dataset in the table, and its band beside it under the same number. `strings`: where
+ * they come from, or NULL for numbers. */
 static trn_status_t declare(trn_store_t *store, const char *name, trn_dtype_t type, int64_t rows,
                             int64_t cols, const trn_band_t *strings) {
     trn_table_t *table = &store->table;
@@ -134,6 +140,7 @@ trn_status_t trn_store_strings(trn_store_t *store, const char *name, int64_t cou
                                   store->rank == 0 ? (void *)(uintptr_t)strings : NULL);
 }
 
+/* In debug builds it is checked that the ranks agree on name and value. */
 trn_status_t trn_store_set_int(trn_store_t *store, const char *object, const char *name,
                                int64_t value) {
     TRN_TRY(check_same(store, name, value, 0, 0));
@@ -198,6 +205,8 @@ static trn_status_t lead_layout(trn_store_t *store, int64_t bound) {
     return status;
 }
 
+/* The last call of each source, with count 0, lets it free what it holds, whether the layout went
+ * well or not. */
 static void let_go_of_strings(trn_store_t *store) {
     const char *const *nothing;
     for (int64_t i = 0; i < store->table.nentries; i++)
@@ -205,6 +214,9 @@ static void let_go_of_strings(trn_store_t *store) {
             store->bands[i].strings(store->bands[i].self, "", 0, 0, &nothing);
 }
 
+/* The limit of file sizes (RLIMIT_FSIZE) is each process's own, so each rank asks; disk space is
+ * one, so rank 0 asks. Then rank 0 lays out, and the others open the file that it made, by the
+ * offsets that it found. */
 trn_status_t trn_store_begin(trn_store_t *store) {
     int64_t bound = store->rank == 0 ? size_bound(store) : 0;
     MPI_Bcast(&bound, 1, MPI_INT64_T, 0, store->comm);
@@ -273,6 +285,8 @@ trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first
                         : trn_store_put(store, entry, first, rows, data);
 }
 
+/* Hash and write by turns, SPAN_BLOCKS blocks at a time. The band's rows must ascend without a gap,
+ * since a piece's checksum goes on from row to row. */
 trn_status_t trn_store_put(trn_store_t *store, const trn_entry_t *entry, int64_t first,
                            int64_t rows, const void *data) {
     trn_band_t *band = &store->bands[entry - store->table.entries];

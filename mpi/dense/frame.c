@@ -1,3 +1,6 @@
+/* frame.c: a product laid over a grid of ranks: who needs which part of A and B, who sums up which
+ * part of C, and what travels. All of it is arithmetic on distributions; nothing is allocated for
+ * numbers. */
 #include "mpi/dense/frame.h"
 
 #include "base/mem.h"
@@ -11,6 +14,7 @@ enum {
     CHUNK_MOST = 1024
 };
 
+/* Place of (row i, column j, layer l) in tables of the grid: layers outermost. */
 static int at(const trn_grid_shape_t *shape, int i, int j, int l) {
     return (l * shape->rows + i) * shape->cols + j;
 }
@@ -48,6 +52,7 @@ static trn_status_t nested_cut(trn_cut_t *cut, int64_t items, int64_t outer, int
     return TRN_OK;
 }
 
+/* Modulo with a result of 0 or more. */
 static int wrap(int64_t difference, int modulus) {
     return (int)((difference % modulus + modulus) % modulus);
 }
@@ -112,6 +117,7 @@ static trn_status_t native_c(const trn_frame_t *frame, const trn_cut_t *cols, tr
 
 /* Kinds of frames ------------------------------------------------------------------------------ */
 
+/* Rank r at place r, as long as there are places; -1 for those that stand aside. */
 static trn_status_t alloc_grid(trn_frame_t *frame, trn_grid_shape_t shape) {
     int64_t ranks = (int64_t)shape.rows * shape.cols * shape.layers;
     frame->shape = shape;

@@ -14,10 +14,12 @@ static int rank_at(const trn_frame_t *frame, int row, int col, int layer) {
     return frame->rank_at[(layer * frame->shape.rows + row) * frame->shape.cols + col];
 }
 
+/* Numbers of a rank's share. */
 static int64_t held(const trn_dist_t *dist, int rank) {
     return trn_dist_local_rows(dist, rank) * trn_dist_local_cols(dist, rank);
 }
 
+/* Whether the terms of an operand lie apart in memory, so that a chunk of them is no stretch. */
 bool trn_frame_strided(const trn_frame_t *frame, const trn_role_t *role) {
     return role == &frame->a ? !frame->product.transpose_a : frame->product.transpose_b;
 }
@@ -38,11 +40,13 @@ static int64_t already(const trn_frame_t *frame, const trn_role_t *role, int ran
     return count * trn_dist_common_cols(from, rank, role->wanted, rank);
 }
 
+/* Rows of C that travel between layers at a time; one at least, however long it is. */
 int64_t trn_frame_reduction_rows(const trn_frame_t *frame, trn_place_t place) {
     int64_t row = trn_matrix_type_size(frame->product.type) * frame->cols[place.col];
     return row > 0 && row < REDUCE_BYTES ? REDUCE_BYTES / row : 1;
 }
 
+/* Memory of one such message. */
 int64_t trn_frame_reduction(const trn_frame_t *frame, int rank) {
     if (frame->shape.layers == 1) return 0;
     trn_place_t place = trn_frame_place(frame, rank);
@@ -127,6 +131,8 @@ static void count_c(const trn_frame_t *frame, int rank, int64_t block, trn_load_
     load->rotation = larger(load->rotation, trn_frame_reduction(frame, rank));
 }
 
+/* Words in, flops and bytes of one rank. Buffers of relayout and rotation are never in use
+ * together, so the larger of them counts. */
 trn_load_t trn_frame_load(const trn_frame_t *frame, int rank) {
     trn_load_t load = {0};
     int64_t rows = 0, cols = 0, terms = 0;

@@ -1,5 +1,9 @@
+/* piece.c: a part of a product that is small enough for the memory: columns of op(B) and C, and
+ * terms, are cut evenly; rows of op(A) are not. Pieces are numbered terms first, so that those
+ * which add to the same columns of C follow each other. */
 #include "mpi/dense/piece.h"
 
+/* The part as it lies in the stored matrix. */
 static trn_part_t oriented(trn_part_t part, bool transposed) {
     return transposed ? (trn_part_t){part.col, part.cols, part.row, part.rows} : part;
 }
@@ -30,6 +34,7 @@ trn_status_t trn_piece_cut(trn_piece_t *piece, const trn_product_t *product,
     return TRN_OK;
 }
 
+/* A part of fewer columns than the whole is a view with gaps between its rows. */
 static void mark(trn_role_t *role, const trn_dist_t *piece, const trn_dist_t *whole) {
     role->spread =
         role->stays && !role->gathered && piece && trn_dist_cols(piece) < trn_dist_cols(whole);

@@ -1,3 +1,6 @@
+/* plan.c: the choice among ways to compute a product: each is laid out as a frame, counted, and
+ * weighed by a model of a machine. Pure arithmetic on any number of ranks, so that all ranks find
+ * the same, and a laptop can plan for thousands. */
 #include "mpi/dense/plan.h"
 
 #include "base/mem.h"
@@ -31,6 +34,9 @@ const char *trn_algorithm_name(trn_algorithm_t algorithm) {
     return names[algorithm];
 }
 
+/* Words that some rank must receive at least: of all boxes with 1/ranks of the volume, one as near
+ * to a cube as the sides allow has the least surface, and of that a rank may hold its even share
+ * already. */
 double trn_product_bound(int64_t m, int64_t n, int64_t k, int ranks) {
     double side[3] = {(double)m, (double)n, (double)k}, volume, own;
     for (int pass = 0; pass < 2; pass++) /* ascending */
@@ -60,6 +66,8 @@ static double model(const trn_product_t *p, trn_grid_shape_t shape, double flops
            LATENCY * (shape.rows + shape.cols + shape.layers - 3);
 }
 
+/* No more ranks along a side than it has items; layers only where they were asked for or may be
+ * chosen. */
 static bool allowed(const trn_product_t *p, trn_algorithm_t algorithm, trn_grid_shape_t shape,
                     int ranks) {
     if (shape.rows > 1 && shape.rows > p->m) return false;
@@ -69,10 +77,11 @@ static bool allowed(const trn_product_t *p, trn_algorithm_t algorithm, trn_grid_
     return algorithm == TRN_ALGORITHM_AUTO || shape.layers == 1;
 }
 
-static double longest(int64_t items, int parts) {
+static double longest(int64_t items, int parts) { /* of even parts: rounded up */
     return (double)(items / parts + (items % parts != 0));
 }
 
+/* Least time by volumes alone: no relayout, even blocks. */
 static candidate_t estimate(const trn_product_t *p, trn_grid_shape_t shape) {
     double flops =
         2 * longest(p->m, shape.rows) * longest(p->n, shape.cols) * longest(p->k, shape.layers);
@@ -204,6 +213,7 @@ static trn_status_t try_all(search_t *s, const candidate_t *grids, int64_t count
     return TRN_OK;
 }
 
+/* Whole first; if nothing fits the memory, in ever more pieces of columns, of terms, or of both. */
 static trn_status_t search(search_t *s, const candidate_t *grids, int64_t count) {
     const trn_product_t *p = s->product;
     TRN_TRY(try_all(s, grids, count, 1, 1));
@@ -221,6 +231,8 @@ static trn_status_t search(search_t *s, const candidate_t *grids, int64_t count)
                     (long long)s->memory, s->ranks, (long long)s->least_bytes);
 }
 
+/* Grids are sorted by the least time that they can take, so that the search may end as soon as the
+ * best found beats all that are left. */
 trn_status_t trn_product_choose(const trn_product_t *product, const trn_layouts_t *layouts,
                                 int ranks, trn_algorithm_t algorithm, int64_t memory,
                                 trn_choice_t *choice) {

@@ -1,3 +1,7 @@
+/* redist.c: a matrix from one distribution to another. Each pair of ranks has in common some rows
+ * times some columns; these travel in tiles of at most TRN_REDIST_MESSAGE bytes, packed unless they
+ * lie together on a side. Two buffers each way: one tile is packed while the one before is under
+ * way. */
 #include "mpi/dense/redist.h"
 
 #include "base/mem.h"
@@ -67,6 +71,8 @@ typedef struct room {
     int64_t out, in, rows, cols;
 } room_t;
 
+/* A list of runs has at most as many as the two cuts have parts, and as this rank has rows or
+ * columns. */
 static room_t room_of(int64_t size, const trn_dist_t *from, const trn_dist_t *to, int rank) {
     int64_t from_rows = trn_dist_local_rows(from, rank), to_rows = trn_dist_local_rows(to, rank);
     int64_t from_cols = trn_dist_local_cols(from, rank), to_cols = trn_dist_local_cols(to, rank);
@@ -92,6 +98,8 @@ int64_t trn_redist_bytes(trn_matrix_type_t type, const trn_dist_t *from, const t
     return bytes_of_lists(room) + 2 * (room.out + room.in);
 }
 
+/* The same order and sizes as trn_redist_bytes counts: three pairs of lists, then two buffers out
+ * and two in. */
 void trn_redist_lend(trn_redist_t *redist, void *memory) {
     room_t room = room_of(redist->size, redist->from, redist->to, redist->rank);
     meeting_t *meetings[] = {&redist->leaving, &redist->coming[0], &redist->coming[1]};
@@ -106,6 +114,7 @@ void trn_redist_lend(trn_redist_t *redist, void *memory) {
     }
 }
 
+/* `bare`: without memory, which is lent before each run. */
 static trn_status_t plan(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
                          const trn_dist_t *from, const trn_dist_t *to, bool bare) {
     int ranks, holders = (int)most(trn_dist_ranks(from), trn_dist_ranks(to));
@@ -197,6 +206,7 @@ static bool meet(meeting_t *meeting, int64_t size, const trn_dist_t *here, int r
     return true;
 }
 
+/* Columns inside, rows outside; both sides walk alike, so tiles need no description on the way. */
 static bool next_tile(meeting_t *meeting, tile_t *tile) {
     if (meeting->row >= meeting->rows.total) return false;
     *tile = (tile_t){meeting->row, least(meeting->tile_rows, meeting->rows.total - meeting->row),
@@ -223,6 +233,7 @@ static const run_t *find(const runs_t *runs, int64_t at) {
 
 /* Moving --------------------------------------------------------------------------------------- */
 
+/* Address of a number in a block. */
 static char *number(trn_view_t view, int64_t row, int64_t col) {
     return trn_view_part(view, row, 0, col, 0).data;
 }
@@ -251,6 +262,7 @@ static char *pack_row(trn_view_t view, int64_t row, const run_t *run, tile_t til
     return buffer;
 }
 
+/* Between a tile of the block and a buffer, row by row. */
 static void pack(trn_view_t view, const meeting_t *meeting, tile_t tile, char *buffer,
                  bool unpack) {
     const run_t *row = find(&meeting->rows, tile.row), *col = find(&meeting->cols, tile.col);
@@ -281,6 +293,7 @@ static void keep(trn_redist_t *redist, trn_view_t from, trn_view_t to) {
     }
 }
 
+/* Fits an int: a tile is at most one message. */
 static int bytes_of(const trn_redist_t *redist, tile_t tile) {
     return (int)(tile.rows * tile.cols * redist->size);
 }

@@ -1,3 +1,6 @@
+/* rotate.c: the plan of a rotation: which panels (runs of terms) there are, who lends each, and in
+ * which order every rank uses them. The order is the same along all rings, shifted by the position,
+ * so that the neighbor has just used what this rank needs next. It depends on the grid alone. */
 #include "mpi/dense/rotate_impl.h"
 
 #include "base/mem.h"
@@ -9,11 +12,15 @@ int64_t trn_rotation_steps(const trn_rotation_t *r) {
     return r->panel_count * r->pieces;
 }
 
+/* Along a row of the grid, columns start at different panels, shifted by the row (`others`): both
+ * operands then meet the same panel at the same step. */
 int64_t trn_rotation_panel(const trn_rotation_t *r, const operand_t *o, int x, int64_t t) {
     int64_t offset = r->broadcast ? 0 : x + o->others;
     return (offset + t % r->panel_count) % r->panel_count;
 }
 
+/* At the first step of a round everybody takes from the owner; later from the neighbor, if it has
+ * just had that panel. */
 int trn_rotation_source(const trn_rotation_t *r, int which, int x, int64_t t) {
     const operand_t *o = &r->operand[which];
     int64_t panel = trn_rotation_panel(r, o, x, t);
@@ -39,6 +46,7 @@ static int64_t first_of(const trn_frame_t *frame, trn_place_t place, bool row) {
     return -1;
 }
 
+/* By the pair of classes of its terms. */
 static panel_t *find_panel(trn_rotation_t *r, const int64_t key[2], int64_t after) {
     for (int64_t i = 1; i <= r->panel_count; i++) { /* most often the next one */
         panel_t *panel = &r->panels[(after + i) % r->panel_count];
@@ -122,6 +130,8 @@ static trn_status_t walk(trn_rotation_t *r, const trn_frame_t *frame, int rank,
     return TRN_OK;
 }
 
+/* Two walks over the terms: count, then list. Panels are then cut into `pieces` chunks, as many for
+ * each, so that all ranks take the same number of steps. */
 static trn_status_t plan_panels(trn_rotation_t *r, const trn_frame_t *frame, int rank) {
     int64_t runs = 0, widest = 0;
     TRN_TRY(walk(r, frame, rank, note_panel));
@@ -178,6 +188,7 @@ static trn_status_t alloc_operand(operand_t *o, const trn_view_t *blocks) {
     return TRN_OK;
 }
 
+/* `breadth`: numbers of one term that this rank's block has. */
 static operand_t see(const trn_role_t *role, bool term_rows, int64_t breadth, MPI_Comm ring,
                      int others) {
     operand_t o = {.moves = role->moves,

@@ -120,6 +120,7 @@ static int64_t packed_stride(const operand_t *o, int64_t width) {
     return o->term_rows ? o->breadth : width;
 }
 
+/* MPI's name for a number of the product. */
 static MPI_Datatype number(const trn_rotation_t *r) {
     return r->type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
 }
@@ -196,6 +197,7 @@ static chunk_t obtain(trn_rotation_t *r, int which, int64_t t) {
     return chunk;
 }
 
+/* MPI moves messages on only when it is called: let all that are under way have a look. */
 static void progress(trn_rotation_t *r) {
     for (int which = 0; which < 2; which++) {
         operand_t *o = &r->operand[which];
@@ -229,6 +231,7 @@ static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, 
     }
 }
 
+/* Wait until what was lent at step t is no longer read. */
 static void settle(trn_rotation_t *r, int64_t t) {
     for (int which = 0; which < 2; which++)
         if (travels(r, &r->operand[which]))
@@ -242,6 +245,9 @@ static void meet(trn_rotation_t *r) {
         if (r->operand[which].in_place) MPI_Barrier(r->operand[which].ring);
 }
 
+/* Two steps ahead, what comes from owners is under way; one step ahead, what is passed on. The sum
+ * over terms runs in the order of the panels, starting at this rank's own: it depends on the grid,
+ * not on timing. */
 void trn_rotation_run(trn_rotation_t *rotation, double alpha, trn_view_t a, trn_view_t b,
                       double beta, trn_view_t c, void *scratch) {
     trn_rotation_t *r = rotation;
