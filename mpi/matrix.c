@@ -1,6 +1,5 @@
 /* matrix.c: a dense matrix over ranks: each has one block, row-major, of the rows x columns that
- * the distribution gives it. A view is such a block or a part of it, with the stride of the whole.
- * */
+ * the distribution gives it. A view is such a block or a part of one, with the whole's stride. */
 #include "mpi/matrix.h"
 
 #include "base/mem.h"

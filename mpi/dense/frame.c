@@ -160,6 +160,7 @@ static trn_status_t cyclic(const trn_frame_t *frame, trn_dist_t **dist, int64_t 
     return status;
 }
 
+/* ScaLAPACK's layout has one layer and square blocks; op() is its own affair. */
 static trn_status_t cyclic_frame(trn_frame_t *frame, trn_grid_shape_t shape) {
     const trn_product_t *p = &frame->product;
     TRN_TRY(alloc_grid(frame, (trn_grid_shape_t){shape.rows, shape.cols, 1}));
@@ -168,10 +169,12 @@ static trn_status_t cyclic_frame(trn_frame_t *frame, trn_grid_shape_t shape) {
     return cyclic(frame, &frame->c.wanted, p->m, p->n, false);
 }
 
+/* A slice of all of it. */
 static trn_status_t copy(trn_dist_t **to, const trn_dist_t *dist) {
     return trn_dist_slice(to, dist, 0, trn_dist_rows(dist), 0, trn_dist_cols(dist));
 }
 
+/* The same rows on that rank, whatever the columns. */
 static bool same_rows(const trn_dist_t *a, const trn_dist_t *b, int rank) {
     int64_t rows = trn_dist_local_rows(a, rank);
     return rows == trn_dist_local_rows(b, rank) && rows == trn_dist_common_rows(a, rank, b, rank);
@@ -192,6 +195,7 @@ static bool a_fits(const trn_frame_t *frame) {
     return a != NULL;
 }
 
+/* Likewise op(B), by columns. */
 static bool b_fits(const trn_frame_t *frame) {
     const trn_dist_t *b = frame->b.given;
     for (int r = 0; b && r < frame->ranks; r++)
@@ -249,6 +253,7 @@ static trn_status_t frame_of_k(trn_frame_t *frame, bool *fits) {
 /* What follows from the distributions -----------------------------------------------------------
  */
 
+/* Sizes of the blocks: rows of C by grid row, columns by grid column, terms by layer. */
 static trn_status_t measure(trn_frame_t *frame) {
     const trn_grid_shape_t *s = &frame->shape;
     TRN_TRY(trn_alloc_zero(&frame->rows, s->rows, sizeof(int64_t), "block sizes"));
@@ -266,6 +271,7 @@ static trn_status_t measure(trn_frame_t *frame) {
     return TRN_OK;
 }
 
+/* Whether every rank already has just what the frame wants of an operand. */
 static bool all_stay(const trn_role_t *role, int ranks) {
     for (int r = 0; role->given && r < ranks; r++)
         if (!same_rows(role->given, role->wanted, r) || !same_cols(role->given, role->wanted, r))
@@ -299,6 +305,7 @@ static void choose_transport(trn_frame_t *frame) {
         frame->chunk /= 2; /* one message each */
 }
 
+/* The layout as that of op(X), checked against the product's sizes. */
 static trn_status_t given(trn_dist_t **to, const trn_dist_t *layout, bool transpose, int64_t rows,
                           int64_t cols, int ranks, const char *name) {
     if (!layout) return TRN_OK;

@@ -20,6 +20,7 @@ typedef struct router {
     int *in_count, *in_at;          /* [ranks] */
 } router_t;
 
+/* All buffers, of a size that depends on the batch and not on the matrix. */
 static trn_status_t prepare(router_t *r, int64_t batch) {
     if (batch < 1 || batch > INT_MAX / 2)
         return trn_fail(TRN_USAGE, "batch: %lld triplets; choose between 1 and %d",
@@ -103,6 +104,7 @@ static trn_status_t run(router_t *r, MPI_Datatype triplet) {
     return trn_agree(r->comm, status);
 }
 
+/* Rounds are collective: a rank that has nothing left takes part until none has. */
 trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t batch) {
     TRN_TRY(trn_check_equal(comm, batch, "batch of triplets"));
     router_t r = {.comm = comm, .route = route};
@@ -125,6 +127,7 @@ trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t b
 /* A whole matrix to its owners ------------------------------------------------------------------
  */
 
+/* -1 for what lies outside, which the route refuses with the entry's place. */
 int trn_sparse_owner(const trn_dist_t *dist, int64_t row, int64_t col) {
     if (row < 0 || row >= trn_dist_rows(dist) || col < 0 || col >= trn_dist_cols(dist)) return -1;
     return trn_dist_owner(dist, row, col);
@@ -143,6 +146,7 @@ static int delivery_owner(void *user, int64_t row, int64_t col) {
     return trn_sparse_owner(((delivery_t *)user)->dist, row, col);
 }
 
+/* Triplets are copied from the caller's array, from front to back. */
 static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int64_t *count) {
     delivery_t *d = user;
     *count = d->nleft < room ? d->nleft : room;
@@ -153,6 +157,7 @@ static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int6
     return TRN_OK;
 }
 
+/* Arrivals in any order: building the block sorts them. */
 static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplets) {
     delivery_t *d = user;
     TRN_TRY(trn_grow(&d->mine, &d->room, d->nmine + count, sizeof *d->mine, "triplets of a block"));
@@ -161,6 +166,7 @@ static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplet
     return TRN_OK;
 }
 
+/* Blocks lie on ranks row by row of a grid; a rank beyond has an empty one at the end. */
 trn_extent_t trn_sparse_extent_of(const trn_dist_t *dist, int rank) {
     int64_t i = rank / trn_dist_col_parts(dist), j = rank % trn_dist_col_parts(dist);
     if (i >= trn_dist_row_parts(dist)) return (trn_extent_t){.first_row = trn_dist_rows(dist)};

@@ -1,3 +1,6 @@
+/* sparse.c: a block of a sparse matrix in compressed rows (CSR): built of triplets, adopted from
+ * arrays, transposed, changed in place. Columns are numbers within the block, of 32 bits; they
+ * ascend in each row and none comes twice. */
 #include "mpi/sparse/sparse.h"
 
 #include "base/mem.h"
@@ -19,6 +22,7 @@ typedef struct entry {
     int32_t column;
 } entry_t;
 
+/* Bytes of a value; a pattern has none. */
 static int64_t value_size(trn_sparse_type_t type) {
     if (type == TRN_SPARSE_PATTERN) return 0;
     return type == TRN_SPARSE_F32 ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
@@ -31,6 +35,7 @@ static void set_value(trn_sparse_t *sparse, int64_t e, double value) {
         ((double *)sparse->values)[e] = value;
 }
 
+/* Every entry of a pattern counts as 1. */
 double trn_sparse_value(const trn_sparse_t *sparse, int64_t e) {
     if (sparse->type == TRN_SPARSE_F32) return (double)((const float *)sparse->values)[e];
     if (sparse->type == TRN_SPARSE_F64) return ((const double *)sparse->values)[e];
@@ -63,12 +68,14 @@ static trn_status_t create(trn_sparse_t **sparse, trn_sparse_type_t type, trn_ex
     return trn_alloc_zero(&(*sparse)->start, extent.rows + 1, sizeof(int64_t), "row pointers");
 }
 
+/* Arrays for `count` entries. */
 static trn_status_t allocate_entries(trn_sparse_t *sparse, int64_t count) {
     TRN_TRY(trn_alloc(&sparse->column, count, sizeof(int32_t), "column numbers"));
     if (sparse->type == TRN_SPARSE_PATTERN) return TRN_OK;
     return trn_alloc(&sparse->values, count, (size_t)value_size(sparse->type), "sparse values");
 }
 
+/* Triplets come from readers and from messages: none is believed. */
 static trn_status_t check_inside(trn_extent_t x, int64_t count, const trn_triplet_t *t) {
     for (int64_t i = 0; i < count; i++)
         if (t[i].row < x.first_row || t[i].row >= x.first_row + x.rows || t[i].col < x.first_col ||
@@ -90,6 +97,7 @@ static void begin_slots(int64_t *start, int64_t n) {
     }
 }
 
+/* A counting sort by row; within a row, as they came. */
 static void place_entries(trn_sparse_t *sparse, int64_t count, const trn_triplet_t *triplets,
                           entry_t *entries) {
     trn_extent_t x = sparse->extent;
@@ -182,6 +190,7 @@ static trn_status_t check_order(trn_extent_t x, const int64_t *start, const int3
     return TRN_OK;
 }
 
+/* The arrays are the block's from here on, but only if all is well. */
 trn_status_t trn_sparse_adopt(trn_sparse_t **sparse, trn_sparse_type_t type, trn_extent_t extent,
                               int64_t *start, int32_t *column, void *values) {
     *sparse = NULL;
@@ -193,6 +202,7 @@ trn_status_t trn_sparse_adopt(trn_sparse_t **sparse, trn_sparse_type_t type, trn
     return TRN_OK;
 }
 
+/* Rows are walked in order, so columns of the transpose come out ascending without a sort. */
 static void transpose_entries(trn_sparse_t *to, const trn_sparse_t *from) {
     int64_t count = trn_sparse_count(from);
     for (int64_t e = 0; e < count; e++)
@@ -218,6 +228,7 @@ trn_status_t trn_sparse_transpose(trn_sparse_t **transpose, const trn_sparse_t *
     return status;
 }
 
+/* Entries move to the front over those that were dropped: in place, as there never are more. */
 void trn_sparse_map(trn_sparse_t *sparse, bool drop,
                     double (*change)(void *user, int64_t row, int64_t col, double value),
                     void *user) {

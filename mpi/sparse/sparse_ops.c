@@ -1,3 +1,6 @@
+/* sparse_ops.c: blocks of one distribution out of those of another, also transposed or permuted,
+ * and the cut of rows into bands of even work. All ways of moving are one: each entry is a triplet
+ * that is relabelled and sent to its owner in rounds (trn_sparse_route). */
 #include "mpi/sparse/sparse_ops.h"
 
 #include "base/mem.h"
@@ -20,6 +23,7 @@ typedef struct move {
     int64_t count, room;
 } move_t;
 
+/* Where an entry of the old matrix stands in the new one. */
 static trn_triplet_t relabelled(const move_t *m, trn_triplet_t t) {
     int64_t n = trn_dist_rows(m->dist);
     if (m->relabel == SWAP) return (trn_triplet_t){t.col, t.row, t.value};
@@ -32,6 +36,7 @@ static int owner(void *user, int64_t row, int64_t col) {
     return trn_sparse_owner(((move_t *)user)->dist, row, col);
 }
 
+/* Entries as triplets, row by row; empty rows are passed over. */
 static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int64_t *count) {
     move_t *m = user;
     trn_extent_t x = trn_sparse_extent(m->from);
@@ -46,6 +51,7 @@ static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int6
     return TRN_OK;
 }
 
+/* Collected until all have come; then the block is built of them at once. */
 static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplets) {
     move_t *m = user;
     TRN_TRY(trn_grow(&m->arrived, &m->room, m->count + count, sizeof *m->arrived,
@@ -55,6 +61,7 @@ static trn_status_t take(void *user, int64_t count, const trn_triplet_t *triplet
     return TRN_OK;
 }
 
+/* The old block stays; the triplets are freed while the new one is built of them. */
 static trn_status_t move(MPI_Comm comm, move_t *m, trn_sparse_t **to) {
     *to = NULL;
     trn_route_t route = {owner, give, take, m};
@@ -81,6 +88,7 @@ trn_status_t trn_sparse_transpose_all(MPI_Comm comm, const trn_sparse_t *sparse,
     return move(comm, &(move_t){.from = sparse, .relabel = SWAP, .dist = dist}, transpose);
 }
 
+/* Rows and columns by the same permutation of a graph's vertices. */
 trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint64_t seed,
                                 const trn_dist_t *dist, trn_sparse_t **permuted) {
     *permuted = NULL;
@@ -92,6 +100,8 @@ trn_status_t trn_sparse_permute(MPI_Comm comm, const trn_sparse_t *sparse, uint6
     return move(comm, &m, permuted);
 }
 
+/* For plans: triplets, the route's buffers, then entries while they are sorted, and the block, in
+ * the order in which they come and go. */
 void trn_sparse_move_take(trn_ledger_t *ledger, const char *name, int64_t entries, int64_t rows,
                           int64_t entry) {
     enum { SPARE = 16 /* trn_grow's */, ENTRY = 16 /* while rows are sorted */, POOLS = 3 };
@@ -111,6 +121,7 @@ void trn_sparse_move_take(trn_ledger_t *ledger, const char *name, int64_t entrie
 /* Balance ---------------------------------------------------------------------------------------
  */
 
+/* Of a row: 1 for the row itself, so that empty rows are dealt out as well. */
 static int64_t weight_of(const trn_sparse_t *sparse, const int64_t *weight, int64_t i) {
     const int64_t *start = trn_sparse_start(sparse);
     return 1 + (weight ? weight[i] : start[i + 1] - start[i]);
@@ -131,6 +142,8 @@ static void place_cuts(const trn_sparse_t *sparse, const int64_t *weight, int64_
     }
 }
 
+/* Every rank sets the cuts that fall into its band; the maximum of all is the whole list. The rank
+ * that calls gives its own rows only. */
 trn_status_t trn_sparse_cut_rows(MPI_Comm comm, const trn_sparse_t *sparse, const int64_t *weight,
                                  int parts, trn_dist_t **dist) {
     trn_extent_t x = trn_sparse_extent(sparse);

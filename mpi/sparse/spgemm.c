@@ -53,6 +53,8 @@ static trn_spgemm_type_t kernel_type(trn_sparse_type_t type) {
     return types[type];
 }
 
+/* float64 if either has it, or if both are patterns, whose entries count as 1 and are counted
+ * exactly; else float32. */
 static trn_sparse_type_t type_of_c(const trn_sparse_t *a, const trn_sparse_t *b, bool boolean) {
     trn_sparse_type_t x = trn_sparse_type(a), y = trn_sparse_type(b);
     if (boolean) return TRN_SPARSE_PATTERN;
@@ -70,6 +72,7 @@ static int64_t entry_bytes(const product_t *p) {
 /* Planning --------------------------------------------------------------------------------------
  */
 
+/* What does not depend on slabs. */
 static trn_status_t allocate(product_t *p) {
     int64_t needed = p->fetch.needed[p->fetch.ranks], rows = p->local.a.rows;
     TRN_TRY(trn_alloc(&p->count, needed, sizeof *p->count, "lengths of rows"));
@@ -190,12 +193,14 @@ static trn_status_t allocate_slab(product_t *p, bool values, int64_t scratch) {
     return trn_alloc(&p->scratch, p->threads, (size_t)scratch, "scratch memory of a product");
 }
 
+/* NULL is fine: slabs may not have been made. */
 static void free_slab(product_t *p) {
     trn_free(&p->b_column);
     trn_free(&p->b_values);
     trn_free(&p->scratch);
 }
 
+/* C's arrays; a pattern has no values. */
 static trn_status_t allocate_entries(product_t *p, int64_t entries) {
     TRN_TRY(trn_alloc(&p->column, entries, sizeof *p->column, "columns of a product"));
     if (p->local.type == TRN_SPGEMM_ONES) return TRN_OK;
@@ -216,16 +221,19 @@ static void fetch_slab(product_t *p, slab_t slab, bool values) {
 typedef void work_on(product_t *p, const trn_spgemm_t *rows, const trn_spgemm_work_t *work,
                      const trn_spgemm_team_t *team, int64_t first);
 
+/* Sizes of C's rows: a first pass over the slab, without values. */
 static void count_rows(product_t *p, const trn_spgemm_t *rows, const trn_spgemm_work_t *work,
                        const trn_spgemm_team_t *team, int64_t first) {
     trn_spgemm_count(rows, work, team, p->start + 1 + first);
 }
 
+/* Entries of C where `at` says, which moves on with each slab: rows fill up from left to right. */
 static void fill_rows(product_t *p, const trn_spgemm_t *rows, const trn_spgemm_work_t *work,
                       const trn_spgemm_team_t *team, int64_t first) {
     trn_spgemm_fill(rows, work, team, p->at + first, p->column, p->values);
 }
 
+/* Both in one go, by one thread, behind each other. */
 static void pack_rows(product_t *p, const trn_spgemm_t *rows, const trn_spgemm_work_t *work,
                       const trn_spgemm_team_t *team, int64_t first) {
     trn_spgemm_pack(rows, work, team->scratch, 0, rows->a.rows, p->start + first, p->column,
@@ -297,6 +305,7 @@ static trn_status_t multiply_slabs(product_t *p, int64_t bound) {
     return all_slabs(p, true, fill_rows);
 }
 
+/* In one go if the bound fits the memory on all ranks, else slab by slab. */
 static trn_status_t multiply(product_t *p, trn_spgemm_report_t *report) {
     trn_spgemm_work_t work = trn_spgemm_measure(&p->local, p->terms);
     int64_t whole = trn_mem_now() - p->before + fetched_bytes(p, p->slab[0], true) +
@@ -323,6 +332,7 @@ static trn_status_t hand_over(product_t *p, trn_sparse_t **c) {
     return status;
 }
 
+/* What hand_over has given away is NULL by now. */
 static void free_product(product_t *p) {
     trn_spgemm_fetch_free(&p->fetch);
     free_slab(p);
@@ -336,6 +346,7 @@ static void free_product(product_t *p) {
     trn_free(&p->values);
 }
 
+/* Memory is counted from here on. */
 static product_t begin(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t *b,
                        const trn_spgemm_options_t *options) {
     return (product_t){.comm = comm,
@@ -346,6 +357,8 @@ static product_t begin(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t 
                        .before = trn_mem_now()};
 }
 
+/* Terms of a row of C are summed in the order of A's columns, whichever rank brings the rows of B,
+ * so that bits depend on neither ranks nor slabs. */
 trn_status_t trn_spgemm(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t *b,
                         const trn_spgemm_options_t *options, trn_sparse_t **c,
                         trn_spgemm_report_t *report) {
@@ -368,6 +381,7 @@ trn_status_t trn_spgemm(MPI_Comm comm, const trn_sparse_t *a, const trn_sparse_t
     return status;
 }
 
+/* Entries of C here, for plans: columns are taken to be drawn at random, which collide least. */
 int64_t trn_spgemm_guess(const trn_spgemm_size_t *s) {
     if (s->rows == 0 || s->inner == 0 || s->cols == 0) return 0;
     double terms = (double)s->a * (double)s->all_b / (double)s->inner / (double)s->rows;
@@ -378,6 +392,7 @@ int64_t trn_spgemm_guess(const trn_spgemm_size_t *s) {
     return entries < 9e18 ? (int64_t)entries : INT64_MAX;
 }
 
+/* For plans, in the order in which trn_spgemm takes memory. */
 void trn_spgemm_take(trn_ledger_t *ledger, const trn_spgemm_size_t *s) {
     int64_t value = s->type == TRN_SPARSE_PATTERN ? 0 : s->type == TRN_SPARSE_F32 ? 4 : 8;
     double met = s->inner > 0 ? 1 - exp(-(double)s->a / (double)s->inner) : 0;

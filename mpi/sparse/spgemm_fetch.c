@@ -66,6 +66,7 @@ typedef struct names {
     int32_t *before; /* [rows / 64 + 1] */
 } names_t;
 
+/* Number of marked rows before row k. */
 static int32_t bits_below(const names_t *names, int64_t k) {
     uint64_t below = names->bits[k / WORD] & (((uint64_t)1 << k % WORD) - 1);
     return names->before[k / WORD] + __builtin_popcountll(below);
@@ -162,6 +163,7 @@ static void count_buckets(fetch_t *f) {
                  f->comm);
 }
 
+/* Counts by buckets of columns only where slabs may be wanted. */
 static trn_status_t allocate(fetch_t *f, bool buckets) {
     if (buckets && f->cols > 1)
         f->buckets = f->cols < TRN_SPGEMM_BUCKETS ? f->cols : TRN_SPGEMM_BUCKETS;
@@ -175,6 +177,8 @@ static trn_status_t allocate(fetch_t *f, bool buckets) {
     return TRN_OK;
 }
 
+/* Who needs what is found once; what travels later are only counts, columns and values, of which
+ * both sides know how many there are. */
 trn_status_t trn_spgemm_fetch_plan(fetch_t *fetch, MPI_Comm comm, const trn_sparse_t *a,
                                    const trn_sparse_t *b, bool values, bool buckets,
                                    int64_t message) {
@@ -284,6 +288,7 @@ static void read_items(reader_t *r, int64_t count, void *to) {
     }
 }
 
+/* At the first row that `asker` wants. */
 static reader_t open_reader(const fetch_t *f, slab_t slab, item_t item, int asker) {
     return (reader_t){
         f, slab, item, (const int32_t *)((char *)f->asked.data + f->asked.start[asker]), 0, 0};
@@ -313,6 +318,8 @@ static void pass(const fetch_t *f, reader_t *reader, int64_t outgoing, int to, i
     MPI_Waitall(2, leaving, MPI_STATUSES_IGNORE);
 }
 
+/* Round r: to the rank r above, from the rank r below; round 0 is this rank itself. Rows arrive in
+ * the order of ranks, as `needed` numbers them. */
 void trn_spgemm_fetch(const fetch_t *fetch, slab_t slab, item_t item, void *into) {
     int64_t size = item == ITEM_VALUE ? fetch->value_bytes : (int64_t)sizeof(int32_t);
     for (int round = 0; round < fetch->ranks; round++) {

@@ -1,3 +1,8 @@
+/* spmm.c: the plan of C = alpha S B + beta C with S sparse, and its execution. A rank owns a band
+ * of rows of S, B and C; rows of B that its entries meet on other ranks (the halo) are fetched,
+ * slab of columns by slab, the next slab on its way while this one is computed. A product from the
+ * right is the same of transposes. Each row of C is summed in the order of S's columns, on one
+ * rank: bits do not depend on the number of ranks, threads or slabs. */
 #include "mpi/sparse/spmm.h"
 
 #include "base/mem.h"
@@ -16,6 +21,8 @@ enum {
 
 /* Distributions -------------------------------------------------------------------------------- */
 
+/* Bands must follow each other in rank order without gaps and have all columns; a rank beyond the
+ * rows has none. */
 trn_status_t trn_spmm_starts(const trn_dist_t *dist, int ranks, const char *what, int64_t *start) {
     int64_t next = 0;
     for (int r = 0; r < ranks; r++) {
@@ -51,6 +58,7 @@ typedef struct given {
     const trn_dist_t *s, *b, *c;
 } given_t;
 
+/* What was given makes a product, and the block is the rank's band of S. */
 static trn_status_t check_sizes(const trn_spmm_plan_t *plan, const given_t *x) {
     bool turned = plan->options.transpose;
     int64_t rows = turned ? trn_dist_cols(x->s) : trn_dist_rows(x->s);
@@ -80,6 +88,8 @@ static bool transposed(const trn_spmm_plan_t *plan) {
     return plan->options.transpose != plan->options.right;
 }
 
+/* in_start cuts the rows of B', out_start those of C' (and S'). From the right, B and C are
+ * transposed, and bands of their columns are ours to choose: even, or where S has them. */
 static trn_status_t set_bands(trn_spmm_plan_t *plan, const given_t *x) {
     int ranks = plan->ranks;
     turn_t *turn = &plan->turn;
@@ -106,11 +116,13 @@ static trn_status_t set_bands(trn_spmm_plan_t *plan, const given_t *x) {
     return TRN_OK;
 }
 
+/* What this rank's block of a matrix must be at execution. */
 static trn_view_t shape(trn_matrix_type_t type, const trn_dist_t *dist, int rank) {
     int64_t cols = trn_dist_local_cols(dist, rank);
     return (trn_view_t){type, trn_dist_local_rows(dist, rank), cols, cols, NULL};
 }
 
+/* All that is Local and checks arguments. */
 static trn_status_t begin(trn_spmm_plan_t **out, MPI_Comm comm, const trn_spmm_options_t *options,
                           trn_matrix_type_t type, const given_t *x) {
     if (options->memory < 0 || options->width < 0 || options->threads < 0)
@@ -149,6 +161,7 @@ static trn_status_t route(trn_spmm_plan_t *plan, const trn_sparse_t *from) {
 /* Memory ----------------------------------------------------------------------------------------
  */
 
+/* What the plan holds whatever the width of its slabs. */
 static int64_t fixed_bytes(const trn_spmm_plan_t *plan) {
     int64_t word = sizeof(int64_t), bytes = (int64_t)sizeof *plan;
     bytes += 3 * (plan->ranks + 1) * word + 2 * plan->ranks * (int64_t)sizeof(MPI_Request);
@@ -209,6 +222,7 @@ static trn_status_t choose_width(trn_spmm_plan_t *plan) {
 /* Planning ---------------------------------------------------------------------------------------
  */
 
+/* The block as the kernel takes it; its arrays are borrowed. */
 static void set_product(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
     static const trn_spmm_entries_t entries[] = {[TRN_SPARSE_PATTERN] = TRN_SPMM_ONES,
                                                  [TRN_SPARSE_F32] = TRN_SPMM_FLOATS,
@@ -221,6 +235,7 @@ static void set_product(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
                                  .wide = plan->type == TRN_MATRIX_F64};
 }
 
+/* Collective steps in their order; each agrees by itself. */
 static trn_status_t make_plan(trn_spmm_plan_t *plan, const trn_sparse_t *sparse) {
     TRN_TRY(route(plan, sparse));
     const trn_sparse_t *block = plan->routed ? plan->routed : sparse;
@@ -263,6 +278,7 @@ void trn_spmm_plan_destroy(trn_spmm_plan_t **plan) {
 /* Execution -------------------------------------------------------------------------------------
  */
 
+/* Where a column of a view begins. */
 static char *column_of(trn_view_t view, int64_t col) {
     return (char *)view.data + col * trn_matrix_type_size(view.type);
 }
@@ -301,6 +317,7 @@ static void multiply(trn_spmm_plan_t *plan, trn_view_t b, trn_view_t c) {
     }
 }
 
+/* The block must be what the plan was made for. */
 static trn_status_t check_view(trn_view_t view, trn_view_t wanted, const char *what) {
     if (view.type == wanted.type && view.rows == wanted.rows &&
         (view.cols == wanted.cols || view.rows == 0))
@@ -312,6 +329,8 @@ static trn_status_t check_view(trn_view_t view, trn_view_t wanted, const char *w
                     (long long)wanted.cols);
 }
 
+/* After the agreement nothing fails. From the right beta comes in when C is transposed back, not in
+ * the kernel. */
 trn_status_t trn_spmm_execute(trn_spmm_plan_t *plan, double alpha, const trn_matrix_t *b,
                               double beta, trn_matrix_t *c) {
     trn_view_t from = trn_matrix_block(b), to = trn_matrix_block(c);
@@ -341,6 +360,7 @@ static int64_t turned_words(const trn_spmm_plan_t *plan, const int64_t *rows,
     return (rows[plan->ranks] - (rows[r + 1] - rows[r])) * (turned[r + 1] - turned[r]);
 }
 
+/* Numbers that come from other ranks in one execution; trn_spmm_sent: that go to them. */
 int64_t trn_spmm_received(const trn_spmm_plan_t *plan) {
     int64_t words = plan->halo.far_rows * plan->cols;
     if (!plan->options.right) return words;
@@ -371,6 +391,7 @@ int64_t trn_spmm_halo_guess(const trn_spmm_size_t *s) {
     return trn_ledger_bytes((far + listed) * s->cols, trn_matrix_type_size(s->type));
 }
 
+/* For plans, in the order in which create and execute take memory. */
 void trn_spmm_take(trn_ledger_t *ledger, const trn_spmm_size_t *s) {
     int64_t size = trn_matrix_type_size(s->type), far, listed;
     if (s->entry > 0) trn_sparse_move_take(ledger, "product", s->entries, s->own_out, s->entry);

@@ -98,6 +98,7 @@ static trn_status_t write_wishes(const trn_spmm_plan_t *plan, const rows_t *set,
     return TRN_OK;
 }
 
+/* What other ranks need of the own band: a stretch of rows is sent as it lies, a list is packed. */
 static trn_status_t read_wishes(trn_spmm_plan_t *plan, const trn_parcels_t *parcels) {
     halo_t *halo = &plan->halo;
     int64_t own = plan->in_start[plan->rank], listed = 0;

@@ -29,6 +29,7 @@ int64_t trn_spmm_turn_bytes(const trn_spmm_plan_t *plan) {
            2 * (plan->ranks + 1) * (int64_t)sizeof(int64_t);
 }
 
+/* A matrix of this rank alone; its memory is the plan's. */
 static trn_status_t make(trn_view_t *view, trn_matrix_type_t type, int64_t rows, int64_t cols) {
     *view = (trn_view_t){type, rows, cols, cols, NULL};
     return trn_alloc(&view->data, rows * cols, (size_t)trn_matrix_type_size(type),
@@ -45,6 +46,7 @@ trn_status_t trn_spmm_turn_buffers(trn_spmm_plan_t *plan) {
     return make(&turn->c_turned, plan->type, plan->out_start[r + 1] - plan->out_start[r], turn->m);
 }
 
+/* Address of a number. */
 static char *at(trn_view_t view, int64_t row, int64_t col) {
     return (char *)view.data + (row * view.stride + col) * trn_matrix_type_size(view.type);
 }
@@ -71,6 +73,8 @@ static void transpose(trn_view_t from, double beta, bool boolean, trn_view_t to)
                 }
 }
 
+/* One message of whole rows, in or out; its type may be freed at once, MPI keeps it until the
+ * message is done. */
 static void post(trn_spmm_plan_t *plan, bool send, void *data, int64_t rows, int64_t cols,
                  int64_t stride, int peer) {
     if (rows == 0 || cols == 0) return;

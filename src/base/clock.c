@@ -1,3 +1,5 @@
+/* clock.c: what the system tells of time and memory. Numbers of memory come from /proc, and are 0
+ * where it is absent. */
 #define _GNU_SOURCE
 #include "base/clock.h"
 
@@ -31,6 +33,7 @@ void trn_utc(char text[21]) {
     strftime(text, 21, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
+/* Second number of statm: resident pages. */
 int64_t trn_rss(void) {
     long long pages = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -40,6 +43,7 @@ int64_t trn_rss(void) {
     return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
+/* Shared pages count in parts, by how many processes share them. */
 int64_t trn_pss(void) {
     char line[256];
     long long kilobytes = 0;

@@ -29,6 +29,7 @@ const char *trn_dtype_short(trn_dtype_t type) {
     return types[type].brief;
 }
 
+/* Only numbers have names that people may give. */
 trn_dtype_t trn_dtype_named(const char *name) {
     for (trn_dtype_t type = 0; type < TRN_NUMBER_TYPES; type++)
         if (strcmp(types[type].brief, name) == 0) return type;

@@ -1,3 +1,5 @@
+/* emit.c: a result as text for people, out of the same JSON that machines get: objects as lines of
+ * name and value, arrays of like objects as tables. Strings are made printable on the way. */
 #include "base/emit.h"
 
 #include "base/mem.h"
@@ -8,6 +10,7 @@
 
 enum { CELL_BYTES = 512, INDENT = 2 };
 
+/* JSON must be UTF-8; names of files and words need not be: bytes that are none are spelled out. */
 json_t *trn_json_text(const char *text) {
     json_t *string = text ? json_string(text) : NULL;
     char *copy;
@@ -74,6 +77,7 @@ static bool is_table(const json_t *array) {
     return true;
 }
 
+/* Fill up by columns on the screen, not by bytes, which printf would do. */
 static void put_cell(FILE *to, const char *text, int width, bool right) {
     int blanks = width > width_of(text) ? width - width_of(text) : 0;
     if (right) fprintf(to, "%*s", blanks, "");
@@ -117,6 +121,7 @@ static void emit_row(FILE *to, const json_t *table, int64_t index, const int *wi
     }
 }
 
+/* Widths first, over all rows; then the lines, the header as row -1. */
 trn_status_t trn_emit_table(FILE *to, const json_t *table, const char *head, const char *lead) {
     json_t *first = json_array_get(table, 0);
     int64_t columns = (int64_t)json_object_size(first), rows = (int64_t)json_array_size(table);
@@ -140,6 +145,8 @@ trn_status_t trn_emit_table(FILE *to, const json_t *table, const char *head, con
     return status;
 }
 
+/* Names of scalars are filled up to the longest of their object; what is nested stands below,
+ * indented. */
 static trn_status_t emit_object(FILE *to, const json_t *object, int indent);
 
 /* An array that is no table: scalars on one line each, anything else as objects under a dash. */
@@ -191,6 +198,7 @@ static trn_status_t emit_object(FILE *to, const json_t *object, int indent) {
     return TRN_OK;
 }
 
+/* Flushed here, so that a full disk or closed pipe is found while it can still be told. */
 trn_status_t trn_emit(FILE *to, const json_t *result, bool as_json) {
     errno = 0;
     if (as_json) {

@@ -10,11 +10,14 @@ int64_t trn_ledger_bytes(int64_t count, int64_t size) {
     return __builtin_mul_overflow(count, size, &bytes) ? INT64_MAX : bytes;
 }
 
+/* Saturates: a plan for a huge job must say "too much", not wrap around. */
 static int64_t sum(int64_t a, int64_t b) {
     int64_t both;
     return __builtin_add_overflow(a, b, &both) ? INT64_MAX : both;
 }
 
+/* The part of that name. What is beyond TRN_LEDGER_PARTS is counted with the last one, so that
+ * totals stay right. */
 static trn_ledger_part_t *part_of(trn_ledger_t *ledger, const char *name) {
     for (int i = 0; i < ledger->parts; i++)
         if (strcmp(ledger->part[i].name, name) == 0) return &ledger->part[i];
@@ -45,11 +48,13 @@ void trn_ledger_give(trn_ledger_t *ledger, const char *name, int64_t count, int6
     assert(ledger->now >= 0);
 }
 
+/* Memory that is taken and given back before anything else is: it counts for the peak only. */
 void trn_ledger_pass(trn_ledger_t *ledger, const char *name, int64_t count, int64_t size) {
     trn_ledger_take(ledger, name, count, size);
     trn_ledger_give(ledger, name, count, size);
 }
 
+/* All that was taken since `before` is given back; the peak stays. */
 void trn_ledger_back(trn_ledger_t *ledger, const trn_ledger_t *before) {
     for (int i = 0; i < ledger->parts; i++)
         ledger->part[i].now = i < before->parts ? before->part[i].now : 0;

@@ -1,3 +1,5 @@
+/* log.c: log lines and events go to whoever has asked for them; to nobody before that. The library
+ * itself never prints. */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -9,6 +11,7 @@ void trn_log_to(const trn_log_sink_t *to) {
     sink = to ? *to : (trn_log_sink_t){0};
 }
 
+/* Lines are cut at a fixed length, so that logging needs no memory. */
 void trn_log(trn_log_level_t level, const char *topic, const char *format, ...) {
     if (!sink.line) return;
     char text[1024];

@@ -36,6 +36,7 @@ typedef struct header {
 
 static atomic_llong now, peak, calls, fail_at, limit, of_program;
 
+/* Lock-free: the peak is raised only by whoever still finds it lower. */
 static void count(int64_t bytes) {
     long long total = atomic_fetch_add(&now, bytes) + bytes;
     long long seen = atomic_load(&peak);
@@ -43,6 +44,7 @@ static void count(int64_t bytes) {
     }
 }
 
+/* The caller's T* is read and written as bytes: its type is not known here. */
 static void *pointer_get(void *pointer) {
     void *value;
     memcpy(&value, pointer, sizeof value);
@@ -53,10 +55,12 @@ static void pointer_set(void *pointer, void *value) {
     memcpy(pointer, &value, sizeof value);
 }
 
+/* Just before the data, which alignment leaves room for. */
 static header_t *header_of(void *data) {
     return (header_t *)((char *)data - TRN_ALIGNMENT);
 }
 
+/* One wording for all, with what was wanted and how much. */
 static trn_status_t refuse(int64_t number, size_t size, const char *what) {
     return trn_fail(TRN_MEMORY, "no memory for %s (%lld x %zu bytes); use more ranks or nodes",
                     what, (long long)number, size);
@@ -87,6 +91,8 @@ trn_status_t trn_mem_claim(int64_t bytes, const char *what) {
     return TRN_OK;
 }
 
+/* Two threads may both find room for one; the limit then is passed by little, for memory that can
+ * be done without. */
 bool trn_mem_claim_spare(int64_t bytes) {
     long long cap = atomic_load(&limit);
     if (cap > 0 && atomic_load(&now) + bytes > cap) return false;
@@ -122,6 +128,7 @@ static char *reserve(size_t bytes, size_t *mapping) {
     return base;
 }
 
+/* Write the header of a new block; returns its data. */
 static void *settle(char *base, size_t lead, size_t bytes, size_t mapping) {
     char *data = base + lead;
     /* With the header's page, for a mapping of two kinds could not be moved in one go. */
@@ -130,6 +137,7 @@ static void *settle(char *base, size_t lead, size_t bytes, size_t mapping) {
     return data;
 }
 
+/* The address space is asked for large blocks only: the question costs a read of /proc. */
 trn_status_t trn_alloc(void *pointer, int64_t number, size_t size, const char *what) {
     size_t bytes = 0, mapping = 0;
     pointer_set(pointer, NULL);
@@ -167,6 +175,8 @@ static void *remap(header_t old, size_t bytes) {
     return settle(base, page, bytes, mapping);
 }
 
+/* Large to large is a move of pages, for which nothing is counted twice; else a copy, for which
+ * both blocks count until it is done. */
 trn_status_t trn_realloc(void *pointer, int64_t number, size_t size, const char *what) {
     void *old = pointer_get(pointer), *fresh;
     size_t bytes = 0, had = old ? (size_t)header_of(old)->bytes : 0;
@@ -185,6 +195,7 @@ trn_status_t trn_realloc(void *pointer, int64_t number, size_t size, const char 
     return TRN_OK;
 }
 
+/* While growing means copying, double; later pages move and a sixteenth more wastes less. */
 trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t size,
                       const char *what) {
     if (need <= *capacity) return TRN_OK;
@@ -241,6 +252,7 @@ void trn_mem_limit(int64_t bytes) {
 int64_t trn_mem_limit_now(void) {
     return atomic_load(&limit);
 }
+/* Below the limit; more than there can ever be when there is none. */
 int64_t trn_mem_left(void) {
     long long cap = atomic_load(&limit), used = atomic_load(&now);
     return cap == 0 ? INT64_MAX : used < cap ? cap - used : 0;
@@ -258,6 +270,7 @@ int64_t trn_mem_calls(void) {
     return atomic_load(&calls);
 }
 
+/* For tests: the n-th allocation from now on, and all after it, fail. */
 void trn_mem_fail_at(int64_t n) {
     atomic_store(&fail_at, n > 0 ? atomic_load(&calls) + n : 0);
 }

@@ -1,3 +1,5 @@
+/* nearest.c: the name that was probably meant. A candidate is near if a third of its letters at
+ * most are wrong (swapped neighbors count as one), or if what was typed is its beginning. */
 #include "base/nearest.h"
 
 #include <string.h>

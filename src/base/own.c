@@ -21,6 +21,7 @@ uint64_t trn_own_draw(void) {
     return (uint64_t)getpid(); /* no kernel of today; files are made exclusively anyway */
 }
 
+/* What keeps a file from being ours to write to, in words; NULL if nothing does. */
 static const char *flaw_of(const struct stat *info, uid_t owner) {
     if (S_ISDIR(info->st_mode)) return "a directory";
     if (!S_ISREG(info->st_mode)) return "no regular file";
@@ -51,6 +52,7 @@ int trn_own_open(const char *path, int flags, uid_t owner, const char **flaw) {
     return fd;
 }
 
+/* Whose links we follow, and whose folders we believe in: this user's and root's. */
 static bool trusted(uid_t owner) {
     return owner == geteuid() || owner == 0;
 }

@@ -21,6 +21,7 @@ static size_t spell(const char *at, utf8proc_ssize_t bytes, utf8proc_int32_t cod
     return (size_t)snprintf(piece, 8, code < 0x80 ? "\\x%02x" : "\\u%04x", (unsigned)code);
 }
 
+/* Never cuts within a character, and always ends with a NUL. */
 static size_t copy(char *to, size_t size, const char *text, bool controls) {
     size_t used = 0;
     while (*text) {

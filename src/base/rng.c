@@ -1,9 +1,14 @@
+/* rng.c: random numbers by position: Philox with the seed as its key and (row, column / 4, step,
+ * stream) as its counter. There is no state, so numbers depend on where they are wanted, not on who
+ * draws them or in which order. */
 #include "base/rng.h"
 
 #include <Random123/philox.h>
 #include <math.h>
 #include <stdbool.h>
 
+/* The counter has 128 bits: 32 of the row, 32 of the column, 32 of the step, then 16 more of the
+ * row and 16 of the stream. */
 void trn_rng_words(uint64_t seed, uint64_t row, uint32_t column4, uint32_t step,
                    trn_rng_stream_t stream, uint32_t words[4]) {
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
@@ -22,6 +27,8 @@ void trn_rng_uniform(uint64_t seed, uint64_t row, uint32_t column4, uint32_t ste
         uniform[i] = ((double)words[i] + 0.5) * 0x1p-32;
 }
 
+/* Box and Muller: two normal numbers out of two uniform ones, by the parity of the column. A part
+ * gives the same numbers as the whole row. */
 void trn_rng_normal_part(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stream_t stream,
                          double scale, int64_t first, int64_t count, float *values) {
     for (int64_t column = first / 4 * 4; column < first + count; column += 4) {
@@ -58,6 +65,7 @@ static int half_bits(int64_t n) {
     return half;
 }
 
+/* The round function: any half to a random one. */
 static uint64_t mix(uint64_t seed, uint64_t half, int round, uint64_t mask) {
     uint32_t words[4];
     trn_rng_words(seed, half, 0, (uint32_t)round, TRN_RNG_PERMUTE, words);
@@ -82,6 +90,8 @@ static int64_t scramble(uint64_t seed, int half, int64_t i, bool back) {
     return (int64_t)(left << half | right);
 }
 
+/* The network permutes a power of four of numbers, at most four times n of them; what falls outside
+ * goes through it again, four times on average at worst. */
 int64_t trn_rng_permuted(uint64_t seed, int64_t n, int64_t i) {
     int half = half_bits(n);
     do

@@ -30,6 +30,7 @@ static struct {
 } guards[GUARDS];
 static const char filling[] = "";
 
+/* clock_gettime may be called in a handler. */
 static long long milliseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -47,6 +48,7 @@ static void remove_guarded(int slot) {
     if (ours) (void)unlink(path);
 }
 
+/* The default action of the signal, so that the parent sees what ended us. */
 static void end_process(int number) {
     for (int i = 0; i < GUARDS; i++)
         remove_guarded(i);
@@ -71,6 +73,8 @@ static void on_signal(int number) {
     errno = before;
 }
 
+/* SIGXFSZ and SIGPIPE are ignored: the write that meets them fails with an errno, and is told as
+ * such. */
 void trn_signal_install(bool saves) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -93,6 +97,8 @@ void trn_signal_set_stop(int number) {
     wanted = number;
 }
 
+/* Without a free slot the file is not guarded: a killed job may then leave it, and the next clean-
+ * up finds it. */
 void trn_signal_guard(const char *path, int fd) {
     struct stat info;
     for (int i = 0; i < GUARDS; i++) {

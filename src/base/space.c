@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Whether there is a limit on address space (ulimit -v). */
 static bool limited(int64_t *limit) {
     struct rlimit space;
     if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return false;
@@ -33,6 +34,8 @@ int64_t trn_space_left(void) {
     return used < limit ? limit - used : 0;
 }
 
+/* Refused ahead with the number that would do: libraries that meet the limit themselves end the
+ * process. */
 trn_status_t trn_space_expect(int64_t bytes, const char *what) {
     int64_t limit = 0, left = trn_space_left();
     if (left == INT64_MAX || left - TRN_SPACE_RESERVE >= bytes || !limited(&limit)) return TRN_OK;
@@ -44,6 +47,7 @@ trn_status_t trn_space_expect(int64_t bytes, const char *what) {
                     (long long)(bytes + TRN_SPACE_RESERVE) >> 20, (long long)(wanted >> 10) + 1);
 }
 
+/* Each arena of malloc reserves 64 MiB of address space, so under a limit there shall be one. */
 trn_status_t trn_space_start(int64_t bytes, const char *what) {
 #ifdef __GLIBC__
     if (trn_space_left() != INT64_MAX) mallopt(M_ARENA_MAX, 1);

@@ -1,3 +1,5 @@
+/* status.c: the message of the last failure, one a thread, as errno is. It is one line of printable
+ * text, whatever it quotes, and carries the rank that failed when it has travelled. */
 #include "base/status.h"
 
 #include "base/plain.h"
@@ -8,7 +10,7 @@
 enum { MESSAGE_BYTES = 1024 };
 
 static _Thread_local char message[MESSAGE_BYTES];
-static _Thread_local int message_rank = -1;
+static _Thread_local int message_rank = -1; /* -1: this rank, or the message has not traveled */
 
 trn_status_t trn_fail(trn_status_t status, const char *format, ...) {
     char text[MESSAGE_BYTES]; /* the arguments may point into `message` itself */
@@ -42,6 +44,7 @@ void trn_message_set_rank(int rank) {
     message_rank = rank;
 }
 
+/* No default case: a new status makes the compiler ask for its line here. */
 const char *trn_status_name(trn_status_t status) {
     switch (status) {
     case TRN_OK:

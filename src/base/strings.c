@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* One allocation, so that one trn_free ends it. */
 trn_status_t trn_strings_make(int64_t count, const char *text, int64_t bytes, char ***strings) {
     int64_t table = count * (int64_t)sizeof(char *);
     TRN_TRY(trn_alloc(strings, table + bytes, 1, "a list of words"));
