@@ -1,3 +1,4 @@
+/* simd.c: which instruction sets this processor runs, of those that the build made loops for. */
 #include "kern/simd.h"
 
 #if defined(__x86_64__)
@@ -10,6 +11,7 @@
 #define RUNS_base   1
 #define RUNS_native 1
 
+/* Sets are listed from the poorest to the richest: the last that runs is the best. */
 int trn_simd_best(void) {
     int best = -1, place = 0;
 #define TRN_SIMD_SET(set)                                                                          \

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+/* Towards the tail h r, towards the head t conj(r): the score is then a dot product with any
+ * candidate. */
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
     const trn_turn_kernels_t *kernels = trn_turn_kernels();
@@ -21,6 +23,7 @@ static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t 
                               gx + i * d, gr + i * d);
 }
 
+/* By the definition: Re(h r conj(t)). */
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
                         const double *second, const double *t) {
     (void)second;

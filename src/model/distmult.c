@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+/* The same in both directions: the score is symmetric in h and t. */
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
     (void)side;

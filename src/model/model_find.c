@@ -1,3 +1,5 @@
+/* model_find.c: a model by its name, out of the table that the build makes of the files in this
+ * room. */
 #include "model/model.h"
 
 #include <string.h>

@@ -1,7 +1,10 @@
+/* model_shared.c: what several models are made of: widths, metrics, translation, norms. Rows are
+ * contiguous, [count x width]. */
 #include "model/model_shared.h"
 
 #include <math.h>
 
+/* Widths of a relation's row as the models' tables name them. */
 int64_t trn_width_dim(const trn_model_shape_t *shape) {
     return shape->dim;
 }
@@ -24,12 +27,14 @@ trn_metric_t trn_metric_dot(const trn_model_shape_t *shape) {
     return TRN_METRIC_DOT;
 }
 
+/* Towards the tail x is the head: h + r; towards the head it is the tail: t - r. */
 void trn_translate(trn_side_t side, int64_t count, const float *x, const float *r, float *q) {
     float sign = side == TRN_SIDE_TAIL ? 1.0f : -1.0f;
     for (int64_t i = 0; i < count; i++)
         q[i] = x[i] + sign * r[i];
 }
 
+/* Gradients are set: each row is of one fact. */
 void trn_translate_back(trn_side_t side, int64_t count, const float *gq, float *gx, float *gr) {
     float sign = side == TRN_SIDE_TAIL ? 1.0f : -1.0f;
     for (int64_t i = 0; i < count; i++) {
@@ -66,10 +71,12 @@ static void shorten(int64_t count, int64_t width, float *rows, float least) {
     }
 }
 
+/* A zero row stays as it is. */
 void trn_unit_rows(int64_t count, int64_t width, float *rows) {
     shorten(count, width, rows, 0);
 }
 
+/* Only rows longer than 1 are cut. */
 void trn_ball_rows(int64_t count, int64_t width, float *rows) {
     shorten(count, width, rows, 1);
 }
@@ -82,6 +89,7 @@ void trn_ball_entities(const trn_model_shape_t *shape, int64_t count, float *e) 
     trn_ball_rows(count, shape->dim, e);
 }
 
+/* What one coordinate adds, and the score of their sum, in float64 for references. */
 double trn_norm_term(char norm, double d) {
     return norm == '1' ? fabs(d) : d * d;
 }

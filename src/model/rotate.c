@@ -5,10 +5,12 @@
 #include <math.h>
 #include <stddef.h>
 
+/* Norm 1 sums the moduli of complex numbers, not coordinates. */
 static trn_metric_t metric(const trn_model_shape_t *shape) {
     return shape->norm == '1' ? TRN_METRIC_MODULI : TRN_METRIC_L2;
 }
 
+/* Towards the head by the opposite angle. */
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
     const trn_turn_kernels_t *kernels = trn_turn_kernels();

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
+/* Norms 1, 2 and e of the paper. */
 static trn_metric_t metric(const trn_model_shape_t *shape) {
     if (shape->norm == '1') return TRN_METRIC_TORUS1;
     return shape->norm == '2' ? TRN_METRIC_TORUS2 : TRN_METRIC_TORUSE;
@@ -17,6 +18,7 @@ static void fractions(int64_t count, float *x) {
     }
 }
 
+/* Only fractions matter; whole parts would cost digits. */
 static void normalise_entity(const trn_model_shape_t *shape, int64_t count, float *e) {
     fractions(count * shape->dim, e);
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+/* By the definition. */
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
                         const double *second, const double *t) {
     (void)second;

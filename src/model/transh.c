@@ -18,6 +18,7 @@ static float inverse_length(int64_t width, const float *w) {
     return square > 0 ? 1 / sqrtf(square) : 0;
 }
 
+/* p = e - (w e / w w) w. */
 static void project(const trn_model_shape_t *shape, const float *w, int64_t count, const float *e,
                     float *p) {
     const trn_turn_kernels_t *kernels = trn_turn_kernels();
@@ -46,6 +47,7 @@ static void normalise_relation(const trn_model_shape_t *shape, int64_t count, fl
     if (w) trn_unit_rows(count, shape->dim, w);
 }
 
+/* By the definition, with w scaled as it is used. */
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
                         const double *w, const double *t) {
     int64_t d = shape->dim;

@@ -9,16 +9,19 @@ static int64_t relation_width(const trn_model_shape_t *shape) {
     return shape->relation_dim;
 }
 
+/* Numbers of M. */
 static int64_t second_width(const trn_model_shape_t *shape) {
     return shape->relation_dim * shape->dim;
 }
 
+/* p [count x k] = e [count x d] times M^T. */
 static void project(const trn_model_shape_t *shape, const float *matrix, int64_t count,
                     const float *e, float *p) {
     int64_t d = shape->dim, k = shape->relation_dim;
     trn_gemm(TRN_NUMBER_F32, false, true, count, k, d, 1, e, d, matrix, d, 0, p, k, 1);
 }
 
+/* Added to both: a matrix has many entities, and an entity several relations. */
 static void project_back(const trn_model_shape_t *shape, const float *matrix, int64_t count,
                          const float *e, const float *gp, float *ge, float *gmatrix) {
     int64_t d = shape->dim, k = shape->relation_dim;

@@ -18,6 +18,8 @@
         memcpy(&(function), &symbol_, sizeof symbol_);                                             \
     } while (0)
 
+/* Asked of the library itself, and of the loader for its file: which BLAS runs is known at run time
+ * only. */
 const char *trn_blas_name(void) {
     static char name[512];
     if (name[0]) return name;
@@ -39,6 +41,8 @@ const char *trn_blas_name(void) {
     return name;
 }
 
+/* Our threads each call BLAS for themselves; threads of its own would crowd the cores, and split
+ * sums. */
 void trn_blas_single(void) {
     void (*set_threads)(int) = NULL;
     LOOK_UP(set_threads, "openblas_set_num_threads");
@@ -61,6 +65,7 @@ enum { BUFFER = (128 << 20) + (64 << 10) };
 enum { BUFFER = (256 << 20) + (64 << 10) };
 #endif
 
+/* Only under a limit on address space: otherwise OpenBLAS finds room when it needs it. */
 trn_status_t trn_blas_take(int threads) {
     void *(*take)(int) = NULL;
     void (*give)(void *) = NULL;
@@ -78,6 +83,8 @@ trn_status_t trn_blas_take(int threads) {
     return TRN_OK;
 }
 
+/* Flop/s of one thread at a product that fits the caches: what a machine can do at best. The
+ * fastest of a few, as others may disturb. */
 double trn_blas_ceiling(void) {
 #ifdef TRN_VALGRIND /* hundreds of times slower, and nobody wants to know */
     enum { N = 64, REPEATS = 1 };

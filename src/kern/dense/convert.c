@@ -53,6 +53,7 @@ uint16_t trn_bfloat_of(double value) {
     return narrow(value, 7);
 }
 
+/* By its definition: 2^-24 times the fraction for subnormals; all 65536 are exact in float64. */
 double trn_half_to(uint16_t half) {
     int exponent = half >> 10 & 31, fraction = half & 1023;
     double size = exponent == 0    ? ldexp(fraction, -24)
@@ -61,6 +62,7 @@ double trn_half_to(uint16_t half) {
     return half >> 15 ? -size : size;
 }
 
+/* The upper half of a float32. */
 static double bfloat_to(uint16_t bits) {
     uint32_t all = (uint32_t)bits << 16;
     float value;
@@ -70,6 +72,7 @@ static double bfloat_to(uint16_t bits) {
 
 /* Into the widest ------------------------------------------------------------------------------ */
 
+/* Byte by byte, for files of the other byte order. */
 static void copy_swapped(trn_numbers_t from, int64_t count, char *to) {
     int64_t size = trn_dtype_size(from.type);
     const char *at = from.data;
@@ -128,16 +131,20 @@ static void widen(trn_numbers_t from, int64_t count, wide_t *to) {
 /* The widest kind of a type, and a number of it. */
 typedef enum kind { REAL, WHOLE, NATURAL } kind_t;
 
+/* Whole numbers with a sign, without one, or reals. */
 static kind_t kind_of(trn_dtype_t type) {
     return !trn_dtype_whole(type) ? REAL : trn_dtype_signed(type) ? WHOLE : NATURAL;
 }
 
+/* The first misfit is kept, the others are counted. */
 static void miss(trn_misfit_t *misfit, int64_t index, double value) {
     if (misfit->count++ > 0) return;
     misfit->first = index;
     misfit->value = value;
 }
 
+/* Whether the number has at most `bits` digits between its first and last 1: then a float with so
+ * many holds it exactly. */
 bool trn_holds_whole(uint64_t size, int bits) {
     return size >> bits == 0 || (size >> __builtin_ctzll(size)) >> bits == 0;
 }
@@ -165,6 +172,7 @@ static bool put_real(trn_dtype_t type, char *to, int64_t step, int64_t i, double
     }
 }
 
+/* A finite number that becomes infinite does not fit; one that is rounded does. */
 static void reals_to_reals(const double *from, trn_numbers_t to, int64_t count, int64_t base,
                            trn_misfit_t *misfit) {
     int64_t step = to.stride * trn_dtype_size(to.type);
@@ -207,6 +215,7 @@ static void put_whole(trn_numbers_t to, int64_t i, uint64_t bits) {
     memcpy((char *)to.data + i * to.stride * (int64_t)size, &bits, size);
 }
 
+/* To the nearest, ties to even; a misfit becomes the nearest that there is, NaN 0. */
 static void reals_to_wholes(const double *from, trn_numbers_t to, int64_t count, int64_t base,
                             trn_misfit_t *misfit) {
     int64_t least = least_of(to.type);
@@ -227,6 +236,7 @@ static void reals_to_wholes(const double *from, trn_numbers_t to, int64_t count,
     }
 }
 
+/* What is out of range becomes the nearest bound. */
 static void wholes_to_wholes(const wide_t *from, kind_t kind, trn_numbers_t to, int64_t count,
                              int64_t base, trn_misfit_t *misfit) {
     int64_t least = least_of(to.type);
@@ -244,6 +254,7 @@ static void wholes_to_wholes(const wide_t *from, kind_t kind, trn_numbers_t to, 
     }
 }
 
+/* One of four ways, by what the numbers are and shall be. */
 static void narrow_run(const wide_t *from, kind_t kind, trn_numbers_t to, int64_t count,
                        int64_t base, trn_misfit_t *misfit) {
     bool whole = trn_dtype_whole(to.type);
@@ -253,6 +264,7 @@ static void narrow_run(const wide_t *from, kind_t kind, trn_numbers_t to, int64_
         (whole ? wholes_to_wholes : wholes_to_reals)(from, kind, to, count, base, misfit);
 }
 
+/* Numbers of one type next to each other are copied as they are, with all bits. */
 void trn_convert(trn_numbers_t from, trn_numbers_t to, int64_t count, int64_t base,
                  trn_misfit_t *misfit) {
     int64_t size = trn_dtype_size(from.type), to_size = trn_dtype_size(to.type);

@@ -1,3 +1,7 @@
+/* compare.c: tiles of scores between queries and candidates, and their gradients. Dot products and
+ * L2 go through BLAS, L2 with care where a difference of squares would lose its digits; other
+ * metrics are summed pair by pair, four queries at a time. A score depends on its two rows only,
+ * except in the last bits where BLAS sums differently for other tile sizes. */
 #include "kern/dense/gemm.h"
 #include "kern/search/compare_simd.h"
 #include "kern/search/tile.h"
@@ -12,6 +16,7 @@
 #include "simd_sets.inc"
 #undef TRN_SIMD_SET
 
+/* One table of loops for each instruction set; the best that this processor runs. */
 const trn_compare_kernels_t *trn_compare_kernels(void) {
     static const trn_compare_kernels_t *const sets[] = {
 #define TRN_SIMD_SET(set) &trn_compare_kernels_##set,
@@ -56,6 +61,7 @@ static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, cons
     }
 }
 
+/* s[i][j] is larger the nearer q[i] and e[j] are: distances come out negative. */
 void trn_compare(trn_metric_t metric, int64_t width, int64_t m, const float *q, int64_t n,
                  const float *e, const float *norms, float *s, int64_t ld) {
     if (metric == TRN_METRIC_DOT) {
@@ -94,10 +100,12 @@ static void back_l2(int64_t width, int64_t m, const float *q, int64_t n, const f
     }
 }
 
+/* A row of a gradient, or NULL where that gradient is not wanted. */
 static float *row_of(float *matrix, int64_t row, int64_t width) {
     return matrix ? matrix + row * width : NULL;
 }
 
+/* Gradients are added to gq and ge. s and w are used up: s by the L2 metric, w by its slopes. */
 void trn_compare_back(trn_metric_t metric, int64_t width, int64_t m, const float *q, int64_t n,
                       const float *e, float *s, float *w, int64_t ld, float *gq, float *ge) {
     if (metric == TRN_METRIC_L2) {
@@ -132,6 +140,7 @@ void trn_compare_rows(trn_metric_t metric, int64_t width, int64_t count, const f
     }
 }
 
+/* As trn_compare_back, of pairs (q[i], e[i]) only. */
 void trn_compare_rows_back(trn_metric_t metric, int64_t width, int64_t count, const float *q,
                            const float *e, const float *s, const float *w, float *gq, float *ge) {
     const trn_compare_kernels_t *kernels = trn_compare_kernels();

@@ -1,3 +1,4 @@
+/* compare_ref.c: the metrics by their definitions in float64, for tests. */
 #include "kern/search/compare.h"
 
 #include <math.h>

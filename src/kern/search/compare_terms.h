@@ -35,15 +35,18 @@ static inline float trn_term_cosine(float y) {
     return 1 + v * p;
 }
 
+/* Twice the distance round the circle, in [0, 1]. */
 static inline float trn_term_torus1(float x) {
     return 2 * fabsf(trn_term_around(x));
 }
 
+/* Its square, in [0, 1]. */
 static inline float trn_term_torus2(float x) {
     float y = trn_term_around(x);
     return 4 * y * y;
 }
 
+/* (1 - cos 2 pi x) / 2, the squared chord of the circle. */
 static inline float trn_term_toruse(float x) {
     float s = trn_term_sine(trn_term_around(x));
     return s * s;
@@ -71,6 +74,7 @@ static inline float trn_term_toruse_slope(float x) {
     return 2 * TRN_TERM_PI * trn_term_sine(y) * trn_term_cosine(y);
 }
 
+/* Half the slope of a square. */
 static inline float trn_term_itself(float x) {
     return x;
 }

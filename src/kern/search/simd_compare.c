@@ -10,6 +10,8 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 
+/* Lanes are summed apart and joined at the end, an order fixed by the instruction set: bits differ
+ * between sets by rounding, never between runs. */
 static float dot_sum(int64_t width, const float *restrict q, const float *restrict e) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -18,6 +20,7 @@ static float dot_sum(int64_t width, const float *restrict q, const float *restri
     return sum;
 }
 
+/* Either gradient may be NULL, if it is not wanted. */
 static void dot_back(int64_t width, const float *restrict q, const float *restrict e, float w,
                      float *restrict gq, float *restrict ge) {
     if (gq)
@@ -62,12 +65,14 @@ SEPARABLE(torus1, trn_term_torus1, trn_term_torus1_slope)
 SEPARABLE(torus2, trn_term_torus2, trn_term_torus2_slope)
 SEPARABLE(toruse, trn_term_toruse, trn_term_toruse_slope)
 
+/* Sum of moduli of complex differences, as for four queries at a time, of one. */
 static float moduli_sum(int64_t width, const float *q, const float *e) {
     float sum;
     trn_moduli_sums(1, width, q, e, &sum);
     return sum;
 }
 
+/* The derivative of a modulus is its direction, and taken as 0 where there is none. */
 static void moduli_back(int64_t width, const float *restrict q, const float *restrict e, float w,
                         float *restrict gq, float *restrict ge) {
     if (gq && ge) {
@@ -84,6 +89,7 @@ static void moduli_back(int64_t width, const float *restrict q, const float *res
     }
 }
 
+/* s = -(squared distances), rounding below 0 mended, becomes -distances; returns the greatest. */
 static float root(int64_t n, float *s) {
     float most = -3.4e38f;
 #pragma omp simd reduction(max : most)
@@ -95,6 +101,8 @@ static float root(int64_t n, float *s) {
     return most;
 }
 
+/* w becomes w / distance, 0 where there is no distance; returns the sum of them, for the query's
+ * own gradient. `column` adds them up by candidate. */
 static float slope(int64_t n, const float *restrict s, float *restrict w, float *restrict column) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)

@@ -27,6 +27,7 @@ ALWAYS void four_sums(int64_t width, const float *restrict q, const float *restr
     sum[0] = s0, sum[1] = s1, sum[2] = s2, sum[3] = s3;
 }
 
+/* Four queries and one candidate: the candidate's row is read and written once for all of them. */
 ALWAYS void four_back(int64_t width, const float *restrict q, const float *restrict e,
                       const float *restrict w, term_t *slope, float *restrict gq,
                       float *restrict ge) {
@@ -55,6 +56,7 @@ ALWAYS int weights(const float *w, int64_t ld, float *to) {
     return any;
 }
 
+/* Sums of distances as scores, one row of the tile apart. */
 ALWAYS void scatter(const float *sum, float *s, int64_t ld) {
     for (int i = 0; i < TRN_TILE_ROWS; i++)
         s[i * ld] = -sum[i];
@@ -82,6 +84,7 @@ METRIC(torus1, trn_term_torus1, trn_term_torus1_slope)
 METRIC(torus2, trn_term_torus2, trn_term_torus2_slope)
 METRIC(toruse, trn_term_toruse, trn_term_toruse_slope)
 
+/* Complex numbers: of each row, real parts first, then imaginary ones. */
 static void moduli_sums(int64_t width, const float *q, int64_t n, const float *e, float *s,
                         int64_t ld) {
     float sum[TRN_TILE_ROWS];

@@ -1,3 +1,4 @@
+/* tile.c: chooses the loops over tiles for this processor. */
 #include "kern/search/tile.h"
 #include "kern/simd.h"
 

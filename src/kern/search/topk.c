@@ -1,3 +1,6 @@
+/* topk.c: the k best of a stream of scores, in a sorted list. k is small and nearly all scores fall
+ * short, so a strip is first looked at as a whole; equal scores rank by index, so that the list
+ * does not depend on the order in which they come. */
 #include "kern/search/topk.h"
 
 #include <math.h>
@@ -5,10 +8,12 @@
 
 enum { STRIP = 64 /* scores looked at together: most strips hold none that enters */ };
 
+/* NaN is never better: comparisons with it are false. */
 static bool better(trn_best_t a, trn_best_t b) {
     return a.score > b.score || (a.score == b.score && a.index < b.index);
 }
 
+/* The worst one leaves. */
 static void insert(trn_best_t entry, int64_t k, trn_best_t *best) {
     int64_t place = k - 1;
     for (; place > 0 && better(entry, best[place - 1]); place--)
@@ -16,6 +21,7 @@ static void insert(trn_best_t entry, int64_t k, trn_best_t *best) {
     best[place] = entry;
 }
 
+/* Index -1 marks a free place, which any score takes. */
 void trn_topk_clear(int64_t k, trn_best_t *best) {
     for (int64_t i = 0; i < k; i++)
         best[i] = (trn_best_t){.index = -1, .score = -INFINITY};
@@ -40,6 +46,7 @@ void trn_topk_update(int64_t n, const float *score, int64_t first, int64_t k, tr
     }
 }
 
+/* Both are sorted: the first of `from` that does not enter ends it. */
 void trn_topk_merge(int64_t k, const trn_best_t *from, trn_best_t *best) {
     for (int64_t i = 0; i < k && better(from[i], best[k - 1]); i++)
         insert(from[i], k, best);

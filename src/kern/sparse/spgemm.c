@@ -1,3 +1,7 @@
+/* spgemm.c: rows of C = A B, all sparse. A row is gathered either in a dense array of B's columns
+ * with a bitmap of those in use, or in a hash table, whichever is cheaper for its number of terms;
+ * it comes out sorted by column. Terms are added in the order of A's entries in both ways: same
+ * bits. */
 #include "kern/sparse/spgemm.h"
 
 #include <stddef.h>
@@ -42,6 +46,7 @@ typedef struct scratch {
 /* What a row's terms are worth. */
 typedef enum use { MARK, ADD_ONES, ADD_F32, ADD_F64 } use_t;
 
+/* Rounded up, so that arrays of one thread's scratch share no cache line. */
 static int64_t lines(int64_t bytes) {
     return (bytes + LINE - 1) / LINE * LINE;
 }
@@ -55,11 +60,13 @@ static int64_t dense_from(const trn_spgemm_t *p) {
     return p->b.cols / (p->b.cols <= NEAR ? COLS_A_TERM_NEAR : COLS_A_TERM_FAR);
 }
 
+/* By the number of terms alone, so that counting and filling decide alike. */
 static bool is_dense(const trn_spgemm_t *p, int64_t terms) {
     if (p->gather != TRN_SPGEMM_AUTO) return p->gather == TRN_SPGEMM_DENSE;
     return terms >= dense_from(p);
 }
 
+/* Multiplications that a row of C takes. */
 static int64_t terms_of(const trn_spgemm_t *p, int64_t row) {
     const int64_t *start = p->b.start;
     int64_t terms = 0;
@@ -68,6 +75,8 @@ static int64_t terms_of(const trn_spgemm_t *p, int64_t row) {
     return terms;
 }
 
+/* Terms of all rows, and what scratch memory they will want. A row has at most as many entries as
+ * terms, and as columns. */
 trn_spgemm_work_t trn_spgemm_measure(const trn_spgemm_t *product, int64_t *terms) {
     trn_spgemm_work_t work = {.hashed_most = -1};
     for (int64_t i = 0; i < product->a.rows; i++) {
@@ -90,6 +99,7 @@ static int64_t table_size(const trn_spgemm_t *p, int64_t terms) {
     return size;
 }
 
+/* As lay_out cuts it. See SCATTERED for the rounding. */
 int64_t trn_spgemm_scratch(const trn_spgemm_t *product, const trn_spgemm_work_t *work) {
     int64_t cols = product->b.cols, bytes = 0;
     if (work->dense) bytes += lines(cols * 8) + lines((cols / 64 + 1) * 8) + lines(cols / 512 + 8);
@@ -99,6 +109,7 @@ int64_t trn_spgemm_scratch(const trn_spgemm_t *product, const trn_spgemm_work_t 
     return bytes < SCATTERED ? lines(bytes) : (bytes + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
 }
 
+/* Whatever the rows turn out to be: known before B's rows have come. */
 int64_t trn_spgemm_scratch_most(const trn_spgemm_t *product) {
     bool hash = product->gather == TRN_SPGEMM_HASH;
     trn_spgemm_work_t worst = {.dense = !hash,
@@ -106,6 +117,7 @@ int64_t trn_spgemm_scratch_most(const trn_spgemm_t *product) {
     return trn_spgemm_scratch(product, &worst);
 }
 
+/* Clean at the start; each row cleans up behind itself. */
 static scratch_t lay_out(const trn_spgemm_t *p, const trn_spgemm_work_t *work, void *memory) {
     scratch_t s = {0};
     int64_t cols = p->b.cols;
@@ -130,6 +142,7 @@ static scratch_t lay_out(const trn_spgemm_t *p, const trn_spgemm_work_t *work, v
     return s;
 }
 
+/* Shares of rows with about the same number of terms, 1 added for each row. */
 void trn_spgemm_cut(int64_t rows, const int64_t *terms, int parts, int64_t *cut) {
     double all = (double)rows, seen = 0;
     for (int64_t i = 0; i < rows; i++)
@@ -226,6 +239,7 @@ gather_hashed(const trn_spgemm_t *p, const scratch_t *s, int64_t row, use_t use)
     return fresh;
 }
 
+/* The switch makes `use` a constant of each copy of the inlined loops. */
 static int64_t gather(const trn_spgemm_t *p, const scratch_t *s, int64_t row, bool dense,
                       use_t use) {
     switch (use) {
@@ -244,6 +258,7 @@ static int64_t gather(const trn_spgemm_t *p, const scratch_t *s, int64_t row, bo
  * ----------------------------------------------
  */
 
+/* Sums are float64 whatever C holds: one rounding an entry. */
 static inline void put(const trn_spgemm_t *p, int64_t at, double sum, void *values) {
     if (p->type == TRN_SPGEMM_F64)
         ((double *)values)[at] = sum;
@@ -275,6 +290,7 @@ yield_dense(const trn_spgemm_t *p, const scratch_t *s, int64_t at, int32_t *colu
     return at;
 }
 
+/* Insertion: few keys, and nearly in order where B's rows are alike. */
 static void sort_few(int64_t n, uint64_t *key) {
     for (int64_t i = 1; i < n; i++) {
         uint64_t x = key[i];
@@ -306,6 +322,7 @@ static uint64_t *sort_digits(int64_t n, uint64_t *key, uint64_t *spare, int digi
     return key;
 }
 
+/* Keys sorted by column lead to the slots, which are freed on the way. */
 static int64_t yield_hashed(const trn_spgemm_t *p, const scratch_t *s, int64_t n, int64_t at,
                             int32_t *column, void *values) {
     uint64_t *key = s->key;
@@ -325,6 +342,7 @@ static int64_t yield_hashed(const trn_spgemm_t *p, const scratch_t *s, int64_t n
 /* Rows ------------------------------------------------------------------------------------------
  */
 
+/* Entries of a row of C, which is gathered without sums. */
 static int64_t count_row(const trn_spgemm_t *p, scratch_t *s, int64_t row) {
     int64_t terms = terms_of(p, row);
     if (terms == 0) return 0;
@@ -370,6 +388,7 @@ static int64_t fill_row(const trn_spgemm_t *p, scratch_t *s, int64_t row, int64_
                        : yield_dense(p, s, at, column, values);
 }
 
+/* Of thread t: pieces of one allocation. */
 static void *scratch_of(const trn_spgemm_t *p, const trn_spgemm_work_t *work,
                         const trn_spgemm_team_t *team, int t) {
     return (char *)team->scratch + t * trn_spgemm_scratch(p, work);
@@ -402,6 +421,7 @@ void trn_spgemm_pack(const trn_spgemm_t *product, const trn_spgemm_work_t *work,
         start[i + 1] = fill_row(product, &s, i, start[i], column, values);
 }
 
+/* Entries over their bound in a sample of rows: is C worth counting before it is made? */
 double trn_spgemm_density(const trn_spgemm_t *product, const trn_spgemm_work_t *work,
                           const int64_t *terms, void *scratch) {
     scratch_t s = lay_out(product, work, scratch);

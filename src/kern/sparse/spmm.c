@@ -1,3 +1,5 @@
+/* spmm.c: rows of C = alpha S B + beta C, by kernels chosen for types and processor, and the cut of
+ * rows into shares of even work. A row of C is summed by one thread in the order of S's entries. */
 #include "kern/sparse/spmm.h"
 #include "kern/simd.h"
 
@@ -16,6 +18,7 @@ const trn_spmm_kernels_t *trn_spmm_kernels(void) {
     return sets[trn_simd_best()];
 }
 
+/* Over {or, and}: values do not count, and beta only says whether C takes part. */
 void trn_spmm_boolean(trn_spmm_t *product) {
     product->entries = TRN_SPMM_ONES;
     product->values = NULL;
@@ -28,6 +31,8 @@ void trn_spmm_rows(const trn_spmm_t *product, int64_t first, int64_t end) {
     trn_spmm_kernels()->rows[product->wide][product->entries](product, first, end);
 }
 
+/* A row weighs 1 + its entries, so that empty rows count too. The share is taken apart into whole
+ * and rest, because all x part may overflow. */
 int64_t trn_spmm_cut(const int64_t *start, int64_t first, int64_t end, int64_t parts,
                      int64_t part) {
     int64_t all = start[end] - start[first] + (end - first), low = first, high = end;
@@ -42,6 +47,7 @@ int64_t trn_spmm_cut(const int64_t *start, int64_t first, int64_t end, int64_t p
     return low;
 }
 
+/* Which thread does which part does not matter: parts share no row of C. */
 void trn_spmm_threads(const trn_spmm_t *product, int64_t first, int64_t end, int threads) {
     enum { PARTS = 8 /* a thread: evens out what a busy machine does to some */ };
     int64_t parts = threads > 1 ? (int64_t)threads * PARTS : 1;

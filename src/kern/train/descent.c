@@ -17,6 +17,7 @@ const trn_descent_kernels_t *trn_descent_kernels(void) {
     return sets[trn_simd_best()];
 }
 
+/* Each row of x [m x n] by its own factor. */
 void trn_scale_rows(int64_t m, int64_t n, const float *scale, float *x) {
     const trn_descent_kernels_t *k = trn_descent_kernels();
     for (int64_t i = 0; i < m; i++)

@@ -1,3 +1,6 @@
+/* loss.c: losses over a question's candidates, part by part: candidates may lie on several ranks,
+ * so each part gives its sums, and closing joins them. The answer's own score comes in at the
+ * close. */
 #include "kern/train/loss.h"
 #include "kern/simd.h"
 
@@ -16,6 +19,8 @@ const trn_loss_kernels_t *trn_loss_kernels(void) {
     return sets[trn_simd_best()];
 }
 
+/* Row by row: w gets each candidate's share of the gradient up to a factor that only the close
+ * knows. */
 void trn_loss_parts(const trn_loss_t *loss, int64_t m, int64_t n, const float *s,
                     const float *answer, float *w, trn_loss_part_t *part) {
     const trn_loss_kernels_t *k = trn_loss_kernels();
@@ -28,10 +33,13 @@ static double soft_plus(double x) {
     return fmax(x, 0) + log1p(exp(-fabs(x)));
 }
 
+/* Never the exponential of a large number: no overflow. */
 static double sigmoid(double x) {
     return x > 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
+/* Exponentials are taken over the greatest score of all, the answer's included. A NaN among the
+ * scores stays one. */
 trn_softmax_t trn_loss_softmax(double weight, double answer, const trn_loss_part_t *part) {
     double top = fmax(answer, (double)part->top), sum = (double)part->sum;
     double most = exp((double)part->top - top), own = exp(answer - top);
@@ -39,6 +47,8 @@ trn_softmax_t trn_loss_softmax(double weight, double answer, const trn_loss_part
     return (trn_softmax_t){own, weight * most, all, top};
 }
 
+/* *scale: what the parts' weights are to be multiplied by; *own: the derivative by the answer's
+ * score; returns the loss. */
 double trn_loss_close(const trn_loss_t *loss, int64_t n, double answer, const trn_loss_part_t *part,
                       double *scale, double *own) {
     double c = (double)loss->margin, cost = (double)part->cost, sum = (double)part->sum;

@@ -1,3 +1,4 @@
+/* rows.c: chooses the loops of rows.h for this processor. */
 #include "kern/train/rows.h"
 #include "kern/simd.h"
 

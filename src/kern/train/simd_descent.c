@@ -13,6 +13,7 @@ static void scale(int64_t n, float by, float *x) {
         x[j] *= by;
 }
 
+/* The small number keeps a coordinate that was never moved from dividing by 0. */
 static void adagrad(int64_t n, float rate, float *restrict values, float *restrict squares,
                     const float *restrict g) {
 #pragma omp simd

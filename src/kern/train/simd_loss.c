@@ -5,6 +5,7 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 
+/* Of one score at least. */
 static float greatest(int64_t n, const float *s) {
     float most = s[0];
 #pragma omp simd reduction(max : most)
@@ -13,6 +14,7 @@ static float greatest(int64_t n, const float *s) {
     return most;
 }
 
+/* Over the greatest score of this part, which goes along: parts have different ones. */
 static void softmax(const trn_loss_t *loss, int64_t n, const float *s, float answer, float *w,
                     trn_loss_part_t *part) {
     (void)loss;
@@ -27,6 +29,7 @@ static void softmax(const trn_loss_t *loss, int64_t n, const float *s, float ans
     *part = (trn_loss_part_t){most, sum, 0};
 }
 
+/* Candidates count as false: softplus(s + c). */
 static void bce(const trn_loss_t *loss, int64_t n, const float *s, float answer, float *w,
                 trn_loss_part_t *part) {
     (void)answer;
@@ -40,6 +43,7 @@ static void bce(const trn_loss_t *loss, int64_t n, const float *s, float answer,
     *part = (trn_loss_part_t){0, 0, cost};
 }
 
+/* max(0, s - answer + margin): a NaN is kept, so that training notices. */
 static void margin(const trn_loss_t *loss, int64_t n, const float *s, float answer, float *w,
                    trn_loss_part_t *part) {
     float cost = 0, sum = 0, c = loss->margin - answer;
@@ -53,6 +57,8 @@ static void margin(const trn_loss_t *loss, int64_t n, const float *s, float answ
     *part = (trn_loss_part_t){0, sum, cost};
 }
 
+/* Softplus weighted by a softmax of the scores at `temperature`, which is not derived (Sun et al.
+ * 2019). */
 static void adversarial(const trn_loss_t *loss, int64_t n, const float *s, float answer, float *w,
                         trn_loss_part_t *part) {
     (void)answer;

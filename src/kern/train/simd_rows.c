@@ -19,6 +19,7 @@ static void sum_strip(int64_t count, const float *const *row, int64_t at, float 
         sum[j] = part[j];
 }
 
+/* In the order of the rows for each coordinate, whatever the strip: same bits at any width. */
 static void sum(int64_t width, int64_t count, const float *const *row, float *total) {
     int64_t at = 0;
     for (; at + STRIP <= width; at += STRIP)

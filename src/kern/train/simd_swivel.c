@@ -95,6 +95,7 @@ static double epilogue(int64_t first_row, int64_t rows, int64_t cols, float *err
     return loss;
 }
 
+/* No small number: accumulators start above 0. */
 static void adagrad(int64_t n, float *restrict values, float *restrict accumulator,
                     const float *restrict gradient, float rate) {
 #pragma omp simd

@@ -18,6 +18,7 @@ ALWAYS void angle(float x, float *re, float *im) {
     *im = sign * trn_term_sine(y);
 }
 
+/* q = x times r, or times conj(r) for sign -1, as complex numbers: [re | im] halves. */
 ALWAYS void turn(float sign, int64_t half, const float *restrict x, const float *restrict r,
                  bool phases, float *restrict q) {
 #pragma omp simd
@@ -33,6 +34,8 @@ ALWAYS void turn(float sign, int64_t half, const float *restrict x, const float 
     }
 }
 
+/* With g the gradient to q: that to x is g times conj(r); that to r is g times conj(x), along and
+ * across. */
 ALWAYS void turn_back(float sign, int64_t half, const float *restrict x, const float *restrict r,
                       bool phases, const float *restrict gq, float *restrict gx,
                       float *restrict gr) {
@@ -90,6 +93,7 @@ static void product(int64_t n, const float *restrict x, const float *restrict r,
         q[k] = x[k] * r[k];
 }
 
+/* Gradients are set, not added: each row is of one fact. */
 static void product_back(int64_t n, const float *restrict x, const float *restrict r,
                          const float *restrict gq, float *restrict gx, float *restrict gr) {
 #pragma omp simd
@@ -99,6 +103,7 @@ static void product_back(int64_t n, const float *restrict x, const float *restri
     }
 }
 
+/* What lies along w is taken away. */
 static void plane(int64_t n, float along, const float *restrict w, const float *restrict x,
                   float *restrict p) {
 #pragma omp simd

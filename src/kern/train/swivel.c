@@ -1,9 +1,12 @@
+/* swivel.c: Swivel's step in float32, on BLAS and the loops for this processor. The step itself is
+ * swivel_step.inc, which swivel_ref.c compiles in float64. */
 #include "kern/train/swivel.h"
 #include "kern/simd.h"
 
 #include <cblas.h>
 #include <stddef.h>
 
+/* Errors and row gradients of a tile, column gradients, errors of the observed cells of a row. */
 int64_t trn_swivel_scratch(int64_t max_shard, int64_t dim) {
     return TRN_SWIVEL_TILE * (max_shard + dim) + max_shard * (dim + 1);
 }

@@ -12,6 +12,8 @@ static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
 
+/* Errors become slopes in place; cells come in the order of rows, then columns, so one cursor
+ * does. */
 static double epilogue(int64_t first_row, int64_t rows, int64_t cols, double *errors,
                        const double *row_bias, const double *col_bias, double multiplier,
                        const trn_swivel_cell_ref_t **cells, const trn_swivel_cell_ref_t *end,

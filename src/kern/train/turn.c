@@ -1,3 +1,4 @@
+/* turn.c: chooses the loops of turn.h for this processor. */
 #include "kern/train/turn.h"
 #include "kern/simd.h"
 
