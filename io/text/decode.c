@@ -18,10 +18,12 @@ void *trn_decoder_alloc(trn_decoder_t *decoder, size_t count, size_t size) {
     return NULL;
 }
 
+/* NULL is fine, as libraries may hand that. */
 void trn_decoder_free(void *data) {
     trn_free(&data);
 }
 
+/* When it was our limit that refused, the message says which limit would do. */
 trn_status_t trn_decoder_no_memory(const trn_decoder_t *decoder) {
     int64_t used = trn_mem_now(), limit = trn_mem_limit_now(), wanted = decoder->refused;
     if (limit > 0 && wanted > limit - used && wanted < INT64_MAX - used)
@@ -43,6 +45,7 @@ trn_status_t trn_decoder_truncated(const trn_decoder_t *decoder) {
                     decoder->path);
 }
 
+/* The library's own state lies in memory of ours, so that --memory counts it. */
 trn_status_t trn_decoder_create(trn_decoder_t **decoder, trn_coding_t coding, const char *path) {
     static const trn_decoder_kind_t *const kinds[] = {[TRN_CODING_GZIP] = &trn_decoder_gzip,
                                                       [TRN_CODING_BZIP2] = &trn_decoder_bzip2,
@@ -70,6 +73,8 @@ void trn_decoder_destroy(trn_decoder_t **decoder) {
     trn_free(decoder);
 }
 
+/* Padding of zeros between members is passed over where the format allows it; the end of the input
+ * is an end only between members. */
 trn_status_t trn_decoder_step(trn_decoder_t *d, trn_decode_step_t *step) {
     step->got = 0;
     while (d->kind->pads && d->between && d->some && step->at < step->bytes &&
@@ -93,6 +98,7 @@ bool trn_decoder_done(const trn_decoder_t *decoder) {
     return decoder->done;
 }
 
+/* What each takes for files that its usual tool wrote with default settings, for plans. */
 int64_t trn_decoder_bytes(trn_coding_t coding) {
     static const int64_t bytes[] = {[TRN_CODING_NONE] = 0,
                                     [TRN_CODING_GZIP] = 64 << 10,

@@ -31,6 +31,7 @@ static void stop(void *state) {
     s->begun = false;
 }
 
+/* The library counts in unsigned int: larger buffers are used in part. */
 static trn_status_t step(trn_decoder_t *decoder, void *state, trn_decode_step_t *step) {
     state_t *s = state;
     if (!s->begun && BZ2_bzDecompressInit(&s->stream, 0, 0) != BZ_OK)

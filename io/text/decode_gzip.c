@@ -20,6 +20,7 @@ static trn_status_t start(trn_decoder_t *decoder, void *state) {
     return inflateInit2(z, MAX_WBITS + 16) == Z_OK ? TRN_OK : trn_decoder_no_memory(decoder);
 }
 
+/* A member ends with its checksum, which zlib verifies; the next begins anew. */
 static trn_status_t step(trn_decoder_t *decoder, void *state, trn_decode_step_t *step) {
     z_stream *z = state;
     size_t bytes = step->bytes - step->at;
@@ -41,6 +42,7 @@ static trn_status_t step(trn_decoder_t *decoder, void *state, trn_decode_step_t 
     return trn_decoder_corrupt(decoder, z->msg ? z->msg : "gzip");
 }
 
+/* Also after a start that failed halfway. */
 static void stop(void *state) {
     z_stream *z = state;
     if (z->state) inflateEnd(z);

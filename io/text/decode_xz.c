@@ -27,6 +27,7 @@ static trn_status_t start(trn_decoder_t *decoder, void *state) {
     return trn_decoder_no_memory(decoder);
 }
 
+/* liblzma follows streams and their padding itself, and says at the end whether all were whole. */
 static trn_status_t step(trn_decoder_t *decoder, void *state, trn_decode_step_t *step) {
     lzma_stream *xz = &((state_t *)state)->stream;
     size_t input = step->bytes - step->at;

@@ -28,6 +28,7 @@ static trn_status_t start(trn_decoder_t *decoder, void *state) {
     return TRN_OK;
 }
 
+/* 0 means that a frame ended and was flushed; what follows is another frame or the end. */
 static trn_status_t step(trn_decoder_t *decoder, void *state, trn_decode_step_t *step) {
     ZSTD_inBuffer input = {step->input, step->bytes, step->at};
     ZSTD_outBuffer output = {step->output, step->room, 0};

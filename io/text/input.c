@@ -15,6 +15,8 @@ static int64_t nanoseconds(struct timespec time) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+/* By these a file is the same as before: which it is, how long, and when it was last written or
+ * renamed. */
 static trn_stamp_t stamp_of(const struct stat *about) {
     return (trn_stamp_t){.device = (int64_t)about->st_dev,
                          .inode = (int64_t)about->st_ino,
@@ -62,6 +64,7 @@ trn_status_t trn_input_judge(const trn_input_t *input, const void *head, size_t 
     return trn_magic_refuse(input->path, wanted, head, bytes);
 }
 
+/* Only a regular file is opened; what a pipe holds is seen when its bytes come. */
 trn_status_t trn_input_look(trn_input_t *input) {
     const char *path = input->path;
     struct stat about;
@@ -84,6 +87,8 @@ trn_status_t trn_input_look(trn_input_t *input) {
     return status;
 }
 
+/* Whether one rank must read all of it, from front to back: no seeking in a pipe or compressed
+ * bytes. */
 bool trn_input_whole(const trn_input_t *input) {
     return input->stream || input->coding != TRN_CODING_NONE;
 }
@@ -94,6 +99,8 @@ trn_status_t trn_input_reread(const trn_input_t *input, const char *why) {
                     input->path, why);
 }
 
+/* By the open descriptor: another file may have the name by now. A log that grows may have become
+ * longer. */
 trn_status_t trn_input_unchanged(const trn_input_t *input, int fd) {
     struct stat about;
     if (input->stream) return TRN_OK;
@@ -127,6 +134,7 @@ static view_t view_of(const trn_input_t *input) {
     return (view_t){input->bytes, (int32_t)input->coding, input->stream};
 }
 
+/* Sizes and codings only: times may differ between the caches of nodes. */
 static trn_status_t compare(const trn_input_t *input, view_t first) {
     view_t here = view_of(input);
     if (memcmp(&here, &first, sizeof here) == 0) return TRN_OK;
@@ -151,6 +159,7 @@ static trn_status_t check_streams(int64_t count, const trn_input_t *inputs) {
     return TRN_OK;
 }
 
+/* On rank 0. */
 static trn_status_t look_at_all(int64_t count, trn_input_t *inputs, view_t *views) {
     for (int64_t i = 0; i < count; i++) {
         TRN_TRY(trn_input_look(&inputs[i]));
@@ -172,6 +181,8 @@ static trn_status_t look_as_rank_0(int64_t count, trn_input_t *inputs, const vie
     return TRN_OK;
 }
 
+/* Rank 0 looks, all compare with what it saw: a node with an older copy of a file is told by name,
+ * not by wrong results. */
 trn_status_t trn_inputs_look(MPI_Comm comm, int64_t count, trn_input_t *inputs) {
     int rank;
     view_t *views;

@@ -70,6 +70,7 @@ static const magic_t formats[] = {
     PRINTABLE(0, "BZh", "compressed with bzip2", "decompress it first"),
 };
 
+/* Line ends, tabs and form feeds stand in texts. */
 static bool is_control(unsigned char byte) {
     return byte < ' ' && !(byte >= '\t' && byte <= '\r');
 }
@@ -80,6 +81,7 @@ static bool control_follows(const unsigned char *head, size_t from, size_t bytes
     return false;
 }
 
+/* A file cut within its signature fits none. */
 static bool fits(const magic_t *magic, const unsigned char *head, size_t bytes) {
     size_t end = magic->at + magic->length;
     return bytes >= end && memcmp(head + magic->at, magic->bytes, magic->length) == 0 &&
@@ -148,6 +150,8 @@ static bool find_wide(const unsigned char *head, size_t bytes) {
     return some >= 4;
 }
 
+/* First the table, then formats that are told by more than a fixed signature, from the surest to
+ * the vaguest. */
 bool trn_magic_find(const void *head, size_t bytes, const char **what, const char **cure) {
     const unsigned char *data = head;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
@@ -184,6 +188,7 @@ trn_status_t trn_magic_refuse(const char *path, const char *wanted, const void *
     return trn_fail(TRN_INPUT, "%s: is %s, not %s; %s", path, what, wanted, cure);
 }
 
+/* Only codings that we decompress; the others are refused by their names. */
 trn_coding_t trn_coding_of(const void *head, size_t bytes) {
     const unsigned char *data = head;
     if (bytes >= 2 && memcmp(data, "\x1f\x8b", 2) == 0) return TRN_CODING_GZIP;
@@ -201,6 +206,7 @@ trn_coding_t trn_coding_of(const void *head, size_t bytes) {
     return TRN_CODING_NONE;
 }
 
+/* The byte order mark of UTF-8, which editors of Windows write. */
 int trn_mark_bytes(const void *head, size_t bytes) {
     return bytes >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }

@@ -54,6 +54,7 @@ static trn_status_t skip(trn_scan_t *s, int64_t bytes) {
     return TRN_OK;
 }
 
+/* What cannot be sought in is read from its start and passed over. */
 trn_status_t trn_scan_open(trn_scan_t **scan, const trn_input_t *input, int64_t offset) {
     *scan = NULL;
     trn_scan_t *s;
@@ -84,6 +85,8 @@ trn_status_t trn_scan_end(trn_scan_t **scan, trn_status_t status) {
     return status;
 }
 
+/* The piece lies in the buffer, its delimiter replaced by a NUL; borrowed until the next call. The
+ * limit keeps a binary file from filling the memory. */
 trn_status_t trn_scan_until(trn_scan_t *s, char delimiter, int64_t limit, char **piece,
                             int64_t *bytes) {
     int64_t searched = 0;
@@ -108,6 +111,7 @@ trn_status_t trn_scan_until(trn_scan_t *s, char delimiter, int64_t limit, char *
     return TRN_OK;
 }
 
+/* NULL at the end of the file, also if some bytes are left, which then stay. */
 trn_status_t trn_scan_take(trn_scan_t *s, int64_t bytes, char **piece) {
     *piece = NULL;
     while (s->end - s->begin < bytes && !s->ended)

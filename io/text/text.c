@@ -74,6 +74,7 @@ static trn_status_t read_plain(const trn_text_t *text, char *buffer, int64_t cap
                     (long long)text->at + (long long)*got, (long long)text->input.bytes);
 }
 
+/* Only called when all of raw[] has been used. */
 static trn_status_t fill_raw(trn_text_t *text) {
     text->consumed += (int64_t)text->raw_end;
     text->raw_at = text->raw_end = 0;
@@ -84,6 +85,7 @@ static trn_status_t fill_raw(trn_text_t *text) {
 
 /* Opening -------------------------------------------------------------------------------------- */
 
+/* With the reason of the system call that has just failed. */
 static trn_status_t cannot_open(const trn_text_t *text) {
     return trn_fail(TRN_INPUT, "%s: cannot open: %s; check the path", text->input.path,
                     strerror(errno));
@@ -113,6 +115,7 @@ static trn_status_t open_stream(trn_text_t *text) {
     return TRN_OK;
 }
 
+/* Offsets count from the first byte of text: a byte order mark is not part of it. */
 static trn_status_t open_file(trn_text_t *text, int64_t offset) {
     const trn_input_t *input = &text->input;
     text->fd = open(input->path, O_RDONLY | O_CLOEXEC);
@@ -165,6 +168,7 @@ static trn_status_t copy_raw(trn_text_t *text, char *buffer, size_t capacity, si
     return TRN_OK;
 }
 
+/* The second layer: decoded bytes, wherever they come from. */
 static trn_status_t produce(trn_text_t *text, char *buffer, int64_t capacity, size_t *got) {
     if (text->decoder) return decode(text, buffer, (size_t)capacity, got);
     if (text->raw) return copy_raw(text, buffer, (size_t)capacity, got);
@@ -201,6 +205,8 @@ static trn_status_t holds_nul(const trn_text_t *text, const char *buffer, int64_
                     (long long)line + 1);
 }
 
+/* The third layer. A NUL is looked for in every byte that is handed out, because a text cut short
+ * at one would look sound. */
 trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int64_t *got) {
     size_t bytes = 0;
     *got = 0;
@@ -223,6 +229,8 @@ trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int
     return TRN_OK;
 }
 
+/* Bytes of the file itself, for progress: of compressed text the decoded size is not known
+ * ahead. */
 int64_t trn_text_consumed(const trn_text_t *text) {
     return text->raw ? text->consumed + (int64_t)text->raw_at : text->at;
 }
@@ -255,6 +263,7 @@ trn_status_t trn_text_end(trn_text_t **text, trn_status_t status) {
     return status;
 }
 
+/* Reads the file again, for a message: counting lines all along would cost more. */
 int64_t trn_text_lines(const trn_input_t *input, int64_t offset) {
     trn_text_t *text;
     char buffer[LINES_BYTES];
@@ -272,6 +281,7 @@ int64_t trn_text_lines(const trn_input_t *input, int64_t offset) {
     return lines;
 }
 
+/* The content is told by its first bytes if it can be, decoded ones where it is compressed. */
 trn_status_t trn_text_refuse(const trn_input_t *input, const char *wanted, const char *cure) {
     char head[TRN_MAGIC_BYTES];
     int64_t bytes = 0, got = 1;

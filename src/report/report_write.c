@@ -28,6 +28,7 @@ static const char style[] =
     "background:#181818}td,th{border-color:#444}}\n</style></head><body>\n<h1>Trunnion "
     "report</h1>\n";
 
+/* What a run said of itself at its start, and at its end; NULL if it did not. */
 static const json_t *manifest(const json_t *run, const char *key) {
     return json_object_get(json_object_get(run, "manifest"), key);
 }
@@ -45,6 +46,7 @@ static int64_t ranks_of(const json_t *run) {
     return json_integer_value(manifest(run, "ranks"));
 }
 
+/* As runs are called in charts: number in the log and ranks. */
 static void name_run(const json_t *run, char name[NAME]) {
     int64_t ranks = ranks_of(run);
     snprintf(name, NAME, "#%lld, %lld rank%s",
@@ -54,6 +56,7 @@ static void name_run(const json_t *run, char name[NAME]) {
 
 /* Tables --------------------------------------------------------------------------------------- */
 
+/* Text to the left and escaped, numbers to the right with four digits. */
 static void cell(FILE *to, const json_t *value) {
     bool text = json_is_string(value);
     fputs(text ? "<td class=\"text\">" : "<td>", to);
@@ -68,6 +71,7 @@ static void cell(FILE *to, const json_t *value) {
     fputs("</td>", to);
 }
 
+/* The program by its name alone: the path says nothing about the run. */
 static void command_line(FILE *to, const json_t *argv) {
     size_t i;
     const json_t *word;
@@ -81,6 +85,8 @@ static void command_line(FILE *to, const json_t *argv) {
     fputs("</code></td>", to);
 }
 
+/* Machine and libraries are those of the first run; then a line a run. A run that was killed has no
+ * summary. */
 static void list_runs(FILE *to, const json_t *runs) {
     size_t i;
     const json_t *run, *first = json_array_get(runs, 0);
@@ -116,6 +122,7 @@ static void list_runs(FILE *to, const json_t *runs) {
     fputs("</table></div>\n", to);
 }
 
+/* Columns are the keys of the first case, which all cases of a benchmark have. */
 static void list_cases(FILE *to, const json_t *run, const json_t *cases) {
     size_t i;
     const char *key;
@@ -164,6 +171,8 @@ typedef struct lines {
     int64_t count, points;
 } lines_t;
 
+/* Room for so many lines with so many points in all; pointers into x and y stay valid because
+ * nothing grows. */
 static trn_status_t lines_create(lines_t *l, int64_t series, int64_t points) {
     *l = (lines_t){0};
     TRN_TRY(trn_alloc(&l->series, series, sizeof *l->series, "a chart"));
@@ -220,11 +229,13 @@ static trn_status_t curve(FILE *to, const trn_report_t *report, const json_t *ru
     return status;
 }
 
+/* trn_groups frees the key, so strdup. */
 static trn_status_t key_of_verb(const json_t *run, char **key) {
     *key = strdup(verb_of(run));
     return *key ? TRN_OK : trn_fail(TRN_MEMORY, "no memory for a verb's name");
 }
 
+/* Curves of one verb share a chart: what other verbs call loss is another thing. */
 static trn_status_t curves(FILE *to, const trn_report_t *report) {
     size_t i;
     json_t *groups;
@@ -248,6 +259,7 @@ static double seconds_of(const json_t *run) {
     return json_number_value(own ? own : summary(run, "total_seconds"));
 }
 
+/* Only those can be compared by time. */
 static bool finished(const json_t *run) {
     return json_integer_value(summary(run, "exit")) == 0 && seconds_of(run) > 0;
 }
@@ -309,6 +321,7 @@ static void add_ideal(lines_t *l) {
     close_line(l);
 }
 
+/* At most one line for each run and the ideal one, which has two points. */
 static trn_status_t scaling(FILE *to, const json_t *runs) {
     int64_t count = (int64_t)json_array_size(runs);
     size_t i;
@@ -335,6 +348,7 @@ static trn_status_t scaling(FILE *to, const json_t *runs) {
 
 /* Phases --------------------------------------------------------------------------------------- */
 
+/* Bars of mean seconds over ranks, split into inside of MPI and the rest. */
 static void phases(FILE *to, const json_t *run) {
     enum { MOST = 64, PARTS = 2 };
     static const char *const names[PARTS] = {"inside MPI", "else"};

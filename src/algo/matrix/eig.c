@@ -15,10 +15,12 @@
 
 /* Symmetry ------------------------------------------------------------------------------------- */
 
+/* A row of this rank's band. */
 static double *row_of(trn_tall_t a, int64_t i) {
     return (double *)a.block.data + i * a.block.stride;
 }
 
+/* What differs by no more than `most` is made equal: the mean of both. */
 static trn_status_t compare(trn_tall_t a, trn_tall_t transposed, int64_t first, double most,
                             const char *name) {
     for (int64_t i = 0; i < a.block.rows; i++)
@@ -36,6 +38,7 @@ static trn_status_t compare(trn_tall_t a, trn_tall_t transposed, int64_t first, 
     return TRN_OK;
 }
 
+/* The tolerance is relative to the largest number of all ranks. */
 trn_status_t trn_eig_check(trn_tall_t a, double tolerance, const char *name) {
     if (a.rows != a.block.cols)
         return trn_fail(TRN_USAGE, "%s: %lld x %lld is not square; svd takes any matrix", name,
@@ -72,6 +75,8 @@ static trn_status_t plan_moves(MPI_Comm comm, const trn_dist_t *bands, const trn
 
 /* Alone ---------------------------------------------------------------------------------------- */
 
+/* The whole matrix on rank 0: its eigenvectors come back as rows and are transposed on the way
+ * out. */
 static trn_status_t alone(trn_tall_t a, double *values) {
     int64_t n = a.rows;
     int rank;
@@ -130,6 +135,8 @@ typedef struct dealt {
     void *lent; /* to both */
 } dealt_t;
 
+/* ScaLAPACK's layout and the memory in it. `a` is destroyed by PDSYEVD, so the transposed vectors
+ * may take its place. */
 static trn_status_t deal(dealt_t *dealt, MPI_Comm comm, int64_t n, trn_scalapack_grid_t grid) {
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -158,6 +165,7 @@ static void deal_back(dealt_t *dealt) {
     trn_free(&dealt->lent);
 }
 
+/* PDSYEVD on the grid; ranks beyond it hold nothing and take part in the relayouts. */
 static trn_status_t together(trn_tall_t a, double *values) {
     int ranks;
     MPI_Comm_size(a.comm, &ranks);
@@ -194,6 +202,7 @@ trn_eig_method_t trn_eig_choose(trn_eig_method_t asked, int64_t n) {
     return n > TRN_EIG_ALONE && trn_scalapack_present() ? TRN_EIG_SCALAPACK : TRN_EIG_LOCAL;
 }
 
+/* Signs are fixed last, so that both methods give the same vectors up to rounding. */
 trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method) {
     *method = trn_eig_choose(*method, a.rows);
     if (*method == TRN_EIG_LOCAL && a.rows > TRN_EIG_LOCAL_MOST)
@@ -207,6 +216,7 @@ trn_status_t trn_eig(trn_tall_t a, double *values, trn_eig_method_t *method) {
     return trn_scale_back(values, a.rows, exponent, "an eigenvalue"); /* the same on every rank */
 }
 
+/* As alone() takes memory, in its order. */
 static void alone_plan(trn_ledger_t *ledger, int64_t n, int ranks, int rank) {
     trn_ledger_t before = *ledger;
     if (rank == 0) {
@@ -218,6 +228,7 @@ static void alone_plan(trn_ledger_t *ledger, int64_t n, int ranks, int rank) {
     trn_ledger_back(ledger, &before);
 }
 
+/* As together() does. */
 static void together_plan(trn_ledger_t *ledger, int64_t n, int ranks, int rank) {
     trn_scalapack_grid_t grid = choose_grid(ranks);
     int64_t parts = 4 * (n / grid.block + ranks);

@@ -48,6 +48,8 @@ static void each_passing(const trn_banded_t *m, int64_t from, int64_t end, trn_v
     }
 }
 
+/* Entries of rows [from, end) of this rank, row by row, columns ascending: a fixed order of
+ * sums. */
 void trn_banded_each(const trn_banded_t *m, int64_t from, int64_t end, trn_visit_t visit,
                      void *user) {
     int64_t first = trn_banded_first(m);
@@ -74,6 +76,7 @@ static double join(trn_norm_t norm, double sum, double x) {
     return isnan(x) || fabs(x) > sum ? fabs(x) : sum; /* NaN stays: nothing is larger */
 }
 
+/* What a sum of terms becomes. */
 static double root(trn_norm_t norm, double sum) {
     return norm == TRN_NORM_L2 ? sqrt(sum) : sum;
 }
@@ -135,6 +138,8 @@ static void in_row(void *user, int64_t row, int64_t col, double value) {
     r->sum = join(r->norm, r->sum, r->exponent ? ldexp(value, -r->exponent) : value);
 }
 
+/* A row whose sum overflowed, or lost all its squares, with the largest number's exponent taken out
+ * of each. */
 static void row_again(const trn_banded_t *m, int64_t i, trn_norm_t norm, trn_norms_t norms) {
     row_sum_t largest = {TRN_NORM_MAX, 0, 0}, sum = {norm, 0, 0};
     trn_banded_each(m, i, i + 1, in_row, &largest);
@@ -188,6 +193,7 @@ static void along_column(void *user, int64_t row, int64_t col, double value) {
     sums->small |= value != 0 && fabs(value) < SMALL;
 }
 
+/* One block of rows into sums of columns: a leaf of the tree. */
 static void sum_block(void *user, int64_t block, double *values) {
     sums_t *sums = user;
     int64_t height = sums->blocks.rows, rows = trn_banded_rows(sums->matrix);
@@ -225,6 +231,8 @@ static bool choose_exponents(const sums_t *sums, trn_norms_t norms) {
     return true;
 }
 
+/* A second pass only where a column needs it; the exponents of the others are 0, which changes
+ * nothing. */
 trn_status_t trn_banded_col_norms(const trn_banded_t *m, trn_norm_t norm, trn_norms_t norms) {
     int rank, ranks;
     MPI_Comm_rank(m->comm, &rank);

@@ -55,6 +55,7 @@ static void each_dense(const trn_share_t *share, meet_t meet, void *user) {
     }
 }
 
+/* Zeros that are not stored are finite. */
 static void each_sparse(const trn_sparse_t *x, meet_t meet, void *user) {
     if (trn_sparse_type(x) == TRN_SPARSE_PATTERN) return;
     bool single = trn_sparse_type(x) == TRN_SPARSE_F32;
@@ -90,6 +91,7 @@ static void each_not_finite(const trn_share_t *share, meet_t meet, void *user) {
         each_dense(share, meet, user);
 }
 
+/* For the question whether there is any. */
 static bool stop_at(void *user, int64_t row, int64_t col) {
     (void)row, (void)col;
     *(bool *)user = true;
@@ -116,6 +118,8 @@ void trn_marks_free(trn_marks_t *marks) {
     trn_free(&marks->col);
 }
 
+/* What beta C brings: its rows and columns are marked before the product overwrites it; nothing is
+ * allocated when all is finite. */
 trn_status_t trn_overflow_added(trn_view_t block, trn_marks_t *added) {
     trn_share_t share = {.dense = block};
     bool any = false;
@@ -149,6 +153,8 @@ typedef struct search {
     int64_t row, col;
 } search_t;
 
+/* Excused if its row or column had such a number in an operand, or its own place in what was
+ * added. */
 static bool judge(void *user, int64_t row, int64_t col) {
     search_t *s = user;
     const trn_product_parts_t *p = s->parts;
@@ -172,6 +178,7 @@ static void find(MPI_Comm comm, const trn_share_t *result, search_t *s) {
     each_not_finite(result, judge, s);
 }
 
+/* When all is finite, the usual case, this costs one pass over the result and one reduction. */
 trn_status_t trn_overflow_check(MPI_Comm comm, const trn_product_parts_t *parts,
                                 const trn_share_t *result, const char *name) {
     bool any = false;

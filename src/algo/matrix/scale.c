@@ -42,11 +42,13 @@ trn_status_t trn_scale_back(double *values, int64_t count, int exponent, const c
     return TRN_OK;
 }
 
+/* Numbers of rows and columns from 1, as in the file. */
 static trn_status_t not_finite(const char *name, int64_t row, int64_t col, double value) {
     return trn_fail(TRN_NUMERIC, "%s: entry (%lld, %lld) is %g; remove what is not finite", name,
                     (long long)row + 1, (long long)col + 1, value);
 }
 
+/* One pass for both: the largest size, and whether all are finite. */
 trn_status_t trn_largest(trn_view_t block, int64_t first, const char *name, double *largest) {
     *largest = 0;
     for (int64_t i = 0; i < block.rows; i++)

@@ -40,6 +40,8 @@ typedef struct finish {
     double *scratch;  /* [block x k] */
 } finish_t;
 
+/* All that may fail, before the messages. LAPACK's work is taken on every rank, though rank 0 alone
+ * uses it: plans are then alike. */
 static trn_status_t finish_create(finish_t *finish, trn_svd_t *svd, trn_operator_t *op) {
     MPI_Comm comm = trn_operator_comm(op);
     int64_t k = svd->rank, rows = trn_operator_rows(op), cols = trn_operator_cols(op);
@@ -117,6 +119,8 @@ static trn_status_t measure(finish_t *finish, trn_svd_t *svd, trn_operator_t *op
     return TRN_OK;
 }
 
+/* A v is orthonormalized to u, and the small core u^T A v split: this is a Rayleigh-Ritz step,
+ * which makes of any basis of the right space the best triplets in it. */
 trn_status_t trn_svd_finish(trn_svd_t *svd, trn_operator_t *op, trn_tall_t v) {
     MPI_Comm comm = trn_operator_comm(op);
     finish_t finish = {0};
@@ -139,6 +143,7 @@ done:
 
 /* By the Gram matrix --------------------------------------------------------------------------- */
 
+/* As many values as the shorter side, and a Gram matrix that fits one rank. */
 static trn_status_t check(trn_tall_t a, int64_t rank) {
     int64_t rows = a.rows, cols = a.block.cols, side = rows < cols ? rows : cols;
     if (rank < 1 || rank > side)
@@ -188,6 +193,7 @@ done:
     return status;
 }
 
+/* Of the shorter side; a wide matrix is transposed, and u and v change places. */
 trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank) {
     *svd = (trn_svd_t){0};
     TRN_AGREE(a.comm, check(a, rank));
@@ -286,6 +292,7 @@ static int64_t count_clear(const trn_svd_t *svd, int stage) {
     return count;
 }
 
+/* Vectors found beside others, made orthonormal to them. */
 static trn_status_t join(trn_tall_t *joint, trn_tall_t clear, trn_tall_t found) {
     int64_t r = clear.block.cols, k = r + found.block.cols;
     TRN_TRY(trn_agree(clear.comm, trn_tall_create(joint, clear.comm, clear.rows, k)));

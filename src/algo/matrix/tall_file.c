@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+/* Before any work: a NaN would only show as a method that does not converge. */
 static trn_status_t check_finite(trn_tall_t x, const char *path) {
     int rank;
     MPI_Comm_rank(x.comm, &rank);
@@ -108,6 +109,7 @@ trn_status_t trn_tall_write(trn_store_t *store, const char *name, trn_tall_t x) 
                            x.block.data);
 }
 
+/* What every rank has, written by rank 0; the others write an empty band at the end. */
 trn_status_t trn_tall_write_whole(trn_store_t *store, const char *name, MPI_Comm comm, int64_t rows,
                                   const double *data) {
     int rank;

@@ -96,6 +96,7 @@ static trn_status_t plan_gather(trn_tall_t x, double *all, int **counts) {
     return TRN_OK;
 }
 
+/* Counts are whole rows, by a type of one row, so that an int holds them longer. */
 trn_status_t trn_tall_gather(trn_tall_t x, double *all) {
     int ranks, *counts;
     MPI_Comm_size(x.comm, &ranks);
@@ -111,6 +112,8 @@ trn_status_t trn_tall_gather(trn_tall_t x, double *all) {
     return status;
 }
 
+/* The largest number of each column becomes positive; of equal ones the first row's, on the lowest
+ * rank. So vectors do not depend on the method's whim. */
 void trn_tall_fix_signs(trn_tall_t x, trn_tall_t follower) {
     double *x_at = x.block.data, *y_at = follower.block.data;
     for (int64_t j = 0; j < x.block.cols; j++) {

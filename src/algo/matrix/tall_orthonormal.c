@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+/* LAPACK never returns from some matrices with NaN: they are refused before. */
 static trn_status_t eig_here(int64_t n, double *a, double *values, const char *what) {
     for (int64_t i = 0; i < n * n; i++)
         if (!isfinite(a[i]))
@@ -24,6 +25,7 @@ static trn_status_t eig_here(int64_t n, double *a, double *values, const char *w
     return status;
 }
 
+/* On rank 0 and sent: other ranks' LAPACK might differ in the last bit. */
 trn_status_t trn_tall_eig(MPI_Comm comm, int64_t n, double *a, double *values, const char *what) {
     int rank;
     MPI_Comm_rank(comm, &rank);
