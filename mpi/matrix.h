@@ -6,6 +6,7 @@
 #ifndef TRN_MPI_MATRIX_H
 #define TRN_MPI_MATRIX_H
 
+#include "base/dtype.h"
 #include "base/rng.h"
 #include "base/status.h"
 #include "mpi/dist.h"
@@ -14,7 +15,10 @@
 #include <mpi.h>
 #include <stdint.h>
 
-typedef enum trn_matrix_type { TRN_MATRIX_F32, TRN_MATRIX_F64 } trn_matrix_type_t;
+/* Numbers of matrices are TRN_F32 or TRN_F64. */
+typedef trn_dtype_t trn_matrix_type_t;
+#define TRN_MATRIX_F32 TRN_F32
+#define TRN_MATRIX_F64 TRN_F64
 
 /* A rectangle of numbers somewhere in memory: element (i, j) is number i x stride + j. A view owns
  * nothing; copy it freely. */

@@ -225,8 +225,17 @@ static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, 
         int64_t rows = trn_part_start(r->rows, bands, band + 1) - first;
         const char *from = a.data + r->size * (r->transposed[0] ? first : first * a.stride);
         trn_view_t to = trn_view_part(c, first, rows, 0, r->cols);
-        trn_gemm((trn_number_t)r->type, r->transposed[0], r->transposed[1], rows, r->cols, width,
-                 alpha, from, a.stride, b.data, b.stride, beta, to.data, to.stride, r->threads);
+        trn_gemm(&(trn_gemm_t){.type = r->type,
+                               .m = rows,
+                               .n = r->cols,
+                               .k = width,
+                               .alpha = alpha,
+                               .beta = beta,
+                               .a = {from, a.stride, r->transposed[0]},
+                               .b = {b.data, b.stride, r->transposed[1]},
+                               .c = to.data,
+                               .ldc = to.stride,
+                               .threads = r->threads});
         progress(r);
     }
 }

@@ -3,6 +3,7 @@
 #define TRN_MPI_SPARSE_SPARSE_H
 
 #include "base/status.h"
+#include "kern/sparse/sparse_type.h"
 #include "mpi/dist.h"
 
 #include <mpi.h>
@@ -14,12 +15,6 @@ typedef struct trn_triplet {
     int64_t row, col;
     double value;
 } trn_triplet_t;
-
-typedef enum trn_sparse_type {
-    TRN_SPARSE_PATTERN, /* no values */
-    TRN_SPARSE_F32,
-    TRN_SPARSE_F64
-} trn_sparse_type_t;
 
 /* Rows [first_row, first_row + rows) and columns [first_col, first_col + cols) of a matrix. */
 typedef struct trn_extent {

@@ -46,13 +46,6 @@ typedef struct product {
 /* Types -----------------------------------------------------------------------------------------
  */
 
-static trn_spgemm_type_t kernel_type(trn_sparse_type_t type) {
-    static const trn_spgemm_type_t types[] = {[TRN_SPARSE_PATTERN] = TRN_SPGEMM_ONES,
-                                              [TRN_SPARSE_F32] = TRN_SPGEMM_F32,
-                                              [TRN_SPARSE_F64] = TRN_SPGEMM_F64};
-    return types[type];
-}
-
 /* float64 if either has it, or if both are patterns, whose entries count as 1 and are counted
  * exactly; else float32. */
 static trn_sparse_type_t type_of_c(const trn_sparse_t *a, const trn_sparse_t *b, bool boolean) {
@@ -65,7 +58,7 @@ static trn_sparse_type_t type_of_c(const trn_sparse_t *a, const trn_sparse_t *b,
 /* Bytes of an entry of C. */
 static int64_t entry_bytes(const product_t *p) {
     static const int64_t bytes[] = {
-        [TRN_SPGEMM_ONES] = 4, [TRN_SPGEMM_F32] = 8, [TRN_SPGEMM_F64] = 12};
+        [TRN_SPARSE_PATTERN] = 4, [TRN_SPARSE_F32] = 8, [TRN_SPARSE_F64] = 12};
     return bytes[p->local.type];
 }
 
@@ -103,12 +96,12 @@ static trn_status_t plan(product_t *p) {
     int64_t needed = p->fetch.needed[p->fetch.ranks];
     trn_sparse_type_t of_b =
         o->boolean ? TRN_SPARSE_PATTERN : trn_sparse_type(p->b); /* as fetched */
-    p->local = (trn_spgemm_t){.a = {trn_sparse_extent(p->a).rows, needed, trn_sparse_start(p->a),
-                                    p->fetch.column, trn_sparse_values(p->a),
-                                    kernel_type(trn_sparse_type(p->a))},
-                              .b = {.rows = needed, .type = kernel_type(of_b)},
-                              .type = kernel_type(type_of_c(p->a, p->b, o->boolean)),
-                              .gather = o->gather};
+    p->local =
+        (trn_spgemm_t){.a = {trn_sparse_extent(p->a).rows, needed, trn_sparse_start(p->a),
+                             p->fetch.column, trn_sparse_values(p->a), trn_sparse_type(p->a)},
+                       .b = {.rows = needed, .type = of_b},
+                       .type = type_of_c(p->a, p->b, o->boolean),
+                       .gather = o->gather};
     TRN_AGREE(p->comm, allocate(p));
     p->local.b.start = p->b_start;
     p->slab[0] = trn_spgemm_slab(&p->fetch, 0, p->fetch.buckets);
@@ -203,7 +196,7 @@ static void free_slab(product_t *p) {
 /* C's arrays; a pattern has no values. */
 static trn_status_t allocate_entries(product_t *p, int64_t entries) {
     TRN_TRY(trn_alloc(&p->column, entries, sizeof *p->column, "columns of a product"));
-    if (p->local.type == TRN_SPGEMM_ONES) return TRN_OK;
+    if (p->local.type == TRN_SPARSE_PATTERN) return TRN_OK;
     return trn_alloc(&p->values, entries, (size_t)(entry_bytes(p) - 4), "values of a product");
 }
 

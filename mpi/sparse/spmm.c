@@ -224,13 +224,10 @@ static trn_status_t choose_width(trn_spmm_plan_t *plan) {
 
 /* The block as the kernel takes it; its arrays are borrowed. */
 static void set_product(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
-    static const trn_spmm_entries_t entries[] = {[TRN_SPARSE_PATTERN] = TRN_SPMM_ONES,
-                                                 [TRN_SPARSE_F32] = TRN_SPMM_FLOATS,
-                                                 [TRN_SPARSE_F64] = TRN_SPMM_DOUBLES};
     plan->product = (trn_spmm_t){.rows = trn_sparse_extent(block).rows,
                                  .start = trn_sparse_start(block),
                                  .column = plan->column ? plan->column : trn_sparse_column(block),
-                                 .entries = entries[trn_sparse_type(block)],
+                                 .entries = trn_sparse_type(block),
                                  .values = trn_sparse_values(block),
                                  .wide = plan->type == TRN_MATRIX_F64};
 }

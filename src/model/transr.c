@@ -18,15 +18,41 @@ static int64_t second_width(const trn_model_shape_t *shape) {
 static void project(const trn_model_shape_t *shape, const float *matrix, int64_t count,
                     const float *e, float *p) {
     int64_t d = shape->dim, k = shape->relation_dim;
-    trn_gemm(TRN_NUMBER_F32, false, true, count, k, d, 1, e, d, matrix, d, 0, p, k, 1);
+    trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                           .m = count,
+                           .n = k,
+                           .k = d,
+                           .alpha = 1,
+                           .a = {e, d, false},
+                           .b = {matrix, d, true},
+                           .c = p,
+                           .ldc = k});
 }
 
 /* Added to both: a matrix has many entities, and an entity several relations. */
 static void project_back(const trn_model_shape_t *shape, const float *matrix, int64_t count,
                          const float *e, const float *gp, float *ge, float *gmatrix) {
     int64_t d = shape->dim, k = shape->relation_dim;
-    trn_gemm(TRN_NUMBER_F32, false, false, count, d, k, 1, gp, k, matrix, d, 1, ge, d, 1);
-    trn_gemm(TRN_NUMBER_F32, true, false, k, d, count, 1, gp, k, e, d, 1, gmatrix, d, 1);
+    trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                           .m = count,
+                           .n = d,
+                           .k = k,
+                           .alpha = 1,
+                           .beta = 1,
+                           .a = {gp, k, false},
+                           .b = {matrix, d, false},
+                           .c = ge,
+                           .ldc = d});
+    trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                           .m = k,
+                           .n = d,
+                           .k = count,
+                           .alpha = 1,
+                           .beta = 1,
+                           .a = {gp, k, true},
+                           .b = {e, d, false},
+                           .c = gmatrix,
+                           .ldc = d});
 }
 
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,

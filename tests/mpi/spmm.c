@@ -154,9 +154,9 @@ static void *expected(const problem_t *x, bool exact) {
     trn_spmm_t p = {.rows = m,
                     .start = trn_sparse_start(used),
                     .column = trn_sparse_column(used),
-                    .entries = t->entries == TRN_SPARSE_PATTERN ? TRN_SPMM_ONES
-                               : t->entries == TRN_SPARSE_F32   ? TRN_SPMM_FLOATS
-                                                                : TRN_SPMM_DOUBLES,
+                    .entries = t->entries == TRN_SPARSE_PATTERN ? TRN_SPARSE_PATTERN
+                               : t->entries == TRN_SPARSE_F32   ? TRN_SPARSE_F32
+                                                                : TRN_SPARSE_F64,
                     .values = trn_sparse_values(used),
                     .wide = t->type == TRN_MATRIX_F64,
                     .b = {{b, DIM}, {NULL, 0}},

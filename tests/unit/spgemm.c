@@ -30,7 +30,7 @@ static void *get(int64_t count, size_t size) {
 /* A random factor with about `mean` entries a row: every fifth row empty, every seventh of one
  * entry, every 11th four times as long; columns of every third number only, so that some are empty.
  */
-static trn_spgemm_factor_t factor(int64_t rows, int64_t cols, int64_t mean, trn_spgemm_type_t type,
+static trn_spgemm_factor_t factor(int64_t rows, int64_t cols, int64_t mean, trn_sparse_type_t type,
                                   bool whole_numbers) {
     int64_t room = rows * 8 * mean + 1, n = 0;
     int64_t *start = get(rows + 1, sizeof *start);
@@ -53,8 +53,8 @@ static trn_spgemm_factor_t factor(int64_t rows, int64_t cols, int64_t mean, trn_
         f64[e] = whole_numbers ? (double)(draw() % 9) - 4 : (double)draw() * 0x1p-63 - 1;
         f32[e] = (float)f64[e];
     }
-    if (type == TRN_SPGEMM_F64) made.values = f64;
-    if (type == TRN_SPGEMM_F32) made.values = f32;
+    if (type == TRN_SPARSE_F64) made.values = f64;
+    if (type == TRN_SPARSE_F32) made.values = f32;
     if (made.values != f64) free(f64);
     if (made.values != f32) free(f32);
     return made;
@@ -66,9 +66,9 @@ static void discard(trn_spgemm_factor_t *f) {
     free((void *)f->values);
 }
 
-static double value(trn_spgemm_type_t type, const void *values, int64_t e) {
-    if (type == TRN_SPGEMM_F32) return (double)((const float *)values)[e];
-    return type == TRN_SPGEMM_F64 ? ((const double *)values)[e] : 1;
+static double value(trn_sparse_type_t type, const void *values, int64_t e) {
+    if (type == TRN_SPARSE_F32) return (double)((const float *)values)[e];
+    return type == TRN_SPARSE_F64 ? ((const double *)values)[e] : 1;
 }
 
 /* C must be what the twin says. */
@@ -159,12 +159,12 @@ static const trn_spgemm_gather_t gathers[] = {TRN_SPGEMM_AUTO, TRN_SPGEMM_HASH, 
 /* All types of A, B and C that there are, all ways. */
 static void every_type(int64_t rows, int64_t inner, int64_t cols, int64_t mean, bool whole) {
     for (int t = 0; t < 9; t++) {
-        trn_spgemm_type_t ta = (trn_spgemm_type_t)(t / 3), tb = (trn_spgemm_type_t)(t % 3);
+        trn_sparse_type_t ta = (trn_sparse_type_t)(t / 3), tb = (trn_sparse_type_t)(t % 3);
         trn_spgemm_t p = {.a = factor(rows, inner, mean, ta, whole),
                           .b = factor(inner, cols, mean, tb, whole),
                           .first_col = 1000};
         for (int i = 0; i < 9; i++) {
-            p.type = (trn_spgemm_type_t)(i / 3);
+            p.type = (trn_sparse_type_t)(i / 3);
             p.gather = gathers[i % 3];
             check(&p, 1 + i % 4);
         }
@@ -189,17 +189,17 @@ static void real_numbers(void **unused) {
  * beside those of the other. */
 static void many_columns(void **unused) {
     (void)unused;
-    trn_spgemm_t p = {.a = factor(12, 40, 5, TRN_SPGEMM_F64, false),
-                      .b = factor(40, 3 << 20, 30, TRN_SPGEMM_F32, false),
-                      .type = TRN_SPGEMM_F64};
+    trn_spgemm_t p = {.a = factor(12, 40, 5, TRN_SPARSE_F64, false),
+                      .b = factor(40, 3 << 20, 30, TRN_SPARSE_F32, false),
+                      .type = TRN_SPARSE_F64};
     for (int i = 0; i < 3; i++) {
         p.gather = gathers[i];
         check(&p, 2);
     }
     discard(&p.a);
     discard(&p.b);
-    p.a = factor(30, 400, 60, TRN_SPGEMM_F32, false);
-    p.b = factor(400, 1 << 19, 12, TRN_SPGEMM_F64, false);
+    p.a = factor(30, 400, 60, TRN_SPARSE_F32, false);
+    p.b = factor(400, 1 << 19, 12, TRN_SPARSE_F64, false);
     p.gather = TRN_SPGEMM_AUTO;
     trn_spgemm_work_t work;
     room_t r = make_room(&p, &work, 1);
@@ -215,9 +215,9 @@ static void nothing(void **unused) {
     static const int64_t sizes[][3] = {{0, 5, 5}, {5, 0, 5}, {5, 5, 0}, {0, 0, 0}, {4, 1, 1}};
     for (int i = 0; i < 5; i++) {
         int64_t *zero = calloc(6, sizeof *zero);
-        trn_spgemm_t p = {.a = {sizes[i][0], sizes[i][1], zero, NULL, NULL, TRN_SPGEMM_ONES},
-                          .b = {sizes[i][1], sizes[i][2], zero, NULL, NULL, TRN_SPGEMM_ONES},
-                          .type = TRN_SPGEMM_F64};
+        trn_spgemm_t p = {.a = {sizes[i][0], sizes[i][1], zero, NULL, NULL, TRN_SPARSE_PATTERN},
+                          .b = {sizes[i][1], sizes[i][2], zero, NULL, NULL, TRN_SPARSE_PATTERN},
+                          .type = TRN_SPARSE_F64};
         check(&p, 2);
         free(zero);
     }
@@ -229,9 +229,9 @@ static void zeros_stay(void **unused) {
     static const int64_t start[] = {0, 2, 3}, b_start[] = {0, 1, 2};
     static const int32_t column[] = {0, 1, 0}, b_column[] = {0, 0};
     static const double a[] = {1, -1, -1}, b[] = {3, 3}, none[] = {0, 0};
-    trn_spgemm_t p = {.a = {2, 2, start, column, a, TRN_SPGEMM_F64},
-                      .b = {2, 1, b_start, b_column, b, TRN_SPGEMM_F64},
-                      .type = TRN_SPGEMM_F64};
+    trn_spgemm_t p = {.a = {2, 2, start, column, a, TRN_SPARSE_F64},
+                      .b = {2, 1, b_start, b_column, b, TRN_SPARSE_F64},
+                      .type = TRN_SPARSE_F64};
     check(&p, 1);
     p.b.values = none;
     check(&p, 1);

@@ -42,7 +42,7 @@ static void *numbers(int64_t what, int64_t rows, int64_t stride, bool wide, bool
     return data;
 }
 
-static void make(problem_t *x, bool wide, trn_spmm_entries_t entries, int64_t cols, bool whole) {
+static void make(problem_t *x, bool wide, trn_sparse_type_t entries, int64_t cols, bool whole) {
     x->start[0] = 0;
     for (int64_t i = 0; i < ROWS; i++)
         x->start[i + 1] = x->start[i] + (i % 3 == 0 ? 0 : i == 7 ? 500 : i % 30);
@@ -50,7 +50,7 @@ static void make(problem_t *x, bool wide, trn_spmm_entries_t entries, int64_t co
     x->column = malloc((size_t)count * sizeof *x->column);
     for (int64_t e = 0; e < count; e++)
         x->column[e] = draw(1, e, 0) % (NEAR + FAR) - FAR;
-    x->values = numbers(2, count, 1, entries == TRN_SPMM_DOUBLES, whole);
+    x->values = numbers(2, count, 1, entries == TRN_SPARSE_F64, whole);
     x->near = numbers(3, NEAR, cols + PAD, wide, whole);
     x->far = numbers(4, FAR, cols + 1, wide, whole);
     x->c = numbers(5, ROWS, cols + PAD, wide, whole);
@@ -97,10 +97,10 @@ enum { WIDTHS = sizeof widths / sizeof *widths };
  * only the best is reachable; the others are compiled from the same lines. */
 static void all(bool whole, double alpha, double beta, int threads) {
     for (int wide = 0; wide < 2; wide++)
-        for (int entries = TRN_SPMM_ONES; entries <= TRN_SPMM_DOUBLES; entries++)
+        for (int entries = TRN_SPARSE_PATTERN; entries <= TRN_SPARSE_F64; entries++)
             for (int w = 0; w < WIDTHS; w++) {
                 problem_t x;
-                make(&x, wide, (trn_spmm_entries_t)entries, widths[w], whole);
+                make(&x, wide, (trn_sparse_type_t)entries, widths[w], whole);
                 x.p.alpha = alpha, x.p.beta = beta;
                 trn_spmm_ref(&x.p, x.wanted);
                 trn_spmm_threads(&x.p, 0, ROWS, threads);
@@ -128,8 +128,8 @@ static void cuts_do_not_show(void **state) {
     (void)state;
     for (int wide = 0; wide < 2; wide++) {
         problem_t x, y;
-        make(&x, wide, TRN_SPMM_FLOATS, MOST_COLS, false);
-        make(&y, wide, TRN_SPMM_FLOATS, MOST_COLS, false);
+        make(&x, wide, TRN_SPARSE_F32, MOST_COLS, false);
+        make(&y, wide, TRN_SPARSE_F32, MOST_COLS, false);
         x.p.alpha = y.p.alpha = 0.7, x.p.beta = y.p.beta = 1.3;
         trn_spmm_rows(&x.p, 0, ROWS);
         int64_t size = wide ? 8 : 4, slab;
@@ -155,7 +155,7 @@ static void boolean(void **state) {
         for (int w = 0; w < WIDTHS; w++)
             for (int beta = 0; beta < 2; beta++) {
                 problem_t x;
-                make(&x, wide, TRN_SPMM_FLOATS, widths[w], true);
+                make(&x, wide, TRN_SPARSE_F32, widths[w], true);
                 int64_t cells[] = {NEAR * x.p.b[0].stride, FAR * x.p.b[1].stride,
                                    ROWS * x.p.c_stride};
                 void *data[] = {x.near, x.far, x.c};
@@ -181,7 +181,7 @@ static void not_a_number(void **state) {
     (void)state;
     for (int w = 0; w < WIDTHS; w++) {
         problem_t x;
-        make(&x, false, TRN_SPMM_FLOATS, widths[w], true);
+        make(&x, false, TRN_SPARSE_F32, widths[w], true);
         for (int64_t i = 0; i < ROWS * x.p.c_stride; i++)
             ((float *)x.c)[i] = NAN;
         trn_spmm_ref(&x.p, x.wanted);
@@ -206,7 +206,7 @@ static void not_a_number(void **state) {
 static void cut_covers(void **state) {
     (void)state;
     problem_t x;
-    make(&x, false, TRN_SPMM_ONES, 1, true);
+    make(&x, false, TRN_SPARSE_PATTERN, 1, true);
     for (int64_t parts = 1; parts < 200; parts = parts * 2 + 1) {
         int64_t at = 20, most = 0;
         for (int64_t part = 0; part < parts; part++) {

@@ -37,12 +37,20 @@ static void contribute(void *user, int64_t block, double *values) {
     x = trn_view_part(x, 0, x.rows, p->first, x.cols - p->first);
     for (int64_t i = 0; i < p->cols; i++)
         memset(values + i * p->cols + i + 1, 0, sizeof *values * (size_t)(p->cols - i - 1));
+    trn_syrk_t gram = {.type = TRN_F64,
+                       .n = x.cols,
+                       .cols = p->cols,
+                       .k = x.rows,
+                       .alpha = 1,
+                       .a = x.data,
+                       .lda = x.stride,
+                       .c = values,
+                       .ldc = p->cols,
+                       .threads = p->threads};
     if (x.type == TRN_MATRIX_F32)
-        trn_syrk_widen(x.cols, p->cols, x.rows, x.data, x.stride, 0, values, p->cols, p->scratch,
-                       p->threads);
+        trn_syrk_widen(&gram, p->scratch);
     else
-        trn_syrk(TRN_NUMBER_F64, x.cols, p->cols, x.rows, 1, x.data, x.stride, 0, values, p->cols,
-                 p->threads);
+        trn_syrk(&gram);
 }
 
 static void set(trn_view_t gram, int64_t row, int64_t col, double value) {

@@ -146,16 +146,13 @@ static void share_row(again_t *g, const square_t *s, int owner, int64_t row) {
 }
 
 static trn_spgemm_factor_t band_of(const trn_sparse_t *a) {
-    static const trn_spgemm_type_t types[] = {[TRN_SPARSE_PATTERN] = TRN_SPGEMM_ONES,
-                                              [TRN_SPARSE_F32] = TRN_SPGEMM_F32,
-                                              [TRN_SPARSE_F64] = TRN_SPGEMM_F64};
     trn_extent_t x = trn_sparse_extent(a);
     return (trn_spgemm_factor_t){x.rows,
                                  x.cols,
                                  trn_sparse_start(a),
                                  trn_sparse_column(a),
                                  trn_sparse_values(a),
-                                 types[trn_sparse_type(a)]};
+                                 trn_sparse_type(a)};
 }
 
 /* The largest relative error in a row of C; infinite where an entry lacks or is too much. */
@@ -185,9 +182,9 @@ static trn_status_t check(const square_t *s, double *worst) {
         int owner = row >= 0 && row < x.rows ? run->rank : -1;
         MPI_Allreduce(MPI_IN_PLACE, &owner, 1, MPI_INT, MPI_MAX, run->comm);
         share_row(&g, s, owner, row);
-        trn_spgemm_t product = {.a = {1, x.rows, g.start, g.column, g.value, TRN_SPGEMM_F64},
+        trn_spgemm_t product = {.a = {1, x.rows, g.start, g.column, g.value, TRN_SPARSE_F64},
                                 .b = band_of(s->a),
-                                .type = TRN_SPGEMM_F64};
+                                .type = TRN_SPARSE_F64};
         trn_spgemm_ref(&product, 0, g.sum, g.present);
         MPI_Reduce(g.sum, g.all, (int)rows, MPI_DOUBLE, MPI_SUM, owner, run->comm);
         if (run->rank == owner) *worst = fmax(*worst, error_of_row(&g, s->c, row));

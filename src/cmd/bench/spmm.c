@@ -143,7 +143,7 @@ static double error_of_row(const product_t *p, int64_t i, void *b, int32_t *colu
     trn_spmm_ref(&(trn_spmm_t){.rows = 1,
                                .start = start,
                                .column = column,
-                               .entries = wide ? TRN_SPMM_DOUBLES : TRN_SPMM_FLOATS,
+                               .entries = wide ? TRN_SPARSE_F64 : TRN_SPARSE_F32,
                                .values = (const char *)trn_sparse_values(p->s) + first * size,
                                .wide = wide,
                                .b = {{b, p->dim}, {NULL, 0}},

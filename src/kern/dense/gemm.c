@@ -1,3 +1,6 @@
+/* gemm.c: products cut into calls of BLAS: bands of C for threads, and pieces of at most LARGEST in
+ * each dimension, because BLAS counts in int. Terms are cut last and add up in order, so a number
+ * of C has the same bits whatever the threads, as far as BLAS gives equal bits in other shapes. */
 #include "kern/dense/gemm.h"
 
 #include <cblas.h>
@@ -6,80 +9,99 @@
 
 enum { LARGEST = INT_MAX / 2 / 4096 * 4096 /* of one dimension in one call of BLAS */ };
 
-static int64_t size_of(trn_number_t type) {
-    return type == TRN_NUMBER_F32 ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
 }
 
-static const char *at(trn_number_t type, const void *data, int64_t element) {
-    return (const char *)data + size_of(type) * element;
-}
-
+/* BLAS wants a stride of at least the columns, and above 0, even where there are no rows. */
 static int stride(int64_t ld, int64_t cols) {
     return (int)(ld > cols ? ld : cols > 1 ? cols : 1);
 }
 
+/* An operand from (row, col) of op() on. */
+static trn_factor_t factor_at(const trn_gemm_t *g, trn_factor_t x, int64_t row, int64_t col) {
+    int64_t element = x.transposed ? col * x.ld + row : row * x.ld + col;
+    x.data = (const char *)x.data + trn_dtype_size(g->type) * element;
+    return x;
+}
+
+/* The part of a product that makes size[0] rows and size[1] columns of C out of size[2] terms, the
+ * first of which are from[]. */
+static trn_gemm_t part_of(const trn_gemm_t *g, const int64_t from[3], const int64_t size[3]) {
+    trn_gemm_t part = *g;
+    part.m = size[0];
+    part.n = size[1];
+    part.k = size[2];
+    part.a = factor_at(g, g->a, from[0], from[2]);
+    part.b = factor_at(g, g->b, from[2], from[1]);
+    part.c = (char *)g->c + trn_dtype_size(g->type) * (from[0] * g->ldc + from[1]);
+    return part;
+}
+
 /* All sizes within int. */
-static void call(trn_number_t type, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-                 const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
-                 int64_t ldc) {
-    CBLAS_TRANSPOSE op_a = ta ? CblasTrans : CblasNoTrans, op_b = tb ? CblasTrans : CblasNoTrans;
-    int la = stride(lda, ta ? m : k), lb = stride(ldb, tb ? k : n), lc = stride(ldc, n);
+static void call(const trn_gemm_t *g) {
+    CBLAS_TRANSPOSE op_a = g->a.transposed ? CblasTrans : CblasNoTrans;
+    CBLAS_TRANSPOSE op_b = g->b.transposed ? CblasTrans : CblasNoTrans;
+    int m = (int)g->m, n = (int)g->n, k = (int)g->k, lc = stride(g->ldc, n);
+    int la = stride(g->a.ld, g->a.transposed ? m : k),
+        lb = stride(g->b.ld, g->b.transposed ? k : n);
     if (m == 0 || n == 0) return;
-    if (type == TRN_NUMBER_F32)
-        cblas_sgemm(CblasRowMajor, op_a, op_b, (int)m, (int)n, (int)k, (float)alpha, a, la, b, lb,
-                    (float)beta, c, lc);
+    if (g->type == TRN_F32)
+        cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, (float)g->alpha, g->a.data, la, g->b.data,
+                    lb, (float)g->beta, g->c, lc);
     else
-        cblas_dgemm(CblasRowMajor, op_a, op_b, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c,
-                    lc);
+        cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, g->alpha, g->a.data, la, g->b.data, lb,
+                    g->beta, g->c, lc);
 }
 
 /* c = beta c without BLAS, whose handling of k = 0 with NULL operands differs between libraries. */
-static void scale(trn_number_t type, int64_t m, int64_t n, double beta, void *c, int64_t ldc) {
-    if (beta == 1) return;
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < n; j++)
-            if (type == TRN_NUMBER_F32) {
-                float *x = (float *)c + i * ldc + j;
-                *x = beta == 0 ? 0 : (float)beta * *x;
+static void scale(const trn_gemm_t *g) {
+    if (g->beta == 1) return;
+    for (int64_t i = 0; i < g->m; i++)
+        for (int64_t j = 0; j < g->n; j++)
+            if (g->type == TRN_F32) {
+                float *x = (float *)g->c + i * g->ldc + j;
+                *x = g->beta == 0 ? 0 : (float)g->beta * *x;
             } else {
-                double *x = (double *)c + i * ldc + j;
-                *x = beta == 0 ? 0 : beta * *x;
+                double *x = (double *)g->c + i * g->ldc + j;
+                *x = g->beta == 0 ? 0 : g->beta * *x;
             }
 }
 
-/* One band of C, cut where a dimension is too large for an int. */
-static void band(trn_number_t type, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-                 const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
-                 int64_t ldc) {
-    for (int64_t i = 0; i < m; i += LARGEST)
-        for (int64_t j = 0; j < n; j += LARGEST)
-            for (int64_t t = 0; t < k; t += LARGEST)
-                call(type, ta, tb, m - i < LARGEST ? m - i : LARGEST,
-                     n - j < LARGEST ? n - j : LARGEST, k - t < LARGEST ? k - t : LARGEST, alpha,
-                     at(type, a, ta ? t * lda + i : i * lda + t), lda,
-                     at(type, b, tb ? j * ldb + t : t * ldb + j), ldb, t == 0 ? beta : 1,
-                     (char *)c + size_of(type) * (i * ldc + j), ldc);
+/* One band of C, cut where a dimension is too large for an int. C takes beta with its first terms.
+ */
+static void band(const trn_gemm_t *g) {
+    for (int64_t i = 0; i < g->m; i += LARGEST)
+        for (int64_t j = 0; j < g->n; j += LARGEST)
+            for (int64_t t = 0; t < g->k; t += LARGEST) {
+                int64_t from[3] = {i, j, t};
+                int64_t size[3] = {least(g->m - i, LARGEST), least(g->n - j, LARGEST),
+                                   least(g->k - t, LARGEST)};
+                trn_gemm_t piece = part_of(g, from, size);
+                if (t > 0) piece.beta = 1;
+                call(&piece);
+            }
 }
 
-void trn_gemm(trn_number_t type, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-              const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
-              int64_t ldc, int threads) {
-    if (k == 0 || m == 0 || n == 0) {
-        scale(type, m, n, beta, c, ldc);
+/* The longer side of C is cut: bands stay as near to squares as they can. */
+void trn_gemm(const trn_gemm_t *product) {
+    const trn_gemm_t *g = product;
+    if (g->k == 0 || g->m == 0 || g->n == 0) {
+        scale(g);
         return;
     }
-    if (threads <= 1) {
-        band(type, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    if (g->threads <= 1) {
+        band(g);
         return;
     }
-    bool by_rows = m >= n;
-    int64_t items = by_rows ? m : n;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int t = 0; t < threads; t++) {
+    bool by_rows = g->m >= g->n;
+    int64_t items = by_rows ? g->m : g->n, threads = g->threads;
+#pragma omp parallel for num_threads(g->threads) schedule(static)
+    for (int64_t t = 0; t < threads; t++) {
         int64_t first = items * t / threads, count = items * (t + 1) / threads - first;
-        int64_t i = by_rows ? first : 0, j = by_rows ? 0 : first;
-        band(type, ta, tb, by_rows ? count : m, by_rows ? n : count, k, alpha,
-             at(type, a, ta ? i : i * lda), lda, at(type, b, tb ? j * ldb : j), ldb, beta,
-             (char *)c + size_of(type) * (i * ldc + j), ldc);
+        int64_t from[3] = {by_rows ? first : 0, by_rows ? 0 : first, 0};
+        int64_t size[3] = {by_rows ? count : g->m, by_rows ? g->n : count, g->k};
+        trn_gemm_t share = part_of(g, from, size);
+        band(&share);
     }
 }

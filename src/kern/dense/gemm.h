@@ -2,23 +2,37 @@
 #ifndef TRN_KERN_DENSE_GEMM_H
 #define TRN_KERN_DENSE_GEMM_H
 
+#include "base/dtype.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum trn_number { TRN_NUMBER_F32, TRN_NUMBER_F64 } trn_number_t;
+/* An operand as it is stored: row i begins at element i x ld. op() transposes it. Borrowed. */
+typedef struct trn_factor {
+    const void *data;
+    int64_t ld;
+    bool transposed;
+} trn_factor_t;
 
-/* C [m x n] = alpha op(A) [m x k] op(B) [k x n] + beta C, where op transposes if `ta` (`tb`). Row
- * i of a stored block starts at element i x ld. beta = 0 never reads C; k = 0 leaves beta C. Rows
- * or columns of C are shared out among `threads` threads, each calling BLAS for itself, so that no
- * sum is split. Local. Cost: 2 m n k flops. */
-void trn_gemm(trn_number_t type, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
-              const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c,
-              int64_t ldc, int threads);
+/* C [m x n] = alpha op(A) [m x k] op(B) [k x n] + beta C, all of one type, TRN_F32 or TRN_F64. Row
+ * i of C begins at element i x ldc. */
+typedef struct trn_gemm {
+    trn_dtype_t type;
+    int64_t m, n, k;
+    double alpha, beta;
+    trn_factor_t a, b;
+    void *c;
+    int64_t ldc;
+    int threads; /* at most 1: the caller's alone */
+} trn_gemm_t;
+
+/* Compute C. beta = 0 never reads it; k = 0 leaves beta C. Rows or columns of C are shared out
+ * among `threads` threads, each calling BLAS for itself, so that no sum is split. Local. Cost: 2 m
+ * n k flops. */
+void trn_gemm(const trn_gemm_t *product);
 
 /* The same in float64 by the definition, for tests; alpha and beta times sums of rounded float32
  * products where the type is that. Local. */
-void trn_gemm_ref(trn_number_t type, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                  double alpha, const void *a, int64_t lda, const void *b, int64_t ldb, double beta,
-                  void *c, int64_t ldc);
+void trn_gemm_ref(const trn_gemm_t *product);
 
 #endif

@@ -1,3 +1,4 @@
+/* syrk.c: A^T A by strips of rows: left of the diagonal a product, on it a triangle of BLAS. */
 #include "kern/dense/syrk.h"
 
 #include <cblas.h>
@@ -16,54 +17,72 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static int64_t size_of(trn_number_t type) {
-    return type == TRN_NUMBER_F32 ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
+/* Element `i` of C, or of A. */
+static void *c_at(const trn_syrk_t *g, int64_t i) {
+    return (char *)g->c + i * trn_dtype_size(g->type);
 }
 
-/* The triangle of C [n x n], n and k within int. */
-static void triangle(trn_number_t type, int64_t n, int64_t k, double alpha, const void *a,
-                     int64_t lda, double beta, void *c, int64_t ldc) {
-    if (type == TRN_NUMBER_F32)
-        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)n, (int)k, (float)alpha, a,
-                    (int)lda, (float)beta, c, (int)ldc);
+static const void *a_at(const trn_syrk_t *g, int64_t i) {
+    return (const char *)g->a + i * trn_dtype_size(g->type);
+}
+
+/* The triangle that rows [first, first + rows) have on the diagonal: a Gram matrix of as many
+ * columns of A. Sizes are within int. */
+static void triangle(const trn_syrk_t *g, int64_t first, int64_t rows) {
+    const void *a = a_at(g, first);
+    void *c = c_at(g, first * g->ldc + first);
+    int n = (int)rows, k = (int)g->k, lda = (int)g->lda, ldc = (int)g->ldc;
+    if (g->type == TRN_F32)
+        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, n, k, (float)g->alpha, a, lda,
+                    (float)g->beta, c, ldc);
     else
-        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (int)n, (int)k, alpha, a, (int)lda, beta,
-                    c, (int)ldc);
+        cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, n, k, g->alpha, a, lda, g->beta, c, ldc);
 }
 
 /* Rows [first, first + rows) of C, at most MOST_TERMS terms each: what is left of the diagonal,
  * then the triangle at its end if it is within the `cols` columns. */
-static void strip(trn_number_t type, int64_t first, int64_t rows, int64_t cols, int64_t k,
-                  double alpha, const void *a, int64_t lda, double beta, void *c, int64_t ldc) {
-    const char *left = (const char *)a + first * size_of(type);
-    char *at = (char *)c + first * ldc * size_of(type);
-    trn_gemm(type, true, false, rows, least(first, cols), k, alpha, left, lda, a, lda, beta, at,
-             ldc, 1);
-    if (first < cols)
-        triangle(type, rows, k, alpha, left, lda, beta, at + first * size_of(type), ldc);
+static void strip(const trn_syrk_t *g, int64_t first, int64_t rows) {
+    trn_gemm(&(trn_gemm_t){.type = g->type,
+                           .m = rows,
+                           .n = least(first, g->cols),
+                           .k = g->k,
+                           .alpha = g->alpha,
+                           .beta = g->beta,
+                           .a = {a_at(g, first), g->lda, true},
+                           .b = {g->a, g->lda, false},
+                           .c = c_at(g, first * g->ldc),
+                           .ldc = g->ldc});
+    if (first < g->cols) triangle(g, first, rows);
 }
 
 /* k = 0: beta C, row by row, so that nothing above the diagonal is touched. */
-static void scale(trn_number_t type, int64_t n, int64_t cols, double beta, void *c, int64_t ldc) {
-    for (int64_t i = 0; i < n; i++)
-        trn_gemm(type, true, false, 1, least(i + 1, cols), 0, 1, NULL, 1, NULL, 1, beta,
-                 (char *)c + i * ldc * size_of(type), ldc, 1);
+static void scale(const trn_syrk_t *g) {
+    for (int64_t i = 0; i < g->n; i++)
+        trn_gemm(&(trn_gemm_t){.type = g->type,
+                               .m = 1,
+                               .n = least(i + 1, g->cols),
+                               .beta = g->beta,
+                               .c = c_at(g, i * g->ldc),
+                               .ldc = g->ldc});
 }
 
-void trn_syrk(trn_number_t type, int64_t n, int64_t cols, int64_t k, double alpha, const void *a,
-              int64_t lda, double beta, void *c, int64_t ldc, int threads) {
+/* Terms are taken in steps, whose sums add up in order: the step depends on n alone. */
+void trn_syrk(const trn_syrk_t *gram) {
+    int64_t n = gram->n, cols = gram->cols, k = gram->k;
+    int threads = gram->threads > 1 ? gram->threads : 1;
     if (n == 0 || cols == 0) return;
-    if (k == 0) scale(type, n, cols, beta, c, ldc);
+    if (k == 0) scale(gram);
     int64_t upper = (cols + STRIP - 1) / STRIP, strips = upper + (n - cols + STRIP - 1) / STRIP;
     int64_t step = n <= STRIP ? TERMS : MOST_TERMS;
     for (int64_t t = 0; t < k; t += step) {
-        const char *terms = (const char *)a + t * lda * size_of(type);
+        trn_syrk_t some = *gram;
+        some.a = a_at(gram, t * gram->lda);
+        some.k = least(k - t, step);
+        if (t > 0) some.beta = 1;
 #pragma omp parallel for num_threads(threads) schedule(dynamic) if (threads > 1)
         for (int64_t s = strips - 1; s >= 0; s--) { /* the longest first */
             int64_t first = s < upper ? s * STRIP : cols + (s - upper) * STRIP;
-            int64_t rows = least(STRIP, (s < upper ? cols : n) - first);
-            strip(type, first, rows, cols, least(k - t, step), alpha, terms, lda, t == 0 ? beta : 1,
-                  c, ldc);
+            strip(&some, first, least(STRIP, (s < upper ? cols : n) - first));
         }
     }
 }
@@ -78,25 +97,30 @@ int64_t trn_syrk_scratch(int64_t n) {
     return terms_of(n) * n;
 }
 
-void trn_syrk_widen(int64_t n, int64_t cols, int64_t k, const float *a, int64_t lda, double beta,
-                    double *c, int64_t ldc, double *scratch, int threads) {
-    if (k == 0) scale(TRN_NUMBER_F64, n, cols, beta, c, ldc);
+void trn_syrk_widen(const trn_syrk_t *gram, double *scratch) {
+    const float *a = gram->a;
+    int64_t n = gram->n, k = gram->k;
+    if (k == 0) scale(gram);
     for (int64_t t = 0; t < k; t += terms_of(n)) {
-        int64_t some = least(k - t, terms_of(n));
-        for (int64_t i = 0; i < some; i++)
+        trn_syrk_t some = *gram;
+        some.a = scratch;
+        some.lda = n;
+        some.k = least(k - t, terms_of(n));
+        if (t > 0) some.beta = 1;
+        for (int64_t i = 0; i < some.k; i++)
             for (int64_t j = 0; j < n; j++)
-                scratch[i * n + j] = (double)a[(t + i) * lda + j];
-        trn_syrk(TRN_NUMBER_F64, n, cols, some, 1, scratch, n, t == 0 ? beta : 1, c, ldc, threads);
+                scratch[i * n + j] = (double)a[(t + i) * gram->lda + j];
+        trn_syrk(&some);
     }
 }
 
 /* Squares, so that neither the rows read nor the columns written fall out of the cache. */
-void trn_mirror(trn_number_t type, int64_t n, void *c, int64_t ldc) {
+void trn_mirror(trn_dtype_t type, int64_t n, void *c, int64_t ldc) {
     for (int64_t top = 0; top < n; top += MIRROR)
         for (int64_t left = 0; left <= top; left += MIRROR)
             for (int64_t i = top; i < least(top + MIRROR, n); i++)
                 for (int64_t j = left; j < least(left + MIRROR, i); j++)
-                    if (type == TRN_NUMBER_F32)
+                    if (type == TRN_F32)
                         ((float *)c)[j * ldc + i] = ((float *)c)[i * ldc + j];
                     else
                         ((double *)c)[j * ldc + i] = ((double *)c)[i * ldc + j];

@@ -29,7 +29,16 @@ const trn_compare_kernels_t *trn_compare_kernels(void) {
 /* c [m x n] = alpha op(a) op(b) + beta c, on this thread. */
 static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const float *a,
                     int64_t lda, const float *b, int64_t ldb, double beta, float *c, int64_t ldc) {
-    trn_gemm(TRN_NUMBER_F32, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, 1);
+    trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                           .m = m,
+                           .n = n,
+                           .k = k,
+                           .alpha = alpha,
+                           .beta = beta,
+                           .a = {a, lda, ta},
+                           .b = {b, ldb, tb},
+                           .c = c,
+                           .ldc = ldc});
 }
 
 /* Squares below this part of |q|^2 are computed again from differences: of them the product has

@@ -183,8 +183,8 @@ static inline double value_of(const void *values, use_t use, int64_t e) {
 }
 
 static inline double a_value(const trn_spgemm_factor_t *a, int64_t e) {
-    if (a->type == TRN_SPGEMM_F64) return ((const double *)a->values)[e];
-    if (a->type == TRN_SPGEMM_F32) return (double)((const float *)a->values)[e];
+    if (a->type == TRN_SPARSE_F64) return ((const double *)a->values)[e];
+    if (a->type == TRN_SPARSE_F32) return (double)((const float *)a->values)[e];
     return 1;
 }
 
@@ -260,9 +260,9 @@ static int64_t gather(const trn_spgemm_t *p, const scratch_t *s, int64_t row, bo
 
 /* Sums are float64 whatever C holds: one rounding an entry. */
 static inline void put(const trn_spgemm_t *p, int64_t at, double sum, void *values) {
-    if (p->type == TRN_SPGEMM_F64)
+    if (p->type == TRN_SPARSE_F64)
         ((double *)values)[at] = sum;
-    else if (p->type == TRN_SPGEMM_F32)
+    else if (p->type == TRN_SPARSE_F32)
         ((float *)values)[at] = (float)sum;
 }
 
@@ -375,11 +375,11 @@ static int64_t scale_row(const trn_spgemm_t *p, int64_t row, int64_t at, int32_t
 static int64_t fill_row(const trn_spgemm_t *p, scratch_t *s, int64_t row, int64_t at,
                         int32_t *column, void *values) {
     static const use_t uses[] = {
-        [TRN_SPGEMM_ONES] = ADD_ONES, [TRN_SPGEMM_F32] = ADD_F32, [TRN_SPGEMM_F64] = ADD_F64};
+        [TRN_SPARSE_PATTERN] = ADD_ONES, [TRN_SPARSE_F32] = ADD_F32, [TRN_SPARSE_F64] = ADD_F64};
     int64_t terms = terms_of(p, row);
     if (terms == 0) return at;
     if (p->a.start[row + 1] - p->a.start[row] == 1) return scale_row(p, row, at, column, values);
-    use_t use = p->type == TRN_SPGEMM_ONES ? MARK : uses[p->b.type];
+    use_t use = p->type == TRN_SPARSE_PATTERN ? MARK : uses[p->b.type];
     bool dense = is_dense(p, terms);
     s->mask = dense ? 0 : (uint32_t)(table_size(p, terms) - 1);
     int64_t n = gather(p, s, row, dense, use);

@@ -9,19 +9,19 @@
 #ifndef TRN_KERN_SPARSE_SPGEMM_H
 #define TRN_KERN_SPARSE_SPGEMM_H
 
+#include "kern/sparse/sparse_type.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum trn_spgemm_type { TRN_SPGEMM_ONES, TRN_SPGEMM_F32, TRN_SPGEMM_F64 } trn_spgemm_type_t;
-
 /* A factor: entries of row i are start[i] <= e < start[i + 1], columns ascending within a row.
- * `values` holds float or double by type; TRN_SPGEMM_ONES: NULL, all are 1. Borrowed. */
+ * `values` holds float or double by type; TRN_SPARSE_PATTERN: NULL, all are 1. Borrowed. */
 typedef struct trn_spgemm_factor {
     int64_t rows, cols;
     const int64_t *start;  /* [rows + 1] */
     const int32_t *column; /* [start[rows]] */
     const void *values;    /* [start[rows]] */
-    trn_spgemm_type_t type;
+    trn_sparse_type_t type;
 } trn_spgemm_factor_t;
 
 /* Where a row is gathered; the choice never shows in the result. */
@@ -31,11 +31,11 @@ typedef enum trn_spgemm_gather {
     TRN_SPGEMM_DENSE
 } trn_spgemm_gather_t;
 
-/* A product. With type TRN_SPGEMM_ONES the semiring is Boolean (or, and) and C is a pattern, else
- * it is (+, x) and C holds floats or doubles. */
+/* A product. With type TRN_SPARSE_PATTERN the semiring is Boolean (or, and) and C is a pattern,
+ * else it is (+, x) and C holds floats or doubles. */
 typedef struct trn_spgemm {
     trn_spgemm_factor_t a, b; /* a.cols <= b.rows */
-    trn_spgemm_type_t type;   /* of C */
+    trn_sparse_type_t type;   /* of C */
     trn_spgemm_gather_t gather;
     int32_t first_col; /* what is added to the columns of C */
 } trn_spgemm_t;

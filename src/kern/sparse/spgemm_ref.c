@@ -1,8 +1,8 @@
 #include "kern/sparse/spgemm.h"
 
 static double value_of(const trn_spgemm_factor_t *factor, int64_t e) {
-    if (factor->type == TRN_SPGEMM_F32) return (double)((const float *)factor->values)[e];
-    if (factor->type == TRN_SPGEMM_F64) return ((const double *)factor->values)[e];
+    if (factor->type == TRN_SPARSE_F32) return (double)((const float *)factor->values)[e];
+    if (factor->type == TRN_SPARSE_F64) return ((const double *)factor->values)[e];
     return 1;
 }
 
@@ -22,8 +22,8 @@ int64_t trn_spgemm_ref(const trn_spgemm_t *product, int64_t row, double *sum, bo
     int64_t count = 0;
     for (int64_t j = 0; j < b->cols; j++) {
         count += present[j];
-        if (product->type == TRN_SPGEMM_ONES) sum[j] = present[j];
-        if (product->type == TRN_SPGEMM_F32) sum[j] = (double)(float)sum[j];
+        if (product->type == TRN_SPARSE_PATTERN) sum[j] = present[j];
+        if (product->type == TRN_SPARSE_F32) sum[j] = (double)(float)sum[j];
     }
     return count;
 }

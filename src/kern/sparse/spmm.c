@@ -20,7 +20,7 @@ const trn_spmm_kernels_t *trn_spmm_kernels(void) {
 
 /* Over {or, and}: values do not count, and beta only says whether C takes part. */
 void trn_spmm_boolean(trn_spmm_t *product) {
-    product->entries = TRN_SPMM_ONES;
+    product->entries = TRN_SPARSE_PATTERN;
     product->values = NULL;
     product->alpha = 1;
     product->beta = product->beta != 0;

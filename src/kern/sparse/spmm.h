@@ -7,15 +7,10 @@
 #ifndef TRN_KERN_SPARSE_SPMM_H
 #define TRN_KERN_SPARSE_SPMM_H
 
+#include "kern/sparse/sparse_type.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-/* What the entries of S are: all 1, or numbers. */
-typedef enum trn_spmm_entries {
-    TRN_SPMM_ONES,
-    TRN_SPMM_FLOATS,
-    TRN_SPMM_DOUBLES
-} trn_spmm_entries_t;
 
 /* Dense rows: row i starts at element i x stride. */
 typedef struct trn_spmm_source {
@@ -31,7 +26,7 @@ typedef struct trn_spmm {
     int64_t rows;
     const int64_t *start;  /* [rows + 1] */
     const int32_t *column; /* [start[rows]] */
-    trn_spmm_entries_t entries;
+    trn_sparse_type_t entries;
     const void *values; /* [start[rows]] by `entries`; NULL: ones */
     bool wide;          /* B and C are double, else float */
     trn_spmm_source_t b[2];

@@ -5,8 +5,8 @@ static double number(const void *data, bool wide, int64_t i) {
 }
 
 static double entry(const trn_spmm_t *p, int64_t e) {
-    if (p->entries == TRN_SPMM_ONES) return 1;
-    return number(p->values, p->entries == TRN_SPMM_DOUBLES, e);
+    if (p->entries == TRN_SPARSE_PATTERN) return 1;
+    return number(p->values, p->entries == TRN_SPARSE_F64, e);
 }
 
 void trn_spmm_ref(const trn_spmm_t *p, double *c) {

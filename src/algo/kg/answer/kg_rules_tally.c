@@ -38,7 +38,7 @@ static int64_t room_of(int64_t entities) {
 }
 
 static int64_t scratch_of(int64_t entities) {
-    trn_spgemm_t most = {.b = {.cols = entities}, .type = TRN_SPGEMM_ONES};
+    trn_spgemm_t most = {.b = {.cols = entities}, .type = TRN_SPARSE_PATTERN};
     return trn_spgemm_scratch_most(&most);
 }
 
@@ -153,7 +153,7 @@ static void go_on(trn_tally_t *t, int at, const rows_t *x) {
               .cols = g->entities,
               .start = g->start + first_row,
               .column = g->column},
-        .type = TRN_SPGEMM_ONES,
+        .type = TRN_SPARSE_PATTERN,
     };
     trn_spgemm_work_t work = trn_spgemm_measure(&product, s->terms);
     for (int64_t first = 0, end; first < x->count; first = end) {

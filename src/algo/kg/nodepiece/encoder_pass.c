@@ -18,7 +18,15 @@ static int64_t smaller(int64_t a, int64_t b) {
 
 static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
                     const float *b, int64_t ldb, float *c) {
-    trn_gemm(TRN_NUMBER_F32, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n, 1);
+    trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                           .m = m,
+                           .n = n,
+                           .k = k,
+                           .alpha = 1,
+                           .a = {a, lda, ta},
+                           .b = {b, ldb, tb},
+                           .c = c,
+                           .ldc = n});
 }
 
 /* Where `piece` stands among those that the slot uses, which it joins if it is new. */

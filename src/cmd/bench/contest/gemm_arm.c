@@ -222,9 +222,18 @@ static void multiply(trn_gemm_arm_t *arm) {
     const trn_gemm_case_t *c = &arm->want;
     if (arm->contestant == TRN_GEMM_CEILING) {
         int64_t m = arm->local[0], n = arm->local[1], k = arm->local[2];
-        trn_gemm((trn_number_t)c->type, c->transpose_a, c->transpose_b, m, n, k, 1, arm->block[A],
-                 c->transpose_a ? m : k, arm->block[B], c->transpose_b ? k : n, 0, arm->block[C], n,
-                 c->threads);
+        trn_gemm(&(trn_gemm_t){
+            .type = c->type,
+            .m = m,
+            .n = n,
+            .k = k,
+            .alpha = 1,
+            .a = {arm->block[A], c->transpose_a ? m : k, c->transpose_a},
+            .b = {arm->block[B], c->transpose_b ? k : n, c->transpose_b},
+            .c = arm->block[C],
+            .ldc = n,
+            .threads = c->threads,
+        });
         return;
     }
     trn_view_t view[3];
