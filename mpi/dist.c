@@ -146,35 +146,38 @@ trn_status_t trn_dist_create_at(trn_dist_t **dist, int64_t row_parts, const int6
                        &(trn_cut_t){col_parts, col_start, col_parts, NULL});
 }
 
-/* Boundaries every `block` items (0: `parts` even parts), and classes in turn where `deal` > 0.
- * Allocates start and class_of. */
-static trn_status_t even_cut(trn_cut_t *cut, int64_t items, int64_t parts, int64_t block,
-                             int64_t deal, int64_t **memory) {
+/* How one direction is cut: every `block` items, or with a block of 0 into `parts` even parts;
+ * classes in turn among `deal` ranks, or with 0 one for each part. */
+typedef struct even {
+    int64_t items, parts, block, deal;
+} even_t;
+
+/* Allocates start and class_of in one piece, *memory. */
+static trn_status_t even_cut(trn_cut_t *cut, even_t how, int64_t **memory) {
+    int64_t items = how.items, parts = how.parts;
     *memory = NULL;
-    if (items < 0 || (block < 1 && parts < 1) || deal < 0)
+    if (items < 0 || (how.block < 1 && parts < 1) || how.deal < 0)
         return trn_fail(TRN_USAGE, "cannot cut %lld rows or columns into %lld parts",
                         (long long)items, (long long)parts);
-    if (block > 0) parts = items > 0 ? (items - 1) / block + 1 : 1;
+    if (how.block > 0) parts = items > 0 ? (items - 1) / how.block + 1 : 1;
     TRN_TRY(trn_alloc(memory, 2 * parts + 1, sizeof **memory, "block boundaries"));
     int64_t *start = *memory, *class_of = start + parts + 1;
     for (int64_t p = 0; p <= parts; p++) {
-        start[p] = block > 0 ? p * block : trn_part_start(items, parts, p);
+        start[p] = how.block > 0 ? p * how.block : trn_part_start(items, parts, p);
         if (start[p] > items) start[p] = items;
-        if (p < parts) class_of[p] = deal > 0 ? p % deal : p;
+        if (p < parts) class_of[p] = how.deal > 0 ? p % how.deal : p;
     }
-    *cut = (trn_cut_t){parts, start, deal > 0 ? deal : parts, class_of};
+    *cut = (trn_cut_t){parts, start, how.deal > 0 ? how.deal : parts, class_of};
     return TRN_OK;
 }
 
-/* Both sides by even_cut, owners as a grid. */
-static trn_status_t create_even(trn_dist_t **dist, int64_t rows, int64_t cols, int64_t row_parts,
-                                int64_t col_parts, int64_t row_block, int64_t col_block,
-                                int64_t row_deal, int64_t col_deal) {
+/* Both directions by even_cut, owners as a grid. */
+static trn_status_t create_even(trn_dist_t **dist, even_t rows, even_t cols) {
     trn_cut_t row, col;
     int64_t *memory[2] = {NULL, NULL};
     *dist = NULL;
-    trn_status_t status = even_cut(&row, rows, row_parts, row_block, row_deal, &memory[0]);
-    if (status == TRN_OK) status = even_cut(&col, cols, col_parts, col_block, col_deal, &memory[1]);
+    trn_status_t status = even_cut(&row, rows, &memory[0]);
+    if (status == TRN_OK) status = even_cut(&col, cols, &memory[1]);
     if (status == TRN_OK) status = create_grid(dist, &row, &col);
     trn_free(&memory[0]);
     trn_free(&memory[1]);
@@ -183,7 +186,8 @@ static trn_status_t create_even(trn_dist_t **dist, int64_t rows, int64_t cols, i
 
 trn_status_t trn_dist_create(trn_dist_t **dist, int64_t rows, int64_t cols, int64_t row_parts,
                              int64_t col_parts) {
-    return create_even(dist, rows, cols, row_parts, col_parts, 0, 0, 0, 0);
+    return create_even(dist, (even_t){.items = rows, .parts = row_parts},
+                       (even_t){.items = cols, .parts = col_parts});
 }
 
 trn_status_t trn_dist_create_cyclic(trn_dist_t **dist, int64_t rows, int64_t cols,
@@ -193,7 +197,8 @@ trn_status_t trn_dist_create_cyclic(trn_dist_t **dist, int64_t rows, int64_t col
     if (row_block < 1 || col_block < 1 || grid_rows < 1 || grid_cols < 1)
         return trn_fail(TRN_USAGE, "blocks of %lld x %lld on a %d x %d grid; all must be 1 or more",
                         (long long)row_block, (long long)col_block, grid_rows, grid_cols);
-    return create_even(dist, rows, cols, 0, 0, row_block, col_block, grid_rows, grid_cols);
+    return create_even(dist, (even_t){.items = rows, .block = row_block, .deal = grid_rows},
+                       (even_t){.items = cols, .block = col_block, .deal = grid_cols});
 }
 
 /* Deriving ------------------------------------------------------------------------------------- */

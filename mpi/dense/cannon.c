@@ -190,10 +190,15 @@ static trn_status_t plan_rotation(trn_plan_t *plan, stage_t *stage, const trn_ch
     trn_status_t status = see_ring(plan, stage, A, a, &a_blocks);
     if (status == TRN_OK) status = see_ring(plan, stage, B, b, &b_blocks);
     if (status == TRN_OK)
-        status = trn_rotation_create(&stage->rotation, stage->frame, plan->rank,
-                                     trn_grid_row_comm(plan->grid), trn_grid_col_comm(plan->grid),
-                                     a_blocks, b_blocks, choice->algorithm == TRN_ALGORITHM_SUMMA,
-                                     spans_nodes(plan), threads);
+        status = trn_rotation_create(
+            &stage->rotation, stage->frame, plan->rank,
+            &(trn_rotation_way_t){.row = trn_grid_row_comm(plan->grid),
+                                  .col = trn_grid_col_comm(plan->grid),
+                                  .a_blocks = a_blocks,
+                                  .b_blocks = b_blocks,
+                                  .broadcast = choice->algorithm == TRN_ALGORITHM_SUMMA,
+                                  .off_node = spans_nodes(plan),
+                                  .threads = threads});
     trn_free(&a_blocks);
     trn_free(&b_blocks);
     return status;
@@ -205,7 +210,7 @@ static trn_status_t plan_product(trn_plan_t *plan, stage_t *stage, const trn_cho
     const trn_product_t *p = &stage->piece.product;
     if (choice->kind == TRN_FRAME_CYCLIC)
         return trn_scalapack_gemm_create(
-            &stage->pgemm, plan->comm, p->type, p->transpose_a, p->transpose_b, p->m, p->n, p->k,
+            &stage->pgemm, plan->comm, p,
             (trn_scalapack_grid_t){TRN_CYCLIC_BLOCK, choice->shape.rows, choice->shape.cols});
     return trn_agree(plan->comm, plan_rotation(plan, stage, choice, threads, a, b));
 }

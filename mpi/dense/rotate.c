@@ -203,9 +203,7 @@ static operand_t see(const trn_role_t *role, bool term_rows, int64_t breadth, MP
 }
 
 trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *frame, int rank,
-                                 MPI_Comm row, MPI_Comm col, const trn_view_t *a_blocks,
-                                 const trn_view_t *b_blocks, bool broadcast, bool abroad,
-                                 int threads) {
+                                 const trn_rotation_way_t *way) {
     const trn_product_t *p = &frame->product;
     trn_place_t place = trn_frame_place(frame, rank);
     *rotation = NULL;
@@ -214,16 +212,16 @@ trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *f
     r->type = p->type;
     r->transposed[0] = p->transpose_a;
     r->transposed[1] = p->transpose_b;
-    r->broadcast = broadcast;
-    r->abroad = abroad;
+    r->broadcast = way->broadcast;
+    r->off_node = way->off_node;
     r->size = trn_matrix_type_size(p->type);
-    r->threads = threads;
+    r->threads = way->threads;
     r->rows = frame->rows[place.row];
     r->cols = frame->cols[place.col];
-    r->operand[0] = see(&frame->a, p->transpose_a, r->rows, row, place.row);
-    r->operand[1] = see(&frame->b, !p->transpose_b, r->cols, col, place.col);
-    trn_status_t status = alloc_operand(&r->operand[0], a_blocks);
-    if (status == TRN_OK) status = alloc_operand(&r->operand[1], b_blocks);
+    r->operand[0] = see(&frame->a, p->transpose_a, r->rows, way->row, place.row);
+    r->operand[1] = see(&frame->b, !p->transpose_b, r->cols, way->col, place.col);
+    trn_status_t status = alloc_operand(&r->operand[0], way->a_blocks);
+    if (status == TRN_OK) status = alloc_operand(&r->operand[1], way->b_blocks);
     if (status == TRN_OK) status = plan_panels(r, frame, rank);
     for (int which = 0; which < 2 && status == TRN_OK; which++)
         r->operand[which].starts = most_starts(r, which);

@@ -16,16 +16,21 @@
 
 typedef struct trn_rotation trn_rotation_t;
 
-/* Plan what `rank` of the frame does. The communicators (borrowed) are its grid row, ranked by
- * column, and its grid column, ranked by row. `a_blocks` and
- * `b_blocks`, one for each rank of the ring, are the blocks that can be read in place instead of
- * being sent (copied); NULL: none. `broadcast`: SUMMA, every panel used by all at once. `abroad`:
- * some ranks are on other nodes, so that messages move on only when they are looked at.
- * Fails with TRN_MEMORY. Local. */
+/* How a rank's panels travel. The communicators (borrowed) are its grid row, ranked by column, and
+ * its grid column, ranked by row. */
+typedef struct trn_rotation_way {
+    MPI_Comm row, col;
+    const trn_view_t *a_blocks, *b_blocks; /* one for each rank of the ring: blocks that can be read
+                                            * in place instead of being sent (copied); NULL: none */
+    bool broadcast;                        /* SUMMA: every panel is used by all at once */
+    bool
+        off_node; /* some ranks are on other nodes: messages move on only when they are looked at */
+    int threads;
+} trn_rotation_way_t;
+
+/* Plan what `rank` of the frame does. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *frame, int rank,
-                                 MPI_Comm row, MPI_Comm col, const trn_view_t *a_blocks,
-                                 const trn_view_t *b_blocks, bool broadcast, bool abroad,
-                                 int threads);
+                                 const trn_rotation_way_t *way);
 
 /* Free and set to NULL; NULL is fine. Local. */
 void trn_rotation_destroy(trn_rotation_t **rotation);

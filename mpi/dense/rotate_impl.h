@@ -39,7 +39,7 @@ typedef struct operand {
 
 struct trn_rotation {
     trn_matrix_type_t type;
-    bool transposed[2], broadcast, abroad;
+    bool transposed[2], broadcast, off_node;
     int64_t size; /* bytes of a number */
     int threads;
     int64_t rows, cols;

@@ -11,7 +11,7 @@ enum {
     TAGS = 1 << 14, /* messages of one pair come in order, so tags may repeat */
 };
 /* Between two looks at messages lie at least so many rows of C and so much work, on one node and
- * abroad: bands of few rows cost BLAS time (3 % at 256), but a network without hardware of its own
+ * off it: bands of few rows cost BLAS time (3 % at 256), but a network without hardware of its own
  * takes from a look only what is in its buffers. */
 static const int64_t BAND_ROWS[2] = {2048, 256};
 static const double BAND_FLOPS[2] = {2e9, 5e8};
@@ -214,8 +214,8 @@ static void progress(trn_rotation_t *r) {
 static void multiply(trn_rotation_t *r, int64_t width, double alpha, chunk_t a, chunk_t b,
                      double beta, trn_view_t c) {
     double flops = 2.0 * (double)r->rows * (double)r->cols * (double)width;
-    int64_t bands = (int64_t)(flops / BAND_FLOPS[r->abroad]);
-    int64_t most = r->rows / BAND_ROWS[r->abroad];
+    int64_t bands = (int64_t)(flops / BAND_FLOPS[r->off_node]);
+    int64_t most = r->rows / BAND_ROWS[r->off_node];
     int64_t least = 1 + (int64_t)(flops / CALL_FLOPS);
     if (bands > most) bands = most;
     if (bands < least) bands = least;

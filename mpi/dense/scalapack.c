@@ -1,3 +1,6 @@
+/* scalapack.c: products and eigenvectors by ScaLAPACK, which counts in 32 bits, in columns, and in
+ * grids of its own. Its matrices are our transposes: rows and columns change places on the way in,
+ * so that nothing is copied. Without the library everything here says so. */
 #include "mpi/dense/scalapack.h"
 
 #include "base/mem.h"
@@ -117,30 +120,29 @@ bool trn_scalapack_present(void) {
 
 struct trn_scalapack_gemm {
     context_t at;
-    trn_matrix_type_t type;
-    bool ta, tb;
-    int64_t m, n, k, block;
+    trn_product_t product;
+    int64_t block;
 };
 
-static trn_status_t plan_gemm(trn_scalapack_gemm_t **gemm, MPI_Comm comm, int64_t m, int64_t n,
-                              int64_t k, bool ta, bool tb, trn_scalapack_grid_t grid) {
+static trn_status_t plan_gemm(trn_scalapack_gemm_t **gemm, MPI_Comm comm, const trn_product_t *p,
+                              trn_scalapack_grid_t grid) {
+    bool ta = p->transpose_a, tb = p->transpose_b;
     TRN_TRY(check_grid(comm, grid));
-    TRN_TRY(check_size(m, n, grid, 1));
-    TRN_TRY(check_size(ta ? k : m, ta ? m : k, grid, 1));
-    TRN_TRY(check_size(tb ? n : k, tb ? k : n, grid, 1));
+    TRN_TRY(check_size(p->m, p->n, grid, 1));
+    TRN_TRY(check_size(ta ? p->k : p->m, ta ? p->m : p->k, grid, 1));
+    TRN_TRY(check_size(tb ? p->n : p->k, tb ? p->k : p->n, grid, 1));
     return trn_alloc_zero(gemm, 1, sizeof **gemm, "a plan of ScaLAPACK");
 }
 
 trn_status_t trn_scalapack_gemm_create(trn_scalapack_gemm_t **gemm, MPI_Comm comm,
-                                       trn_matrix_type_t type, bool ta, bool tb, int64_t m,
-                                       int64_t n, int64_t k, trn_scalapack_grid_t grid) {
+                                       const trn_product_t *product, trn_scalapack_grid_t grid) {
     *gemm = NULL;
-    trn_status_t status = trn_agree(comm, plan_gemm(gemm, comm, m, n, k, ta, tb, grid));
+    trn_status_t status = trn_agree(comm, plan_gemm(gemm, comm, product, grid));
     if (status != TRN_OK) {
         trn_free(gemm);
         return status;
     }
-    **gemm = (trn_scalapack_gemm_t){enter(comm, grid), type, ta, tb, m, n, k, grid.block};
+    **gemm = (trn_scalapack_gemm_t){enter(comm, grid), *product, grid.block};
     return TRN_OK;
 }
 
@@ -149,13 +151,14 @@ void trn_scalapack_gemm_run(trn_scalapack_gemm_t *gemm, double alpha, trn_view_t
                             double beta, trn_view_t c) {
     const context_t *at = &gemm->at;
     if (stands_aside(at)) return;
-    int m = (int)gemm->m, n = (int)gemm->n, k = (int)gemm->k, one = 1;
+    const trn_product_t *p = &gemm->product;
+    int m = (int)p->m, n = (int)p->n, k = (int)p->k, one = 1;
     int desc_a[DESC], desc_b[DESC], desc_c[DESC];
-    describe(desc_a, at, gemm->block, gemm->ta ? k : m, gemm->ta ? m : k, a.stride);
-    describe(desc_b, at, gemm->block, gemm->tb ? n : k, gemm->tb ? k : n, b.stride);
+    describe(desc_a, at, gemm->block, p->transpose_a ? k : m, p->transpose_a ? m : k, a.stride);
+    describe(desc_b, at, gemm->block, p->transpose_b ? n : k, p->transpose_b ? k : n, b.stride);
     describe(desc_c, at, gemm->block, m, n, c.stride);
-    const char *ta = gemm->ta ? "T" : "N", *tb = gemm->tb ? "T" : "N";
-    if (gemm->type == TRN_MATRIX_F64) {
+    const char *ta = p->transpose_a ? "T" : "N", *tb = p->transpose_b ? "T" : "N";
+    if (p->type == TRN_MATRIX_F64) {
         pdgemm_(tb, ta, &n, &m, &k, &alpha, b.data, &one, &one, desc_b, a.data, &one, &one, desc_a,
                 &beta, c.data, &one, &one, desc_c, 1, 1);
     } else {
@@ -254,9 +257,8 @@ bool trn_scalapack_present(void) {
 }
 
 trn_status_t trn_scalapack_gemm_create(trn_scalapack_gemm_t **gemm, MPI_Comm comm,
-                                       trn_matrix_type_t type, bool ta, bool tb, int64_t m,
-                                       int64_t n, int64_t k, trn_scalapack_grid_t grid) {
-    (void)type, (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)grid;
+                                       const trn_product_t *product, trn_scalapack_grid_t grid) {
+    (void)product, (void)grid;
     *gemm = NULL;
     return absent(comm);
 }
@@ -277,18 +279,6 @@ trn_status_t trn_scalapack_eig(MPI_Comm comm, int64_t n, trn_view_t a, double *v
 }
 
 #endif
-
-trn_status_t trn_scalapack_gemm(MPI_Comm comm, trn_matrix_type_t type, bool ta, bool tb, int64_t m,
-                                int64_t n, int64_t k, double alpha, trn_view_t a, trn_view_t b,
-                                double beta, trn_view_t c, int64_t block, int grid_rows,
-                                int grid_cols) {
-    trn_scalapack_gemm_t *gemm;
-    TRN_TRY(trn_scalapack_gemm_create(&gemm, comm, type, ta, tb, m, n, k,
-                                      (trn_scalapack_grid_t){block, grid_rows, grid_cols}));
-    trn_scalapack_gemm_run(gemm, alpha, a, b, beta, c);
-    trn_scalapack_gemm_destroy(&gemm);
-    return TRN_OK;
-}
 
 trn_status_t trn_scalapack_dist(trn_dist_t **dist, const int descriptor[9], int grid_rows,
                                 int grid_cols) {

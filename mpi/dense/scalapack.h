@@ -12,6 +12,7 @@
 #define TRN_MPI_DENSE_SCALAPACK_H
 
 #include "base/status.h"
+#include "mpi/dense/plan.h"
 #include "mpi/matrix.h"
 
 #include <mpi.h>
@@ -38,12 +39,11 @@ trn_status_t trn_scalapack_dist(trn_dist_t **dist, const int descriptor[9], int 
 /* A product op(A) op(B) of given sizes on a given grid. Opaque. */
 typedef struct trn_scalapack_gemm trn_scalapack_gemm_t;
 
-/* Prepare C [m x n] = alpha op(A) op(B) + beta C, op(A) [m x k], op(B) [k x n], where op transposes
- * if `ta` (`tb`); A and B are distributed as they are stored. `comm` is borrowed. Collective, equal
- * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (sizes, a grid larger than `comm`). */
+/* Prepare a product (plan.h), whose A and B are distributed as they are stored; `accumulate` is
+ * beta's affair here. `comm` is borrowed. Collective, equal arguments. Fails (agreed) with
+ * TRN_MEMORY, TRN_USAGE (sizes, a grid larger than `comm`). */
 trn_status_t trn_scalapack_gemm_create(trn_scalapack_gemm_t **gemm, MPI_Comm comm,
-                                       trn_matrix_type_t type, bool ta, bool tb, int64_t m,
-                                       int64_t n, int64_t k, trn_scalapack_grid_t grid);
+                                       const trn_product_t *product, trn_scalapack_grid_t grid);
 
 /* Multiply. Views are of the planned sizes, with any stride. Never fails. Collective.
  * Cost: PDGEMM's (SUMMA or its kin, chosen by PBLAS). */
@@ -52,13 +52,6 @@ void trn_scalapack_gemm_run(trn_scalapack_gemm_t *gemm, double alpha, trn_view_t
 
 /* Free and set the pointer to NULL; NULL is fine. Collective. */
 void trn_scalapack_gemm_destroy(trn_scalapack_gemm_t **gemm);
-
-/* Create, run and destroy in one go. Collective, equal arguments but for the views. Fails (agreed)
- * as trn_scalapack_gemm_create. */
-trn_status_t trn_scalapack_gemm(MPI_Comm comm, trn_matrix_type_t type, bool ta, bool tb, int64_t m,
-                                int64_t n, int64_t k, double alpha, trn_view_t a, trn_view_t b,
-                                double beta, trn_view_t c, int64_t block, int grid_rows,
-                                int grid_cols);
 
 /* Eigenvalues, ascending, of the symmetric float64 matrix A [n x n], into values[n] on every rank,
  * and its eigenvectors into the rows of Z [n x n], in the order of the values. A is destroyed; both

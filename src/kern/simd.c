@@ -1,5 +1,6 @@
 /* simd.c: which instruction sets this processor runs, of those that the build made loops for. */
 #include "kern/simd.h"
+#include "simd_sets.inc"
 
 #if defined(__x86_64__)
 #define RUNS_v2 1
@@ -14,10 +15,10 @@
 /* Sets are listed from the poorest to the richest: the last that runs is the best. */
 int trn_simd_best(void) {
     int best = -1, place = 0;
-#define TRN_SIMD_SET(set)                                                                          \
+#define TRY(unused, set)                                                                           \
     if (RUNS_##set) best = place;                                                                  \
     place++;
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
+    TRN_SIMD_SETS(TRY, )
+#undef TRY
     return best;
 }

@@ -101,8 +101,12 @@ static void multiply(trn_matrix_type_t type, product_t p, trn_scalapack_grid_t g
     walk(dist_a, a, left, NULL, false);
     walk(dist_b, b, right, NULL, false);
     walk(dist_c, c, before, NULL, false);
-    CHECK_OK(trn_scalapack_gemm(comm, type, p.ta, p.tb, p.m, p.n, p.k, 2, a, b, -3, c, g, grid.rows,
-                                grid.cols));
+    trn_scalapack_gemm_t *gemm;
+    trn_product_t product = {
+        .type = type, .transpose_a = p.ta, .transpose_b = p.tb, .m = p.m, .n = p.n, .k = p.k};
+    CHECK_OK(trn_scalapack_gemm_create(&gemm, comm, &product, grid));
+    trn_scalapack_gemm_run(gemm, 2, a, b, -3, c);
+    trn_scalapack_gemm_destroy(&gemm);
     CHECK(walk(dist_c, c, after, &p, true) == 0);
     free(a.data), free(b.data), free(c.data);
     trn_dist_destroy(&dist_a), trn_dist_destroy(&dist_b), trn_dist_destroy(&dist_c);
@@ -124,23 +128,25 @@ static void every_grid(void) {
 
 static void refuses(void) {
     trn_scalapack_gemm_t *gemm;
-    CHECK_EQUAL(trn_scalapack_gemm_create(&gemm, comm, TRN_MATRIX_F64, false, false, 8, 8, 8,
-                                          (trn_scalapack_grid_t){4, ranks, 2}),
+    trn_product_t small = {.type = TRN_F64, .m = 8, .n = 8, .k = 8}, tall = small, square = small;
+    tall.m = 1LL << 31;
+    square.m = square.n = 1LL << 20;
+    CHECK_EQUAL(trn_scalapack_gemm_create(&gemm, comm, &small, (trn_scalapack_grid_t){4, ranks, 2}),
                 TRN_USAGE);
-    CHECK_EQUAL(trn_scalapack_gemm_create(&gemm, comm, TRN_MATRIX_F64, false, false, 1LL << 31, 8,
-                                          8, (trn_scalapack_grid_t){4, 1, 1}),
+    CHECK_EQUAL(trn_scalapack_gemm_create(&gemm, comm, &tall, (trn_scalapack_grid_t){4, 1, 1}),
                 TRN_USAGE);
-    CHECK_EQUAL(trn_scalapack_gemm_create(&gemm, comm, TRN_MATRIX_F64, false, false, 1LL << 20,
-                                          1LL << 20, 8, (trn_scalapack_grid_t){64, 1, ranks}),
-                TRN_USAGE);
+    CHECK_EQUAL(
+        trn_scalapack_gemm_create(&gemm, comm, &square, (trn_scalapack_grid_t){64, 1, ranks}),
+        TRN_USAGE);
     CHECK(gemm == NULL);
 }
 
 static trn_status_t create_one(void *unused) {
     (void)unused;
     trn_scalapack_gemm_t *gemm;
-    trn_status_t status = trn_scalapack_gemm_create(&gemm, comm, TRN_MATRIX_F64, false, true, 9, 9,
-                                                    9, (trn_scalapack_grid_t){4, 1, ranks});
+    trn_product_t p = {.type = TRN_F64, .transpose_b = true, .m = 9, .n = 9, .k = 9};
+    trn_status_t status =
+        trn_scalapack_gemm_create(&gemm, comm, &p, (trn_scalapack_grid_t){4, 1, ranks});
     trn_scalapack_gemm_destroy(&gemm);
     return status;
 }

@@ -6,25 +6,15 @@
 #include "kern/search/compare_simd.h"
 #include "kern/search/tile.h"
 #include "kern/simd.h"
+#include "simd_sets.inc"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-#define TRN_SIMD_SET(set) extern const trn_compare_kernels_t trn_compare_kernels_##set;
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-
 /* One table of loops for each instruction set; the best that this processor runs. */
-const trn_compare_kernels_t *trn_compare_kernels(void) {
-    static const trn_compare_kernels_t *const sets[] = {
-#define TRN_SIMD_SET(set) &trn_compare_kernels_##set,
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-    };
-    return sets[trn_simd_best()];
-}
+TRN_SIMD_CHOICE(trn_compare_kernels)
 
 /* c [m x n] = alpha op(a) op(b) + beta c, on this thread. */
 static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const float *a,

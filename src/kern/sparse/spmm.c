@@ -2,21 +2,11 @@
  * rows into shares of even work. A row of C is summed by one thread in the order of S's entries. */
 #include "kern/sparse/spmm.h"
 #include "kern/simd.h"
+#include "simd_sets.inc"
 
 #include <stddef.h>
 
-#define TRN_SIMD_SET(set) extern const trn_spmm_kernels_t trn_spmm_kernels_##set;
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-
-const trn_spmm_kernels_t *trn_spmm_kernels(void) {
-    static const trn_spmm_kernels_t *const sets[] = {
-#define TRN_SIMD_SET(set) &trn_spmm_kernels_##set,
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-    };
-    return sets[trn_simd_best()];
-}
+TRN_SIMD_CHOICE(trn_spmm_kernels)
 
 /* Over {or, and}: values do not count, and beta only says whether C takes part. */
 void trn_spmm_boolean(trn_spmm_t *product) {

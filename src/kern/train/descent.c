@@ -1,21 +1,11 @@
 /* descent.c: chooses the loops for this processor. */
 #include "kern/train/descent.h"
 #include "kern/simd.h"
+#include "simd_sets.inc"
 
 #include <stddef.h>
 
-#define TRN_SIMD_SET(set) extern const trn_descent_kernels_t trn_descent_kernels_##set;
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-
-const trn_descent_kernels_t *trn_descent_kernels(void) {
-    static const trn_descent_kernels_t *const sets[] = {
-#define TRN_SIMD_SET(set) &trn_descent_kernels_##set,
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-    };
-    return sets[trn_simd_best()];
-}
+TRN_SIMD_CHOICE(trn_descent_kernels)
 
 /* Each row of x [m x n] by its own factor. */
 void trn_scale_rows(int64_t m, int64_t n, const float *scale, float *x) {

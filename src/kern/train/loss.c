@@ -3,21 +3,11 @@
  * close. */
 #include "kern/train/loss.h"
 #include "kern/simd.h"
+#include "simd_sets.inc"
 
 #include <math.h>
 
-#define TRN_SIMD_SET(set) extern const trn_loss_kernels_t trn_loss_kernels_##set;
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-
-const trn_loss_kernels_t *trn_loss_kernels(void) {
-    static const trn_loss_kernels_t *const sets[] = {
-#define TRN_SIMD_SET(set) &trn_loss_kernels_##set,
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-    };
-    return sets[trn_simd_best()];
-}
+TRN_SIMD_CHOICE(trn_loss_kernels)
 
 /* Row by row: w gets each candidate's share of the gradient up to a factor that only the close
  * knows. */

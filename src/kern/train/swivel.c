@@ -2,6 +2,7 @@
  * swivel_step.inc, which swivel_ref.c compiles in float64. */
 #include "kern/train/swivel.h"
 #include "kern/simd.h"
+#include "simd_sets.inc"
 
 #include <cblas.h>
 #include <stddef.h>
@@ -11,18 +12,7 @@ int64_t trn_swivel_scratch(int64_t max_shard, int64_t dim) {
     return TRN_SWIVEL_TILE * (max_shard + dim) + max_shard * (dim + 1);
 }
 
-#define TRN_SIMD_SET(set) extern const trn_swivel_kernels_t trn_swivel_kernels_##set;
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-
-const trn_swivel_kernels_t *trn_swivel_kernels(void) {
-    static const trn_swivel_kernels_t *const sets[] = {
-#define TRN_SIMD_SET(set) &trn_swivel_kernels_##set,
-#include "simd_sets.inc"
-#undef TRN_SIMD_SET
-    };
-    return sets[trn_simd_best()];
-}
+TRN_SIMD_CHOICE(trn_swivel_kernels)
 
 static void optimise(const trn_swivel_rule_t *rule, int64_t n, float *values, float *accumulator,
                      const float *gradient) {

@@ -149,8 +149,9 @@ static trn_status_t make_scalapack(trn_gemm_arm_t *arm) {
     arm->figures.name = "pgemm";
     TRN_AGREE(arm->comm, cut(c, false, arm->ranks, arm->dist));
     TRN_TRY(make_matrices(arm));
+    trn_product_t product = product_of(c);
     return trn_scalapack_gemm_create(
-        &arm->pgemm, arm->comm, c->type, c->transpose_a, c->transpose_b, c->m, c->n, c->k,
+        &arm->pgemm, arm->comm, &product,
         (trn_scalapack_grid_t){c->block, arm->figures.shape.rows, arm->figures.shape.cols});
 }
 
