@@ -1,7 +1,8 @@
-/* norms.c: norms of the rows and columns of a matrix in bands. A first pass sums numbers as they
- * are. Lines whose sum is infinite, or of squares that may have fallen below the normal numbers,
- * are summed again with the exponent of their largest number taken out, which is exact: all others
- * keep their bits, and whether a line is summed again depends on its numbers alone. */
+/* norms.c: a matrix in bands: its blocks of rows, the way through its numbers, and norms of its
+ * rows and columns; transform.c stands on it. A first pass sums numbers as they are. Lines whose
+ * sum is infinite, or of squares that may have fallen below the normal numbers, are summed again
+ * with the exponent of their largest number taken out, which is exact: all others keep their bits,
+ * and whether a line is summed again depends on its numbers alone. */
 #include "algo/matrix/transform_impl.h"
 
 #include "base/mem.h"
@@ -15,6 +16,44 @@
 /* Squares of numbers below 2^-450 may lose digits below 2^-1074; in a sum of 2^-900 and more that
  * is nothing to rounding, however many there are. */
 static const double SMALL = 0x1p-450, SMALL_SUM = 0x1p-900;
+
+/* Blocks and bands ----------------------------------------------------------------------------- */
+
+/* Blocks of rows, the leaves of the tree over which columns are summed: by the rows alone. */
+enum { MOST_BLOCKS = 256, SMALLEST_BLOCK = 64 };
+
+int64_t trn_transform_block(int64_t rows) {
+    int64_t block = (rows + MOST_BLOCKS - 1) / MOST_BLOCKS;
+    return block < SMALLEST_BLOCK ? SMALLEST_BLOCK : block;
+}
+
+int64_t trn_transform_blocks(int64_t rows) {
+    int64_t block = trn_transform_block(rows);
+    return (rows + block - 1) / block;
+}
+
+trn_blocks_t trn_banded_blocks(const trn_banded_t *m) {
+    return (trn_blocks_t){trn_transform_blocks(m->rows), m->start, trn_transform_block(m->rows)};
+}
+
+int64_t trn_transform_start(int64_t rows, int ranks, int rank) {
+    int64_t block = trn_part_start(trn_transform_blocks(rows), ranks, rank);
+    int64_t first = block * trn_transform_block(rows);
+    return first < rows ? first : rows;
+}
+
+trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols) {
+    int ranks;
+    int64_t *start, col[2] = {0, cols};
+    MPI_Comm_size(comm, &ranks);
+    *dist = NULL;
+    TRN_TRY(trn_alloc(&start, ranks + 1, sizeof *start, "bands of rows"));
+    for (int r = 0; r <= ranks; r++)
+        start[r] = trn_transform_start(rows, ranks, r);
+    trn_status_t status = trn_dist_create_at(dist, ranks, start, 1, col);
+    trn_free(&start);
+    return status;
+}
 
 /* Going through numbers ------------------------------------------------------------------------ */
 

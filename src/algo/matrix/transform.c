@@ -9,45 +9,6 @@
 #include <limits.h>
 #include <math.h>
 
-/* Blocks of rows, the leaves of the tree over which columns are summed. */
-enum { MOST_BLOCKS = 256, SMALLEST_BLOCK = 64 };
-
-static int64_t block_of(int64_t rows) {
-    int64_t block = (rows + MOST_BLOCKS - 1) / MOST_BLOCKS;
-    return block < SMALLEST_BLOCK ? SMALLEST_BLOCK : block;
-}
-
-static int64_t blocks_of(int64_t rows) {
-    return (rows + block_of(rows) - 1) / block_of(rows);
-}
-
-int64_t trn_transform_block(int64_t rows) {
-    return block_of(rows);
-}
-
-trn_blocks_t trn_banded_blocks(const trn_banded_t *m) {
-    return (trn_blocks_t){blocks_of(m->rows), m->start, block_of(m->rows)};
-}
-
-/* First row of a rank (of rank = ranks: all rows) where blocks are dealt evenly. */
-static int64_t even_start(int64_t rows, int ranks, int rank) {
-    int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * block_of(rows);
-    return first < rows ? first : rows;
-}
-
-trn_status_t trn_transform_dist(trn_dist_t **dist, MPI_Comm comm, int64_t rows, int64_t cols) {
-    int ranks;
-    int64_t *start, col[2] = {0, cols};
-    MPI_Comm_size(comm, &ranks);
-    *dist = NULL;
-    TRN_TRY(trn_alloc(&start, ranks + 1, sizeof *start, "bands of rows"));
-    for (int r = 0; r <= ranks; r++)
-        start[r] = even_start(rows, ranks, r);
-    trn_status_t status = trn_dist_create_at(dist, ranks, start, 1, col);
-    trn_free(&start);
-    return status;
-}
-
 /* Changing numbers ----------------------------------------------------------------------------- */
 
 typedef double (*change_t)(void *user, int64_t row, int64_t col, double value);
@@ -86,7 +47,7 @@ static void change_view(trn_view_t block, int64_t first, watched_t *watched) {
 
 static void change_passing(const trn_banded_t *m, watched_t *watched) {
     const trn_banded_stream_t *stream = m->stream;
-    int64_t height = block_of(m->rows);
+    int64_t height = trn_transform_block(m->rows);
     trn_view_t rows;
     for (int64_t at = 0; at < stream->own_rows; at += rows.rows) {
         int64_t first = stream->first_row + at;
@@ -258,12 +219,12 @@ static void share_roots(const trn_banded_t *m, const work_t *work) {
 
 /* First row of a rank. */
 static int64_t row_start(const trn_banded_t *m, int ranks, int rank) {
-    return m->start ? m->start[rank] : even_start(m->rows, ranks, rank);
+    return m->start ? m->start[rank] : trn_transform_start(m->rows, ranks, rank);
 }
 
 /* Every rank begins at the border of a block. */
 static trn_status_t check_blocks(const trn_banded_t *m, int ranks) {
-    int64_t block = block_of(m->rows);
+    int64_t block = trn_transform_block(m->rows);
     for (int r = 0; r < ranks && m->start; r++)
         if (m->start[r] % block != 0 && m->start[r] < m->rows)
             return trn_fail(TRN_USAGE, "transform: rank %d begins inside of a block of rows", r);
@@ -343,7 +304,8 @@ trn_status_t trn_transform(const trn_banded_t *matrix, const trn_transform_t *tr
 
 void trn_transform_plan(trn_ledger_t *ledger, const trn_transform_t *how, const int64_t *start,
                         int64_t cols, int ranks, int rank) {
-    trn_blocks_t blocks = {blocks_of(start[ranks]), start, block_of(start[ranks])};
+    trn_blocks_t blocks = {trn_transform_blocks(start[ranks]), start,
+                           trn_transform_block(start[ranks])};
     bool tree = needs_cols(how->kind) && how->kind != TRN_TRANSFORM_SYMMETRIC &&
                 !(how->kind == TRN_TRANSFORM_SCALE_COLS && how->norm == TRN_NORM_MAX);
     trn_ledger_t before = *ledger;

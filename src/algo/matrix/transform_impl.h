@@ -35,6 +35,11 @@ int64_t trn_banded_first(const trn_banded_t *m);
 void trn_banded_each(const trn_banded_t *m, int64_t from, int64_t end, trn_visit_t visit,
                      void *user);
 
+/* How many blocks so many rows are cut into; the first row of a rank (of rank = ranks: all rows)
+ * where blocks are dealt evenly. Local. */
+int64_t trn_transform_blocks(int64_t rows);
+int64_t trn_transform_start(int64_t rows, int ranks, int rank);
+
 /* The blocks of rows over which columns are summed. Local. */
 trn_blocks_t trn_banded_blocks(const trn_banded_t *m);
 
