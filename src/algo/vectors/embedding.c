@@ -48,7 +48,9 @@ static trn_status_t open_rows(trn_embedding_t *e, const trn_reading_t *reading) 
         return trn_fail(TRN_INPUT, "%s: %lld x %lld holds no vectors; give another file", e->path,
                         (long long)e->rows, (long long)e->dim);
     e->format = about->names_inside ? TRN_FORMAT_H5 : TRN_FORMAT_NPY;
-    return about->names_inside ? trn_rows_names(e->source, &e->words) : read_list(e, reading);
+    bool none = !about->named && !reading->names; /* which reading names tells, with what to do */
+    return about->names_inside || none ? trn_rows_names(e->source, &e->words)
+                                       : read_list(e, reading);
 }
 
 static trn_status_t open_vectors(trn_embedding_t *e, const trn_reading_t *reading) {
