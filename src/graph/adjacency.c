@@ -1,3 +1,4 @@
+/* adjacency.c: facts sorted both ways round become the rows of matrices. */
 #include "graph/adjacency.h"
 
 #include "base/mem.h"
@@ -71,26 +72,74 @@ done:
     return status;
 }
 
-trn_status_t trn_adjacency_create(trn_adjacency_t *adjacency, int64_t entities, int64_t relations,
-                                  int64_t count, trn_triple_t *triples) {
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Count the rows of one direction, by which the triples are sorted. */
+static void count_rows(trn_adjacency_size_t *size, bool turned, const trn_triple_t *triples) {
+    for (int64_t i = 0, entries = 0, rows = 0; i < size->count; i++) {
+        const trn_triple_t *t = &triples[i], *before = t - 1;
+        bool other = i == 0 || t->relation != before->relation;
+        if (other) entries = rows = 0;
+        bool fresh = other || (turned ? t->tail != before->tail : t->head != before->head);
+        entries++;
+        rows += fresh;
+        size->rows += fresh;
+        size->most_rows = larger(size->most_rows, rows);
+        size->most_entries = larger(size->most_entries, entries);
+    }
+}
+
+static void sort_backwards(int64_t count, trn_triple_t *triples) {
+    if (count > 0) qsort(triples, (size_t)count, sizeof *triples, compare_backwards);
+}
+
+trn_adjacency_size_t trn_adjacency_measure(int64_t entities, int64_t relations, int64_t count,
+                                           trn_triple_t *triples) {
+    trn_adjacency_size_t size = {.entities = entities, .relations = relations};
+    size.count = sort_unique(count, triples);
+    count_rows(&size, false, triples);
+    sort_backwards(size.count, triples);
+    count_rows(&size, true, triples);
+    return size;
+}
+
+trn_status_t trn_adjacency_create(trn_adjacency_t *adjacency, const trn_adjacency_size_t *size,
+                                  trn_triple_t *triples) {
     trn_adjacency_t *a = adjacency;
-    int64_t rows = 0, entries = 0;
+    int64_t rows = 0, entries = 0, count = size->count;
     trn_status_t status;
-    *a = (trn_adjacency_t){.entities = entities, .relations = relations, .atoms = 2 * relations};
-    count = sort_unique(count, triples);
+    *a = (trn_adjacency_t){
+        .entities = size->entities, .relations = size->relations, .atoms = 2 * size->relations};
     TRN_OR(done, trn_alloc(&a->first, a->atoms + 1, sizeof *a->first, "relation matrices"));
-    TRN_OR(done, trn_alloc(&a->row, 2 * count, sizeof *a->row, "relation matrices"));
-    TRN_OR(done, trn_alloc(&a->start, 2 * count + 1, sizeof *a->start, "relation matrices"));
+    TRN_OR(done, trn_alloc(&a->row, size->rows, sizeof *a->row, "relation matrices"));
+    TRN_OR(done, trn_alloc(&a->start, size->rows + 1, sizeof *a->start, "relation matrices"));
     TRN_OR(done, trn_alloc(&a->column, 2 * count, sizeof *a->column, "relation matrices"));
     TRN_OR(done, trn_alloc_zero(&a->meets, a->atoms * a->atoms, sizeof *a->meets,
                                 "which relations meet"));
+    (void)sort_unique(count, triples);
     append(a, false, count, triples, &rows, &entries);
-    if (count > 0) qsort(triples, (size_t)count, sizeof *triples, compare_backwards);
+    sort_backwards(count, triples);
     append(a, true, count, triples, &rows, &entries);
     status = find_meetings(a);
 done:
     if (status != TRN_OK) trn_adjacency_destroy(a);
     return status;
+}
+
+/* When qsort has its copy the second time, one direction is there: the other half of the matrices
+ * has not been touched. */
+void trn_adjacency_plan(trn_ledger_t *ledger, const trn_adjacency_size_t *size) {
+    const int64_t atoms = 2 * size->relations, wide = 8, narrow = 4;
+    int64_t bytes = (atoms + size->rows + 2) * wide + (size->rows + 2 * size->count) * narrow;
+    trn_ledger_take(ledger, "matrices", atoms * atoms + bytes / 2, 1);
+    trn_ledger_pass(ledger, "sorting", size->count, (int64_t)sizeof(trn_triple_t));
+    trn_ledger_take(ledger, "matrices", bytes - bytes / 2, 1);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "matrices", size->entities + 2, wide);
+    trn_ledger_take(ledger, "matrices", size->rows, narrow);
+    trn_ledger_back(ledger, &before);
 }
 
 void trn_adjacency_destroy(trn_adjacency_t *adjacency) {

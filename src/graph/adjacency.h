@@ -5,6 +5,7 @@
 #ifndef TRN_GRAPH_ADJACENCY_H
 #define TRN_GRAPH_ADJACENCY_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "graph/triple.h"
 
@@ -20,11 +21,26 @@ typedef struct trn_adjacency {
     bool *meets;     /* [atoms x atoms]: some entity is in rows of both; symmetric */
 } trn_adjacency_t;
 
-/* Build from triples, whose numbers must be in range; they are sorted here, and repeated ones count
- * once. Fails with TRN_MEMORY. Local. Cost: O(n log n + atoms per entity squared). Memory: 16 bytes
- * a triple and at most 24 a row, and 4 x relations^2 bytes. */
-trn_status_t trn_adjacency_create(trn_adjacency_t *adjacency, int64_t entities, int64_t relations,
-                                  int64_t count, trn_triple_t *triples);
+/* What the matrices of some triples come to. */
+typedef struct trn_adjacency_size {
+    int64_t entities, relations;
+    int64_t count;                   /* triples, repeated ones once */
+    int64_t rows;                    /* of all atoms */
+    int64_t most_rows, most_entries; /* of one atom */
+} trn_adjacency_size_t;
+
+/* Measure triples[count], whose numbers must be in range: they are sorted, and repeated ones left
+ * out. Local. Cost: O(n log n). */
+trn_adjacency_size_t trn_adjacency_measure(int64_t entities, int64_t relations, int64_t count,
+                                           trn_triple_t *triples);
+
+/* Build from the triples that were measured, which are sorted again. Fails with TRN_MEMORY. Local.
+ * Cost: O(n log n + atoms per entity squared). */
+trn_status_t trn_adjacency_create(trn_adjacency_t *adjacency, const trn_adjacency_size_t *size,
+                                  trn_triple_t *triples);
+
+/* Plan of that beside the triples: the matrices stay under "matrices". Local. */
+void trn_adjacency_plan(trn_ledger_t *ledger, const trn_adjacency_size_t *size);
 
 /* Free what it holds; {0} is fine. Local. */
 void trn_adjacency_destroy(trn_adjacency_t *adjacency);

@@ -143,3 +143,12 @@ trn_status_t trn_anchors_reach(const trn_links_t *links, const int32_t *anchor, 
     trn_free(&space);
     return TRN_OK;
 }
+
+void trn_anchors_plan(trn_ledger_t *ledger, int64_t entities) {
+    const int64_t word = 8, order = (int64_t)sizeof(judged_t);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "search", entities, order + word + (int64_t)sizeof(bool));
+    trn_ledger_pass(ledger, "search", entities, 2 * word); /* PageRank's; qsort's copy */
+    trn_ledger_back(ledger, &before);
+    trn_ledger_pass(ledger, "search", 3 * entities, word);
+}

@@ -2,6 +2,7 @@
 #ifndef TRN_GRAPH_ANCHORS_H
 #define TRN_GRAPH_ANCHORS_H
 
+#include "base/ledger.h"
 #include "base/status.h"
 #include "graph/links.h"
 
@@ -34,5 +35,8 @@ void trn_near_insert(int64_t k, trn_near_t *near, int32_t distance, int32_t anch
  * anchors and each distance a pass over the links. Memory: 24 bytes an entity. */
 trn_status_t trn_anchors_reach(const trn_links_t *links, const int32_t *anchor, int64_t first,
                                int64_t count, int64_t hops, int64_t k, trn_near_t *near);
+
+/* Plan of trn_anchors_choose and of trn_anchors_reach, of which nothing stays. Local. */
+void trn_anchors_plan(trn_ledger_t *ledger, int64_t entities);
 
 #endif

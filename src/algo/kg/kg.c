@@ -1,6 +1,8 @@
+/* kg.c: opens graphs and reads their triples. */
 #include "algo/kg/kg.h"
 
 #include "mpi/agree.h"
+#include "mpi/dist.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,4 +78,8 @@ trn_status_t trn_kg_read(const trn_kg_t *kg, trn_split_t split, int64_t first, i
                             trn_store_path(kg->store), name, first + i, t.head, t.relation, t.tail);
     }
     return TRN_OK;
+}
+
+int64_t trn_kg_own(int64_t count, int ranks, int rank) {
+    return trn_part_start(count, ranks, rank + 1) - trn_part_start(count, ranks, rank);
 }

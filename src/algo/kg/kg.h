@@ -39,4 +39,7 @@ void trn_kg_close(trn_kg_t *kg);
 trn_status_t trn_kg_read(const trn_kg_t *kg, trn_split_t split, int64_t first, int64_t count,
                          trn_triple_t *triples);
 
+/* Entities, or triples, that rank `rank` of `ranks` has: an even cut. Local. */
+int64_t trn_kg_own(int64_t count, int ranks, int rank);
+
 #endif

@@ -174,12 +174,13 @@ static trn_status_t load_rows(trn_store_t *store, const char *name, int64_t firs
                     trn_store_path(store), name, first + at / width, at % width);
 }
 
-static trn_status_t load(trn_kg_model_t *model) {
+static trn_status_t load(trn_kg_model_t *model, bool entities) {
     const trn_kg_header_t *header = &model->header;
     const trn_model_shape_t *shape = &header->shape;
     int64_t rows = trn_kg_relation_rows(header), second = header->model->second_width(shape);
-    TRN_TRY(load_rows(model->store, "/entity/values", model->first, model->count, shape->dim,
-                      &model->entity));
+    if (entities)
+        TRN_TRY(load_rows(model->store, "/entity/values", model->first, model->count, shape->dim,
+                          &model->entity));
     TRN_TRY(load_rows(model->store, "/relation/values", 0, rows,
                       header->model->relation_width(shape), &model->relation));
     if (second == 0) return TRN_OK;
@@ -187,7 +188,7 @@ static trn_status_t load(trn_kg_model_t *model) {
 }
 
 static trn_status_t open_model(trn_kg_model_t *model, MPI_Comm comm, const char *path,
-                               const trn_kg_t *kg) {
+                               const trn_kg_t *kg, bool entities) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
@@ -200,13 +201,21 @@ static trn_status_t open_model(trn_kg_model_t *model, MPI_Comm comm, const char 
     }
     model->first = trn_part_start(model->header.entities, ranks, rank);
     model->count = trn_part_start(model->header.entities, ranks, rank + 1) - model->first;
-    return trn_agree(comm, load(model));
+    return trn_agree(comm, load(model, entities));
 }
 
 trn_status_t trn_kg_model_open(trn_kg_model_t *model, MPI_Comm comm, const char *path,
                                const trn_kg_t *kg) {
     *model = (trn_kg_model_t){0};
-    trn_status_t status = open_model(model, comm, path, kg);
+    trn_status_t status = open_model(model, comm, path, kg, true);
+    if (status != TRN_OK) trn_kg_model_close(model);
+    return status;
+}
+
+trn_status_t trn_kg_model_open_relations(trn_kg_model_t *model, MPI_Comm comm, const char *path,
+                                         const trn_kg_t *kg) {
+    *model = (trn_kg_model_t){0};
+    trn_status_t status = open_model(model, comm, path, kg, false);
     if (status != TRN_OK) trn_kg_model_close(model);
     return status;
 }
@@ -219,21 +228,19 @@ void trn_kg_model_close(trn_kg_model_t *model) {
     *model = (trn_kg_model_t){0};
 }
 
-int64_t trn_kg_own(int64_t entities, int ranks, int rank) {
-    return trn_part_start(entities, ranks, rank + 1) - trn_part_start(entities, ranks, rank);
-}
-
-void trn_kg_model_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, bool named, int ranks,
-                       int rank) {
+void trn_kg_model_relations_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int rank) {
     enum { HEAP = 1 << 20 /* what malloc keeps of small blocks that were read through */ };
     const trn_model_shape_t *shape = &header->shape;
     int64_t relation = header->model->relation_width(shape) + header->model->second_width(shape);
     trn_ledger_take(ledger, "libraries", HEAP, 1);
     trn_ledger_take(ledger, "stores", trn_store_open_bytes(), 1);
-    if (rank == 0 && named)
-        trn_ledger_pass(ledger, "names", 2, trn_names_look_bytes(header->entities));
-    trn_ledger_take(ledger, "model", trn_kg_own(header->entities, ranks, rank) * shape->dim,
-                    (int64_t)sizeof(float));
+    if (rank == 0) trn_ledger_pass(ledger, "names", 2, trn_names_look_bytes(header->entities));
     trn_ledger_take(ledger, "model", trn_kg_relation_rows(header) * relation,
+                    (int64_t)sizeof(float));
+}
+
+void trn_kg_model_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int ranks, int rank) {
+    trn_kg_model_relations_plan(ledger, header, rank);
+    trn_ledger_take(ledger, "model", trn_kg_own(header->entities, ranks, rank) * header->shape.dim,
                     (int64_t)sizeof(float));
 }

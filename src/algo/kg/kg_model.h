@@ -67,12 +67,13 @@ typedef struct trn_kg_model {
 trn_status_t trn_kg_model_open(trn_kg_model_t *model, MPI_Comm comm, const char *path,
                                const trn_kg_t *kg);
 
-/* Entities that rank `rank` of `ranks` holds: an even cut. Local. */
-int64_t trn_kg_own(int64_t entities, int ranks, int rank);
+/* The same without the numbers of entities, which are neither read nor looked at. Collective. */
+trn_status_t trn_kg_model_open_relations(trn_kg_model_t *model, MPI_Comm comm, const char *path,
+                                         const trn_kg_t *kg);
 
-/* Plan of trn_kg_model_open, `named`: with a graph. Its numbers stay under "model". Local. */
-void trn_kg_model_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, bool named, int ranks,
-                       int rank);
+/* Plans of these: the numbers stay under "model". Local. */
+void trn_kg_model_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int ranks, int rank);
+void trn_kg_model_relations_plan(trn_ledger_t *ledger, const trn_kg_header_t *header, int rank);
 
 /* Free what it holds; one that failed to open, or {0}, is fine. Local. */
 void trn_kg_model_close(trn_kg_model_t *model);

@@ -2,6 +2,7 @@
  * nodepiece. */
 #include "algo/kg/nodepiece/nodepiece_hash.h"
 
+#include "algo/common/estimate.h"
 #include "base/clock.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
@@ -42,48 +43,66 @@ static trn_status_t config_of(const trn_params_t *p, const trn_kg_t *kg,
     return trn_params_at_most(p, "relations", 2 * kg->relations, has, &config->context);
 }
 
-static trn_status_t make(trn_run_t *run, const trn_kg_t *kg, const char *output,
-                         const trn_nodepiece_config_t *config) {
-    trn_nodepiece_hash_t hash = {0};
-    double started = trn_seconds();
-    TRN_TRY(trn_nodepiece_hash_create(&hash, run->comm, kg, config));
-    json_t *params_json = trn_params_json(run->params);
+/* A graph, and the hashes of its entities. */
+typedef struct job {
+    trn_kg_t kg;
+    trn_nodepiece_config_t config;
+    trn_nodepiece_hash_t hash;
+} job_t;
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    int64_t own = trn_kg_own(job->kg.entities, ranks, rank);
+    trn_ledger_take(ledger, "stores", trn_store_open_bytes(), 1);
+    trn_nodepiece_hash_plan(ledger, &job->kg, &job->config, ranks, rank);
+    int64_t bytes =
+        own * (2 * job->config.nearest + job->config.context) * (int64_t)sizeof(int32_t);
+    trn_ledger_take(ledger, "stores", trn_store_write_bytes(bytes), 1);
+}
+
+static trn_status_t save(const trn_run_t *run, const job_t *job) {
+    json_t *given = trn_params_json(run->params);
     trn_status_t status =
-        trn_nodepiece_hash_save(&hash, run->comm, output, run->command, params_json, config->seed);
-    json_decref(params_json);
-    int64_t full = 0;
-    for (int64_t i = 0; i < hash.count; i++)
-        full += hash.near[(i + 1) * hash.nearest - 1] < hash.anchors;
-    MPI_Allreduce(MPI_IN_PLACE, &full, 1, MPI_INT64_T, MPI_SUM, run->comm);
-    json_t *result =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "entities", (json_int_t)hash.entities,
-                  "anchors", (json_int_t)hash.anchors, "nearest", (json_int_t)hash.nearest,
-                  "relations", (json_int_t)hash.context, "farthest", (json_int_t)hash.farthest,
-                  "with_all_anchors", (json_int_t)full, "seconds", trn_seconds() - started);
-    json_object_update(run->result, result);
-    json_decref(result);
-    trn_nodepiece_hash_free(&hash);
+        trn_nodepiece_hash_save(&job->hash, run->comm, trn_params_text(run->params, "output"),
+                                run->command, given, job->config.seed);
+    json_decref(given);
     return status;
 }
 
+static void report(const trn_run_t *run, const job_t *job, double seconds) {
+    const trn_nodepiece_hash_t *hash = &job->hash;
+    int64_t full = 0;
+    for (int64_t i = 0; i < hash->count; i++)
+        full += hash->near[(i + 1) * hash->nearest - 1] < hash->anchors;
+    MPI_Allreduce(MPI_IN_PLACE, &full, 1, MPI_INT64_T, MPI_SUM, run->comm);
+    json_t *figures =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "entities", (json_int_t)hash->entities,
+                  "anchors", (json_int_t)hash->anchors, "nearest", (json_int_t)hash->nearest,
+                  "relations", (json_int_t)hash->context, "farthest", (json_int_t)hash->farthest,
+                  "with_all_anchors", (json_int_t)full, "seconds", seconds);
+    json_object_update(run->result, figures);
+    json_decref(figures);
+}
+
+static trn_status_t make(trn_run_t *run, job_t *job) {
+    bool dry = trn_params_bool(run->params, "dry-run");
+    TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
+    TRN_TRY(config_of(run->params, &job->kg, &job->config));
+    TRN_TRY(trn_estimate(run->ranks, dry, plan, job, run->result));
+    if (dry) return TRN_OK;
+    double started = trn_seconds();
+    TRN_TRY(trn_store_place(run->comm, trn_params_text(run->params, "output")));
+    TRN_TRY(trn_nodepiece_hash_create(&job->hash, run->comm, &job->kg, &job->config));
+    TRN_TRY(save(run, job));
+    report(run, job, trn_seconds() - started);
+    return TRN_OK;
+}
+
 static trn_status_t run_nodepiece(trn_run_t *run) {
-    const char *output = trn_params_text(run->params, "output");
-    trn_nodepiece_config_t config;
-    trn_kg_t kg = {0};
-    trn_status_t status;
-    TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
-    TRN_OR(done, config_of(run->params, &kg, &config));
-    if (trn_params_bool(run->params, "dry-run")) {
-        int64_t bytes =
-            trn_nodepiece_hash_bytes(kg.entities, kg.triples[TRN_TRAIN], run->ranks, &config);
-        json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
-        status = TRN_OK;
-        goto done;
-    }
-    TRN_OR(done, trn_store_place(run->comm, output));
-    TRN_OR(done, make(run, &kg, output, &config));
-done:
-    trn_kg_close(&kg);
+    job_t job = {0};
+    trn_status_t status = make(run, &job);
+    trn_nodepiece_hash_free(&job.hash);
+    trn_kg_close(&job.kg);
     return status;
 }
 

@@ -49,7 +49,7 @@ void trn_kg_classification_plan(const void *user, int ranks, int rank, trn_ledge
     int64_t most = facts > c->lines.count ? facts : c->lines.count;
     trn_held_take(ledger, &c->held);
     trn_ledger_take(ledger, "relations", relations, (int64_t)sizeof *c->verdicts);
-    trn_kg_model_plan(ledger, &c->header, true, ranks, rank);
+    trn_kg_model_plan(ledger, &c->header, ranks, rank);
     trn_kg_judge_plan(ledger, &c->kg, &c->header, &c->valid, ranks);
     trn_ledger_t before = *ledger;
     trn_kg_known_plan(ledger, &c->falses, ranks);

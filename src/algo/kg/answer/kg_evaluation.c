@@ -113,7 +113,7 @@ void trn_kg_evaluation_plan(const void *user, int ranks, int rank, trn_ledger_t 
     }
     if (o->sample > 0) trn_kg_given_draw_plan(ledger, &e->header, e->count, o->sample, ranks, rank);
     trn_ledger_take(ledger, "counts", e->count, (int64_t)sizeof *e->counts);
-    trn_kg_model_plan(ledger, &e->header, true, ranks, rank);
+    trn_kg_model_plan(ledger, &e->header, ranks, rank);
     if (o->per_relation || o->per_side) plan_relations(ledger, e, ranks, rank);
     if (o->types) trn_kg_seen_plan(ledger, e->kg.triples[TRN_TRAIN], e->kg.relations, ranks, rank);
     if (o->sample > 0 || o->candidates)

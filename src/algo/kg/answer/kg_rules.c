@@ -1,3 +1,4 @@
+/* kg_rules.c: searches the bodies nearest to each head, counts what they are worth, sorts rules. */
 #include "algo/kg/answer/kg_rules.h"
 
 #include "algo/kg/answer/kg_rules_impl.h"
@@ -128,45 +129,45 @@ static trn_status_t find_own(search_t *s, int rank, int ranks) {
     return TRN_OK;
 }
 
-static trn_status_t prepare(search_t *s, const trn_kg_t *kg, const trn_kg_model_t *model) {
-    trn_triple_t *triples = NULL;
-    int64_t count = kg->triples[TRN_TRAIN];
-    trn_status_t status;
-    TRN_OR(done, trn_alloc(&triples, count, sizeof *triples, "triples"));
-    TRN_OR(done, trn_kg_read(kg, TRN_TRAIN, 0, count, triples));
-    TRN_OR(done, trn_adjacency_create(&s->graph, kg->entities, kg->relations, count, triples));
-    TRN_OR(done, trn_composer_create(&s->composer, model));
-    TRN_OR(done, trn_tally_create(&s->tally, &s->graph));
-    TRN_OR(done, trn_alloc(&s->heap, s->options->nearest, sizeof *s->heap, "nearest bodies"));
-done:
-    trn_free(&triples);
-    return status;
+static trn_status_t prepare(search_t *s, trn_rules_t *r, const trn_kg_model_t *model) {
+    TRN_TRY(trn_adjacency_create(&s->graph, &r->size, r->triples));
+    trn_free(&r->triples);
+    TRN_TRY(trn_composer_create(&s->composer, model));
+    TRN_TRY(trn_tally_create(&s->tally, &s->graph));
+    return trn_alloc(&s->heap, s->options->nearest, sizeof *s->heap, "nearest bodies");
 }
 
-trn_status_t trn_rules_find(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_model_t *model,
-                            const trn_rules_options_t *options, trn_rule_t **rules,
-                            int64_t *count) {
-    int rank, ranks;
-    search_t s = {.options = options};
+/* What all ranks have found, in order. Collective. */
+static trn_status_t gather(const search_t *s, MPI_Comm comm, trn_rules_t *r) {
     trn_parcels_t all = {0};
     trn_status_t status;
-    *rules = NULL;
-    *count = 0;
-    MPI_Comm_rank(comm, &rank);
+    int ranks;
     MPI_Comm_size(comm, &ranks);
-    TRN_OR(done, trn_agree(comm, prepare(&s, kg, model)));
-    status = find_own(&s, rank, ranks);
-    trn_wait_all(comm);
-    TRN_OR(done, trn_agree(comm, status));
-    TRN_OR(done, trn_gather_all(comm, s.found, s.count * (int64_t)sizeof *s.found, &all));
-    *count = all.start[ranks] / (int64_t)sizeof **rules;
-    TRN_OR(done, trn_agree(comm, trn_alloc(rules, *count, sizeof **rules, "rules")));
-    if (*count > 0) {
-        memcpy(*rules, all.data, (size_t)all.start[ranks]);
-        qsort(*rules, (size_t)*count, sizeof **rules, compare_rules);
+    TRN_OR(done, trn_gather_all(comm, s->found, s->count * (int64_t)sizeof *s->found, &all));
+    int64_t count = all.start[ranks] / (int64_t)sizeof *r->rules;
+    TRN_OR(done, trn_agree(comm, trn_alloc(&r->rules, count, sizeof *r->rules, "rules")));
+    r->count = count;
+    if (count > 0) {
+        memcpy(r->rules, all.data, (size_t)all.start[ranks]);
+        qsort(r->rules, (size_t)count, sizeof *r->rules, compare_rules);
     }
 done:
     trn_parcels_free(&all);
+    return status;
+}
+
+static trn_status_t search(trn_rules_t *r, MPI_Comm comm, const trn_kg_model_t *model) {
+    search_t s = {.options = &r->options};
+    trn_status_t status;
+    int rank, ranks;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    TRN_OR(done, trn_agree(comm, prepare(&s, r, model)));
+    status = find_own(&s, rank, ranks);
+    trn_wait_all(comm);
+    TRN_OR(done, trn_agree(comm, status));
+    status = gather(&s, comm, r);
+done:
     trn_adjacency_destroy(&s.graph);
     trn_composer_destroy(&s.composer);
     trn_tally_destroy(&s.tally);
@@ -175,14 +176,88 @@ done:
     return status;
 }
 
-int64_t trn_rules_bytes(const trn_kg_t *kg, const trn_kg_header_t *header,
-                        const trn_rules_options_t *options) {
-    int64_t n = kg->triples[TRN_TRAIN], atoms = 2 * kg->relations, lengths = 0;
-    for (int i = 1; i <= TRN_RULE_LENGTH; i++)
-        lengths += options->length[i];
-    int64_t graph = n * (int64_t)sizeof(trn_triple_t) + 2 * n * 16 + atoms * (atoms + 8);
-    int64_t relations = 2 * atoms * header->model->relation_width(&header->shape) * 8;
-    int64_t rules =
-        (int64_t)sizeof(trn_rule_t) * options->nearest * (1 + 3 * lengths * kg->relations);
-    return graph + relations + rules + trn_tally_bytes(kg->entities, n);
+trn_status_t trn_rules_find(trn_rules_t *r, MPI_Comm comm) {
+    trn_kg_model_t model = {0};
+    int64_t named;
+    trn_status_t status = trn_kg_model_open_relations(&model, comm, r->model, &r->kg);
+    if (status == TRN_OK) status = search(r, comm, &model);
+    trn_kg_model_close(&model);
+    if (status != TRN_OK) return status;
+    return trn_store_read_strings(r->kg.store, "/relation/names", &named, &r->names);
+}
+
+void trn_rules_free(trn_rules_t *r) {
+    trn_kg_close(&r->kg);
+    trn_free(&r->triples);
+    trn_free(&r->rules);
+    trn_free(&r->names);
+}
+
+/* Looking and planning ------------------------------------------------------------------------- */
+
+/* How much the graph comes to is not known yet: all that can be sure, and all that can come. */
+static trn_status_t check_early(const trn_rules_t *r, MPI_Comm comm) {
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    trn_rules_t low = *r, high = *r;
+    int64_t count = r->kg.triples[TRN_TRAIN];
+    low.held = trn_held_now(comm);
+    low.held.now += count * (int64_t)sizeof *r->triples;
+    low.size = (trn_adjacency_size_t){
+        .entities = r->kg.entities, .relations = r->kg.relations, .count = count};
+    high.held = low.held;
+    high.size = low.size;
+    high.size.rows = 2 * count;
+    high.size.most_rows = high.size.most_entries = count;
+    return trn_estimate_early(ranks, trn_rules_plan, &low, &high);
+}
+
+static trn_status_t read_triples(trn_rules_t *r) {
+    int64_t count = r->kg.triples[TRN_TRAIN];
+    TRN_TRY(trn_alloc(&r->triples, count, sizeof *r->triples, "triples"));
+    TRN_TRY(trn_kg_read(&r->kg, TRN_TRAIN, 0, count, r->triples));
+    r->size = trn_adjacency_measure(r->kg.entities, r->kg.relations, count, r->triples);
+    return TRN_OK;
+}
+
+trn_status_t trn_rules_look(trn_rules_t *r, MPI_Comm comm, const char *graph, bool dry) {
+    TRN_TRY(trn_kg_open(&r->kg, comm, graph));
+    TRN_TRY(trn_kg_header_open(comm, r->model, &r->header));
+    TRN_TRY(trn_rules_able(r->header.model));
+    TRN_TRY(trn_kg_header_check(&r->header, r->model, &r->kg));
+    if (!dry) TRN_TRY(check_early(r, comm));
+    TRN_AGREE(comm, read_triples(r));
+    r->held = trn_held_now(comm);
+    return TRN_OK;
+}
+
+/* Rules that heads have at most; of a length there may be fewer bodies than are looked for. */
+static int64_t most_rules(const trn_rules_t *r, int64_t heads) {
+    const trn_rules_options_t *o = &r->options;
+    int64_t atoms = o->inverse ? 2 * r->kg.relations : r->kg.relations, each = 0, bodies = 1;
+    for (int length = 1; length <= TRN_RULE_LENGTH; length++) {
+        bodies = trn_ledger_bytes(bodies, atoms);
+        if (o->length[length]) each += bodies < o->nearest ? bodies : o->nearest;
+    }
+    return trn_ledger_bytes(heads, each);
+}
+
+void trn_rules_plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const trn_rules_t *r = user;
+    const int64_t rule = (int64_t)sizeof(trn_rule_t);
+    int64_t relations = r->kg.relations, all = most_rules(r, relations);
+    int64_t heads = (relations - rank + ranks - 1) / ranks;
+    trn_held_take(ledger, &r->held);
+    trn_kg_model_relations_plan(ledger, &r->header, rank);
+    trn_ledger_t before = *ledger;
+    trn_adjacency_plan(ledger, &r->size);
+    trn_ledger_give(ledger, "inputs", r->kg.triples[TRN_TRAIN], (int64_t)sizeof(trn_triple_t));
+    trn_composer_plan(ledger, &r->header);
+    trn_tally_plan(ledger, &r->size);
+    trn_ledger_take(ledger, "rules", r->options.nearest, rule);
+    trn_ledger_take(ledger, "rules", most_rules(r, heads) + 2 * all, rule);
+    trn_ledger_back(ledger, &before);
+    trn_ledger_give(ledger, "inputs", r->kg.triples[TRN_TRAIN], (int64_t)sizeof(trn_triple_t));
+    trn_ledger_take(ledger, "rules", all, rule);
+    if (rank == 0) trn_ledger_take(ledger, "result", all, trn_rules_row_bytes());
 }

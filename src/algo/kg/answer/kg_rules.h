@@ -9,9 +9,11 @@
 #ifndef TRN_ALGO_KG_ANSWER_KG_RULES_H
 #define TRN_ALGO_KG_ANSWER_KG_RULES_H
 
+#include "algo/common/estimate.h"
 #include "algo/kg/kg.h"
 #include "algo/kg/kg_model.h"
 #include "base/status.h"
+#include "graph/adjacency.h"
 
 #include <mpi.h>
 #include <stdbool.h>
@@ -41,15 +43,39 @@ typedef struct trn_rule {
 /* Whether rules can be got from a model: TRN_USAGE with the ones that can. Local. */
 trn_status_t trn_rules_able(const trn_model_t *model);
 
-/* Bytes that a rank needs at most, the model aside. Local. */
-int64_t trn_rules_bytes(const trn_kg_t *kg, const trn_kg_header_t *header,
-                        const trn_rules_options_t *options);
+/* A search. Start with {0}, the options and the path of the model (borrowed). */
+typedef struct trn_rules {
+    trn_rules_options_t options;
+    const char *model;
+    trn_kg_t kg;
+    trn_kg_header_t header;
+    trn_held_t held;           /* by what has been looked at */
+    trn_triple_t *triples;     /* of train, until there are matrices */
+    trn_adjacency_size_t size; /* of these */
+    int64_t count;
+    trn_rule_t *rules; /* [count], equal on all ranks and for any number of ranks, by head, falling
+                        * confidence, distance, body */
+    char **names;      /* of relations */
+} trn_rules_t;
 
-/* Find rules: *rules, the caller's to trn_free, equal on all ranks and for any number of ranks, by
- * head, falling confidence, distance, body. Heads are shared out over the ranks. Collective, equal
- * arguments. Fails (agreed) with TRN_USAGE (the model cannot compose), TRN_INPUT, TRN_IO,
- * TRN_MEMORY. Cost: for bodies of n relations at most relations^(n + 1) / ranks distances. */
-trn_status_t trn_rules_find(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_model_t *model,
-                            const trn_rules_options_t *options, trn_rule_t **rules, int64_t *count);
+/* Open the graph and measure its matrices. Refused with TRN_MEMORY before that if memory cannot
+ * suffice, unless `dry`. Collective, equal arguments. Fails (agreed) with TRN_USAGE (the model
+ * cannot compose), TRN_INPUT, TRN_IO, TRN_MEMORY; free it then too. Cost: two sorts of train, on
+ * every rank. */
+trn_status_t trn_rules_look(trn_rules_t *rules, MPI_Comm comm, const char *graph, bool dry);
+
+/* Plan of what follows, with what is held. Local. */
+trn_estimator_t trn_rules_plan;
+
+/* Find rules; heads are shared out over the ranks. Collective. Fails (agreed) with TRN_INPUT,
+ * TRN_IO, TRN_MEMORY. Cost: for bodies of n relations at most relations^(n + 1) / ranks distances.
+ */
+trn_status_t trn_rules_find(trn_rules_t *rules, MPI_Comm comm);
+
+/* A table of them into an object, with `parts` also head and body of each apart. Local. */
+void trn_rules_report(const trn_rules_t *rules, bool parts, json_t *result);
+
+/* Free what it holds; {0} is fine. Local. */
+void trn_rules_free(trn_rules_t *rules);
 
 #endif

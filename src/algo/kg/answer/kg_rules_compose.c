@@ -75,6 +75,13 @@ trn_status_t trn_composer_create(trn_composer_t *composer, const trn_kg_model_t 
     return TRN_OK;
 }
 
+void trn_composer_plan(trn_ledger_t *ledger, const trn_kg_header_t *header) {
+    int64_t width = header->model->relation_width(&header->shape);
+    if (is(header->model, "rotate")) width *= 2;
+    trn_ledger_take(ledger, "relations", (2 * header->relations + TRN_RULE_LENGTH + 1) * width,
+                    (int64_t)sizeof(double));
+}
+
 void trn_composer_destroy(trn_composer_t *composer) {
     trn_free(&composer->atom);
     trn_free(&composer->scratch);

@@ -23,6 +23,9 @@ typedef struct trn_composer {
 trn_status_t trn_composer_create(trn_composer_t *composer, const trn_kg_model_t *model);
 void trn_composer_destroy(trn_composer_t *composer);
 
+/* Plan of trn_composer_create, under "relations". */
+void trn_composer_plan(trn_ledger_t *ledger, const trn_kg_header_t *header);
+
 /* Put the composition of `n` atoms, given that of the first n - 1, at its place in scratch. */
 void trn_composer_extend(trn_composer_t *composer, int n, int64_t atom);
 
@@ -39,7 +42,10 @@ void trn_tally_destroy(trn_tally_t **tally);
 /* Fill in the pairs of a rule whose head, length and body are set. */
 void trn_tally_rule(trn_tally_t *tally, trn_rule_t *rule);
 
-/* Bytes that trn_tally_create takes for so many entities and triples. */
-int64_t trn_tally_bytes(int64_t entities, int64_t triples);
+/* Plan of trn_tally_create, under "products". */
+void trn_tally_plan(trn_ledger_t *ledger, const trn_adjacency_size_t *size);
+
+/* Bytes of a rule in a result, with its parts. */
+int64_t trn_rules_row_bytes(void);
 
 #endif

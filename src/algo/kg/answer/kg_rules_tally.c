@@ -5,7 +5,7 @@
 #include "kern/sparse/spgemm.h"
 
 /* A product is made in parts of whole rows, of so many entries or one row. */
-enum { PART = 1 << 20 };
+enum { PART = 1 << 17 };
 
 /* What one product of a body's chain needs. */
 typedef struct step {
@@ -46,11 +46,13 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-int64_t trn_tally_bytes(int64_t entities, int64_t triples) {
-    int64_t rows = least(entities, triples), room = room_of(entities);
-    int64_t entries = triples > room ? triples : room;
-    return (TRN_RULE_LENGTH - 1) * (entities * 4 + rows * 24 + entries * 4 + room * 4) +
-           scratch_of(entities);
+void trn_tally_plan(trn_ledger_t *ledger, const trn_adjacency_size_t *size) {
+    const int64_t wide = 8, narrow = 4, steps = TRN_RULE_LENGTH - 1;
+    int64_t room = room_of(size->entities);
+    int64_t entries = size->most_entries > room ? size->most_entries : room;
+    trn_ledger_take(ledger, "products", steps * (3 * size->most_rows + 2), wide);
+    trn_ledger_take(ledger, "products", steps * (size->entities + entries + room), narrow);
+    trn_ledger_take(ledger, "products", scratch_of(size->entities), 1);
 }
 
 trn_status_t trn_tally_create(trn_tally_t **tally, const trn_adjacency_t *adjacency) {

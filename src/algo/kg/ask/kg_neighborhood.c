@@ -14,7 +14,7 @@ void trn_kg_neighborhood_plan(const void *user, int ranks, int rank, trn_ledger_
     const trn_kg_neighborhood_t *n = user;
     const trn_kg_search_size_t size = {n->count, n->k, n->threads, ranks};
     int64_t all = trn_ledger_bytes(n->count, n->k), letters = 0;
-    trn_kg_model_plan(ledger, &n->header, false, ranks, rank);
+    trn_kg_model_plan(ledger, &n->header, ranks, rank);
     trn_ledger_take(ledger, "queries", n->count, (int64_t)sizeof *n->entities);
     if (rank == 0) {
         trn_ledger_take(ledger, "answers", all, (int64_t)sizeof *n->best);

@@ -63,7 +63,7 @@ static void plan_answers(trn_ledger_t *ledger, const trn_kg_questions_t *q, int 
 void trn_kg_questions_plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const trn_kg_questions_t *q = user;
     trn_held_take(ledger, &q->held);
-    trn_kg_model_plan(ledger, &q->header, true, ranks, rank);
+    trn_kg_model_plan(ledger, &q->header, ranks, rank);
     if (q->options.facts)
         trn_unseen_encode_plan(ledger, &q->unseen, &q->header, &q->encoder, ranks, rank);
     trn_kg_known_plan(ledger, &q->found, ranks);

@@ -1,3 +1,4 @@
+/* nodepiece_hash.c: makes hashes out of links, and keeps them in stores. */
 #include "algo/kg/nodepiece/nodepiece_hash.h"
 
 #include "base/mem.h"
@@ -33,10 +34,14 @@ static trn_status_t check_config(const trn_kg_t *kg, const trn_nodepiece_config_
     return TRN_OK;
 }
 
+static trn_status_t allocate_lists(trn_nodepiece_hash_t *h) {
+    TRN_TRY(trn_alloc(&h->near, h->count * h->nearest, sizeof *h->near, "hashes"));
+    return trn_alloc(&h->distance, h->count * h->nearest, sizeof *h->distance, "hashes");
+}
+
 static trn_status_t allocate(trn_nodepiece_hash_t *h) {
     TRN_TRY(trn_alloc(&h->anchor, h->anchors, sizeof *h->anchor, "anchors"));
-    TRN_TRY(trn_alloc(&h->near, h->count * h->nearest, sizeof *h->near, "hashes"));
-    TRN_TRY(trn_alloc(&h->distance, h->count * h->nearest, sizeof *h->distance, "hashes"));
+    TRN_TRY(allocate_lists(h));
     return trn_alloc(&h->relation, h->count * h->context, sizeof *h->relation, "hashes");
 }
 
@@ -55,6 +60,7 @@ static trn_status_t relation_context(trn_nodepiece_hash_t *h, const trn_links_t 
                                      uint64_t seed) {
     int64_t most = 0;
     int64_t *scratch = NULL;
+    TRN_TRY(trn_alloc(&h->relation, h->count * h->context, sizeof *h->relation, "hashes"));
     for (int64_t i = 0; i < h->count; i++) {
         int64_t degree = trn_links_degree(links, h->first + i);
         most = degree > most ? degree : most;
@@ -79,7 +85,7 @@ static trn_status_t search(trn_nodepiece_hash_t *h, const trn_kg_t *kg, MPI_Comm
     int64_t first = trn_part_start(groups, ranks, rank) * GROUP;
     int64_t end = trn_part_start(groups, ranks, rank + 1) * GROUP;
     if (end > h->anchors) end = h->anchors;
-    trn_status_t status = allocate(h);
+    trn_status_t status = trn_alloc(&h->anchor, h->anchors, sizeof *h->anchor, "anchors");
     if (status == TRN_OK)
         status = trn_alloc(lists, h->entities * k, sizeof **lists, "the nearest anchors");
     if (status == TRN_OK) trn_near_clear(h->entities * k, *lists);
@@ -122,6 +128,7 @@ static trn_status_t gather(trn_nodepiece_hash_t *h, MPI_Comm comm, const trn_nea
     trn_near_t *near = NULL;
     trn_status_t status = trn_alloc(&bytes, ranks, sizeof *bytes, "sizes of parcels");
     if (status == TRN_OK) status = trn_alloc(&near, h->nearest, sizeof *near, "a list");
+    if (status == TRN_OK) status = allocate_lists(h);
     TRN_OR(done, trn_agree(comm, status));
     for (int r = 0; r < ranks; r++)
         bytes[r] =
@@ -162,15 +169,24 @@ void trn_nodepiece_hash_free(trn_nodepiece_hash_t *hash) {
     *hash = (trn_nodepiece_hash_t){0};
 }
 
-int64_t trn_nodepiece_hash_bytes(int64_t entities, int64_t triples, int64_t ranks,
-                                 const trn_nodepiece_config_t *config) {
-    enum { PROGRAM = 36 << 20, SEARCH = 33 /* bytes an entity while anchors are chosen */ };
-    int64_t band = (entities + ranks - 1) / ranks, lists = entities * config->nearest * 8;
-    int64_t links = trn_links_bytes(entities, triples) + triples * (int64_t)sizeof(trn_triple_t);
-    int64_t hash = band * (2 * config->nearest + config->context) * 4;
-    int64_t received = band * ranks * config->nearest * 8;
-    int64_t searching = links + SEARCH * entities;
-    return PROGRAM + lists + hash + (searching > received ? searching : received);
+void trn_nodepiece_hash_plan(trn_ledger_t *ledger, const trn_kg_t *kg,
+                             const trn_nodepiece_config_t *config, int ranks, int rank) {
+    enum { SPARE = 4 /* a quarter more, as parcels have */ };
+    int64_t n = kg->entities, triples = kg->triples[TRN_TRAIN], k = config->nearest;
+    int64_t own = trn_part_start(n, ranks, rank + 1) - trn_part_start(n, ranks, rank);
+    int64_t received = own * ranks * k;
+    const int64_t list = (int64_t)sizeof(trn_near_t), number = (int64_t)sizeof(int32_t);
+    trn_ledger_take(ledger, "hashes", config->anchors, number);
+    trn_ledger_take(ledger, "lists", n * k, list);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "links", trn_links_bytes(n, triples), 1);
+    trn_ledger_pass(ledger, "links", triples, (int64_t)sizeof(trn_triple_t));
+    trn_anchors_plan(ledger, n);
+    trn_ledger_take(ledger, "hashes", own * config->context, number);
+    trn_ledger_back(ledger, &before);
+    trn_ledger_take(ledger, "hashes", own * (config->context + 2 * k), number);
+    trn_ledger_pass(ledger, "lists", received + received / SPARE, list);
+    trn_ledger_give(ledger, "lists", n * k, list);
 }
 
 /* The three datasets of rows, as one table. */

@@ -11,6 +11,7 @@
 #define TRN_ALGO_KG_NODEPIECE_NODEPIECE_HASH_H
 
 #include "algo/kg/kg.h"
+#include "base/ledger.h"
 #include "base/status.h"
 #include "io/store/store.h"
 
@@ -38,7 +39,7 @@ typedef struct trn_nodepiece_hash {
 } trn_nodepiece_hash_t;
 
 /* Make the hashes of a graph's entities from its training triples, the same on any number of
- * ranks. Every rank holds all links and lists for all entities (trn_nodepiece_hash_bytes); anchors
+ * ranks. Every rank holds all links and lists for all entities (trn_nodepiece_hash_plan); anchors
  * are dealt to ranks 64 at a time and searched from side by side. Collective, equal arguments.
  * Fails (agreed) with TRN_USAGE (more anchors than entities, more nearest than anchors),
  * TRN_MEMORY, TRN_INPUT, TRN_IO. Cost: trn_anchors_reach; an exchange of 8 N k bytes. */
@@ -48,9 +49,9 @@ trn_status_t trn_nodepiece_hash_create(trn_nodepiece_hash_t *hash, MPI_Comm comm
 /* Free what it holds; one that failed to be made, or {0}, is fine. Local. */
 void trn_nodepiece_hash_free(trn_nodepiece_hash_t *hash);
 
-/* Bytes that the busiest rank needs to make one. Local, no data needed. */
-int64_t trn_nodepiece_hash_bytes(int64_t entities, int64_t triples, int64_t ranks,
-                                 const trn_nodepiece_config_t *config);
+/* Plan of trn_nodepiece_hash_create: the hashes stay under "hashes". Local. */
+void trn_nodepiece_hash_plan(trn_ledger_t *ledger, const trn_kg_t *kg,
+                             const trn_nodepiece_config_t *config, int ranks, int rank);
 
 /* Write a store of kind "nodepiece". Collective, equal arguments but for the band. Fails (agreed)
  * with TRN_IO, TRN_MEMORY. */
