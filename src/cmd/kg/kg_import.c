@@ -1,6 +1,7 @@
 /* kg_import.c: the verb `kg-import`: files of facts to the store of a knowledge graph. */
 #include "algo/kg/import/kg_import.h"
 
+#include "base/mem.h"
 #include "cli/command.h"
 
 #include <stdlib.h>
@@ -56,8 +57,6 @@ static const char *separator_of(const char *text) {
 static trn_status_t read_shares(const trn_run_t *run, trn_kg_import_options_t *options) {
     char *const *words;
     int count = trn_params_list(run->params, "split", &words);
-    if (count == 0 && options->allow_unseen)
-        return trn_fail(TRN_USAGE, "--allow-unseen: has no meaning without --split");
     if (count == 0) return TRN_OK;
     if (count != 2)
         return trn_fail(TRN_USAGE, "--split: two shares wanted, for valid and test: 0.1 0.1");
@@ -98,42 +97,54 @@ static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *op
     return read_shares(run, options);
 }
 
-static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options) {
-    trn_kg_import_estimate_t f;
-    TRN_TRY(trn_kg_import_estimate(run->comm, options, &f));
-    json_t *figures =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)f.entities, "relations",
-                  (json_int_t)f.relations, "train", (json_int_t)f.triples[TRN_TRAIN], "valid",
-                  (json_int_t)f.triples[TRN_VALID], "test", (json_int_t)f.triples[TRN_TEST],
-                  "bytes_per_rank", (json_int_t)f.bytes_per_rank);
+/* What an import comes to, which only reading the files tells: before one whose memory is limited.
+ */
+static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options, bool dry) {
+    trn_kg_import_size_t size;
+    bool twice = true;
+    if (!dry && trn_mem_limit_now() == 0) return TRN_OK;
+    if (!dry) TRN_TRY(trn_kg_import_look(run->comm, options, &twice));
+    if (!twice) return TRN_OK;
+    TRN_TRY(trn_kg_import_measure(run->comm, options, &size));
+    TRN_TRY(trn_estimate(run->ranks, dry, trn_kg_import_plan, &size, run->result));
+    if (!dry) return TRN_OK;
+    json_t *figures = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)size.entities.all, "relations",
+        (json_int_t)size.relations.all, "train", (json_int_t)size.triples[TRN_TRAIN], "valid",
+        (json_int_t)size.triples[TRN_VALID], "test", (json_int_t)size.triples[TRN_TEST]);
     json_object_update(run->result, figures);
     json_decref(figures);
     return TRN_OK;
 }
 
+static void tell(const trn_run_t *run, const trn_kg_import_options_t *options,
+                 const trn_kg_import_report_t *report) {
+    json_t *figures = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)report->entities,
+        "relations", (json_int_t)report->relations, "train", (json_int_t)report->triples[TRN_TRAIN],
+        "valid", (json_int_t)report->triples[TRN_VALID], "test",
+        (json_int_t)report->triples[TRN_TEST], "duplicates", (json_int_t)report->duplicates,
+        "also_in_train", (json_int_t)report->leaked, "unseen_entities", (json_int_t)report->unseen,
+        "unseen_relations", (json_int_t)report->unseen_relations);
+    json_object_update(run->result, figures);
+    if (options->share[TRN_VALID] + options->share[TRN_TEST] > 0)
+        json_object_set_new(run->result, "held_in_train", json_integer(report->held));
+    json_decref(figures);
+}
+
 static trn_status_t run(trn_run_t *run) {
     trn_kg_import_options_t options;
     trn_kg_import_report_t report;
-    const char *output = trn_params_text(run->params, "output");
+    bool dry = trn_params_bool(run->params, "dry-run");
     TRN_TRY(options_of(run, &options));
-    if (trn_params_bool(run->params, "dry-run")) return predict(run, &options);
-    json_t *params_json = trn_params_json(run->params);
-    trn_status_t status =
-        trn_kg_import(run->comm, &options, output, run->command, params_json, &report);
-    json_decref(params_json);
-    if (status != TRN_OK) return status;
-    json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)report.entities,
-        "relations", (json_int_t)report.relations, "train", (json_int_t)report.triples[TRN_TRAIN],
-        "valid", (json_int_t)report.triples[TRN_VALID], "test",
-        (json_int_t)report.triples[TRN_TEST], "duplicates", (json_int_t)report.duplicates,
-        "also_in_train", (json_int_t)report.leaked, "unseen_entities", (json_int_t)report.unseen,
-        "unseen_relations", (json_int_t)report.unseen_relations);
-    json_object_update(run->result, figures);
-    if (options.share[TRN_VALID] + options.share[TRN_TEST] > 0)
-        json_object_set_new(run->result, "held_in_train", json_integer(report.held));
-    json_decref(figures);
-    return TRN_OK;
+    TRN_TRY(predict(run, &options, dry));
+    if (dry) return TRN_OK;
+    json_t *given = trn_params_json(run->params);
+    trn_status_t status = trn_kg_import(run->comm, &options, trn_params_text(run->params, "output"),
+                                        run->command, given, &report);
+    json_decref(given);
+    if (status == TRN_OK) tell(run, &options, &report);
+    return status;
 }
 
 const trn_command_t trn_command_kg_import = {

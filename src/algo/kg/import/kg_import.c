@@ -1,3 +1,4 @@
+/* kg_import.c: the stages of an import; facts that stand twice in a split are dropped. */
 #include "algo/kg/import/kg_import.h"
 
 #include "algo/kg/import/kg_import_impl.h"
@@ -32,6 +33,8 @@ static void renumber(trn_kg_import_t *import) {
     trn_free(&import->relations.number);
     trn_words_destroy(&import->entities.words);
     trn_words_destroy(&import->relations.words);
+    trn_free(&import->entities.place);
+    trn_free(&import->relations.place);
 }
 
 static int home_of(trn_triple_t triple, int ranks) {
@@ -106,6 +109,7 @@ static trn_status_t drop_duplicates(trn_kg_import_t *import) {
         next[r + 1] = next[r] + bytes[r] / (int64_t)sizeof *send;
     pack(import, send, next);
     TRN_OR(done, trn_exchange(import->comm, send, bytes, &in));
+    trn_free(&send);
     came = in.start[ranks] / (int64_t)sizeof *send;
     TRN_OR(done, trn_agree(import->comm,
                            trn_alloc(&verdict, came, sizeof *verdict, "triples to compare")));
@@ -182,6 +186,8 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
     }
     if (status == TRN_OK && options->share[TRN_VALID] + options->share[TRN_TEST] > 0)
         status = trn_kg_import_deal(&import);
+    for (int split = 0; split < TRN_SPLITS; split++)
+        trn_free(&import.facts[split].place);
     if (status == TRN_OK) {
         MPI_Allreduce(MPI_IN_PLACE, &report->duplicates, 1, MPI_INT64_T, MPI_SUM, comm);
         MPI_Allreduce(MPI_IN_PLACE, &report->leaked, 1, MPI_INT64_T, MPI_SUM, comm);
@@ -191,9 +197,7 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
     free_names(&import.entities);
     free_names(&import.relations);
     trn_free(&import.first);
-    for (int split = 0; split < TRN_SPLITS; split++) {
+    for (int split = 0; split < TRN_SPLITS; split++)
         trn_free(&import.facts[split].triples);
-        trn_free(&import.facts[split].place);
-    }
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef TRN_ALGO_KG_IMPORT_KG_IMPORT_H
 #define TRN_ALGO_KG_IMPORT_KG_IMPORT_H
 
+#include "algo/common/estimate.h"
 #include "algo/kg/kg.h"
 #include "base/status.h"
 #include "graph/triple_line.h"
@@ -42,11 +43,21 @@ typedef struct trn_kg_import_report {
     int64_t missing; /* facts that valid and test lack of their shares for that reason */
 } trn_kg_import_report_t;
 
-typedef struct trn_kg_import_estimate {
-    int64_t entities, relations; /* with a standard error of 0.8 % */
+/* Names of a sort, with a standard error of 0.8 %. */
+typedef struct trn_kg_import_names {
+    int64_t here, all; /* distinct ones of the rank that has most, and of all */
+    int64_t bytes;     /* of one, on average */
+} trn_kg_import_names_t;
+
+/* What files come to. */
+typedef struct trn_kg_import_size {
+    trn_kg_import_names_t entities, relations;
     int64_t triples[TRN_SPLITS]; /* as they stand in the files */
-    int64_t bytes_per_rank;      /* of the rank that takes most */
-} trn_kg_import_estimate_t;
+    int64_t facts, train;        /* of the rank that has most: of all splits, and of train */
+    int64_t decoder, wordnet;    /* bytes: of decoders, and of WordNet's files in memory */
+    bool dealt, judged;          /* shares go to valid and test; not the last of an entity */
+    int ranks;                   /* that read */
+} trn_kg_import_size_t;
 
 /* Read the files and write the store `output`. Names are numbered by their first appearance in the
  * files in the order train, valid, test; facts keep the order of the files; of equal facts in a
@@ -65,9 +76,17 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
                            const char *output, const char *created_by, const json_t *params,
                            trn_kg_import_report_t *report);
 
-/* What that would take. Reads all files, as an import does, but keeps nothing of them. Collective,
+/* *twice: whether all files can be read twice, as pipes cannot. For an import whose memory is
+ * limited. Collective, equal arguments. Fails (agreed) with TRN_INPUT (a missing file), TRN_IO,
+ * TRN_MEMORY (WordNet's files do not fit). */
+trn_status_t trn_kg_import_look(MPI_Comm comm, const trn_kg_import_options_t *options, bool *twice);
+
+/* What they come to. Reads all files, as an import does, but keeps nothing of them. Collective,
  * equal arguments. Fails (agreed) as an import does while it reads. Memory: 32 KB. */
-trn_status_t trn_kg_import_estimate(MPI_Comm comm, const trn_kg_import_options_t *options,
-                                    trn_kg_import_estimate_t *estimate);
+trn_status_t trn_kg_import_measure(MPI_Comm comm, const trn_kg_import_options_t *options,
+                                   trn_kg_import_size_t *size);
+
+/* Plan of an import of a trn_kg_import_size_t. Local. */
+trn_estimator_t trn_kg_import_plan;
 
 #endif

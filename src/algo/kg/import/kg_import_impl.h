@@ -28,12 +28,13 @@ typedef struct trn_kg_names {
 
 /* Facts of this rank, in the order of places. */
 typedef struct trn_kg_facts {
-    trn_triple_t *triples; /* of local, later of global numbers */
-    int64_t *place;
-    int64_t count, room;
+    trn_triple_t *triples; /* [room] of local, later of global numbers */
+    int64_t *place;        /* [places], until they are dealt */
+    int64_t count, room, places;
 } trn_kg_facts_t;
 
 /* What is left of names that are counted and not kept; [0] of entities, [1] of relations. */
+enum { TRN_KG_STRETCH = 1 << 20 /* turns of a split that rank 0 judges at a time */ };
 enum { TRN_KG_SKETCH_BITS = 14, TRN_KG_SKETCH = 1 << TRN_KG_SKETCH_BITS };
 typedef struct trn_kg_sketch {
     uint8_t most[2][TRN_KG_SKETCH];
@@ -56,7 +57,8 @@ typedef struct trn_kg_import {
     trn_kg_facts_t facts[TRN_SPLITS];
     trn_kg_first_t *first; /* [firsts] */
     int64_t firsts, first_room;
-    trn_kg_sketch_t *sketch; /* or NULL: where nothing is to be kept */
+    int64_t decoder, wordnet; /* bytes that reading takes beside: of a decoder, of WordNet */
+    trn_kg_sketch_t *sketch;  /* or NULL: where nothing is to be kept */
     trn_kg_import_report_t *report;
 } trn_kg_import_t;
 
@@ -72,6 +74,10 @@ trn_status_t trn_kg_import_sketch(trn_kg_sketch_t *sketch, bool relation, const 
 /* Read this rank's lines of WordNet's files as facts to train. Collective. Fails as
  * trn_kg_import_read. */
 trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import);
+
+/* Refuse WordNet's files where the limit of base/mem does not even hold them, with what would be
+ * enough. Collective. Fails (agreed) with TRN_MEMORY. */
+trn_status_t trn_kg_import_check_wordnet(MPI_Comm comm, const char *folder);
 
 /* Read this rank's lines of all files. Collective. Fails (agreed) with TRN_INPUT, TRN_MEMORY,
  * TRN_IO. */

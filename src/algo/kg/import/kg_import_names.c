@@ -1,3 +1,4 @@
+/* kg_import_names.c: numbers names by their first appearance; each is kept where its hash says. */
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
@@ -79,6 +80,7 @@ static trn_status_t merge(int ranks, home_t *home) {
             at += trn_vocab_record_bytes(head[1]);
         }
     }
+    trn_parcels_free(&home->asked);
     return TRN_OK;
 }
 
@@ -189,6 +191,7 @@ static trn_status_t deal(const trn_kg_import_t *import, trn_kg_names_t *names, c
         to[r] = to[r - 1] + bytes[r - 1];
     pack_numbered(import, names, home, bytes, to);
     TRN_OR(done, trn_exchange(import->comm, send, bytes, &come));
+    trn_free(&send);
     status = list_names(names, import, come.data, come.start[import->ranks]);
     status = trn_agree(import->comm, status);
     MPI_Allreduce(MPI_IN_PLACE, &names->bytes, 1, MPI_INT64_T, MPI_SUM, import->comm);

@@ -2,6 +2,7 @@
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
 #include "graph/triple_line.h"
+#include "io/text/decode.h"
 #include "io/text/scan.h"
 #include "io/text/text.h"
 #include "mpi/agree.h"
@@ -12,30 +13,25 @@
 
 #include <string.h>
 
-enum { LINE_BYTES = 1 << 20, TICK_LINES = 1 << 14, FIRST_ROOM = 1 << 12 };
+enum { LINE_BYTES = 1 << 20, TICK_LINES = 1 << 14 };
 
 /* Number a name here, noting where a new one stands. */
 static trn_status_t add_name(trn_kg_names_t *names, const char *bytes, int64_t length,
                              int64_t place, int32_t *id) {
     TRN_TRY(trn_token_check(bytes, length));
     int64_t before = trn_words_size(names->words);
-    if (before == names->room) {
-        int64_t room = names->room ? 2 * names->room : FIRST_ROOM;
-        TRN_TRY(trn_realloc(&names->place, room, sizeof *names->place, "places of names"));
-        names->room = room;
-    }
+    TRN_TRY(
+        trn_grow(&names->place, &names->room, before + 1, sizeof *names->place, "places of names"));
     TRN_TRY(trn_words_add(names->words, bytes, length, trn_words_hash(bytes, length), 1, id));
     if (*id == before) names->place[*id] = place;
     return TRN_OK;
 }
 
 static trn_status_t add_fact(trn_kg_facts_t *facts, trn_triple_t triple, int64_t place) {
-    if (facts->count == facts->room) {
-        int64_t room = facts->room ? 2 * facts->room : FIRST_ROOM;
-        TRN_TRY(trn_realloc(&facts->triples, room, sizeof *facts->triples, "triples"));
-        TRN_TRY(trn_realloc(&facts->place, room, sizeof *facts->place, "places of triples"));
-        facts->room = room;
-    }
+    int64_t need = facts->count + 1;
+    TRN_TRY(trn_grow(&facts->triples, &facts->room, need, sizeof *facts->triples, "triples"));
+    TRN_TRY(
+        trn_grow(&facts->place, &facts->places, need, sizeof *facts->place, "places of triples"));
     facts->triples[facts->count] = triple;
     facts->place[facts->count++] = place;
     return TRN_OK;
@@ -75,11 +71,8 @@ typedef struct source {
 static trn_status_t note_first(trn_kg_import_t *import, const source_t *source, bool heading) {
     const trn_kg_facts_t *facts = &import->facts[source->split];
     if (import->sketch) return TRN_OK;
-    if (import->firsts == import->first_room) {
-        import->first_room = import->first_room ? 2 * import->first_room : 4;
-        TRN_TRY(
-            trn_realloc(&import->first, import->first_room, sizeof *import->first, "first lines"));
-    }
+    TRN_TRY(trn_grow(&import->first, &import->first_room, import->firsts + 1, sizeof *import->first,
+                     "first lines"));
     const trn_triple_t *t = &facts->triples[facts->count - 1];
     import->first[import->firsts++] =
         (trn_kg_first_t){source->split, source->number, {t->head, t->relation, t->tail}, heading};
@@ -159,6 +152,21 @@ static trn_status_t pile_up(pile_t *pile, MPI_Comm comm, const trn_kg_import_fil
     return TRN_OK;
 }
 
+trn_status_t trn_kg_import_look(MPI_Comm comm, const trn_kg_import_options_t *options,
+                                bool *twice) {
+    *twice = true;
+    if (options->wordnet) return trn_kg_import_check_wordnet(comm, options->wordnet);
+    for (int split = 0; split < TRN_SPLITS; split++) {
+        pile_t pile = {0};
+        if (options->files[split].count == 0) continue;
+        trn_status_t status = pile_up(&pile, comm, &options->files[split]);
+        *twice = *twice && !pile.stream;
+        pile_free(&pile);
+        if (status != TRN_OK) return status;
+    }
+    return TRN_OK;
+}
+
 /* The rank that reads a file that is not cut. A pipe is rank 0's, and to keep the order of facts so
  * are the other files of its split. A compressed file goes to the rank of its middle; alone in its
  * split it may be anywhere, so that three of them keep three ranks busy. */
@@ -178,6 +186,8 @@ static trn_status_t read_part(trn_kg_import_t *import, const trn_kg_import_files
     int64_t first = trn_part_start(bytes, import->ranks, import->rank);
     int64_t end = trn_part_start(bytes, import->ranks, import->rank + 1);
     for (int64_t f = 0; f < files->count; f++) {
+        int64_t decoder = trn_decoder_bytes(pile->input[f].coding);
+        if (decoder > import->decoder) import->decoder = decoder;
         source_t source = {split, f, &pile->input[f]};
         int64_t start = pile->start[f], size = pile->start[f + 1] - start;
         int64_t from = first > start ? first - start : 0;

@@ -1,3 +1,4 @@
+/* kg_import_save.c: degrees, the inverse index, and the store. */
 #define _POSIX_C_SOURCE 200809L
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
@@ -126,12 +127,13 @@ static trn_status_t make_index(const trn_kg_import_t *import, tables_t *t) {
         }
         status = trn_alloc(&send, total, sizeof *send, "entries of the index");
     }
-    if (status == TRN_OK)
-        status = trn_alloc(&t->index, t->start[to] - t->start[from], sizeof *t->index, "the index");
     if (status == TRN_OK) status = trn_alloc(&cursor, to - from, sizeof *cursor, "the index");
     TRN_OR(done, trn_agree(import->comm, status));
     pack(import, t, send, next);
     TRN_OR(done, trn_exchange(import->comm, send, bytes, &in));
+    trn_free(&send);
+    status = trn_alloc(&t->index, t->start[to] - t->start[from], sizeof *t->index, "the index");
+    TRN_OR(done, trn_agree(import->comm, status));
     for (int64_t e = from; e < to; e++)
         cursor[e - from] = t->start[e] - t->start[from];
     const entry_t *entries = in.data;

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { STRETCH = 1 << 20 /* turns that rank 0 judges at a time */, PIECE = 1 << 24 };
+enum { STRETCH = TRN_KG_STRETCH, PIECE = 1 << 24 };
 
 /* A fact on its way to rank 0. */
 typedef struct entry {

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { PATH_BYTES = 4096, NAME_BYTES = 300, TICK_LINES = 1 << 12 };
 
@@ -30,6 +31,21 @@ static trn_status_t open_files(const trn_kg_import_t *import, wordnet_t *w) {
         w->start[f + 1] = w->start[f] + (int64_t)strlen(w->text[f]);
     }
     return TRN_OK;
+}
+
+/* Every rank holds the files, and an import takes less than twice their bytes beside them. */
+trn_status_t trn_kg_import_check_wordnet(MPI_Comm comm, const char *folder) {
+    enum { ENOUGH = 3 };
+    int64_t bytes = 0, limit = trn_mem_limit_now();
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    for (int f = 0; f < TRN_WORDNET_FILES; f++) {
+        char path[PATH_BYTES];
+        struct stat found;
+        snprintf(path, sizeof path, "%s/%s", folder, trn_wordnet_file(f));
+        if (stat(path, &found) == 0) bytes += (int64_t)found.st_size;
+    }
+    return trn_agree(comm, bytes > limit ? trn_mem_expect(ENOUGH * bytes, ranks) : TRN_OK);
 }
 
 /* "dog.n.02084071" */
@@ -144,6 +160,7 @@ trn_status_t trn_kg_import_wordnet(trn_kg_import_t *import) {
     status = open_files(import, w);
     if (status == TRN_OK) status = read_part(import, w, true);
     if (status == TRN_OK) status = read_part(import, w, false);
+    import->wordnet = w->start[TRN_WORDNET_FILES];
     for (int f = 0; f < TRN_WORDNET_FILES; f++)
         trn_free(&w->text[f]);
     int64_t facts = import->facts[TRN_TRAIN].count;
