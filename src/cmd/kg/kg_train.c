@@ -1,17 +1,15 @@
 /* kg_train.c: the verb `kg-train`: vectors of entities and relations from a knowledge graph. */
 #include "algo/kg/train/kg_train.h"
 
+#include "algo/common/estimate.h"
 #include "algo/kg/nodepiece/kg_nodepiece.h"
 #include "algo/kg/train/kg_settings.h"
 #include "algo/kg/train/kg_valid.h"
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "cli/command.h"
 #include "cli/kg_presets.h"
 #include "cli/param_fill.h"
 #include "cli/training.h"
-#include "mpi/agree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,7 +143,7 @@ static trn_kg_options_t options_of(const trn_run_t *run, int64_t entities) {
     return *o;
 }
 
-/* With --encoder: its options, whose hashes the caller frees. Collective. */
+/* With --encoder: its options, and the sizes of its hashes. Collective. */
 static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nodepiece_hash_t *hash,
                                trn_nodepiece_options_t *encoder, trn_kg_options_t *options) {
     const trn_params_t *p = run->params;
@@ -157,7 +155,7 @@ static trn_status_t encoder_of(const trn_run_t *run, const trn_kg_t *kg, trn_nod
                                          .hidden = trn_params_int(p, "hidden"),
                                          .dropout = trn_params_real(p, "encoder-dropout")};
     options->nodepiece = encoder;
-    return trn_kg_nodepiece_hash(hash, run->comm, kg, trn_params_text(p, "hash"), options->seed);
+    return trn_kg_nodepiece_look(hash, run->comm, kg, trn_params_text(p, "hash"));
 }
 
 /* Numbers that are learned. */
@@ -197,30 +195,60 @@ static const trn_kg_regime_t *regime_of(const trn_kg_options_t *options) {
     return options->negatives > 0 ? &trn_kg_negatives : &trn_kg_full;
 }
 
-static trn_status_t train(trn_run_t *run, const trn_kg_t *kg, const trn_kg_header_t *header,
-                          const trn_kg_options_t *options, const char *output) {
+/* A graph and how it is trained. */
+typedef struct job {
+    trn_kg_t kg;
+    trn_kg_header_t header;
+    trn_kg_options_t options;
+    trn_nodepiece_options_t encoder;
+    trn_nodepiece_hash_t hash; /* its sizes, until work begins */
+    const char *path;          /* of the hash, or NULL */
+    trn_kg_found_t found;
+    bool save_behind;
+} job_t;
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    enum { LIBRARIES = 2 << 20 /* what malloc keeps of small blocks */ };
+    const job_t *job = user;
+    const trn_kg_train_size_t size = {.header = &job->header,
+                                      .options = &job->options,
+                                      .regime = regime_of(&job->options),
+                                      .kg = &job->kg,
+                                      .found = &job->found,
+                                      .save_behind = job->save_behind};
+    trn_ledger_take(ledger, "stores", trn_store_open_bytes(), 1);
+    trn_ledger_take(ledger, "libraries", LIBRARIES, 1);
+    if (job->options.nodepiece)
+        trn_kg_nodepiece_hash_plan(ledger, &job->kg, &job->hash, job->path, ranks, rank);
+    trn_kg_train_plan(ledger, &size, ranks, rank);
+}
+
+static trn_status_t train(trn_run_t *run, job_t *job, trn_kg_report_t *report) {
     trn_trainer_run_t training;
-    trn_kg_report_t r;
-    trn_status_t status = trn_training_read(&training, run);
-    if (status == TRN_OK)
-        status =
-            trn_kg_train(run->comm, kg, header, options, regime_of(options), &training, output, &r);
+    if (job->options.nodepiece)
+        TRN_TRY(
+            trn_kg_nodepiece_hash(&job->hash, run->comm, &job->kg, job->path, job->options.seed));
+    TRN_TRY(trn_training_read(&training, run));
+    trn_status_t status =
+        trn_kg_train(run->comm, &job->kg, &job->header, &job->options, regime_of(&job->options),
+                     &training, trn_params_text(run->params, "output"), report);
     trn_training_free(&training);
-    if (status != TRN_OK) return status;
-    json_t *result = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I}", "model", header->model->name,
-        "entities", (json_int_t)kg->entities, "relations", (json_int_t)kg->relations, "triples",
-        (json_int_t)kg->triples[TRN_TRAIN], "parameters",
-        (json_int_t)parameters_of(header, options), "epochs", (json_int_t)r.epochs, "loss", r.loss,
-        "seconds", r.seconds, "cpu_seconds", r.cpu_seconds, "triples_per_second",
-        r.triples_per_second, "peak_rss", (json_int_t)trn_peak_rss());
+    return status;
+}
+
+static void report(const trn_run_t *run, const job_t *job, const trn_kg_report_t *r) {
+    json_t *result =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "model",
+                  job->header.model->name, "entities", (json_int_t)job->kg.entities, "relations",
+                  (json_int_t)job->kg.relations, "triples", (json_int_t)job->kg.triples[TRN_TRAIN],
+                  "parameters", (json_int_t)parameters_of(&job->header, &job->options), "epochs",
+                  (json_int_t)r->epochs, "loss", r->loss, "seconds", r->seconds, "cpu_seconds",
+                  r->cpu_seconds, "triples_per_second", r->triples_per_second);
     json_object_update(run->result, result);
-    if (options->valid_every > 0) {
-        json_object_set_new(run->result, "valid_mrr", json_real(r.valid_mrr));
-        json_object_set_new(run->result, "best_epoch", json_integer(r.best_epoch));
-    }
     json_decref(result);
-    return TRN_OK;
+    if (job->options.valid_every == 0) return;
+    json_object_set_new(run->result, "valid_mrr", json_real(r->valid_mrr));
+    json_object_set_new(run->result, "best_epoch", json_integer(r->best_epoch));
 }
 
 static trn_status_t settle(trn_params_t *p, json_t *answer) {
@@ -231,39 +259,42 @@ static trn_status_t settle(trn_params_t *p, json_t *answer) {
     return TRN_OK;
 }
 
-static trn_status_t run(trn_run_t *run) {
-    const char *output = trn_params_text(run->params, "output");
-    if (run->rank == 0 && strcmp(trn_params_text(run->params, "regime"), "blocks") == 0)
-        trn_log(TRN_LOG_WARN, "kg-train", "--regime blocks is called bucketed now");
-    trn_kg_t kg = {0};
-    trn_kg_header_t header;
-    trn_nodepiece_hash_t hash = {0};
-    trn_nodepiece_options_t encoder;
-    trn_status_t status;
-    TRN_TRY(trn_kg_open(&kg, run->comm, run->files[0]));
-    TRN_OR(done, header_of(run, &kg, &header));
+static trn_status_t look(trn_run_t *run, job_t *job) {
     char has[64];
     int64_t blocks; /* that were asked for */
-    snprintf(has, sizeof has, "the graph has %lld entities", (long long)kg.entities);
-    TRN_OR(done, trn_params_at_most(run->params, "entity-blocks", kg.entities, has, &blocks));
-    trn_kg_options_t options = options_of(run, kg.entities);
-    TRN_OR(done, encoder_of(run, &kg, &hash, &encoder, &options));
-    trn_kg_found_t facts = {0};
-    if (options.valid_every > 0) TRN_OR(done, trn_kg_valid_count(&kg, run->comm, &facts));
-    int64_t bytes = trn_kg_train_memory(&header, &options, regime_of(&options), &kg, &facts,
-                                        run->ranks, trn_params_bool(run->params, "save-behind"));
-    if (trn_params_bool(run->params, "dry-run")) {
+    TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
+    TRN_TRY(header_of(run, &job->kg, &job->header));
+    snprintf(has, sizeof has, "the graph has %lld entities", (long long)job->kg.entities);
+    TRN_TRY(trn_params_at_most(run->params, "entity-blocks", job->kg.entities, has, &blocks));
+    job->options = options_of(run, job->kg.entities);
+    job->path = trn_params_text(run->params, "hash");
+    job->save_behind = trn_params_bool(run->params, "save-behind");
+    TRN_TRY(encoder_of(run, &job->kg, &job->hash, &job->encoder, &job->options));
+    if (job->options.valid_every == 0) return TRN_OK;
+    return trn_kg_valid_count(&job->kg, run->comm, &job->found);
+}
+
+static trn_status_t make(trn_run_t *run, job_t *job) {
+    trn_kg_report_t figures;
+    bool dry = trn_params_bool(run->params, "dry-run");
+    TRN_TRY(look(run, job));
+    if (dry)
         json_object_set_new(run->result, "parameters",
-                            json_integer(parameters_of(&header, &options)));
-        json_object_set_new(run->result, "bytes_per_rank", json_integer(bytes));
-        status = TRN_OK;
-        goto done;
-    }
-    TRN_OR(done, trn_mem_expect(bytes, run->ranks));
-    TRN_OR(done, train(run, &kg, &header, &options, output));
-done:
-    trn_nodepiece_hash_free(&hash);
-    trn_kg_close(&kg);
+                            json_integer(parameters_of(&job->header, &job->options)));
+    TRN_TRY(trn_estimate(run->ranks, dry, plan, job, run->result));
+    if (dry) return TRN_OK;
+    TRN_TRY(train(run, job, &figures));
+    report(run, job, &figures);
+    return TRN_OK;
+}
+
+static trn_status_t run(trn_run_t *run) {
+    job_t job = {0};
+    if (run->rank == 0 && strcmp(trn_params_text(run->params, "regime"), "blocks") == 0)
+        trn_log(TRN_LOG_WARN, "kg-train", "--regime blocks is called bucketed now");
+    trn_status_t status = make(run, &job);
+    trn_nodepiece_hash_free(&job.hash);
+    trn_kg_close(&job.kg);
     return status;
 }
 

@@ -283,22 +283,25 @@ static trn_status_t epoch(void *self, double *loss) {
     return TRN_OK;
 }
 
-static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks) {
-    trn_kg_state_t state = {
-        .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
-    state.rows = (header->entities + state.blocks - 1) / state.blocks;
-    state.own_blocks = (state.blocks + ranks - 1) / ranks;
+static void plan(trn_ledger_t *ledger, const trn_kg_state_t *s, int64_t triples) {
+    trn_kg_state_t state = *s; /* a bucketed points to one that it may change */
     bucketed_t f = {0};
-    int64_t sum = shape(&f, &state), pairs = trn_kg_schedule_pairs(state.blocks), levels = 1;
-    int64_t own = (pairs + ranks - 1) / ranks, rounds = trn_kg_schedule_rounds(state.blocks);
-    while (pairs > (int64_t)1 << (levels - 1))
-        levels++;
-    return (1 + 2 * levels) * sum * (int64_t)sizeof(double) +
-           trn_kg_placement_memory(&state, most_slots(state.blocks, ranks)) +
-           trn_kg_pair_memory(&state) + trn_kg_pair_guests(&state) * 4 * (header->shape.dim + 1) +
-           (rounds * own + 3 * state.blocks) * 8 +
-           (triples * own + pairs - 1) / pairs * (int64_t)sizeof(trn_triple_t);
+    int64_t sum = shape(&f, &state), pairs = trn_kg_schedule_pairs(s->blocks);
+    int64_t own =
+        trn_part_start(pairs, s->ranks, s->rank + 1) - trn_part_start(pairs, s->ranks, s->rank);
+    int64_t guests = trn_kg_pair_guests(s);
+    trn_ledger_take(ledger, "batch", 3 * s->blocks, (int64_t)sizeof(int64_t));
+    trn_kg_placement_plan(ledger, s, greater(2 * own, s->own_blocks),
+                          most_slots(s->blocks, s->ranks));
+    trn_kg_pair_plan(ledger, s);
+    trn_ledger_take(ledger, "gradients", sum, (int64_t)sizeof(double));
+    trn_ledger_take(ledger, "batch", guests, (int64_t)sizeof(int32_t));
+    trn_ledger_take(ledger, "batch", guests * s->header.shape.dim, (int64_t)sizeof(float));
+    trn_kg_buckets_plan(ledger, s->blocks, triples, s->ranks, s->rank);
+    trn_ledger_take(ledger, "gradients",
+                    trn_reduce_bytes((trn_blocks_t){.blocks = pairs}, sum, s->ranks, s->rank), 1);
+    if (s->ranks > 1)
+        trn_ledger_take(ledger, "messages", guests * s->header.shape.dim, (int64_t)sizeof(float));
 }
 
-const trn_kg_regime_t trn_kg_bucketed = {"bucketed", create, destroy, epoch, memory};
+const trn_kg_regime_t trn_kg_bucketed = {"bucketed", create, destroy, epoch, plan};

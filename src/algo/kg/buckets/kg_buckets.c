@@ -1,3 +1,4 @@
+/* kg_buckets.c: deals triples to the ranks that train their pairs of blocks. */
 #include "algo/kg/buckets/kg_buckets.h"
 
 #include "base/mem.h"
@@ -146,4 +147,20 @@ const trn_triple_t *trn_kg_bucket(const trn_kg_buckets_t *b, int64_t round, int6
     const int64_t *start = b->start + round * b->own_pairs + pair - b->first_pair;
     *count = start[1] - start[0];
     return b->triples + start[0];
+}
+
+/* With as many triples in every bucket. */
+void trn_kg_buckets_plan(trn_ledger_t *ledger, int64_t blocks, int64_t triples, int ranks,
+                         int rank) {
+    enum { SPARE = 4 /* a quarter more, as parcels have */ };
+    int64_t pairs = trn_kg_schedule_pairs(blocks), rounds = trn_kg_schedule_rounds(blocks);
+    int64_t own = trn_part_start(pairs, ranks, rank + 1) - trn_part_start(pairs, ranks, rank);
+    int64_t part = triples / ranks < PIECE ? triples / ranks : PIECE;
+    const int64_t triple = (int64_t)sizeof(trn_triple_t), number = (int64_t)sizeof(int64_t);
+    trn_ledger_take(ledger, "triples", rounds * own + 1, number);
+    trn_ledger_take(ledger, "triples", (triples * own + pairs - 1) / pairs, triple);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "loading", 2 * PIECE + part + part / SPARE, triple);
+    trn_ledger_take(ledger, "loading", rounds * (pairs + own), number);
+    trn_ledger_back(ledger, &before);
 }

@@ -6,6 +6,7 @@
 
 #include "algo/kg/buckets/kg_schedule.h"
 #include "algo/kg/kg.h"
+#include "base/ledger.h"
 #include "base/status.h"
 
 #include <mpi.h>
@@ -29,5 +30,9 @@ void trn_kg_buckets_free(trn_kg_buckets_t *buckets);
 /* The triples of a pair of this rank in a round; *count of them. Local. */
 const trn_triple_t *trn_kg_bucket(const trn_kg_buckets_t *buckets, int64_t round, int64_t pair,
                                   int64_t *count);
+
+/* Plan of trn_kg_buckets_load, whose triples stay. Local. */
+void trn_kg_buckets_plan(trn_ledger_t *ledger, int64_t blocks, int64_t triples, int ranks,
+                         int rank);
 
 #endif

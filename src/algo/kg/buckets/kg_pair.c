@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kern/dense/blas.h"
 #include "kern/train/descent.h"
 #include "mpi/dist.h"
 #include "mpi/watch.h"
@@ -94,19 +95,23 @@ static void copy_widths(const room_t *r, int64_t width[TRN_KG_PARTS]) {
         width[i] = trn_kg_moment_width(r->state->options.optimiser, i - 1, r->relation_width);
 }
 
-int64_t trn_kg_pair_memory(const trn_kg_state_t *state) {
+void trn_kg_pair_plan(trn_ledger_t *ledger, const trn_kg_state_t *state) {
     room_t r = {0};
-    int64_t size[BUFFERS], width[TRN_KG_PARTS], sum = 0;
+    int64_t size[BUFFERS], width[TRN_KG_PARTS];
+    const int64_t number = (int64_t)sizeof(float);
     shape(&r, state);
     sizes(&r, size);
     copy_widths(&r, width);
     for (int i = 0; i < BUFFERS; i++)
-        sum += size[i] * (int64_t)sizeof(float);
+        trn_ledger_take(ledger, "batch", size[i], number);
     for (int i = 0; i < TRN_KG_PARTS; i++)
-        sum += r.relations * width[i] * (int64_t)sizeof(float);
-    return sum + CHUNK * (int64_t)sizeof(trn_loss_part_t) + r.batch * (int64_t)sizeof(question_t) +
-           (3 * r.batch + r.most) * 4 + (2 * state->rows + trn_kg_pair_guests(state)) * 4 +
-           r.relations;
+        trn_ledger_take(ledger, "batch", r.relations * width[i], number);
+    trn_ledger_take(ledger, "batch", CHUNK, (int64_t)sizeof(trn_loss_part_t));
+    trn_ledger_take(ledger, "batch", r.batch, (int64_t)sizeof(question_t));
+    trn_ledger_take(ledger, "batch",
+                    3 * r.batch + r.most + 2 * state->rows + trn_kg_pair_guests(state), number);
+    trn_ledger_take(ledger, "batch", r.relations, 1);
+    trn_ledger_take(ledger, "libraries", trn_blas_bytes(number, CHUNK, r.width), 1);
 }
 
 trn_status_t trn_kg_pair_create(trn_kg_pairing_t *p, const trn_kg_state_t *state) {

@@ -46,8 +46,8 @@ trn_status_t trn_kg_pair_create(trn_kg_pairing_t *pair, const trn_kg_state_t *st
 /* Free; {0} is fine. Local. */
 void trn_kg_pair_free(trn_kg_pairing_t *pair);
 
-/* Bytes that trn_kg_pair_create allocates. Local. */
-int64_t trn_kg_pair_memory(const trn_kg_state_t *state);
+/* Plan of trn_kg_pair_create and the learning of pairs, all of which stays. Local. */
+void trn_kg_pair_plan(trn_ledger_t *ledger, const trn_kg_state_t *state);
 
 /* Guests that a round needs, to have others in each batch. Local. */
 int64_t trn_kg_pair_guests(const trn_kg_state_t *state);

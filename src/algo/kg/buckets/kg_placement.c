@@ -32,12 +32,16 @@ static int64_t buffer_floats(const trn_kg_placement_t *p, const trn_kg_state_t *
     return s->ranks > 1 ? p->slots * p->chunk * row_floats(p) : 0;
 }
 
-int64_t trn_kg_placement_memory(const trn_kg_state_t *s, int64_t slots) {
+void trn_kg_placement_plan(trn_ledger_t *ledger, const trn_kg_state_t *s, int64_t slots,
+                           int64_t most) {
+    enum { PLACE = 20, SLOT = 24 /* bytes of a block and of a slot */ };
     trn_kg_placement_t p = {0};
-    shape(&p, s, slots, slots);
-    return (more_slots(s, slots) * s->rows * row_floats(&p) + 2 * buffer_floats(&p, s)) *
-               (int64_t)sizeof(float) +
-           s->blocks * 20 + slots * (24 + 2 * (int64_t)sizeof(MPI_Request));
+    shape(&p, s, slots, most);
+    const int64_t number = (int64_t)sizeof(float);
+    trn_ledger_take(ledger, "visitors", more_slots(s, slots) * s->rows * row_floats(&p), number);
+    trn_ledger_take(ledger, "visitors", 2 * buffer_floats(&p, s), number);
+    trn_ledger_take(ledger, "visitors", s->blocks, PLACE);
+    trn_ledger_take(ledger, "visitors", slots, SLOT + 2 * (int64_t)sizeof(MPI_Request));
 }
 
 trn_status_t trn_kg_placement_create(trn_kg_placement_t *p, trn_kg_state_t *s, int64_t slots,

@@ -38,8 +38,9 @@ trn_status_t trn_kg_placement_create(trn_kg_placement_t *places, trn_kg_state_t 
 /* Free; {0} is fine. Local. */
 void trn_kg_placement_free(trn_kg_placement_t *places);
 
-/* Bytes that trn_kg_placement_create allocates where slots = most. Local. */
-int64_t trn_kg_placement_memory(const trn_kg_state_t *state, int64_t most);
+/* Plan of trn_kg_placement_create, all of which stays. Local. */
+void trn_kg_placement_plan(trn_ledger_t *ledger, const trn_kg_state_t *state, int64_t slots,
+                           int64_t most);
 
 /* Values (part 0) or a moment (1, 2) of a block that lies here; NULL if there is none. Local. */
 float *trn_kg_placement_part(const trn_kg_placement_t *places, int part, int64_t block);

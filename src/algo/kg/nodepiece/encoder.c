@@ -233,11 +233,11 @@ void trn_encoder_plan(trn_ledger_t *ledger, const trn_encoder_shape_t *shape, in
     trn_ledger_take(ledger, "encoder", 2 * e.own_slots * entities, number);
     trn_ledger_take(ledger, "encoder", 2 * most * shape->dim, number);
     plan_work(ledger, &e);
-    trn_ledger_take(
-        ledger, "encoder",
-        trn_reduce_bytes((trn_blocks_t){.blocks = e.groups}, sum_width(shape), ranks, rank), 1);
     trn_ledger_take(ledger, "libraries",
                     trn_blas_bytes(number, widest_slot(shape, most), shape->hidden), 1);
+    trn_ledger_pass(
+        ledger, "encoder",
+        trn_reduce_bytes((trn_blocks_t){.blocks = e.groups}, sum_width(shape), ranks, rank), 1);
 }
 
 /* Standard deviations: pieces 1/4; then hidden numbers come out near 1 and vectors near scale. */

@@ -22,15 +22,48 @@ static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* The verb's usual settings. */
+static trn_nodepiece_config_t config_of(const trn_kg_t *kg, uint64_t seed) {
+    return (trn_nodepiece_config_t){.anchors = smaller(1000, kg->entities),
+                                    .nearest = smaller(12, kg->entities),
+                                    .context = smaller(12, 2 * kg->relations),
+                                    .hops = 50,
+                                    .seed = seed};
+}
+
 trn_status_t trn_kg_nodepiece_hash(trn_nodepiece_hash_t *hash, MPI_Comm comm, const trn_kg_t *kg,
                                    const char *path, uint64_t seed) {
     if (path) return trn_nodepiece_hash_open(hash, comm, path, kg);
-    trn_nodepiece_config_t config = {.anchors = smaller(1000, kg->entities),
-                                     .nearest = smaller(12, kg->entities),
-                                     .context = smaller(12, 2 * kg->relations),
-                                     .hops = 50,
-                                     .seed = seed};
+    trn_nodepiece_config_t config = config_of(kg, seed);
     return trn_nodepiece_hash_create(hash, comm, kg, &config);
+}
+
+trn_status_t trn_kg_nodepiece_look(trn_nodepiece_hash_t *sizes, MPI_Comm comm, const trn_kg_t *kg,
+                                   const char *path) {
+    if (path) return trn_nodepiece_hash_look(sizes, comm, path, kg);
+    trn_nodepiece_config_t config = config_of(kg, 0);
+    *sizes = (trn_nodepiece_hash_t){.entities = kg->entities,
+                                    .relations = kg->relations,
+                                    .anchors = config.anchors,
+                                    .nearest = config.nearest,
+                                    .context = config.context,
+                                    .farthest = smaller(config.hops, kg->entities - 1)};
+    return TRN_OK;
+}
+
+void trn_kg_nodepiece_hash_plan(trn_ledger_t *ledger, const trn_kg_t *kg,
+                                const trn_nodepiece_hash_t *sizes, const char *path, int ranks,
+                                int rank) {
+    trn_nodepiece_config_t config = {
+        .anchors = sizes->anchors, .nearest = sizes->nearest, .context = sizes->context};
+    int64_t own = trn_kg_own(kg->entities, ranks, rank);
+    if (!path) {
+        trn_nodepiece_hash_plan(ledger, kg, &config, ranks, rank);
+        return;
+    }
+    trn_ledger_pass(ledger, "stores", trn_store_open_bytes(), 1);
+    trn_ledger_take(ledger, "hashes", sizes->anchors + own * (2 * sizes->nearest + sizes->context),
+                    (int64_t)sizeof(int32_t));
 }
 
 static trn_encoder_shape_t shape_of(const trn_kg_header_t *header,
@@ -381,21 +414,31 @@ static trn_status_t epoch(void *self, double *loss) {
     return TRN_OK;
 }
 
-static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks) {
+static void plan(trn_ledger_t *ledger, const trn_kg_state_t *s, int64_t triples) {
+    enum { SPREAD_ROWS = 4096 /* hashes that travel together */ };
+    const trn_kg_options_t *o = &s->options;
     learner_t l = {.count = triples};
-    int64_t size[BUFFERS], floats = 0, levels = 4, n = header->entities;
-    shape(&l, header, options);
+    int64_t size[BUFFERS], n = s->header.entities, dim = s->header.shape.dim;
+    const int64_t number = (int64_t)sizeof(float);
+    shape(&l, &s->header, o);
     sizes(&l, n, size);
+    int64_t sum = sum_size(&l, l.most_rows);
+    trn_encoder_shape_t encoder = shape_of(&s->header, o->nodepiece);
     for (int i = 0; i < BUFFERS; i++)
-        floats += size[i];
-    int64_t rows = l.most_rows;
-    trn_encoder_shape_t encoder = shape_of(header, options->nodepiece);
-    trn_ledger_t ledger = {0};
-    trn_encoder_plan(&ledger, &encoder, n, rows, &options->optimiser, (int)ranks, 0);
-    return 4 * (floats + rows + n) + 8 * sum_size(&l, rows) * (1 + 2 * levels) +
-           triples * (int64_t)sizeof(trn_triple_t) + l.batch * (int64_t)sizeof(question_t) +
-           l.chunk * (int64_t)sizeof *l.part + ledger.most;
+        trn_ledger_take(ledger, "batch", size[i], number);
+    trn_ledger_take(ledger, "batch", l.chunk, (int64_t)sizeof *l.part);
+    trn_ledger_take(ledger, "batch", l.batch, (int64_t)sizeof(question_t));
+    trn_ledger_take(ledger, "batch", l.most_rows + n, (int64_t)sizeof(int32_t));
+    trn_ledger_take(ledger, "gradients", sum, (int64_t)sizeof(double));
+    trn_ledger_take(ledger, "triples", triples, (int64_t)sizeof(trn_triple_t));
+    trn_encoder_plan(ledger, &encoder, n, l.most_rows, &o->optimiser, s->ranks, s->rank);
+    trn_ledger_pass(ledger, "encoder", SPREAD_ROWS * (2 * encoder.nearest + encoder.context),
+                    (int64_t)sizeof(int32_t));
+    int64_t moments =
+        trn_kg_moment_width(o->optimiser, 0, dim) + trn_kg_moment_width(o->optimiser, 1, dim);
+    trn_ledger_give(ledger, "optimizer", s->own_blocks * s->rows * moments, number);
+    trn_ledger_pass(ledger, "gradients",
+                    trn_reduce_bytes((trn_blocks_t){.blocks = CHUNKS}, sum, s->ranks, s->rank), 1);
 }
 
-const trn_kg_regime_t trn_kg_nodepiece = {"nodepiece", create, destroy, epoch, memory};
+const trn_kg_regime_t trn_kg_nodepiece = {"nodepiece", create, destroy, epoch, plan};

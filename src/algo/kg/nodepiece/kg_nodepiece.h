@@ -26,6 +26,17 @@ typedef struct trn_nodepiece_options {
     double dropout;                   /* of those, in training */
 } trn_nodepiece_options_t;
 
+/* Sizes of the hashes that trn_kg_nodepiece_hash will make or read; of those to be made `farthest`
+ * is the most that can be. Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO,
+ * TRN_MEMORY. */
+trn_status_t trn_kg_nodepiece_look(trn_nodepiece_hash_t *sizes, MPI_Comm comm, const trn_kg_t *kg,
+                                   const char *path);
+
+/* Plan of trn_kg_nodepiece_hash: the hashes stay under "hashes". Local. */
+void trn_kg_nodepiece_hash_plan(trn_ledger_t *ledger, const trn_kg_t *kg,
+                                const trn_nodepiece_hash_t *sizes, const char *path, int ranks,
+                                int rank);
+
 /* Hashes from the store `path`, or, if it is NULL, made with the verb's usual settings. Collective,
  * equal arguments. Fails (agreed) as trn_nodepiece_hash_open and trn_nodepiece_hash_create. */
 trn_status_t trn_kg_nodepiece_hash(trn_nodepiece_hash_t *hash, MPI_Comm comm, const trn_kg_t *kg,

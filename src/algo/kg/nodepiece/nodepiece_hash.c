@@ -324,19 +324,34 @@ trn_status_t trn_nodepiece_hash_read(trn_store_t *store, const char *prefix,
     return TRN_OK;
 }
 
+/* The sizes in an open store, which must be of this graph. */
+static trn_status_t sizes_of(const trn_store_t *store, const trn_kg_t *kg,
+                             trn_nodepiece_hash_t *hash) {
+    TRN_TRY(trn_nodepiece_hash_sizes(store, "", hash));
+    if (hash->entities == kg->entities && hash->relations == kg->relations) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s: hashes of %" PRId64 " entities and %" PRId64 " relations, but %s has "
+                    "%" PRId64 " and %" PRId64 "; make them of this graph",
+                    trn_store_path(store), hash->entities, hash->relations,
+                    trn_store_path(kg->store), kg->entities, kg->relations);
+}
+
+trn_status_t trn_nodepiece_hash_look(trn_nodepiece_hash_t *sizes, MPI_Comm comm, const char *path,
+                                     const trn_kg_t *kg) {
+    trn_store_t *store = NULL;
+    *sizes = (trn_nodepiece_hash_t){0};
+    TRN_TRY(trn_store_open(&store, comm, path, "nodepiece"));
+    trn_status_t status = trn_agree(comm, sizes_of(store, kg, sizes));
+    trn_store_close(&store);
+    return status;
+}
+
 trn_status_t trn_nodepiece_hash_open(trn_nodepiece_hash_t *hash, MPI_Comm comm, const char *path,
                                      const trn_kg_t *kg) {
     trn_store_t *store = NULL;
     *hash = (trn_nodepiece_hash_t){0};
     TRN_TRY(trn_store_open(&store, comm, path, "nodepiece"));
-    trn_status_t status = trn_nodepiece_hash_sizes(store, "", hash);
-    if (status == TRN_OK && (hash->entities != kg->entities || hash->relations != kg->relations))
-        status =
-            trn_fail(TRN_INPUT,
-                     "%s: hashes of %" PRId64 " entities and %" PRId64
-                     " relations, but %s has %" PRId64 " and %" PRId64 "; make them of this graph",
-                     path, hash->entities, hash->relations, trn_store_path(kg->store), kg->entities,
-                     kg->relations);
+    trn_status_t status = sizes_of(store, kg, hash);
     band(hash, comm);
     if (status == TRN_OK) status = trn_nodepiece_hash_read(store, "", hash);
     status = trn_agree(comm, status);

@@ -65,6 +65,11 @@ trn_status_t trn_nodepiece_hash_save(const trn_nodepiece_hash_t *hash, MPI_Comm 
 trn_status_t trn_nodepiece_hash_open(trn_nodepiece_hash_t *hash, MPI_Comm comm, const char *path,
                                      const trn_kg_t *kg);
 
+/* The sizes alone of such a store, of this graph. Collective, equal arguments. Fails (agreed) with
+ * TRN_INPUT, TRN_IO, TRN_MEMORY. */
+trn_status_t trn_nodepiece_hash_look(trn_nodepiece_hash_t *sizes, MPI_Comm comm, const char *path,
+                                     const trn_kg_t *kg);
+
 /* Declare the datasets in a store being written, and write this rank's rows; names start with
  * `prefix` ("" or "/nodepiece"). Local in the second; fail as trn_store_dataset and
  * trn_store_write. Collective in the first. */

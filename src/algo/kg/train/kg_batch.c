@@ -3,6 +3,7 @@
 
 #include "algo/kg/train/kg_batch_impl.h"
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "kern/train/drop.h"
 #include "mpi/dist.h"
 
@@ -71,8 +72,8 @@ static int parts_of(trn_kg_batch_t *b, part_t part[MOST_PARTS]) {
     return sizeof all / sizeof *all;
 }
 
-static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples,
-                  const trn_kg_batch_plan_t *plan) {
+static void batch_shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples,
+                        const trn_kg_batch_plan_t *plan) {
     const trn_kg_header_t *h = &state->header;
     *b = (trn_kg_batch_t){.state = state,
                           .each = state->options.all_answers ? 1 : 2 + state->options.self_negative,
@@ -87,7 +88,7 @@ static void shape(trn_kg_batch_t *b, trn_kg_state_t *state, int64_t triples,
 trn_status_t trn_kg_batch_create(trn_kg_batch_t *b, trn_kg_state_t *state, const trn_kg_t *kg,
                                  const trn_kg_batch_plan_t *plan) {
     part_t part[MOST_PARTS];
-    shape(b, state, kg->triples[TRN_TRAIN], plan);
+    batch_shape(b, state, kg->triples[TRN_TRAIN], plan);
     int parts = parts_of(b, part);
     for (int i = 0; i < parts; i++)
         if (!part[i].shared)
@@ -131,21 +132,20 @@ void trn_kg_batch_free(trn_kg_batch_t *b) {
     if (b->exchange.row) MPI_Type_free(&b->exchange.row);
 }
 
-int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                           int64_t triples, const trn_kg_batch_plan_t *plan, int64_t ranks) {
-    trn_kg_state_t state = {
-        .ranks = (int)ranks, .header = *header, .options = *options, .blocks = options->blocks};
+void trn_kg_batch_take(trn_ledger_t *ledger, const trn_kg_state_t *shape, int64_t triples,
+                       const trn_kg_batch_plan_t *plan) {
+    trn_kg_state_t state = *shape; /* a batch points to one that it may change */
     trn_kg_batch_t b;
     part_t part[MOST_PARTS];
-    int64_t own = 0, shared = 0;
-    state.rows = (header->entities + state.blocks - 1) / state.blocks;
-    state.own_blocks = (state.blocks + ranks - 1) / ranks;
-    shape(&b, &state, triples, plan);
-    for (int i = 0, parts = parts_of(&b, part); i < parts; i++)
-        *(part[i].shared ? &shared : &own) += part[i].count * (int64_t)part[i].size;
-    /* triples are sorted, and qsort copies them, before the window is made */
-    int64_t sorting = 2 * triples * (int64_t)sizeof(trn_triple_t);
-    return own + trn_kg_epoch_bytes(&b.epoch, ranks) + larger(shared, sorting);
+    batch_shape(&b, &state, triples, plan);
+    int parts = parts_of(&b, part);
+    for (int i = 0; i < parts; i++)
+        if (!part[i].shared) trn_ledger_take(ledger, "batch", part[i].count, (int64_t)part[i].size);
+    trn_kg_epoch_plan(ledger, &b.epoch, state.ranks);
+    for (int i = 0; i < parts; i++)
+        if (part[i].shared) trn_ledger_take(ledger, "shared", aligned(&part[i]), 1);
+    trn_ledger_take(ledger, "libraries", trn_blas_bytes((int64_t)sizeof(float), plan->tile, b.dim),
+                    1);
 }
 
 /* The entities whose rows the batch needs, and who trains its tiles. */

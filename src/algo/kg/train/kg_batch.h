@@ -111,9 +111,10 @@ trn_status_t trn_kg_batch_open(trn_kg_batch_t *batch);
 /* Free what it holds; {0} is fine. Local. */
 void trn_kg_batch_free(trn_kg_batch_t *batch);
 
-/* Bytes that trn_kg_batch_create and _open take. Local, no data needed. */
-int64_t trn_kg_batch_bytes(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                           int64_t triples, const trn_kg_batch_plan_t *plan, int64_t ranks);
+/* Plan of trn_kg_batch_create and _open, all of which stays. Of what ranks read of each other the
+ * system counts on each about as much as is its own. Local. */
+void trn_kg_batch_take(trn_ledger_t *ledger, const trn_kg_state_t *shape, int64_t triples,
+                       const trn_kg_batch_plan_t *plan);
 
 /* Make the queries from place `first` of this epoch's order on the batch at work and fetch its
  * rows: those of candidates, of this rank's queries and, where nothing is drawn, of all known

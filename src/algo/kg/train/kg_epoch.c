@@ -112,11 +112,13 @@ void trn_kg_epoch_free(trn_kg_epoch_t *e) {
     trn_free(&e->ahead.counts);
 }
 
-int64_t trn_kg_epoch_bytes(const trn_kg_epoch_t *e, int64_t ranks) {
-    return e->labels * (int64_t)(sizeof *e->query + sizeof *e->label) +
-           e->most_pieces * (int64_t)sizeof *e->piece +
-           e->ahead.most * e->size * (int64_t)sizeof *e->ahead.query +
-           2 * ranks * (int64_t)sizeof *e->ahead.counts;
+void trn_kg_epoch_plan(trn_ledger_t *ledger, const trn_kg_epoch_t *e, int ranks) {
+    trn_ledger_take(ledger, "queries", e->labels, (int64_t)(sizeof *e->query + sizeof *e->label));
+    trn_ledger_take(ledger, "batch", e->most_pieces, (int64_t)sizeof *e->piece);
+    trn_ledger_take(ledger, "batch", e->ahead.most * e->size, (int64_t)sizeof *e->ahead.query);
+    trn_ledger_take(ledger, "batch", 2 * (int64_t)ranks, (int64_t)sizeof *e->ahead.counts);
+    /* triples, which qsort copies; meanwhile the batch is not touched, and half of the queries */
+    trn_ledger_pass(ledger, "queries", e->labels / 2, (int64_t)sizeof(trn_triple_t));
 }
 
 /* A number that decides the order of queries in this epoch. */

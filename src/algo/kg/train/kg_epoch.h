@@ -60,9 +60,8 @@ trn_status_t trn_kg_epoch_create(trn_kg_epoch_t *epoch, trn_kg_state_t *state, c
 /* Free what it holds; {0} is fine. Local. */
 void trn_kg_epoch_free(trn_kg_epoch_t *epoch);
 
-/* Bytes that trn_kg_epoch_create takes, and most of those at a time: 28 a query, 24 more a triple
- * while they are sorted. Local. */
-int64_t trn_kg_epoch_bytes(const trn_kg_epoch_t *epoch, int64_t ranks);
+/* Plan of trn_kg_epoch_create: 28 bytes a query stay. Local. */
+void trn_kg_epoch_plan(trn_ledger_t *ledger, const trn_kg_epoch_t *epoch, int ranks);
 
 /* Make the queries from place `first` of this epoch's order on the batch at work. Collective;
  * cannot fail. Cost: every few batches an Allgatherv of their numbers. */

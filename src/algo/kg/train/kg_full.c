@@ -269,19 +269,20 @@ static trn_status_t epoch(void *self, double *loss) {
     return TRN_OK;
 }
 
-static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks) {
-    int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks, levels = 2;
-    int64_t own = (blocks + ranks - 1) / ranks * rows;
+static void plan(trn_ledger_t *ledger, const trn_kg_state_t *s, int64_t triples) {
+    const trn_kg_header_t *h = &s->header;
     const trn_kg_batch_plan_t plan = {.tile = CHUNK};
-    int64_t width = header->model->query_width(&header->shape);
-    bool product = header->model->metric(&header->shape) == TRN_METRIC_DOT;
-    int64_t floats =
-        own * (CHUNK * (product ? 1 : 2) + header->shape.dim) + blocks * CHUNK * 4 + CHUNK * width;
-    while (blocks > (int64_t)1 << (levels - 2))
-        levels++;
-    return floats * (int64_t)sizeof(float) + CHUNK * width * 8 * (1 + 2 * levels) +
-           trn_kg_batch_bytes(header, options, triples, &plan, ranks);
+    int64_t width = h->model->query_width(&h->shape), own = s->own_blocks * s->rows;
+    bool product = h->model->metric(&h->shape) == TRN_METRIC_DOT;
+    const int64_t number = (int64_t)sizeof(float);
+    trn_kg_batch_take(ledger, s, triples, &plan);
+    trn_ledger_take(ledger, "scores", own * CHUNK * (product ? 1 : 2), number);
+    trn_ledger_take(ledger, "scores", s->blocks * CHUNK, (int64_t)sizeof(trn_loss_part_t) + number);
+    trn_ledger_take(ledger, "gradients", own * h->shape.dim + CHUNK * width, number);
+    trn_ledger_take(ledger, "gradients", CHUNK * width, (int64_t)sizeof(double));
+    trn_ledger_take(
+        ledger, "gradients",
+        trn_reduce_bytes((trn_blocks_t){.blocks = s->blocks}, CHUNK * width, s->ranks, s->rank), 1);
 }
 
-const trn_kg_regime_t trn_kg_full = {"full", create, destroy, epoch, memory};
+const trn_kg_regime_t trn_kg_full = {"full", create, destroy, epoch, plan};

@@ -295,17 +295,19 @@ static trn_status_t epoch(void *self, double *loss) {
     return TRN_OK;
 }
 
-static int64_t memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks) {
-    const trn_model_t *model = header->model;
-    trn_kg_batch_plan_t plan = plan_of(options, triples, ranks);
-    int64_t tile = plan.tile, drawn = options->negatives;
-    int64_t projected = model->project ? 2 * drawn * model->query_width(&header->shape) : 0;
-    int64_t columns = drawn + options->self_negative;
-    int64_t floats = tile * (2 * columns + 5) + projected + LEVELS * drawn * header->shape.dim;
-    if (options->filtered) floats += header->entities + drawn;
-    return floats * (int64_t)sizeof(float) + drawn * (int64_t)sizeof(float *) +
-           trn_kg_batch_bytes(header, options, triples, &plan, ranks);
+static void plan(trn_ledger_t *ledger, const trn_kg_state_t *s, int64_t triples) {
+    const trn_kg_header_t *h = &s->header;
+    const trn_kg_options_t *o = &s->options;
+    trn_kg_batch_plan_t plan = plan_of(o, triples, s->ranks);
+    int64_t drawn = o->negatives, columns = drawn + o->self_negative;
+    const int64_t number = (int64_t)sizeof(float);
+    trn_kg_batch_take(ledger, s, triples, &plan);
+    trn_ledger_take(ledger, "scores", plan.tile * (2 * columns + 5), number);
+    if (h->model->project)
+        trn_ledger_take(ledger, "scores", 2 * drawn * h->model->query_width(&h->shape), number);
+    if (o->filtered) trn_ledger_take(ledger, "scores", h->entities + drawn, number);
+    trn_ledger_take(ledger, "gradients", drawn, (int64_t)sizeof(float *));
+    trn_ledger_take(ledger, "gradients", LEVELS * drawn * h->shape.dim, number);
 }
 
-const trn_kg_regime_t trn_kg_negatives = {"drawn", create, destroy, epoch, memory};
+const trn_kg_regime_t trn_kg_negatives = {"drawn", create, destroy, epoch, plan};

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH_BYTES = 16 << 20 };
+enum { BATCH_BYTES = 4 << 20 };
 
 static const char *const part_names[3] = {"entity", "relation", "second"};
 
@@ -111,6 +111,40 @@ static int64_t batch_rows(const trn_kg_state_t *s) {
     int64_t rows = BATCH_BYTES / (s->header.shape.dim * (int64_t)sizeof(float));
     if (rows > s->header.entities) rows = s->header.entities;
     return rows < 1 ? 1 : rows;
+}
+
+/* A store's write window is small; behind, a rank's part of all is copied first. */
+void trn_kg_save_plan(trn_ledger_t *ledger, const trn_kg_state_t *s, bool behind) {
+    const trn_kg_header_t *h = &s->header;
+    int64_t batch = batch_rows(s), dim = h->shape.dim, bytes = 0;
+    int64_t rows[3] = {trn_kg_own(h->entities, s->ranks, s->rank),
+                       trn_kg_own(trn_kg_relation_rows(h), s->ranks, s->rank), s->own_second};
+    int64_t width[3] = {dim, h->model->relation_width(&h->shape),
+                        h->model->second_width(&h->shape)};
+    for (int i = 0; i < 3; i++) {
+        int64_t moments = trn_kg_moment_width(s->options.optimiser, 0, width[i]) +
+                          trn_kg_moment_width(s->options.optimiser, 1, width[i]);
+        int64_t own = i == 0 ? s->own_blocks * s->rows : rows[i];
+        if (i == 0 && s->options.nodepiece) moments = 0;
+        bytes += (rows[i] * width[i] + own * moments) * (int64_t)sizeof(float);
+    }
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "saving", batch, (int64_t)sizeof(int32_t));
+    trn_ledger_take(ledger, "saving", batch * dim, (int64_t)sizeof(float));
+    if (s->ranks > 1) trn_ledger_pass(ledger, "messages", batch * dim, (int64_t)sizeof(float));
+    if (s->rank == 0) trn_ledger_pass(ledger, "saving", trn_store_strings_bytes(), 1);
+    if (behind) trn_ledger_take(ledger, "saving", bytes, 1);
+    trn_ledger_take(ledger, "saving", trn_store_write_bytes(bytes), 1);
+    trn_ledger_back(ledger, &before);
+}
+
+void trn_kg_start_plan(trn_ledger_t *ledger, const trn_kg_state_t *s) {
+    if (!s->options.start) return;
+    trn_ledger_t before = *ledger;
+    trn_kg_model_plan(ledger, &s->header, s->ranks, s->rank);
+    trn_ledger_take(ledger, "saving", batch_rows(s) * s->header.shape.dim, (int64_t)sizeof(float));
+    trn_kg_model_gather_plan(ledger, &s->header, batch_rows(s), s->ranks);
+    trn_ledger_back(ledger, &before);
 }
 
 trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_trainer_run_t *run,

@@ -1,3 +1,4 @@
+/* kg_state.c: the numbers of training on this rank, their start and their steps. */
 #include "algo/kg/train/kg_state.h"
 
 #include "base/log.h"
@@ -120,6 +121,36 @@ static void start(trn_kg_state_t *state) {
     }
 }
 
+trn_kg_state_t trn_kg_state_shape(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                                  int ranks, int rank) {
+    trn_kg_state_t s = {.ranks = ranks, .rank = rank, .header = *header, .options = *options};
+    if (options->blocks > header->entities) s.options.blocks = header->entities;
+    s.blocks = s.options.blocks;
+    s.rows = (header->entities + s.blocks - 1) / s.blocks;
+    s.first_block = trn_part_start(s.blocks, ranks, rank);
+    s.own_blocks = trn_part_start(s.blocks, ranks, rank + 1) - s.first_block;
+    int64_t second = header->model->second_width(&header->shape);
+    int64_t relations = second > 0 ? trn_kg_relation_rows(header) : 0;
+    s.first_second = trn_part_start(relations, ranks, rank);
+    s.own_second = trn_part_start(relations, ranks, rank + 1) - s.first_second;
+    return s;
+}
+
+void trn_kg_state_plan(trn_ledger_t *ledger, const trn_kg_state_t *s) {
+    const trn_kg_header_t *h = &s->header;
+    int64_t rows[3] = {s->own_blocks * s->rows, trn_kg_relation_rows(h), s->own_second};
+    int64_t width[3] = {h->shape.dim, h->model->relation_width(&h->shape),
+                        h->model->second_width(&h->shape)};
+    const int64_t number = (int64_t)sizeof(float);
+    for (int i = 0; i < 3; i++) {
+        int64_t moments = trn_kg_moment_width(s->options.optimiser, 0, width[i]) +
+                          trn_kg_moment_width(s->options.optimiser, 1, width[i]);
+        trn_ledger_take(ledger, "model", rows[i] * width[i], number);
+        trn_ledger_take(ledger, "optimizer", rows[i] * moments, number);
+    }
+    trn_ledger_take(ledger, "model", s->blocks, (int64_t)sizeof(int));
+}
+
 trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_kg_header_t *header,
                                  const trn_kg_options_t *options) {
     trn_kg_state_t *state = NULL;
@@ -139,21 +170,11 @@ trn_status_t trn_kg_state_create(trn_kg_state_t **out, MPI_Comm comm, const trn_
                           (long long)second);
     if (status == TRN_OK) status = trn_alloc_zero(&state, 1, sizeof *state, "the training state");
     TRN_OR(failed, trn_agree(comm, status));
+    int rank, ranks;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &ranks);
+    *state = trn_kg_state_shape(header, options, ranks, rank);
     state->comm = comm;
-    MPI_Comm_rank(comm, &state->rank);
-    MPI_Comm_size(comm, &state->ranks);
-    state->header = *header;
-    state->options = *options;
-    if (options->blocks > header->entities) state->options.blocks = header->entities;
-    state->blocks = state->options.blocks;
-    state->rows = (header->entities + state->blocks - 1) / state->blocks;
-    state->first_block = trn_part_start(state->blocks, state->ranks, state->rank);
-    state->own_blocks =
-        trn_part_start(state->blocks, state->ranks, state->rank + 1) - state->first_block;
-    int64_t relations = second > 0 ? trn_kg_relation_rows(header) : 0;
-    state->first_second = trn_part_start(relations, state->ranks, state->rank);
-    state->own_second =
-        trn_part_start(relations, state->ranks, state->rank + 1) - state->first_second;
     status = allocate(state);
     if (status == TRN_OK) status = allocate_owners(state);
     TRN_OR(failed, trn_agree(comm, status));

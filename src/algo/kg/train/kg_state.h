@@ -10,6 +10,7 @@
 
 #include "algo/common/trainer.h"
 #include "algo/kg/kg_model.h"
+#include "base/ledger.h"
 #include "base/status.h"
 #include "io/store/store.h"
 #include "kern/train/loss.h"
@@ -87,6 +88,13 @@ typedef struct trn_kg_state {
 trn_status_t trn_kg_state_create(trn_kg_state_t **state, MPI_Comm comm,
                                  const trn_kg_header_t *header, const trn_kg_options_t *options);
 
+/* The sizes of a state on rank `rank` of `ranks`, without its numbers: for plans. Local. */
+trn_kg_state_t trn_kg_state_shape(const trn_kg_header_t *header, const trn_kg_options_t *options,
+                                  int ranks, int rank);
+
+/* Plan of trn_kg_state_create, all of which stays. Local. */
+void trn_kg_state_plan(trn_ledger_t *ledger, const trn_kg_state_t *shape);
+
 /* Free and set to NULL; NULL is fine. Local. */
 void trn_kg_state_destroy(trn_kg_state_t **state);
 
@@ -162,9 +170,8 @@ typedef struct trn_kg_regime {
      * and *loss the mean per question, equal on all ranks; where trn_kg_pause says so it may return
      * before, with position above 0. Collective. Fails (agreed) with TRN_NUMERIC. */
     trn_status_t (*epoch)(void *self, double *loss);
-    /* Bytes a rank needs beyond the state. Local, no data needed. */
-    int64_t (*memory)(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                      int64_t triples, int64_t ranks);
+    /* Plan of create and epoch beside the state of that shape: what create makes stays. Local. */
+    void (*plan)(trn_ledger_t *ledger, const trn_kg_state_t *shape, int64_t triples);
 } trn_kg_regime_t;
 
 /* Against all entities; against some drawn for each batch. */

@@ -187,25 +187,15 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
     return status;
 }
 
-int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, const trn_kg_t *kg,
-                            const trn_kg_found_t *found, int64_t ranks, bool save_behind) {
-    enum { PROGRAM = 36 << 20 };
-    const trn_model_t *model = header->model;
-    int64_t blocks = options->blocks, rows = (header->entities + blocks - 1) / blocks;
-    int64_t relations = trn_kg_relation_rows(header), own = (blocks + ranks - 1) / ranks * rows;
-    int64_t many[3] = {own, relations, (relations + ranks - 1) / ranks}, sum = 0;
-    int64_t width[3] = {header->shape.dim, model->relation_width(&header->shape),
-                        model->second_width(&header->shape)};
-    trn_ledger_t valid = {0};
-    if (options->valid_every > 0) {
-        trn_kg_valid_plan(&valid, header, kg->triples[TRN_VALID], found, (int)ranks, 0);
-        trn_kg_valid_mrr_plan(&valid, header, kg->triples[TRN_VALID], (int)ranks, 0);
-    }
-    if (save_behind) many[0] *= 2;
-    for (int i = 0; i < 3; i++)
-        sum += many[i] * (width[i] + trn_kg_moment_width(options->optimiser, 0, width[i]) +
-                          trn_kg_moment_width(options->optimiser, 1, width[i]));
-    return sum * (int64_t)sizeof(float) + PROGRAM + (16 << 20) +
-           regime->memory(header, options, kg->triples[TRN_TRAIN], ranks) + valid.most;
+void trn_kg_train_plan(trn_ledger_t *ledger, const trn_kg_train_size_t *size, int ranks, int rank) {
+    const trn_kg_header_t *h = size->header;
+    int64_t valid = size->kg->triples[TRN_VALID];
+    bool looks = size->options->valid_every > 0;
+    trn_kg_state_t shape = trn_kg_state_shape(h, size->options, ranks, rank);
+    trn_kg_state_plan(ledger, &shape);
+    trn_kg_start_plan(ledger, &shape);
+    if (looks) trn_kg_valid_plan(ledger, h, valid, size->found, ranks, rank);
+    size->regime->plan(ledger, &shape, size->kg->triples[TRN_TRAIN]);
+    if (looks) trn_kg_valid_mrr_plan(ledger, h, valid, ranks, rank);
+    trn_kg_save_plan(ledger, &shape, size->save_behind);
 }

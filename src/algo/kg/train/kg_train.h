@@ -35,11 +35,18 @@ trn_status_t trn_kg_train(MPI_Comm comm, const trn_kg_t *kg, const trn_kg_header
                           const trn_trainer_run_t *run, const char *output,
                           trn_kg_report_t *report);
 
-/* Bytes that the busiest of `ranks` ranks needs, from the graph's sizes and trn_kg_valid_count (if
- * the valid split is looked at). Local. */
-int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_t *options,
-                            const trn_kg_regime_t *regime, const trn_kg_t *kg,
-                            const trn_kg_found_t *found, int64_t ranks, bool save_behind);
+/* What a training is of. */
+typedef struct trn_kg_train_size {
+    const trn_kg_header_t *header;
+    const trn_kg_options_t *options;
+    const trn_kg_regime_t *regime;
+    const trn_kg_t *kg;
+    const trn_kg_found_t *found; /* of trn_kg_valid_count; if the valid split is looked at */
+    bool save_behind;
+} trn_kg_train_size_t;
+
+/* Plan of trn_kg_train on rank `rank` of `ranks`. Local. */
+void trn_kg_train_plan(trn_ledger_t *ledger, const trn_kg_train_size_t *size, int ranks, int rank);
 
 /* Write the model of a state to `path`; with `training` also what a resume needs. `behind` NULL:
  * it is there afterwards; else *behind is a store that is being written, for
@@ -47,6 +54,10 @@ int64_t trn_kg_train_memory(const trn_kg_header_t *header, const trn_kg_options_
  * TRN_MEMORY, TRN_INPUT. */
 trn_status_t trn_kg_save(trn_kg_state_t *state, const trn_kg_t *kg, const trn_trainer_run_t *run,
                          const char *path, bool training, trn_store_t **behind);
+
+/* Plans of trn_kg_save and trn_kg_start_from, of which nothing stays. Local. */
+void trn_kg_save_plan(trn_ledger_t *ledger, const trn_kg_state_t *shape, bool behind);
+void trn_kg_start_plan(trn_ledger_t *ledger, const trn_kg_state_t *shape);
 
 /* Take the vectors of the model options->start, if there is one, as starting values: of entities,
  * and of relations where the model has as long ones. Collective. Fails (agreed) with TRN_INPUT
