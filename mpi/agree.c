@@ -8,7 +8,7 @@
 enum { MESSAGE_BYTES = 1024 };
 
 /* TRN_STOPPED is no error: it must lose against every one that is. */
-static int gravity(trn_status_t status) {
+static int severity(trn_status_t status) {
     return status == TRN_STOPPED ? 1 : (int)status;
 }
 
@@ -16,11 +16,11 @@ static int gravity(trn_status_t status) {
  * depend on timing. A message that has come from another rank keeps that rank's number. */
 trn_status_t trn_agree(MPI_Comm comm, trn_status_t status) {
     struct {
-        int gravity, rank;
-    } mine = {gravity(status), 0}, worst;
+        int severity, rank;
+    } mine = {severity(status), 0}, worst;
     MPI_Comm_rank(comm, &mine.rank);
     MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
-    if (worst.gravity == 0) return TRN_OK;
+    if (worst.severity == 0) return TRN_OK;
 
     char text[MESSAGE_BYTES];
     int header[2] = {(int)status, trn_message_rank() >= 0 ? trn_message_rank() : mine.rank};

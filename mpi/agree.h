@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Return the gravest status of any rank on every rank, with the message and rank number of the
+/* Return the worst status of any rank on every rank, with the message and rank number of the
  * first rank that has it. TRN_STOPPED is the mildest failure, so an error wins over it.
  * Collective. Cost: one MAXLOC Allreduce (0.5-3.5 us on 2 ranks); on failure also two Bcasts. */
 trn_status_t trn_agree(MPI_Comm comm, trn_status_t status);

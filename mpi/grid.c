@@ -9,7 +9,7 @@
 struct trn_grid {
     trn_grid_shape_t shape;
     int row, col, layer; /* -1: stands aside */
-    MPI_Comm along_row, along_col, fibre, in_layer, node;
+    MPI_Comm along_row, along_col, fiber, in_layer, node;
 };
 
 static double part(int64_t items, int parts) { /* not rounded: a formula of volumes */
@@ -24,8 +24,7 @@ double trn_grid_words(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k) {
            rows * cols * (1 - 1.0 / shape.layers);
 }
 
-/* The communicators -----------------------------------------------------------------------------
- */
+/* The communicators ---------------------------------------------------------------------------- */
 
 static trn_status_t plan(trn_grid_t **grid, MPI_Comm comm, trn_grid_shape_t shape) {
     int rank, ranks;
@@ -67,7 +66,7 @@ trn_status_t trn_grid_create(trn_grid_t **out, MPI_Comm comm, trn_grid_shape_t s
     trn_grid_t *grid = *out;
     grid->along_row = same(grid, comm, grid->row, shape.rows, grid->layer);
     grid->along_col = same(grid, comm, grid->col, shape.cols, grid->layer);
-    grid->fibre = same(grid, comm, grid->col, shape.cols, grid->row);
+    grid->fiber = same(grid, comm, grid->col, shape.cols, grid->row);
     grid->in_layer = same(grid, comm, grid->layer, shape.layers, 0);
     MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &grid->node);
     return TRN_OK;
@@ -75,7 +74,7 @@ trn_status_t trn_grid_create(trn_grid_t **out, MPI_Comm comm, trn_grid_shape_t s
 
 void trn_grid_destroy(trn_grid_t **grid) {
     if (!*grid) return;
-    MPI_Comm *made[] = {&(*grid)->along_row, &(*grid)->along_col, &(*grid)->fibre,
+    MPI_Comm *made[] = {&(*grid)->along_row, &(*grid)->along_col, &(*grid)->fiber,
                         &(*grid)->in_layer, &(*grid)->node};
     for (int i = 0; i < 5; i++)
         if (*made[i] != MPI_COMM_NULL) MPI_Comm_free(made[i]);
@@ -103,8 +102,8 @@ MPI_Comm trn_grid_row_comm(const trn_grid_t *grid) {
 MPI_Comm trn_grid_col_comm(const trn_grid_t *grid) {
     return grid->along_col;
 }
-MPI_Comm trn_grid_fibre_comm(const trn_grid_t *grid) {
-    return grid->fibre;
+MPI_Comm trn_grid_fiber_comm(const trn_grid_t *grid) {
+    return grid->fiber;
 }
 MPI_Comm trn_grid_layer_comm(const trn_grid_t *grid) {
     return grid->in_layer;

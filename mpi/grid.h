@@ -42,7 +42,7 @@ bool trn_grid_member(const trn_grid_t *grid);
  * Local. */
 MPI_Comm trn_grid_row_comm(const trn_grid_t *grid);   /* same row and layer; rank = column */
 MPI_Comm trn_grid_col_comm(const trn_grid_t *grid);   /* same column and layer; rank = row */
-MPI_Comm trn_grid_fibre_comm(const trn_grid_t *grid); /* same row and column; rank = layer */
+MPI_Comm trn_grid_fiber_comm(const trn_grid_t *grid); /* same row and column; rank = layer */
 MPI_Comm trn_grid_layer_comm(const trn_grid_t *grid); /* same layer; rank = row x cols + column */
 MPI_Comm trn_grid_node_comm(const trn_grid_t *grid);  /* ranks that share this node's memory */
 

@@ -42,7 +42,7 @@ void trn_view_transpose(trn_view_t from, trn_view_t to);
 /* A distributed matrix. Opaque. */
 typedef struct trn_matrix trn_matrix_t;
 
-/* Create with uninitialised numbers; `comm` and `dist` are borrowed and must outlive the matrix.
+/* Create with uninitialized numbers; `comm` and `dist` are borrowed and must outlive the matrix.
  * The local block is contiguous (stride = its columns) and 64-byte aligned. Collective, equal
  * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (more holders than ranks, blocks of more
  * than 2^31 - 1 rows or columns). */

@@ -78,31 +78,31 @@ int64_t trn_tree_parts(int64_t blocks, int ranks, trn_tree_part_t *part) {
 }
 
 /* What a part is made of. */
-typedef struct maker {
+typedef struct partial {
     int64_t width;
     trn_leaf_f32_t leaf;
     void *user;
     float *space; /* [levels x width] */
-} maker_t;
+} partial_t;
 
 /* The left half arises in the sum's own place, but not at the top: others may have that in their
  * caches, and to write it twice would take it from them twice. */
-static void make_part(const maker_t *m, int64_t first, int64_t count, int level, float *sum) {
+static void sum_part(const partial_t *m, int64_t first, int64_t count, int level, float *sum) {
     if (count == 1) {
         m->leaf(m->user, first, sum);
         return;
     }
     float *low = level == 0 ? m->space : sum, *high = m->space + (level + 1) * m->width;
-    make_part(m, first, count / 2, level + 1, low);
-    make_part(m, first + count / 2, count - count / 2, level + 1, high);
+    sum_part(m, first, count / 2, level + 1, low);
+    sum_part(m, first + count / 2, count - count / 2, level + 1, high);
     for (int64_t i = 0; i < m->width; i++)
         sum[i] = low[i] + high[i];
 }
 
 void trn_tree_part_sum(const trn_tree_part_t *part, int64_t width, trn_leaf_f32_t leaf, void *user,
                        float *space, float *sum) {
-    const maker_t m = {width, leaf, user, space};
-    make_part(&m, part->first, part->count, 0, sum);
+    const partial_t m = {width, leaf, user, space};
+    sum_part(&m, part->first, part->count, 0, sum);
 }
 
 /* The tree over parts. */
@@ -134,7 +134,7 @@ const float *trn_tree_join(int64_t blocks, int ranks, const float *const *part, 
 enum { MOST_LEVELS = 64, NONE = -1 };
 
 /* The tree with its nodes spread: a node's sum arises on the rank that owns its first block. */
-typedef struct branch {
+typedef struct share {
     MPI_Comm comm;
     int rank, ranks, levels;
     trn_blocks_t cut;
@@ -146,7 +146,7 @@ typedef struct branch {
     int other[MOST_LEVELS], kept[MOST_LEVELS], slots;
     double *space;     /* [slots x width] */
     MPI_Request *sent; /* [levels] */
-} branch_t;
+} share_t;
 
 /* First block that begins in the rank's rows, rounded up: a block belongs to the rank of its first
  * row. */
@@ -156,7 +156,7 @@ int64_t trn_blocks_first(const trn_blocks_t *cut, int ranks, int rank) {
 }
 
 /* The last rank that begins at or before the block: those before it there have none. */
-static int owner(const branch_t *at, int64_t block) {
+static int owner(const share_t *at, int64_t block) {
     if (!at->cut.start) return (int)trn_part_of(at->cut.blocks, at->ranks, block);
     int low = 0, high = at->ranks;
     while (high - low > 1) {
@@ -170,49 +170,49 @@ static int owner(const branch_t *at, int64_t block) {
 }
 
 /* Whether blocks [first, first + count) are all of other ranks. */
-static bool elsewhere(const branch_t *at, int64_t first, int64_t count) {
+static bool elsewhere(const share_t *at, int64_t first, int64_t count) {
     return first >= at->end || first + count <= at->first;
 }
 
-static void want(branch_t *at, int *slot) {
+static void want(share_t *at, int *slot) {
     if (*slot == NONE) *slot = at->slots++;
 }
 
-/* Walk the tree as `grow` will, and number the slots that it will write to: a node's sum arises
- * only where its first block is. */
-static void survey(branch_t *at, int64_t first, int64_t count, int level) {
+/* Walk the tree as `sum_share` will, and number the slots that it will write to: a node's sum
+ * arises only where its first block is. */
+static void count_slots(share_t *at, int64_t first, int64_t count, int level) {
     if (elsewhere(at, first, count) || count == 1) return;
     int64_t middle = first + count / 2;
-    survey(at, first, count / 2, level + 1);
+    count_slots(at, first, count / 2, level + 1);
     if (owner(at, first) == at->rank)
         want(at, &at->other[level]);
     else if (owner(at, middle) == at->rank)
         want(at, &at->kept[level]);
-    survey(at, middle, count - count / 2, level + 1);
+    count_slots(at, middle, count - count / 2, level + 1);
 }
 
 /* What this rank has to do in the tree, known before any message: the slots are counted, so memory
  * can be had first. */
-static branch_t plant(int ranks, int rank, trn_blocks_t cut, int64_t width) {
-    branch_t at = {.rank = rank, .ranks = ranks, .levels = 1, .cut = cut, .width = width};
+static share_t share_of(int ranks, int rank, trn_blocks_t cut, int64_t width) {
+    share_t at = {.rank = rank, .ranks = ranks, .levels = 1, .cut = cut, .width = width};
     at.first = trn_blocks_first(&cut, ranks, rank);
     at.end = trn_blocks_first(&cut, ranks, rank + 1);
     while (cut.blocks > (int64_t)1 << (at.levels - 1))
         at.levels++;
     for (int level = 0; level < MOST_LEVELS; level++)
         at.other[level] = at.kept[level] = NONE;
-    survey(&at, 0, cut.blocks, 0);
+    count_slots(&at, 0, cut.blocks, 0);
     return at;
 }
 
-static double *slot(const branch_t *at, int number) {
+static double *slot(const share_t *at, int number) {
     return number == NONE ? NULL : at->space + number * at->width;
 }
 
 /* Sum of a node into `sum` if this rank owns its first block; else only its parts that others wait
  * for. A rank sends to lower ranks only, waits for higher ones only, and waits with no block of its
  * own to do: nothing can go in a circle. At one level a rank has at most one sum to send. */
-static void grow(branch_t *at, int64_t first, int64_t count, int level, double *sum) {
+static void sum_share(share_t *at, int64_t first, int64_t count, int level, double *sum) {
     if (elsewhere(at, first, count)) return;
     if (count == 1) {
         at->leaf(at->user, first, sum);
@@ -221,24 +221,24 @@ static void grow(branch_t *at, int64_t first, int64_t count, int level, double *
     int64_t middle = first + count / 2, width = at->width;
     int left = owner(at, first), right = owner(at, middle);
     double *other = slot(at, at->other[level]), *kept = slot(at, at->kept[level]);
-    grow(at, first, count / 2, level + 1, sum);
+    sum_share(at, first, count / 2, level + 1, sum);
     if (left != at->rank) {
-        grow(at, middle, count - count / 2, level + 1, kept);
+        sum_share(at, middle, count - count / 2, level + 1, kept);
         if (right == at->rank)
             MPI_Isend(kept, (int)width, MPI_DOUBLE, left, level, at->comm, &at->sent[level]);
         return;
     }
     if (right == at->rank)
-        grow(at, middle, count - count / 2, level + 1, other);
+        sum_share(at, middle, count - count / 2, level + 1, other);
     else
         MPI_Recv(other, (int)width, MPI_DOUBLE, right, level, at->comm, MPI_STATUS_IGNORE);
     for (int64_t i = 0; i < width; i++)
         sum[i] += other[i];
 }
 
-/* For plans: by the same survey as the sum itself. */
+/* For plans: by the same count of slots as the sum itself. */
 int64_t trn_reduce_bytes(trn_blocks_t blocks, int64_t width, int ranks, int rank) {
-    branch_t at = plant(ranks, rank, blocks, width);
+    share_t at = share_of(ranks, rank, blocks, width);
     return trn_ledger_bytes(at.slots * width, sizeof *at.space) +
            at.levels * (int64_t)sizeof *at.sent;
 }
@@ -253,7 +253,7 @@ trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t widt
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
-    branch_t at = plant(ranks, rank, blocks, width);
+    share_t at = share_of(ranks, rank, blocks, width);
     at.comm = comm;
     at.leaf = leaf;
     at.user = user;
@@ -262,15 +262,14 @@ trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t widt
         status =
             trn_fail(TRN_USAGE, "sum of %lld values: too many for one message", (long long)width);
     if (status == TRN_OK)
-        status = trn_alloc(&at.space, at.slots * width, sizeof *at.space, "branches of a sum");
-    if (status == TRN_OK)
-        status = trn_alloc(&at.sent, at.levels, sizeof *at.sent, "branches of a sum");
+        status = trn_alloc(&at.space, at.slots * width, sizeof *at.space, "partial sums");
+    if (status == TRN_OK) status = trn_alloc(&at.sent, at.levels, sizeof *at.sent, "partial sums");
     TRN_OR(done, trn_agree(comm, status));
     for (int level = 0; level < at.levels; level++)
         at.sent[level] = MPI_REQUEST_NULL;
     for (int64_t i = 0; i < width; i++)
         sum[i] = 0;
-    grow(&at, 0, at.cut.blocks, 0, sum);
+    sum_share(&at, 0, at.cut.blocks, 0, sum);
     MPI_Waitall(at.levels, at.sent, MPI_STATUSES_IGNORE);
     MPI_Bcast(sum, (int)width, MPI_DOUBLE, at.cut.blocks > 0 ? owner(&at, 0) : 0, comm);
 done:

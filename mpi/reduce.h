@@ -1,4 +1,4 @@
-/* reduce.h: sums over blocks that come out the same bits whoever owns the blocks. */
+/* reduce.h: sums over blocks that come out the same bits whichever rank owns the blocks. */
 #ifndef TRN_MPI_REDUCE_H
 #define TRN_MPI_REDUCE_H
 

@@ -83,7 +83,7 @@ static trn_status_t plan(trn_ring_t **out, MPI_Comm comm, int64_t blocks, int64_
     TRN_TRY(trn_alloc(&ring->requests, 2 * ring->pieces, sizeof *ring->requests, "ring requests"));
     for (int i = 0; i < 2 * ring->pieces; i++)
         ring->requests[i] = MPI_REQUEST_NULL;
-    return trn_alloc(&ring->memory, ring->buffers, (size_t)ring->stride, "travelling blocks");
+    return trn_alloc(&ring->memory, ring->buffers, (size_t)ring->stride, "traveling blocks");
 }
 
 trn_status_t trn_ring_create(trn_ring_t **ring, MPI_Comm comm, int64_t blocks,

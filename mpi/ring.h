@@ -1,8 +1,8 @@
-/* ring.h: block rotation: travelling blocks pass by stationary ones, hidden behind compute.
+/* ring.h: block rotation: traveling blocks pass by stationary ones, hidden behind compute.
  *
- * `blocks` stationary and as many travelling blocks of equal size, numbered 0..k-1, are spread
+ * `blocks` stationary and as many traveling blocks of equal size, numbered 0..k-1, are spread
  * over P ranks: rank r owns the stationary blocks [kr/P, k(r+1)/P), its slots. In round t the slot
- * of stationary block i holds travelling block (i + t) mod k. Between rounds exactly one travelling
+ * of stationary block i holds traveling block (i + t) mod k. Between rounds exactly one traveling
  * block crosses each border between ranks that own something; ranks without blocks stand aside.
  *
  *   for each round:  trn_ring_begin(ring);                 // posts the receive
@@ -20,8 +20,8 @@
 
 typedef struct trn_ring trn_ring_t;
 
-/* Plan a ring of `blocks` travelling blocks of `block_bytes` each over `comm` (borrowed), round 0;
- * the buffers, uninitialised, are allocated here: one a slot and a spare. Collective, equal
+/* Plan a ring of `blocks` traveling blocks of `block_bytes` each over `comm` (borrowed), round 0;
+ * the buffers, uninitialized, are allocated here: one a slot and a spare. Collective, equal
  * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (no blocks). Memory: (slots + 1) x
  * block_bytes. */
 trn_status_t trn_ring_create(trn_ring_t **ring, MPI_Comm comm, int64_t blocks, int64_t block_bytes);
@@ -40,14 +40,14 @@ int64_t trn_ring_round(const trn_ring_t *ring);
  * blocks that trn_ring_block names. Local. */
 void trn_ring_set_round(trn_ring_t *ring, int64_t round);
 
-/* Number and memory (block_bytes, 64-byte aligned) of the travelling block now at `slot`. Local. */
+/* Number and memory (block_bytes, 64-byte aligned) of the traveling block now at `slot`. Local. */
 int64_t trn_ring_block(const trn_ring_t *ring, int64_t slot);
 void *trn_ring_data(const trn_ring_t *ring, int64_t slot);
 
 /* Open a round: post the receive of the block that comes next. Local; never fails. */
 void trn_ring_begin(trn_ring_t *ring);
 
-/* Slot 0 is done with: start sending its block on. To be called by the thread that initialised
+/* Slot 0 is done with: start sending its block on. To be called by the thread that initialized
  * MPI, once a round, by every rank that has slots. Local. */
 void trn_ring_depart(trn_ring_t *ring);
 
@@ -55,7 +55,7 @@ void trn_ring_depart(trn_ring_t *ring);
 void trn_ring_progress(trn_ring_t *ring);
 
 /* Close the round: wait for both messages and turn the slots to the next round; after round k-1
- * comes round 0 and every block is home. Local in calls, but waits for the neighbours.
+ * comes round 0 and every block is home. Local in calls, but waits for the neighbors.
  * Cost: block_bytes sent and received per rank and round. */
 void trn_ring_shift(trn_ring_t *ring);
 

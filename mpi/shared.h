@@ -1,6 +1,6 @@
 /* shared.h: blocks that all ranks of a node can read in place.
  *
- * Each rank's block is a file of its own in /dev/shm that its neighbours map too and that has no
+ * Each rank's block is a file of its own in /dev/shm that its neighbors map too and that has no
  * name any more once all have it. Its space is reserved when it is made, so that a full /dev/shm is
  * a status and not a bus error later (which MPI_Win_allocate_shared leaves to chance). */
 #ifndef TRN_MPI_SHARED_H

@@ -4,7 +4,7 @@
  * bytes, towards the innermost open phase. Counting is always on (a few additions a call); clocks
  * are read only after trn_trace_enable. A program of yours that links the library has no wrappers
  * but its own: phases are timed there, and bytes and calls stay 0 unless it calls trn_trace_count.
- * All functions are for the thread that initialised MPI.
+ * All functions are for the thread that initialized MPI.
  *
  * Bytes are those the operation asks for, as if each rank sent straight to each receiver, own
  * share excluded, whatever the library does below; over all ranks, sent equals received. With n

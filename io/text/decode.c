@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { SPARE_MEGABYTES = 2 /* beside the window, for the buffers of whoever reads */ };
+enum { SPARE_MEGABYTES = 2 /* beside the window, for the buffers of the reader */ };
 
 /* Libraries ask for their window, all other memory being small, in one piece. */
 void *trn_decoder_alloc(trn_decoder_t *decoder, size_t count, size_t size) {

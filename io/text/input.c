@@ -121,8 +121,7 @@ trn_status_t trn_input_unchanged(const trn_input_t *input, int fd) {
                     input->path, cure);
 }
 
-/* On all ranks ------------------------------------------------------------------------------------
- */
+/* On all ranks --------------------------------------------------------------------------------- */
 
 /* What all ranks must see alike. */
 typedef struct view {

@@ -10,11 +10,10 @@ static int64_t aligned(int64_t bytes) {
     return (bytes + TRN_ALIGNMENT - 1) / TRN_ALIGNMENT * TRN_ALIGNMENT;
 }
 
-/* Planning: local -------------------------------------------------------------------------------
- */
+/* Planning: local ------------------------------------------------------------------------------ */
 
 /* A, B or C of a frame. */
-static trn_role_t *role_of(trn_frame_t *frame, int which) {
+static trn_operand_t *operand_of(trn_frame_t *frame, int which) {
     return which == A ? &frame->a : which == B ? &frame->b : &frame->c;
 }
 
@@ -45,7 +44,7 @@ static int64_t before(trn_spans_t spans, int64_t end) {
 }
 
 /* Where the part of a matrix lies within a rank's block of the whole. */
-static trn_part_t localise(const trn_dist_t *whole, int rank, trn_part_t part) {
+static trn_part_t localize(const trn_dist_t *whole, int rank, trn_part_t part) {
     trn_spans_t rows = trn_dist_row_spans(whole, rank), cols = trn_dist_col_spans(whole, rank);
     trn_part_t local = {.row = before(rows, part.row), .col = before(cols, part.col)};
     local.rows = before(rows, part.row + part.rows) - local.row;
@@ -55,32 +54,32 @@ static trn_part_t localise(const trn_dist_t *whole, int rank, trn_part_t part) {
 
 /* Where the frame wants a matrix other than where it lies, note the distribution that it is to
  * have, in stored orientation. */
-static trn_status_t plan_journey(trn_plan_t *plan, stage_t *stage, const trn_layouts_t *layouts,
-                                 int which) {
+static trn_status_t plan_wanted(trn_plan_t *plan, stage_t *stage, const trn_layouts_t *layouts,
+                                int which) {
     const trn_dist_t *whole = which == A ? layouts->a : which == B ? layouts->b : layouts->c;
     const trn_part_t *part = &stage->piece.part[which];
-    trn_role_t *role = role_of(stage->frame, which);
-    journey_t *journey = &stage->journey[which];
+    trn_operand_t *operand = operand_of(stage->frame, which);
+    relayout_t *relayout = &stage->relayout[which];
     bool transpose =
         (which == A && plan->product.transpose_a) || (which == B && plan->product.transpose_b);
-    journey->local = localise(whole, plan->rank, *part);
-    journey->rows = journey->local.rows;
-    journey->cols = journey->local.cols;
-    if (role->stays && !role->gathered) return TRN_OK;
+    relayout->local = localize(whole, plan->rank, *part);
+    relayout->rows = relayout->local.rows;
+    relayout->cols = relayout->local.cols;
+    if (operand->stays && !operand->gathered) return TRN_OK;
     trn_dist_t *stored = NULL;
-    trn_status_t status = transpose
-                              ? trn_dist_transpose(&stored, role->wanted)
-                              : trn_dist_slice(&stored, role->wanted, 0, part->rows, 0, part->cols);
-    if (status == TRN_OK && role->gathered) {
-        status = gather(&journey->wanted, stage->frame, stored, which);
+    trn_status_t status =
+        transpose ? trn_dist_transpose(&stored, operand->wanted)
+                  : trn_dist_slice(&stored, operand->wanted, 0, part->rows, 0, part->cols);
+    if (status == TRN_OK && operand->gathered) {
+        status = gather(&relayout->wanted, stage->frame, stored, which);
     } else {
-        journey->wanted = stored;
+        relayout->wanted = stored;
         stored = NULL;
     }
     trn_dist_destroy(&stored);
     if (status != TRN_OK) return status;
-    journey->rows = trn_dist_local_rows(journey->wanted, plan->rank);
-    journey->cols = trn_dist_local_cols(journey->wanted, plan->rank);
+    relayout->rows = trn_dist_local_rows(relayout->wanted, plan->rank);
+    relayout->cols = trn_dist_local_cols(relayout->wanted, plan->rank);
     return TRN_OK;
 }
 
@@ -96,7 +95,7 @@ static trn_status_t plan_stage(trn_plan_t *plan, const trn_layouts_t *layouts,
         return trn_fail(TRN_INTERNAL, "product: the choice was made for other layouts");
     trn_piece_mark(stage->frame, &stage->piece.layouts, layouts);
     for (int which = 0; which < 3; which++)
-        TRN_TRY(plan_journey(plan, stage, layouts, which));
+        TRN_TRY(plan_wanted(plan, stage, layouts, which));
     return TRN_OK;
 }
 
@@ -121,8 +120,7 @@ static trn_status_t plan_all(trn_plan_t **out, MPI_Comm comm, const trn_product_
     return TRN_OK;
 }
 
-/* Planning: together ----------------------------------------------------------------------------
- */
+/* Planning: together --------------------------------------------------------------------------- */
 
 /* The ranks in the order of the grid, those that stand aside behind. */
 static trn_status_t form_grid(trn_plan_t *plan) {
@@ -136,14 +134,15 @@ static trn_status_t form_grid(trn_plan_t *plan) {
 static trn_status_t plan_relayouts(trn_plan_t *plan, stage_t *stage) {
     trn_matrix_type_t type = plan->product.type;
     for (int which = 0; which < 3; which++) {
-        journey_t *journey = &stage->journey[which];
+        relayout_t *relayout = &stage->relayout[which];
         const trn_dist_t *given = stage->piece.dist[which];
-        if (!journey->wanted) continue;
+        if (!relayout->wanted) continue;
         if (which != C || stage->piece.product.accumulate)
-            TRN_TRY(trn_redist_create_bare(&journey->in, plan->comm, type, given, journey->wanted));
+            TRN_TRY(
+                trn_redist_create_bare(&relayout->in, plan->comm, type, given, relayout->wanted));
         if (which == C)
             TRN_TRY(
-                trn_redist_create_bare(&journey->out, plan->comm, type, journey->wanted, given));
+                trn_redist_create_bare(&relayout->out, plan->comm, type, relayout->wanted, given));
     }
     return TRN_OK;
 }
@@ -153,12 +152,12 @@ static trn_status_t plan_relayouts(trn_plan_t *plan, stage_t *stage) {
 static trn_status_t see_ring(const trn_plan_t *plan, const stage_t *stage, int which,
                              const trn_matrix_t *matrix, trn_view_t **blocks) {
     trn_frame_t *frame = stage->frame;
-    const trn_role_t *role = role_of(frame, which);
+    const trn_operand_t *operand = operand_of(frame, which);
     const trn_shared_t *shared = matrix ? trn_matrix_shared(matrix) : NULL;
     trn_place_t place = trn_frame_place(frame, plan->rank);
     int ranks = which == A ? frame->shape.cols : frame->shape.rows;
     *blocks = NULL;
-    if (!shared || !role->moves || !role->stays || plan->count > 1) return TRN_OK;
+    if (!shared || !operand->moves || !operand->stays || plan->count > 1) return TRN_OK;
     TRN_TRY(trn_alloc(blocks, ranks, sizeof **blocks, "blocks of a ring"));
     for (int x = 0; x < ranks; x++) {
         int row = which == A ? place.row : x, col = which == A ? x : place.col;
@@ -229,7 +228,7 @@ static int64_t larger(int64_t a, int64_t b) {
 static int64_t relayout_bytes(const trn_plan_t *plan, const stage_t *stage) {
     int64_t most = 0;
     for (int which = 0; which < 3; which++) {
-        const journey_t *j = &stage->journey[which];
+        const relayout_t *j = &stage->relayout[which];
         const trn_dist_t *given = stage->piece.dist[which];
         if (j->in)
             most = larger(most, trn_redist_bytes(plan->product.type, given, j->wanted, plan->rank));
@@ -244,9 +243,9 @@ static int64_t relayout_bytes(const trn_plan_t *plan, const stage_t *stage) {
 static int64_t lay_out(const trn_plan_t *plan, stage_t *stage) {
     int64_t size = trn_matrix_type_size(plan->product.type), used = 0, rows, cols;
     for (int which = 0; which < 3; which++) {
-        journey_t *journey = &stage->journey[which];
-        journey->offset = used;
-        if (journey->wanted) used += aligned(size * journey->rows * journey->cols);
+        relayout_t *relayout = &stage->relayout[which];
+        relayout->offset = used;
+        if (relayout->wanted) used += aligned(size * relayout->rows * relayout->cols);
     }
     stage->partial = stage->scratch = used;
     int64_t scratch = relayout_bytes(plan, stage);
@@ -294,9 +293,9 @@ trn_status_t trn_plan_create(trn_plan_t **plan, MPI_Comm comm, const trn_product
 
 static void free_stage(stage_t *stage) {
     for (int which = 0; which < 3; which++) {
-        trn_redist_destroy(&stage->journey[which].in);
-        trn_redist_destroy(&stage->journey[which].out);
-        trn_dist_destroy(&stage->journey[which].wanted);
+        trn_redist_destroy(&stage->relayout[which].in);
+        trn_redist_destroy(&stage->relayout[which].out);
+        trn_dist_destroy(&stage->relayout[which].wanted);
     }
     trn_rotation_destroy(&stage->rotation);
     trn_scalapack_gemm_destroy(&stage->pgemm);

@@ -13,19 +13,19 @@
 enum { A, B, C };
 
 /* How one of the three matrices of a piece comes to where the frame wants it. */
-typedef struct journey {
+typedef struct relayout {
     trn_dist_t *wanted; /* stored orientation; NULL where it stays */
     trn_redist_t *in, *out;
     trn_part_t local;   /* the piece within this rank's block, in local rows and columns */
     int64_t rows, cols; /* of the block that is wanted here */
     int64_t offset;     /* of its buffer in the pool */
-} journey_t;
+} relayout_t;
 
 /* One piece of a product: without a memory limit there is just one. */
 typedef struct stage {
     trn_piece_t piece;
     trn_frame_t *frame;
-    journey_t journey[3];
+    relayout_t relayout[3];
     trn_rotation_t *rotation;
     trn_scalapack_gemm_t *pgemm; /* instead of the rotation */
     int64_t partial, scratch;    /* offsets in the pool: this layer's sums; messages of all steps */

@@ -90,7 +90,7 @@ static void reduce(const trn_plan_t *plan, const stage_t *stage, double beta, tr
             if (out == 0 && in == 0) break;
             MPI_Sendrecv(out > 0 ? sums + size * at * cols : NULL, (int)(out * cols), number,
                          out > 0 ? to : MPI_PROC_NULL, 0, incoming, (int)(in * cols), number,
-                         in > 0 ? from : MPI_PROC_NULL, 0, trn_grid_fibre_comm(plan->grid),
+                         in > 0 ? from : MPI_PROC_NULL, 0, trn_grid_fiber_comm(plan->grid),
                          MPI_STATUS_IGNORE);
             if (in > 0) add(trn_view_part(c, local, in, 0, cols), 1, incoming);
         }
@@ -98,10 +98,10 @@ static void reduce(const trn_plan_t *plan, const stage_t *stage, double beta, tr
 }
 
 /* This rank's view of a matrix where the frame wants it. */
-static trn_view_t at_work(const trn_plan_t *plan, const journey_t *journey, trn_view_t given) {
-    if (!journey->wanted) return given;
-    return (trn_view_t){plan->product.type, journey->rows, journey->cols, journey->cols,
-                        plan->pool + journey->offset};
+static trn_view_t at_work(const trn_plan_t *plan, const relayout_t *relayout, trn_view_t given) {
+    if (!relayout->wanted) return given;
+    return (trn_view_t){plan->product.type, relayout->rows, relayout->cols, relayout->cols,
+                        plan->pool + relayout->offset};
 }
 
 /* With one layer the rotation writes C itself; with several each layer sums up in memory of its own
@@ -132,13 +132,13 @@ static void run_stage(const trn_plan_t *plan, const stage_t *stage, double alpha
     trn_view_t given[3], work[3];
     trn_trace_begin("relayout");
     for (int which = 0; which < 3; which++) {
-        const journey_t *journey = &stage->journey[which];
-        trn_part_t part = journey->local;
+        const relayout_t *relayout = &stage->relayout[which];
+        trn_part_t part = relayout->local;
         given[which] = trn_view_part(whole[which], part.row, part.rows, part.col, part.cols);
-        work[which] = at_work(plan, journey, given[which]);
-        if (journey->in && (which != C || beta != 0)) {
-            trn_redist_lend(journey->in, plan->pool + stage->scratch);
-            trn_redist_run(journey->in, given[which], work[which]);
+        work[which] = at_work(plan, relayout, given[which]);
+        if (relayout->in && (which != C || beta != 0)) {
+            trn_redist_lend(relayout->in, plan->pool + stage->scratch);
+            trn_redist_run(relayout->in, given[which], work[which]);
         }
     }
     trn_trace_end();
@@ -146,10 +146,10 @@ static void run_stage(const trn_plan_t *plan, const stage_t *stage, double alpha
         trn_scalapack_gemm_run(stage->pgemm, alpha, work[A], work[B], beta, work[C]);
     else if (stage->rotation)
         rotate(plan, stage, alpha, work[A], work[B], beta, work[C]);
-    if (!stage->journey[C].out) return;
+    if (!stage->relayout[C].out) return;
     trn_trace_begin("relayout");
-    trn_redist_lend(stage->journey[C].out, plan->pool + stage->scratch);
-    trn_redist_run(stage->journey[C].out, work[C], given[C]);
+    trn_redist_lend(stage->relayout[C].out, plan->pool + stage->scratch);
+    trn_redist_run(stage->relayout[C].out, work[C], given[C]);
     trn_trace_end();
 }
 

@@ -9,7 +9,7 @@
 
 enum {
     GATHER_SHARE = 8,  /* an operand of at most 1/8 of a rank's share is gathered, not rotated */
-    CHUNK_SHARE = 64,  /* a travelling chunk takes at most 1/64 of it ... */
+    CHUNK_SHARE = 64,  /* a traveling chunk takes at most 1/64 of it ... */
     CHUNK_LEAST = 256, /* ... but so many terms: fewer make BLAS read and write C too often */
     CHUNK_MOST = 1024
 };
@@ -250,8 +250,7 @@ static trn_status_t frame_of_k(trn_frame_t *frame, bool *fits) {
     return native_c(frame, &(trn_cut_t){1, whole, 1, NULL}, &frame->c.wanted);
 }
 
-/* What follows from the distributions -----------------------------------------------------------
- */
+/* What follows from the distributions ---------------------------------------------------------- */
 
 /* Sizes of the blocks: rows of C by grid row, columns by grid column, terms by layer. */
 static trn_status_t measure(trn_frame_t *frame) {
@@ -272,9 +271,10 @@ static trn_status_t measure(trn_frame_t *frame) {
 }
 
 /* Whether every rank already has just what the frame wants of an operand. */
-static bool all_stay(const trn_role_t *role, int ranks) {
-    for (int r = 0; role->given && r < ranks; r++)
-        if (!same_rows(role->given, role->wanted, r) || !same_cols(role->given, role->wanted, r))
+static bool all_stay(const trn_operand_t *operand, int ranks) {
+    for (int r = 0; operand->given && r < ranks; r++)
+        if (!same_rows(operand->given, operand->wanted, r) ||
+            !same_cols(operand->given, operand->wanted, r))
             return false;
     return true;
 }
@@ -354,10 +354,10 @@ failed:
 
 void trn_frame_destroy(trn_frame_t **frame) {
     if (!*frame) return;
-    trn_role_t *roles[] = {&(*frame)->a, &(*frame)->b, &(*frame)->c};
+    trn_operand_t *operands[] = {&(*frame)->a, &(*frame)->b, &(*frame)->c};
     for (int i = 0; i < 3; i++) {
-        trn_dist_destroy(&roles[i]->given);
-        trn_dist_destroy(&roles[i]->wanted);
+        trn_dist_destroy(&operands[i]->given);
+        trn_dist_destroy(&operands[i]->wanted);
     }
     trn_free(&(*frame)->rank_at);
     trn_free(&(*frame)->place);

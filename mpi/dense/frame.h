@@ -8,14 +8,14 @@
 enum { TRN_CYCLIC_BLOCK = 128 /* side of the blocks that ScaLAPACK gets */ };
 
 /* Op(A), op(B) or C in a frame. */
-typedef struct trn_role {
+typedef struct trn_operand {
     trn_dist_t *given; /* as the user has it, op orientation; NULL: as the frame wants it */
     trn_dist_t *wanted;
     bool stays;    /* given and wanted are the same */
     bool moves;    /* blocks travel around their ring */
     bool spread;   /* the block given is a slice, its rows do not touch: see trn_piece_mark */
     bool gathered; /* small: every rank of the ring gets all of it beforehand, and none moves */
-} trn_role_t;
+} trn_operand_t;
 
 typedef struct trn_frame {
     trn_product_t product;
@@ -25,7 +25,7 @@ typedef struct trn_frame {
     int *rank_at; /* [layers x rows x cols] */
     int *place;   /* [ranks]: index into rank_at, or -1 for ranks that stand aside */
     int64_t *rows, *cols, *terms; /* of block row i, block column j, layer l */
-    trn_role_t a, b, c;           /* op(A) [m x k], op(B) [k x n], C [m x n] */
+    trn_operand_t a, b, c;        /* op(A) [m x k], op(B) [k x n], C [m x n] */
     int64_t chunk;                /* most terms that travel at a time */
 } trn_frame_t;
 
@@ -57,8 +57,8 @@ trn_place_t trn_frame_place(const trn_frame_t *frame, int rank);
 int64_t trn_frame_reduction_rows(const trn_frame_t *frame, trn_place_t place);
 int64_t trn_frame_reduction(const trn_frame_t *frame, int rank);
 
-/* Whether blocks of the travelling operand are strided in memory, so that they must be packed:
+/* Whether blocks of the traveling operand are strided in memory, so that they must be packed:
  * columns of row-major op(A), rows of a transposed op(B). Local. */
-bool trn_frame_strided(const trn_frame_t *frame, const trn_role_t *role);
+bool trn_frame_strided(const trn_frame_t *frame, const trn_operand_t *operand);
 
 #endif

@@ -20,24 +20,25 @@ static int64_t held(const trn_dist_t *dist, int rank) {
 }
 
 /* Whether the terms of an operand lie apart in memory, so that a chunk of them is no stretch. */
-bool trn_frame_strided(const trn_frame_t *frame, const trn_role_t *role) {
-    return role == &frame->a ? !frame->product.transpose_a : frame->product.transpose_b;
+bool trn_frame_strided(const trn_frame_t *frame, const trn_operand_t *operand) {
+    return operand == &frame->a ? !frame->product.transpose_a : frame->product.transpose_b;
 }
 
 /* Numbers of a gathered operand that a rank of the frame has already. */
-static int64_t already(const trn_frame_t *frame, const trn_role_t *role, int rank) {
-    const trn_dist_t *from = role->given ? role->given : role->wanted;
+static int64_t already(const trn_frame_t *frame, const trn_operand_t *operand, int rank) {
+    const trn_dist_t *from = operand->given ? operand->given : operand->wanted;
     trn_place_t p = trn_frame_place(frame, rank);
     int64_t count = 0;
-    if (role == &frame->a) {
+    if (operand == &frame->a) {
         for (int j = 0; j < frame->shape.cols; j++)
-            count +=
-                trn_dist_common_cols(from, rank, role->wanted, rank_at(frame, p.row, j, p.layer));
-        return count * trn_dist_common_rows(from, rank, role->wanted, rank);
+            count += trn_dist_common_cols(from, rank, operand->wanted,
+                                          rank_at(frame, p.row, j, p.layer));
+        return count * trn_dist_common_rows(from, rank, operand->wanted, rank);
     }
     for (int i = 0; i < frame->shape.rows; i++)
-        count += trn_dist_common_rows(from, rank, role->wanted, rank_at(frame, i, p.col, p.layer));
-    return count * trn_dist_common_cols(from, rank, role->wanted, rank);
+        count +=
+            trn_dist_common_rows(from, rank, operand->wanted, rank_at(frame, i, p.col, p.layer));
+    return count * trn_dist_common_cols(from, rank, operand->wanted, rank);
 }
 
 /* Rows of C that travel between layers at a time; one at least, however long it is. */
@@ -61,9 +62,10 @@ static int64_t larger(int64_t a, int64_t b) {
 }
 
 /* Memory of a relayout that gathers `missing` numbers of an operand. */
-static int64_t gathering(const trn_frame_t *frame, const trn_role_t *role, int rank,
+static int64_t gathering(const trn_frame_t *frame, const trn_operand_t *operand, int rank,
                          int64_t missing) {
-    const trn_dist_t *from = role->given ? role->given : role->wanted, *to = role->wanted;
+    const trn_dist_t *from = operand->given ? operand->given : operand->wanted,
+                     *to = operand->wanted;
     int64_t size = trn_matrix_type_size(frame->product.type);
     int64_t out = size * held(from, rank), in = size * missing, most = TRN_REDIST_MESSAGE;
     int64_t parts = trn_dist_row_parts(from) + trn_dist_row_parts(to) + trn_dist_col_parts(from) +
@@ -79,39 +81,40 @@ static bool scattered(const trn_frame_t *frame) {
 }
 
 /* One operand of one rank: `whole` is all that it must see, `width` the numbers of one term. */
-static void count_operand(const trn_frame_t *frame, const trn_role_t *role, int rank, int64_t whole,
-                          int64_t width, trn_load_t *load) {
-    int64_t size = trn_matrix_type_size(frame->product.type), want = held(role->wanted, rank);
+static void count_operand(const trn_frame_t *frame, const trn_operand_t *operand, int rank,
+                          int64_t whole, int64_t width, trn_load_t *load) {
+    int64_t size = trn_matrix_type_size(frame->product.type), want = held(operand->wanted, rank);
     bool member = frame->place[rank] >= 0;
-    load->shares += size * (role->given ? held(role->given, rank) : want);
-    if (role->gathered && member) {
-        int64_t missing = whole - already(frame, role, rank);
+    load->shares += size * (operand->given ? held(operand->given, rank) : want);
+    if (operand->gathered && member) {
+        int64_t missing = whole - already(frame, operand, rank);
         load->words += (double)missing;
         load->buffers += size * whole;
-        load->relayout = larger(load->relayout, gathering(frame, role, rank, missing));
+        load->relayout = larger(load->relayout, gathering(frame, operand, rank, missing));
         return;
     }
-    if (!role->stays) {
-        load->relayout_words += (double)trn_dist_missing(role->given, role->wanted, rank);
+    if (!operand->stays) {
+        load->relayout_words += (double)trn_dist_missing(operand->given, operand->wanted, rank);
         load->buffers += size * want;
-        load->relayout = larger(
-            load->relayout, trn_redist_bytes(frame->product.type, role->given, role->wanted, rank));
+        load->relayout =
+            larger(load->relayout,
+                   trn_redist_bytes(frame->product.type, operand->given, operand->wanted, rank));
     }
     if (member && frame->kind == TRN_FRAME_CYCLIC) { /* PBLAS: panels of one block */
         load->words += (double)(whole - want);
         load->buffers += 2 * size * TRN_CYCLIC_BLOCK * width;
     }
     if (!member || frame->kind == TRN_FRAME_CYCLIC) return;
-    if (role->moves) load->words += (double)(whole - want);
-    bool packs = role->spread || trn_frame_strided(frame, role) || scattered(frame);
-    int slots = (role->moves || scattered(frame) ? TRN_ROTATION_SLOTS : 0) +
-                (role->moves && packs ? TRN_ROTATION_SLOTS : 0);
+    if (operand->moves) load->words += (double)(whole - want);
+    bool packs = operand->spread || trn_frame_strided(frame, operand) || scattered(frame);
+    int slots = (operand->moves || scattered(frame) ? TRN_ROTATION_SLOTS : 0) +
+                (operand->moves && packs ? TRN_ROTATION_SLOTS : 0);
     load->rotation += size * frame->chunk * width * slots;
 }
 
 /* C: relayouts there and back, and the sums of other layers. */
 static void count_c(const trn_frame_t *frame, int rank, int64_t block, trn_load_t *load) {
-    const trn_role_t *c = &frame->c;
+    const trn_operand_t *c = &frame->c;
     trn_matrix_type_t type = frame->product.type;
     int64_t size = trn_matrix_type_size(type);
     load->shares += size * held(c->given ? c->given : c->wanted, rank);

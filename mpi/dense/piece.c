@@ -35,9 +35,9 @@ trn_status_t trn_piece_cut(trn_piece_t *piece, const trn_product_t *product,
 }
 
 /* A part of fewer columns than the whole is a view with gaps between its rows. */
-static void mark(trn_role_t *role, const trn_dist_t *piece, const trn_dist_t *whole) {
-    role->spread =
-        role->stays && !role->gathered && piece && trn_dist_cols(piece) < trn_dist_cols(whole);
+static void mark(trn_operand_t *operand, const trn_dist_t *piece, const trn_dist_t *whole) {
+    operand->spread = operand->stays && !operand->gathered && piece &&
+                      trn_dist_cols(piece) < trn_dist_cols(whole);
 }
 
 void trn_piece_mark(trn_frame_t *frame, const trn_layouts_t *piece, const trn_layouts_t *whole) {

@@ -26,12 +26,12 @@ typedef struct runs {
 
 /* What this rank and one peer have for each other, in one direction. It travels by rows, columns
  * ascending, in tiles that both sides cut alike: some whole rows, or a part of one. */
-typedef struct meeting {
+typedef struct overlap {
     int peer;
     runs_t rows, cols;
     int64_t tile_rows, tile_cols; /* at most */
     int64_t row, col;             /* where the next tile begins */
-} meeting_t;
+} overlap_t;
 
 typedef struct tile {
     int64_t row, rows, col, cols;
@@ -39,7 +39,7 @@ typedef struct tile {
 
 /* A message under way. */
 typedef struct slot {
-    const meeting_t *meeting;
+    const overlap_t *overlap;
     tile_t tile;
     char *buffer;
     MPI_Request request;
@@ -51,7 +51,7 @@ struct trn_redist {
     int rank, ranks;
     int64_t size; /* bytes of a number */
     const trn_dist_t *from, *to;
-    meeting_t leaving, coming[2]; /* two: the last tile of one lands when the next has begun */
+    overlap_t leaving, coming[2]; /* two: the last tile of one lands when the next has begun */
     slot_t out[2], in[2];
     void *memory; /* NULL if it is lent */
 };
@@ -67,50 +67,51 @@ static int64_t most(int64_t a, int64_t b) {
 }
 
 /* Room that a rank needs: bytes of a message out and in, runs in a list of rows and of columns. */
-typedef struct room {
+typedef struct workspace {
     int64_t out, in, rows, cols;
-} room_t;
+} workspace_t;
 
 /* A list of runs has at most as many as the two cuts have parts, and as this rank has rows or
  * columns. */
-static room_t room_of(int64_t size, const trn_dist_t *from, const trn_dist_t *to, int rank) {
+static workspace_t workspace_of(int64_t size, const trn_dist_t *from, const trn_dist_t *to,
+                                int rank) {
     int64_t from_rows = trn_dist_local_rows(from, rank), to_rows = trn_dist_local_rows(to, rank);
     int64_t from_cols = trn_dist_local_cols(from, rank), to_cols = trn_dist_local_cols(to, rank);
     int64_t row_parts = trn_dist_row_parts(from) + trn_dist_row_parts(to);
     int64_t col_parts = trn_dist_col_parts(from) + trn_dist_col_parts(to);
-    room_t room = {.rows = least(row_parts, most(from_rows, to_rows)),
-                   .cols = least(col_parts, most(from_cols, to_cols))};
-    if (trn_dist_ranks(from) <= 1 && trn_dist_ranks(to) <= 1) return room; /* nobody to talk to */
-    room.out = least(TRN_REDIST_MESSAGE, from_rows * from_cols * size);
-    room.in = least(TRN_REDIST_MESSAGE, trn_dist_missing(from, to, rank) * size);
-    return room;
+    workspace_t space = {.rows = least(row_parts, most(from_rows, to_rows)),
+                         .cols = least(col_parts, most(from_cols, to_cols))};
+    if (trn_dist_ranks(from) <= 1 && trn_dist_ranks(to) <= 1) return space; /* nobody to talk to */
+    space.out = least(TRN_REDIST_MESSAGE, from_rows * from_cols * size);
+    space.in = least(TRN_REDIST_MESSAGE, trn_dist_missing(from, to, rank) * size);
+    return space;
 }
 
 _Static_assert(TRN_REDIST_PART == 3 * sizeof(run_t), "three lists of runs");
 
-static int64_t bytes_of_lists(room_t room) {
-    return (room.rows + room.cols) * TRN_REDIST_PART;
+static int64_t bytes_of_lists(workspace_t space) {
+    return (space.rows + space.cols) * TRN_REDIST_PART;
 }
 
 int64_t trn_redist_bytes(trn_matrix_type_t type, const trn_dist_t *from, const trn_dist_t *to,
                          int rank) {
-    room_t room = room_of(trn_matrix_type_size(type), from, to, rank);
-    return bytes_of_lists(room) + 2 * (room.out + room.in);
+    workspace_t space = workspace_of(trn_matrix_type_size(type), from, to, rank);
+    return bytes_of_lists(space) + 2 * (space.out + space.in);
 }
 
 /* The same order and sizes as trn_redist_bytes counts: three pairs of lists, then two buffers out
  * and two in. */
 void trn_redist_lend(trn_redist_t *redist, void *memory) {
-    room_t room = room_of(redist->size, redist->from, redist->to, redist->rank);
-    meeting_t *meetings[] = {&redist->leaving, &redist->coming[0], &redist->coming[1]};
+    workspace_t space = workspace_of(redist->size, redist->from, redist->to, redist->rank);
+    overlap_t *overlaps[] = {&redist->leaving, &redist->coming[0], &redist->coming[1]};
     for (int i = 0; i < 3; i++) {
-        meetings[i]->rows.list = (run_t *)memory + i * (room.rows + room.cols);
-        meetings[i]->cols.list = meetings[i]->rows.list + room.rows;
+        overlaps[i]->rows.list = (run_t *)memory + i * (space.rows + space.cols);
+        overlaps[i]->cols.list = overlaps[i]->rows.list + space.rows;
     }
-    char *buffers = (char *)memory + bytes_of_lists(room);
+    char *buffers = (char *)memory + bytes_of_lists(space);
     for (int i = 0; i < 2; i++) {
-        redist->out[i].buffer = buffers + i * room.out;
-        redist->in[i].buffer = buffers + 2 * room.out + i * room.in;
+        redist->out[i].buffer = buffers + i * space.out;
+        redist->in[i].buffer = buffers + 2 * space.out + i * space.in;
     }
 }
 
@@ -193,28 +194,28 @@ static void join(runs_t *runs, trn_spans_t here, trn_spans_t there, bool strict)
 
 /* Prepare for a peer; `here` is the distribution that counts on this rank, `there` the peer's.
  * False if they have nothing for each other. */
-static bool meet(meeting_t *meeting, int64_t size, const trn_dist_t *here, int rank,
-                 const trn_dist_t *there, int peer) {
-    meeting->peer = peer;
-    meeting->row = meeting->col = 0;
-    join(&meeting->rows, trn_dist_row_spans(here, rank), trn_dist_row_spans(there, peer), false);
-    if (meeting->rows.total == 0) return false;
-    join(&meeting->cols, trn_dist_col_spans(here, rank), trn_dist_col_spans(there, peer), false);
-    if (meeting->cols.total == 0) return false;
-    meeting->tile_cols = least(meeting->cols.total, TRN_REDIST_MESSAGE / size);
-    meeting->tile_rows = most(1, TRN_REDIST_MESSAGE / (meeting->cols.total * size));
+static bool find_overlap(overlap_t *overlap, int64_t size, const trn_dist_t *here, int rank,
+                         const trn_dist_t *there, int peer) {
+    overlap->peer = peer;
+    overlap->row = overlap->col = 0;
+    join(&overlap->rows, trn_dist_row_spans(here, rank), trn_dist_row_spans(there, peer), false);
+    if (overlap->rows.total == 0) return false;
+    join(&overlap->cols, trn_dist_col_spans(here, rank), trn_dist_col_spans(there, peer), false);
+    if (overlap->cols.total == 0) return false;
+    overlap->tile_cols = least(overlap->cols.total, TRN_REDIST_MESSAGE / size);
+    overlap->tile_rows = most(1, TRN_REDIST_MESSAGE / (overlap->cols.total * size));
     return true;
 }
 
 /* Columns inside, rows outside; both sides walk alike, so tiles need no description on the way. */
-static bool next_tile(meeting_t *meeting, tile_t *tile) {
-    if (meeting->row >= meeting->rows.total) return false;
-    *tile = (tile_t){meeting->row, least(meeting->tile_rows, meeting->rows.total - meeting->row),
-                     meeting->col, least(meeting->tile_cols, meeting->cols.total - meeting->col)};
-    meeting->col += tile->cols;
-    if (meeting->col < meeting->cols.total) return true;
-    meeting->col = 0;
-    meeting->row += tile->rows;
+static bool next_tile(overlap_t *overlap, tile_t *tile) {
+    if (overlap->row >= overlap->rows.total) return false;
+    *tile = (tile_t){overlap->row, least(overlap->tile_rows, overlap->rows.total - overlap->row),
+                     overlap->col, least(overlap->tile_cols, overlap->cols.total - overlap->col)};
+    overlap->col += tile->cols;
+    if (overlap->col < overlap->cols.total) return true;
+    overlap->col = 0;
+    overlap->row += tile->rows;
     return true;
 }
 
@@ -239,8 +240,8 @@ static char *number(trn_view_t view, int64_t row, int64_t col) {
 }
 
 /* Where a tile lies if it is one stretch of the block's memory, else NULL. */
-static char *stretch(trn_view_t view, const meeting_t *meeting, tile_t tile) {
-    const run_t *row = find(&meeting->rows, tile.row), *col = find(&meeting->cols, tile.col);
+static char *stretch(trn_view_t view, const overlap_t *overlap, tile_t tile) {
+    const run_t *row = find(&overlap->rows, tile.row), *col = find(&overlap->cols, tile.col);
     if (tile.row + tile.rows > row->at + row->count || tile.col + tile.cols > col->at + col->count)
         return NULL;
     if (tile.rows > 1 && tile.cols != view.stride) return NULL;
@@ -263,9 +264,9 @@ static char *pack_row(trn_view_t view, int64_t row, const run_t *run, tile_t til
 }
 
 /* Between a tile of the block and a buffer, row by row. */
-static void pack(trn_view_t view, const meeting_t *meeting, tile_t tile, char *buffer,
+static void pack(trn_view_t view, const overlap_t *overlap, tile_t tile, char *buffer,
                  bool unpack) {
-    const run_t *row = find(&meeting->rows, tile.row), *col = find(&meeting->cols, tile.col);
+    const run_t *row = find(&overlap->rows, tile.row), *col = find(&overlap->cols, tile.col);
     for (int64_t i = tile.row; i < tile.row + tile.rows; i++) {
         if (i == row->at + row->count) row++;
         buffer = pack_row(view, row->here + i - row->at, col, tile, buffer, unpack);
@@ -299,24 +300,24 @@ static int bytes_of(const trn_redist_t *redist, tile_t tile) {
 }
 
 /* Start sending the next tile, if there is one. */
-static bool depart(trn_redist_t *redist, meeting_t *meeting, slot_t *slot, trn_view_t from) {
+static bool depart(trn_redist_t *redist, overlap_t *overlap, slot_t *slot, trn_view_t from) {
     tile_t tile;
-    if (!next_tile(meeting, &tile)) return false;
+    if (!next_tile(overlap, &tile)) return false;
     MPI_Wait(&slot->request, MPI_STATUS_IGNORE); /* the buffer's last message */
-    char *data = stretch(from, meeting, tile);
-    if (!data) pack(from, meeting, tile, data = slot->buffer, false);
-    MPI_Isend(data, bytes_of(redist, tile), MPI_BYTE, meeting->peer, TAG, redist->comm,
+    char *data = stretch(from, overlap, tile);
+    if (!data) pack(from, overlap, tile, data = slot->buffer, false);
+    MPI_Isend(data, bytes_of(redist, tile), MPI_BYTE, overlap->peer, TAG, redist->comm,
               &slot->request);
     return true;
 }
 
 /* Be ready for the next tile, if there is one. */
-static bool await(trn_redist_t *redist, meeting_t *meeting, slot_t *slot, trn_view_t to) {
-    if (!next_tile(meeting, &slot->tile)) return false;
-    char *data = stretch(to, meeting, slot->tile);
-    slot->meeting = meeting;
+static bool await(trn_redist_t *redist, overlap_t *overlap, slot_t *slot, trn_view_t to) {
+    if (!next_tile(overlap, &slot->tile)) return false;
+    char *data = stretch(to, overlap, slot->tile);
+    slot->overlap = overlap;
     slot->packed = !data;
-    MPI_Irecv(data ? data : slot->buffer, bytes_of(redist, slot->tile), MPI_BYTE, meeting->peer,
+    MPI_Irecv(data ? data : slot->buffer, bytes_of(redist, slot->tile), MPI_BYTE, overlap->peer,
               TAG, redist->comm, &slot->request);
     return true;
 }
@@ -325,19 +326,19 @@ static bool await(trn_redist_t *redist, meeting_t *meeting, slot_t *slot, trn_vi
 static void land(slot_t *slot, trn_view_t to) {
     if (slot->request == MPI_REQUEST_NULL) return;
     MPI_Wait(&slot->request, MPI_STATUS_IGNORE);
-    if (slot->packed) pack(to, slot->meeting, slot->tile, slot->buffer, true);
+    if (slot->packed) pack(to, slot->overlap, slot->tile, slot->buffer, true);
 }
 
 /* Steps are numbered by round and tile. Each posts one message each way and then waits only for
  * what earlier steps have posted, so that no circle of ranks can wait for each other. */
 void trn_redist_run(trn_redist_t *redist, trn_view_t from, trn_view_t to) {
     int rank = redist->rank, ranks = redist->ranks, step = 0;
-    meeting_t *leaving = &redist->leaving, *coming = &redist->coming[0];
+    overlap_t *leaving = &redist->leaving, *coming = &redist->coming[0];
     keep(redist, from, to);
     for (int d = 1; d < ranks; d++) {
         int next = (rank + d) % ranks, previous = (rank - d + ranks) % ranks;
-        bool out = meet(leaving, redist->size, redist->from, rank, redist->to, next);
-        bool in = meet(coming, redist->size, redist->to, rank, redist->from, previous);
+        bool out = find_overlap(leaving, redist->size, redist->from, rank, redist->to, next);
+        bool in = find_overlap(coming, redist->size, redist->to, rank, redist->from, previous);
         for (bool more = out || in; more; step ^= more) {
             bool awaited = in && await(redist, coming, &redist->in[step], to);
             bool departed = out && depart(redist, leaving, &redist->out[step], from);

@@ -5,8 +5,7 @@
 
 #include "base/mem.h"
 
-/* The order of panels ---------------------------------------------------------------------------
- */
+/* The order of panels -------------------------------------------------------------------------- */
 
 int64_t trn_rotation_steps(const trn_rotation_t *r) {
     return r->panel_count * r->pieces;
@@ -29,8 +28,7 @@ int trn_rotation_source(const trn_rotation_t *r, int which, int x, int64_t t) {
     return trn_rotation_panel(r, o, next, t - 1) == panel ? next : owner;
 }
 
-/* Planning --------------------------------------------------------------------------------------
- */
+/* Planning ------------------------------------------------------------------------------------- */
 
 /* The global number of the first row of block row i, or of the first column of block column j; -1
  * where it is empty. */
@@ -189,10 +187,10 @@ static trn_status_t alloc_operand(operand_t *o, const trn_view_t *blocks) {
 }
 
 /* `breadth`: numbers of one term that this rank's block has. */
-static operand_t see(const trn_role_t *role, bool term_rows, int64_t breadth, MPI_Comm ring,
+static operand_t see(const trn_operand_t *operand, bool term_rows, int64_t breadth, MPI_Comm ring,
                      int others) {
-    operand_t o = {.moves = role->moves,
-                   .spread = role->spread,
+    operand_t o = {.moves = operand->moves,
+                   .spread = operand->spread,
                    .term_rows = term_rows,
                    .breadth = breadth,
                    .ring = ring,

@@ -3,9 +3,9 @@
  *
  * The terms of a layer are cut into L panels (L a common multiple of rows and columns, where data
  * lies natively) and each panel into chunks. At step t of a round rank (i, j) uses panel
- * (i + j + t) mod L: what it used then goes to its left and upper neighbours for step t + 1. Panels
+ * (i + j + t) mod L: what it used then goes to its left and upper neighbors for step t + 1. Panels
  * are never given away, only lent, so that whatever owner a panel has, nothing is skewed first: a
- * chunk comes from the neighbour who has just used it, or else straight from its owner. Cannon's
+ * chunk comes from the neighbor who has just used it, or else straight from its owner. Cannon's
  * start is the case in which everybody owns what it uses first. */
 #ifndef TRN_MPI_DENSE_ROTATE_H
 #define TRN_MPI_DENSE_ROTATE_H

@@ -57,7 +57,7 @@ int64_t trn_rotation_steps(const trn_rotation_t *r);
 /* The panel that position `x` of a ring uses at step t. Local. */
 int64_t trn_rotation_panel(const trn_rotation_t *r, const operand_t *o, int x, int64_t t);
 
-/* Who passes position x its chunk of step t: the neighbour who has just used it, or its owner, who
+/* Who passes position x its chunk of step t: the neighbor who has just used it, or its owner, who
  * may be x itself. Local. */
 int trn_rotation_source(const trn_rotation_t *r, int which, int x, int64_t t);
 

@@ -52,8 +52,7 @@ int64_t trn_rotation_scratch(const trn_rotation_t *rotation) {
     return lay_out(rotation, &a, NULL) + lay_out(rotation, &b, NULL);
 }
 
-/* Running ---------------------------------------------------------------------------------------
- */
+/* Running -------------------------------------------------------------------------------------- */
 
 /* A chunk as BLAS takes it. */
 typedef struct chunk {
@@ -127,7 +126,7 @@ static MPI_Datatype number(const trn_rotation_t *r) {
 
 /* Lend to everybody who gets its chunk of step t from here: those of this rank's own panels, or, if
  * `used`, the chunk that it uses at step t - 1, the others. */
-static void lend(trn_rotation_t *r, int which, int64_t t, const chunk_t *used) {
+static void post_sends(trn_rotation_t *r, int which, int64_t t, const chunk_t *used) {
     operand_t *o = &r->operand[which];
     const panel_t *packed = NULL; /* the last one, which several may want */
     int starts = 0;
@@ -154,8 +153,8 @@ static void lend(trn_rotation_t *r, int which, int64_t t, const chunk_t *used) {
 }
 
 /* Ask for the chunk of step t, if another rank has it: its owner, or else, if `passed`, the
- * neighbour that uses it at step t - 1. */
-static void ask(trn_rotation_t *r, int which, int64_t t, bool passed) {
+ * neighbor that uses it at step t - 1. */
+static void post_receive(trn_rotation_t *r, int which, int64_t t, bool passed) {
     operand_t *o = &r->operand[which];
     if (!travels(r, o) || t >= trn_rotation_steps(r)) return;
     int from_rank = trn_rotation_source(r, which, o->me, t);
@@ -170,14 +169,14 @@ static void ask(trn_rotation_t *r, int which, int64_t t, bool passed) {
 /* At step t: what comes from owners may travel two steps ahead, so that a network has work while
  * ranks use panels of their own; what is passed on goes when it is here. */
 static void move_on(trn_rotation_t *r, int which, int64_t t, const chunk_t *used) {
-    ask(r, which, t + 2, false);
-    lend(r, which, t + 2, NULL);
-    ask(r, which, t + 1, true);
-    lend(r, which, t + 1, used);
+    post_receive(r, which, t + 2, false);
+    post_sends(r, which, t + 2, NULL);
+    post_receive(r, which, t + 1, true);
+    post_sends(r, which, t + 1, used);
 }
 
 /* The chunk of step t, which is here by now or comes with a broadcast. */
-static chunk_t obtain(trn_rotation_t *r, int which, int64_t t) {
+static chunk_t take_chunk(trn_rotation_t *r, int which, int64_t t) {
     operand_t *o = &r->operand[which];
     const panel_t *panel = &r->panels[trn_rotation_panel(r, o, o->me, t)];
     int64_t from, width = chunk_of(r, panel, t, &from);
@@ -249,7 +248,7 @@ static void settle(trn_rotation_t *r, int64_t t) {
 }
 
 /* Blocks that are read in place must be complete before, and must not change until all are done. */
-static void meet(trn_rotation_t *r) {
+static void ring_barrier(trn_rotation_t *r) {
     for (int which = 0; which < 2; which++)
         if (r->operand[which].in_place) MPI_Barrier(r->operand[which].ring);
 }
@@ -266,12 +265,12 @@ void trn_rotation_run(trn_rotation_t *rotation, double alpha, trn_view_t a, trn_
     lay_out(r, &r->operand[1], memory);
     r->operand[0].home[r->operand[0].me] = a;
     r->operand[1].home[r->operand[1].me] = b;
-    meet(r);
+    ring_barrier(r);
     if (trn_rotation_steps(r) == 0) multiply(r, 0, alpha, chunk[0], chunk[1], beta, c);
     for (int which = 0; which < 2 && trn_rotation_steps(r) > 0; which++)
         for (int64_t t = 0; t < 2; t++) {
-            ask(r, which, t, false);
-            lend(r, which, t, NULL);
+            post_receive(r, which, t, false);
+            post_sends(r, which, t, NULL);
         }
     for (int64_t t = 0; t < trn_rotation_steps(r); t++) {
         int64_t from;
@@ -281,12 +280,12 @@ void trn_rotation_run(trn_rotation_t *rotation, double alpha, trn_view_t a, trn_
             MPI_Wait(&r->operand[which].receive[t % SLOTS], MPI_STATUS_IGNORE);
         settle(r, t); /* the chunk of step t - 1 has left the slot that step t + 2 needs */
         for (int which = 0; which < 2; which++) {
-            chunk[which] = obtain(r, which, t);
+            chunk[which] = take_chunk(r, which, t);
             move_on(r, which, t, &chunk[which]);
         }
         multiply(r, width, alpha, chunk[0], chunk[1], t == 0 ? beta : 1, c);
     }
     for (int64_t t = 0; t < SLOTS; t++)
         settle(r, t);
-    meet(r);
+    ring_barrier(r);
 }

@@ -124,8 +124,7 @@ trn_status_t trn_sparse_route(MPI_Comm comm, const trn_route_t *route, int64_t b
     return status;
 }
 
-/* A whole matrix to its owners ------------------------------------------------------------------
- */
+/* A whole matrix to its owners ----------------------------------------------------------------- */
 
 /* -1 for what lies outside, which the route refuses with the entry's place. */
 int trn_sparse_owner(const trn_dist_t *dist, int64_t row, int64_t col) {

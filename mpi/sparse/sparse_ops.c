@@ -1,14 +1,13 @@
 /* sparse_ops.c: blocks of one distribution out of those of another, also transposed or permuted,
  * and the cut of rows into bands of even work. All ways of moving are one: each entry is a triplet
- * that is relabelled and sent to its owner in rounds (trn_sparse_route). */
+ * that is relabeled and sent to its owner in rounds (trn_sparse_route). */
 #include "mpi/sparse/sparse_ops.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "mpi/agree.h"
 
-/* Moving ----------------------------------------------------------------------------------------
- */
+/* Moving --------------------------------------------------------------------------------------- */
 
 typedef enum relabel { KEEP, SWAP, PERMUTE } relabel_t;
 
@@ -24,7 +23,7 @@ typedef struct move {
 } move_t;
 
 /* Where an entry of the old matrix stands in the new one. */
-static trn_triplet_t relabelled(const move_t *m, trn_triplet_t t) {
+static trn_triplet_t relabeled(const move_t *m, trn_triplet_t t) {
     int64_t n = trn_dist_rows(m->dist);
     if (m->relabel == SWAP) return (trn_triplet_t){t.col, t.row, t.value};
     if (m->relabel == KEEP || t.row >= n || t.col >= n) return t; /* outside: route will say so */
@@ -46,7 +45,7 @@ static trn_status_t give(void *user, int64_t room, trn_triplet_t *triplets, int6
             m->row++;
         trn_triplet_t t = {x.first_row + m->row, x.first_col + trn_sparse_column(m->from)[m->e],
                            trn_sparse_value(m->from, m->e)};
-        triplets[(*count)++] = relabelled(m, t);
+        triplets[(*count)++] = relabeled(m, t);
     }
     return TRN_OK;
 }
@@ -118,8 +117,7 @@ void trn_sparse_move_take(trn_ledger_t *ledger, const char *name, int64_t entrie
     trn_ledger_give(ledger, "moving", entries, ENTRY);
 }
 
-/* Balance ---------------------------------------------------------------------------------------
- */
+/* Balance -------------------------------------------------------------------------------------- */
 
 /* Of a row: 1 for the row itself, so that empty rows are dealt out as well. */
 static int64_t weight_of(const trn_sparse_t *sparse, const int64_t *weight, int64_t i) {

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows are counted, and computed, in batches of so many terms, lest the watchdog take a large
- * product for a hang. */
+/* Rows are counted, and computed, in batches of so many terms, so that the watchdog does not take a
+ * large product for a hang. */
 static const int64_t BATCH_TERMS = INT64_C(1) << 30;
 
 /* Entries of C over their bound from which on room for the bound is taken and C made in one go, the
@@ -43,8 +43,7 @@ typedef struct product {
     void *values;
 } product_t;
 
-/* Types -----------------------------------------------------------------------------------------
- */
+/* Types ---------------------------------------------------------------------------------------- */
 
 /* float64 if either has it, or if both are patterns, whose entries count as 1 and are counted
  * exactly; else float32. */
@@ -62,8 +61,7 @@ static int64_t entry_bytes(const product_t *p) {
     return bytes[p->local.type];
 }
 
-/* Planning --------------------------------------------------------------------------------------
- */
+/* Planning ------------------------------------------------------------------------------------- */
 
 /* What does not depend on slabs. */
 static trn_status_t allocate(product_t *p) {
@@ -168,8 +166,7 @@ static trn_status_t cut_slabs(product_t *p, bool values, int64_t entries, int64_
     return TRN_OK;
 }
 
-/* Multiplying -----------------------------------------------------------------------------------
- */
+/* Multiplying ---------------------------------------------------------------------------------- */
 
 /* Room for the largest slab, and for scratch memory of so many bytes a thread. */
 static trn_status_t allocate_slab(product_t *p, bool values, int64_t scratch) {

@@ -14,8 +14,7 @@ enum {
     MESSAGE_MOST = 1 << 30, /* bytes: MPI counts in int */
 };
 
-/* Shapes ----------------------------------------------------------------------------------------
- */
+/* Shapes --------------------------------------------------------------------------------------- */
 
 /* band[ranks + 1] gets the first row of each rank's band. Collective. */
 static trn_status_t find_bands(MPI_Comm comm, const char *name, const trn_sparse_t *sparse,
@@ -57,8 +56,7 @@ static trn_status_t check_shapes(fetch_t *f, const trn_sparse_t *a) {
     return trn_agree(f->comm, status);
 }
 
-/* Who needs what --------------------------------------------------------------------------------
- */
+/* Who needs what ------------------------------------------------------------------------------- */
 
 /* One bit a row of B, and how many bits are set before each word. */
 typedef struct names {
@@ -216,8 +214,7 @@ slab_t trn_spgemm_slab(const fetch_t *fetch, int64_t first, int64_t end) {
                     trn_part_start(fetch->cols, fetch->buckets, end)};
 }
 
-/* Fetching --------------------------------------------------------------------------------------
- */
+/* Fetching ------------------------------------------------------------------------------------- */
 
 /* Entries in a slab of the rows that go to or come from one rank, out of `out` or `in`. */
 static int64_t entries_of(const fetch_t *f, slab_t slab, const int64_t *counts, int other) {

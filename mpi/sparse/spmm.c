@@ -60,9 +60,9 @@ typedef struct given {
 
 /* What was given makes a product, and the block is the rank's band of S. */
 static trn_status_t check_sizes(const trn_spmm_plan_t *plan, const given_t *x) {
-    bool turned = plan->options.transpose;
-    int64_t rows = turned ? trn_dist_cols(x->s) : trn_dist_rows(x->s);
-    int64_t cols = turned ? trn_dist_rows(x->s) : trn_dist_cols(x->s);
+    bool flipped = plan->options.transpose;
+    int64_t rows = flipped ? trn_dist_cols(x->s) : trn_dist_rows(x->s);
+    int64_t cols = flipped ? trn_dist_rows(x->s) : trn_dist_cols(x->s);
     bool fits = plan->options.right ? trn_dist_cols(x->b) == rows && trn_dist_cols(x->c) == cols &&
                                           trn_dist_rows(x->b) == trn_dist_rows(x->c)
                                     : trn_dist_rows(x->b) == cols && trn_dist_rows(x->c) == rows &&
@@ -92,7 +92,7 @@ static bool transposed(const trn_spmm_plan_t *plan) {
  * transposed, and bands of their columns are ours to choose: even, or where S has them. */
 static trn_status_t set_bands(trn_spmm_plan_t *plan, const given_t *x) {
     int ranks = plan->ranks;
-    turn_t *turn = &plan->turn;
+    transpose_t *transpose = &plan->transpose;
     TRN_TRY(trn_alloc(&plan->in_start, ranks + 1, sizeof(int64_t), "row bands"));
     TRN_TRY(trn_alloc(&plan->out_start, ranks + 1, sizeof(int64_t), "row bands"));
     TRN_TRY(trn_alloc(&plan->s_start, ranks + 1, sizeof(int64_t), "row bands"));
@@ -104,11 +104,11 @@ static trn_status_t set_bands(trn_spmm_plan_t *plan, const given_t *x) {
         TRN_TRY(trn_spmm_starts(x->b, ranks, "B", plan->in_start));
         return trn_spmm_starts(x->c, ranks, "C", plan->out_start);
     }
-    TRN_TRY(trn_alloc(&turn->b_start, ranks + 1, sizeof(int64_t), "row bands"));
-    TRN_TRY(trn_alloc(&turn->c_start, ranks + 1, sizeof(int64_t), "row bands"));
-    TRN_TRY(trn_spmm_starts(x->b, ranks, "B", turn->b_start));
-    TRN_TRY(trn_spmm_starts(x->c, ranks, "C", turn->c_start));
-    turn->m = plan->cols;
+    TRN_TRY(trn_alloc(&transpose->b_start, ranks + 1, sizeof(int64_t), "row bands"));
+    TRN_TRY(trn_alloc(&transpose->c_start, ranks + 1, sizeof(int64_t), "row bands"));
+    TRN_TRY(trn_spmm_starts(x->b, ranks, "B", transpose->b_start));
+    TRN_TRY(trn_spmm_starts(x->c, ranks, "C", transpose->c_start));
+    transpose->m = plan->cols;
     even_starts(trn_dist_cols(x->b), ranks, plan->in_start);
     even_starts(trn_dist_cols(x->c), ranks, plan->out_start);
     for (int r = 0; r <= ranks && !transposed(plan); r++)
@@ -158,8 +158,7 @@ static trn_status_t route(trn_spmm_plan_t *plan, const trn_sparse_t *from) {
     return status;
 }
 
-/* Memory ----------------------------------------------------------------------------------------
- */
+/* Memory --------------------------------------------------------------------------------------- */
 
 /* What the plan holds whatever the width of its slabs. */
 static int64_t fixed_bytes(const trn_spmm_plan_t *plan) {
@@ -174,7 +173,7 @@ static int64_t fixed_bytes(const trn_spmm_plan_t *plan) {
     }
     if (plan->column) bytes += 4 * plan->product.start[plan->product.rows];
     if (plan->ranks > 1) bytes += trn_spmm_halo_fixed(plan);
-    return bytes + trn_spmm_turn_bytes(plan);
+    return bytes + trn_spmm_transpose_bytes(plan);
 }
 
 /* Columns that keep rows of other ranks within options.halo, GRAIN at least; 0: all. Collective. */
@@ -219,8 +218,7 @@ static trn_status_t choose_width(trn_spmm_plan_t *plan) {
     return TRN_OK;
 }
 
-/* Planning ---------------------------------------------------------------------------------------
- */
+/* Planning ------------------------------------------------------------------------------------- */
 
 /* The block as the kernel takes it; its arrays are borrowed. */
 static void set_product(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
@@ -240,7 +238,7 @@ static trn_status_t make_plan(trn_spmm_plan_t *plan, const trn_sparse_t *sparse)
     set_product(plan, block);
     TRN_TRY(choose_width(plan));
     trn_status_t status = plan->ranks > 1 ? trn_spmm_halo_buffers(plan) : TRN_OK;
-    if (status == TRN_OK) status = trn_spmm_turn_buffers(plan);
+    if (status == TRN_OK) status = trn_spmm_transpose_buffers(plan);
     return trn_agree(plan->comm, status);
 }
 
@@ -262,7 +260,7 @@ trn_status_t trn_spmm_plan_create(trn_spmm_plan_t **plan, MPI_Comm comm,
 void trn_spmm_plan_destroy(trn_spmm_plan_t **plan) {
     if (!*plan) return;
     trn_spmm_halo_free(&(*plan)->halo);
-    trn_spmm_turn_free(&(*plan)->turn);
+    trn_spmm_transpose_free(&(*plan)->transpose);
     trn_sparse_destroy(&(*plan)->routed);
     trn_free(&(*plan)->column);
     trn_free(&(*plan)->in_start);
@@ -272,8 +270,7 @@ void trn_spmm_plan_destroy(trn_spmm_plan_t **plan) {
     trn_free(plan);
 }
 
-/* Execution -------------------------------------------------------------------------------------
- */
+/* Execution ------------------------------------------------------------------------------------ */
 
 /* Where a column of a view begins. */
 static char *column_of(trn_view_t view, int64_t col) {
@@ -339,37 +336,37 @@ trn_status_t trn_spmm_execute(trn_spmm_plan_t *plan, double alpha, const trn_mat
     plan->product.beta = right ? 0 : beta;
     if (plan->options.boolean) trn_spmm_boolean(&plan->product);
     trn_trace_begin("spmm");
-    if (right) trn_spmm_turn_in(plan, from);
-    multiply(plan, right ? plan->turn.b_turned : from, right ? plan->turn.c_turned : to);
-    if (right) trn_spmm_turn_out(plan, beta, to);
+    if (right) trn_spmm_transpose_in(plan, from);
+    multiply(plan, right ? plan->transpose.b_transposed : from,
+             right ? plan->transpose.c_transposed : to);
+    if (right) trn_spmm_transpose_out(plan, beta, to);
     trn_trace_end();
     return TRN_OK;
 }
 
-/* What it costs ---------------------------------------------------------------------------------
- */
+/* What it costs -------------------------------------------------------------------------------- */
 
-/* Numbers that go between rows of other ranks here and own rows elsewhere when a matrix is turned
- * into bands of `turned` from bands of `rows`. */
-static int64_t turned_words(const trn_spmm_plan_t *plan, const int64_t *rows,
-                            const int64_t *turned) {
+/* Numbers that go between rows of other ranks here and own rows elsewhere when a matrix is
+ * transposed into bands of `to` from bands of `rows`. */
+static int64_t transposed_words(const trn_spmm_plan_t *plan, const int64_t *rows,
+                                const int64_t *to) {
     int r = plan->rank;
-    return (rows[plan->ranks] - (rows[r + 1] - rows[r])) * (turned[r + 1] - turned[r]);
+    return (rows[plan->ranks] - (rows[r + 1] - rows[r])) * (to[r + 1] - to[r]);
 }
 
 /* Numbers that come from other ranks in one execution; trn_spmm_sent: that go to them. */
 int64_t trn_spmm_received(const trn_spmm_plan_t *plan) {
     int64_t words = plan->halo.far_rows * plan->cols;
     if (!plan->options.right) return words;
-    return words + turned_words(plan, plan->turn.b_start, plan->in_start) +
-           turned_words(plan, plan->out_start, plan->turn.c_start);
+    return words + transposed_words(plan, plan->transpose.b_start, plan->in_start) +
+           transposed_words(plan, plan->out_start, plan->transpose.c_start);
 }
 
 int64_t trn_spmm_sent(const trn_spmm_plan_t *plan) {
     int64_t words = plan->halo.sent_rows * plan->cols;
     if (!plan->options.right) return words;
-    return words + turned_words(plan, plan->in_start, plan->turn.b_start) +
-           turned_words(plan, plan->turn.c_start, plan->out_start);
+    return words + transposed_words(plan, plan->in_start, plan->transpose.b_start) +
+           transposed_words(plan, plan->transpose.c_start, plan->out_start);
 }
 
 /* Rows of other ranks that are needed here, and own rows that are packed for others: columns are

@@ -7,16 +7,16 @@
  * an order that depends on the ranks, and would bring the rows that nobody asked for, too. So the
  * plan finds out once which rows are needed, and each product moves just these, straight from their
  * owners; own rows stay where they are. B may be moved in slabs of columns, the next slab
- * travelling while the present one is used, which bounds memory and changes no bit.
+ * traveling while the present one is used, which bounds memory and changes no bit.
  *
  * Words. Let U be the rows of rank q's band of B that rank r's entries meet, and H those from the
  * first to the last of U. r receives |H| rows from q if 8 |U| >= 7 |H| (a band leaves q without
  * being packed) and |U| rows else; a row has as many words as B has columns. All told no more than
  * the ring's n d (1 - 1/P), and the less the more ranks there are.
  *
- * B op(S) is computed as (op(S)^T B^T)^T. B [m x k] and C [m x n] are turned on the way, into even
- * bands of their transposes (C's: the bands of S if op(S) = S^T); a rank receives (m - its rows of
- * B) x (its rows of B^T) + (n - its rows of C^T) x (its rows of C) words more. */
+ * B op(S) is computed as (op(S)^T B^T)^T. B [m x k] and C [m x n] are transposed on the way, into
+ * even bands of their transposes (C's: the bands of S if op(S) = S^T); a rank receives (m - its
+ * rows of B) x (its rows of B^T) + (n - its rows of C^T) x (its rows of C) words more. */
 #ifndef TRN_MPI_SPARSE_SPMM_H
 #define TRN_MPI_SPARSE_SPMM_H
 

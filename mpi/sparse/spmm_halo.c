@@ -202,7 +202,7 @@ void trn_spmm_halo_post(trn_spmm_plan_t *plan, trn_view_t b, int64_t first, int6
             MPI_Irecv(halo->far[which] + halo->in[q] * cols * size,
                       (int)(halo->in[q + 1] - halo->in[q]), tight, q, TAG, plan->comm,
                       &plan->requests[plan->nrequests++]);
-    /* Each starts with the rank above itself, lest all send to rank 0 first. */
+    /* Each starts with the rank above itself, so that not all send to rank 0 first. */
     for (int step = 1; step < plan->ranks; step++) {
         int q = (plan->rank + step) % plan->ranks;
         if (halo->out_rows[q] == 0) continue;

@@ -18,14 +18,14 @@ typedef struct halo {
 } halo_t;
 
 /* B^T and C^T of a product from the right. */
-typedef struct turn {
-    int64_t m;           /* rows of B and C */
-    int64_t *b_start;    /* [ranks + 1] bands of B */
-    int64_t *c_start;    /* [ranks + 1] bands of C */
-    char *strip;         /* [columns x own rows]: own band of B or C, transposed */
-    trn_view_t b_turned; /* [own columns of B x m] */
-    trn_view_t c_turned; /* [own columns of C x m] */
-} turn_t;
+typedef struct transpose {
+    int64_t m;               /* rows of B and C */
+    int64_t *b_start;        /* [ranks + 1] bands of B */
+    int64_t *c_start;        /* [ranks + 1] bands of C */
+    char *strip;             /* [columns x own rows]: own band of B or C, transposed */
+    trn_view_t b_transposed; /* [own columns of B x m] */
+    trn_view_t c_transposed; /* [own columns of C x m] */
+} transpose_t;
 
 struct trn_spmm_plan {
     MPI_Comm comm;
@@ -43,7 +43,7 @@ struct trn_spmm_plan {
     int32_t *column;       /* its columns as kern/spmm.h wants them, if there is a halo */
     trn_spmm_t product;
     halo_t halo;
-    turn_t turn;
+    transpose_t transpose;
     int64_t width, bytes;
     trn_view_t b_shape, c_shape; /* what execution must be given; no data */
 };
@@ -73,13 +73,14 @@ void trn_spmm_halo_free(halo_t *halo);
 /* Rows of `cols` numbers that lie `stride` numbers apart; free the type after use. Local. */
 MPI_Datatype trn_spmm_row_type(trn_matrix_type_t type, int64_t cols, int64_t stride);
 
-/* Bytes that turning takes; allocate them. Local. */
-int64_t trn_spmm_turn_bytes(const trn_spmm_plan_t *plan);
-trn_status_t trn_spmm_turn_buffers(trn_spmm_plan_t *plan);
+/* Bytes that transposing takes; allocate them. Local. */
+int64_t trn_spmm_transpose_bytes(const trn_spmm_plan_t *plan);
+trn_status_t trn_spmm_transpose_buffers(trn_spmm_plan_t *plan);
 
-/* B into turn.b_turned; turn.c_turned (+ beta C) into C. Collective; never fail. */
-void trn_spmm_turn_in(trn_spmm_plan_t *plan, trn_view_t b);
-void trn_spmm_turn_out(trn_spmm_plan_t *plan, double beta, trn_view_t c);
-void trn_spmm_turn_free(turn_t *turn);
+/* B into transpose.b_transposed; transpose.c_transposed (+ beta C) into C. Collective; never fail.
+ */
+void trn_spmm_transpose_in(trn_spmm_plan_t *plan, trn_view_t b);
+void trn_spmm_transpose_out(trn_spmm_plan_t *plan, double beta, trn_view_t c);
+void trn_spmm_transpose_free(transpose_t *transpose);
 
 #endif

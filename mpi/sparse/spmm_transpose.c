@@ -1,4 +1,4 @@
-/* Dense times sparse: B and C are turned on their way (spmm.h). */
+/* Dense times sparse: B and C are transposed on their way (spmm.h). */
 #include "base/mem.h"
 #include "mpi/sparse/spmm_impl.h"
 
@@ -15,17 +15,17 @@ static int64_t longest(int64_t a, int64_t b) {
 
 /* Numbers of the strip, which holds own rows of B first and own rows of C later. */
 static int64_t strip_numbers(const trn_spmm_plan_t *plan) {
-    const turn_t *turn = &plan->turn;
+    const transpose_t *transpose = &plan->transpose;
     int r = plan->rank, ranks = plan->ranks;
-    return longest(plan->in_start[ranks] * (turn->b_start[r + 1] - turn->b_start[r]),
-                   plan->out_start[ranks] * (turn->c_start[r + 1] - turn->c_start[r]));
+    return longest(plan->in_start[ranks] * (transpose->b_start[r + 1] - transpose->b_start[r]),
+                   plan->out_start[ranks] * (transpose->c_start[r + 1] - transpose->c_start[r]));
 }
 
-int64_t trn_spmm_turn_bytes(const trn_spmm_plan_t *plan) {
+int64_t trn_spmm_transpose_bytes(const trn_spmm_plan_t *plan) {
     if (!plan->options.right) return 0;
     int64_t rows = plan->in_start[plan->rank + 1] - plan->in_start[plan->rank] +
                    plan->out_start[plan->rank + 1] - plan->out_start[plan->rank];
-    return (strip_numbers(plan) + rows * plan->turn.m) * trn_matrix_type_size(plan->type) +
+    return (strip_numbers(plan) + rows * plan->transpose.m) * trn_matrix_type_size(plan->type) +
            2 * (plan->ranks + 1) * (int64_t)sizeof(int64_t);
 }
 
@@ -36,14 +36,16 @@ static trn_status_t make(trn_view_t *view, trn_matrix_type_t type, int64_t rows,
                      "a transposed matrix");
 }
 
-trn_status_t trn_spmm_turn_buffers(trn_spmm_plan_t *plan) {
-    turn_t *turn = &plan->turn;
+trn_status_t trn_spmm_transpose_buffers(trn_spmm_plan_t *plan) {
+    transpose_t *transpose = &plan->transpose;
     int r = plan->rank;
     if (!plan->options.right) return TRN_OK;
-    TRN_TRY(trn_alloc(&turn->strip, strip_numbers(plan), (size_t)trn_matrix_type_size(plan->type),
-                      "a transposed band"));
-    TRN_TRY(make(&turn->b_turned, plan->type, plan->in_start[r + 1] - plan->in_start[r], turn->m));
-    return make(&turn->c_turned, plan->type, plan->out_start[r + 1] - plan->out_start[r], turn->m);
+    TRN_TRY(trn_alloc(&transpose->strip, strip_numbers(plan),
+                      (size_t)trn_matrix_type_size(plan->type), "a transposed band"));
+    TRN_TRY(make(&transpose->b_transposed, plan->type, plan->in_start[r + 1] - plan->in_start[r],
+                 transpose->m));
+    return make(&transpose->c_transposed, plan->type, plan->out_start[r + 1] - plan->out_start[r],
+                transpose->m);
 }
 
 /* Address of a number. */
@@ -87,44 +89,44 @@ static void post(trn_spmm_plan_t *plan, bool send, void *data, int64_t rows, int
     MPI_Type_free(&row); /* once the message is done */
 }
 
-/* Between the strips (own columns of all ranks' rows: `all` cut by row_start) and the turned matrix
- * (own rows, all columns, cut by col_start): towards it, or away. Own parts are copied. */
+/* Between the strips (own columns of all ranks' rows: `all` cut by row_start) and the transposed
+ * matrix (own rows, all columns, cut by col_start): towards it, or away. Own parts are copied. */
 static void swap(trn_spmm_plan_t *plan, const int64_t *row_start, const int64_t *col_start,
-                 trn_view_t turned, bool towards) {
+                 trn_view_t transposed, bool towards) {
     int me = plan->rank;
     int64_t mine = col_start[me + 1] - col_start[me];
-    trn_view_t strip = {plan->type, row_start[plan->ranks], mine, mine, plan->turn.strip};
+    trn_view_t strip = {plan->type, row_start[plan->ranks], mine, mine, plan->transpose.strip};
     for (int step = 1; step < plan->ranks; step++) {
         int q = (me + step) % plan->ranks;
         post(plan, towards, at(strip, row_start[q], 0), row_start[q + 1] - row_start[q], mine, mine,
              q);
-        post(plan, !towards, at(turned, 0, col_start[q]), turned.rows,
-             col_start[q + 1] - col_start[q], turned.stride, q);
+        post(plan, !towards, at(transposed, 0, col_start[q]), transposed.rows,
+             col_start[q + 1] - col_start[q], transposed.stride, q);
     }
     size_t bytes = (size_t)(mine * trn_matrix_type_size(plan->type));
-    for (int64_t i = 0; i < turned.rows && bytes > 0; i++) {
-        char *here = at(turned, i, col_start[me]), *there = at(strip, row_start[me] + i, 0);
+    for (int64_t i = 0; i < transposed.rows && bytes > 0; i++) {
+        char *here = at(transposed, i, col_start[me]), *there = at(strip, row_start[me] + i, 0);
         memcpy(towards ? here : there, towards ? there : here, bytes);
     }
     trn_spmm_wait(plan);
 }
 
-void trn_spmm_turn_in(trn_spmm_plan_t *plan, trn_view_t b) {
-    trn_view_t strip = {plan->type, b.cols, b.rows, b.rows, plan->turn.strip};
+void trn_spmm_transpose_in(trn_spmm_plan_t *plan, trn_view_t b) {
+    trn_view_t strip = {plan->type, b.cols, b.rows, b.rows, plan->transpose.strip};
     transpose(b, 0, false, strip);
-    swap(plan, plan->in_start, plan->turn.b_start, plan->turn.b_turned, true);
+    swap(plan, plan->in_start, plan->transpose.b_start, plan->transpose.b_transposed, true);
 }
 
-void trn_spmm_turn_out(trn_spmm_plan_t *plan, double beta, trn_view_t c) {
-    trn_view_t strip = {plan->type, c.cols, c.rows, c.rows, plan->turn.strip};
-    swap(plan, plan->out_start, plan->turn.c_start, plan->turn.c_turned, false);
+void trn_spmm_transpose_out(trn_spmm_plan_t *plan, double beta, trn_view_t c) {
+    trn_view_t strip = {plan->type, c.cols, c.rows, c.rows, plan->transpose.strip};
+    swap(plan, plan->out_start, plan->transpose.c_start, plan->transpose.c_transposed, false);
     transpose(strip, beta, plan->options.boolean, c);
 }
 
-void trn_spmm_turn_free(turn_t *turn) {
-    trn_free(&turn->b_start);
-    trn_free(&turn->c_start);
-    trn_free(&turn->strip);
-    trn_free(&turn->b_turned.data);
-    trn_free(&turn->c_turned.data);
+void trn_spmm_transpose_free(transpose_t *transpose) {
+    trn_free(&transpose->b_start);
+    trn_free(&transpose->c_start);
+    trn_free(&transpose->strip);
+    trn_free(&transpose->b_transposed.data);
+    trn_free(&transpose->c_transposed.data);
 }

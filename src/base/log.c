@@ -1,4 +1,4 @@
-/* log.c: log lines and events go to whoever has asked for them; to nobody before that. The library
+/* log.c: log lines and events go to the sink that was set; to nobody before that. The library
  * itself never prints. */
 #include "base/log.h"
 

@@ -36,7 +36,7 @@ typedef struct header {
 
 static atomic_llong now, peak, calls, fail_at, limit, of_program;
 
-/* Lock-free: the peak is raised only by whoever still finds it lower. */
+/* Lock-free: the peak is raised only where it is still found lower. */
 static void count(int64_t bytes) {
     long long total = atomic_fetch_add(&now, bytes) + bytes;
     long long seen = atomic_load(&peak);

@@ -13,7 +13,7 @@
 
 enum { TRN_ALIGNMENT = 64 /* bytes: one cache line, one AVX-512 register */ };
 
-/* Allocate `count` x `size` bytes, uninitialised, aligned to TRN_ALIGNMENT (2 MiB and huge pages
+/* Allocate `count` x `size` bytes, uninitialized, aligned to TRN_ALIGNMENT (2 MiB and huge pages
  * are asked for from 4 MiB on). `pointer` is a T**; a count of 0 gives a valid, freeable pointer.
  * `what` names the data for the message. Fails with TRN_MEMORY, *pointer then NULL. Local. */
 trn_status_t trn_alloc(void *pointer, int64_t count, size_t size, const char *what);

@@ -12,7 +12,7 @@ typedef struct trn_nearest {
 
 /* Keep `candidate` if it is the nearest to `typed` so far and near at all: at most a third of the
  * letters edited, or the start of the candidate typed. An edit inserts, deletes or changes a
- * letter or swaps two neighbours. The first of equals stays. Local. Cost: product of lengths. */
+ * letter or swaps two neighbors. The first of equals stays. Local. Cost: product of lengths. */
 void trn_nearest_try(trn_nearest_t *best, const char *typed, const char *candidate);
 
 #endif

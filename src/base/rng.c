@@ -50,8 +50,7 @@ void trn_rng_normal_row(uint64_t seed, uint64_t row, uint32_t step, trn_rng_stre
     trn_rng_normal_part(seed, row, step, stream, scale, 0, count, values);
 }
 
-/* Permuting -------------------------------------------------------------------------------------
- */
+/* Permuting ------------------------------------------------------------------------------------ */
 
 enum {
     FEISTEL_ROUNDS = 4 /* a pseudorandom permutation from pseudorandom functions (Luby, Rackoff) */

@@ -1,5 +1,5 @@
 /* status.c: the message of the last failure, one a thread, as errno is. It is one line of printable
- * text, whatever it quotes, and carries the rank that failed when it has travelled. */
+ * text, whatever it quotes, and carries the rank that failed when it has traveled. */
 #include "base/status.h"
 
 #include "base/plain.h"

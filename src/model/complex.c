@@ -1,5 +1,5 @@
 /* complex.c: ComplEx, score = Re sum h r conj(t), vectors as [re | im]. */
-#include "kern/train/turn.h"
+#include "kern/train/complex.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>
@@ -8,18 +8,18 @@
  * candidate. */
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
-    const trn_turn_kernels_t *kernels = trn_turn_kernels();
+    const trn_complex_kernels_t *kernels = trn_complex_kernels();
     int64_t d = shape->dim, half = d / 2;
     for (int64_t i = 0; i < count; i++)
-        kernels->complex(trn_turn_sign(side), half, x + i * d, r + i * d, q + i * d);
+        kernels->complex(trn_rotation_sign(side), half, x + i * d, r + i * d, q + i * d);
 }
 
 static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, const float *gq, float *gx, float *gr) {
-    const trn_turn_kernels_t *kernels = trn_turn_kernels();
+    const trn_complex_kernels_t *kernels = trn_complex_kernels();
     int64_t d = shape->dim, half = d / 2;
     for (int64_t i = 0; i < count; i++)
-        kernels->complex_back(trn_turn_sign(side), half, x + i * d, r + i * d, gq + i * d,
+        kernels->complex_back(trn_rotation_sign(side), half, x + i * d, r + i * d, gq + i * d,
                               gx + i * d, gr + i * d);
 }
 

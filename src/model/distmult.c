@@ -1,5 +1,5 @@
 /* distmult.c: DistMult, score = sum h r t. */
-#include "kern/train/turn.h"
+#include "kern/train/complex.h"
 #include "model/model_shared.h"
 
 #include <stddef.h>
@@ -8,13 +8,13 @@
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
     (void)side;
-    trn_turn_kernels()->product(count * shape->dim, x, r, q);
+    trn_complex_kernels()->product(count * shape->dim, x, r, q);
 }
 
 static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, const float *gq, float *gx, float *gr) {
     (void)side;
-    trn_turn_kernels()->product_back(count * shape->dim, x, r, gq, gx, gr);
+    trn_complex_kernels()->product_back(count * shape->dim, x, r, gq, gx, gr);
 }
 
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,

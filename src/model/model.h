@@ -56,10 +56,10 @@ typedef struct trn_model {
                        const float *x, const float *r, const float *gq, float *gx, float *gr);
 
     /* Put rows back where the model wants them after a step (unit length, torus, unit normal);
-     * NULL: nowhere. `normalise_entity` is applied only where training asks for it. Here and below
+     * NULL: nowhere. `normalize_entity` is applied only where training asks for it. Here and below
      * `second` may be NULL: another rank has it. */
-    void (*normalise_entity)(const trn_model_shape_t *shape, int64_t count, float *e);
-    void (*normalise_relation)(const trn_model_shape_t *shape, int64_t count, float *r,
+    void (*normalize_entity)(const trn_model_shape_t *shape, int64_t count, float *e);
+    void (*normalize_relation)(const trn_model_shape_t *shape, int64_t count, float *r,
                                float *second);
 
     /* Starting values in place of standard normal numbers times the trainer's scale: rows come

@@ -43,7 +43,7 @@ void trn_translate_back(trn_side_t side, int64_t count, const float *gq, float *
     }
 }
 
-float trn_turn_sign(trn_side_t side) {
+float trn_rotation_sign(trn_side_t side) {
     return side == TRN_SIDE_TAIL ? 1.0f : -1.0f;
 }
 

@@ -24,8 +24,9 @@ void trn_translate_dim(const trn_model_shape_t *shape, trn_side_t side, int64_t 
 void trn_translate_dim_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                             const float *x, const float *r, const float *gq, float *gx, float *gr);
 
-/* 1 for tails, which multiply with r, -1 for heads, which do with conj(r) (kern/turn.h). Local. */
-float trn_turn_sign(trn_side_t side);
+/* 1 for tails, which multiply with r, -1 for heads, which do with conj(r) (kern/complex.h). Local.
+ */
+float trn_rotation_sign(trn_side_t side);
 
 /* Scale rows [count x width] to Euclidean length 1: all but zero rows, or only those longer than 1.
  * Local. */

@@ -1,5 +1,5 @@
 /* rotate.c: RotatE, score = -|h e^(i r) - t|; a relation's row holds phases in radians [d / 2]. */
-#include "kern/train/turn.h"
+#include "kern/train/complex.h"
 #include "model/model_shared.h"
 
 #include <math.h>
@@ -13,18 +13,18 @@ static trn_metric_t metric(const trn_model_shape_t *shape) {
 /* Towards the head by the opposite angle. */
 static void query(const trn_model_shape_t *shape, trn_side_t side, int64_t count, const float *x,
                   const float *r, float *q) {
-    const trn_turn_kernels_t *kernels = trn_turn_kernels();
+    const trn_complex_kernels_t *kernels = trn_complex_kernels();
     int64_t d = shape->dim, half = d / 2;
     for (int64_t i = 0; i < count; i++)
-        kernels->phase(trn_turn_sign(side), half, x + i * d, r + i * half, q + i * d);
+        kernels->phase(trn_rotation_sign(side), half, x + i * d, r + i * half, q + i * d);
 }
 
 static void query_back(const trn_model_shape_t *shape, trn_side_t side, int64_t count,
                        const float *x, const float *r, const float *gq, float *gx, float *gr) {
-    const trn_turn_kernels_t *kernels = trn_turn_kernels();
+    const trn_complex_kernels_t *kernels = trn_complex_kernels();
     int64_t d = shape->dim, half = d / 2;
     for (int64_t i = 0; i < count; i++)
-        kernels->phase_back(trn_turn_sign(side), half, x + i * d, r + i * half, gq + i * d,
+        kernels->phase_back(trn_rotation_sign(side), half, x + i * d, r + i * half, gq + i * d,
                             gx + i * d, gr + i * half);
 }
 
@@ -38,7 +38,7 @@ static void wrap(int64_t count, float *phases) {
     }
 }
 
-static void normalise_relation(const trn_model_shape_t *shape, int64_t count, float *r,
+static void normalize_relation(const trn_model_shape_t *shape, int64_t count, float *r,
                                float *second) {
     (void)second;
     wrap(count * (shape->dim / 2), r);
@@ -49,7 +49,7 @@ static void normalise_relation(const trn_model_shape_t *shape, int64_t count, fl
 static void start_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *second) {
     for (int64_t i = 0; i < count * (shape->dim / 2); i++)
         r[i] *= 4096;
-    normalise_relation(shape, count, r, second);
+    normalize_relation(shape, count, r, second);
 }
 
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
@@ -78,7 +78,7 @@ const trn_model_t trn_model_rotate = {
     .metric = metric,
     .query = query,
     .query_back = query_back,
-    .normalise_relation = normalise_relation,
+    .normalize_relation = normalize_relation,
     .start_relation = start_relation,
     .score_ref = score_ref,
 };

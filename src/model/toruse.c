@@ -19,7 +19,7 @@ static void fractions(int64_t count, float *x) {
 }
 
 /* Only fractions matter; whole parts would cost digits. */
-static void normalise_entity(const trn_model_shape_t *shape, int64_t count, float *e) {
+static void normalize_entity(const trn_model_shape_t *shape, int64_t count, float *e) {
     fractions(count * shape->dim, e);
 }
 
@@ -51,6 +51,6 @@ const trn_model_t trn_model_toruse = {
     .metric = metric,
     .query = trn_translate_dim,
     .query_back = trn_translate_dim_back,
-    .normalise_entity = normalise_entity,
+    .normalize_entity = normalize_entity,
     .score_ref = score_ref,
 };

@@ -24,6 +24,6 @@ const trn_model_t trn_model_transe = {
     .metric = trn_metric_distance,
     .query = trn_translate_dim,
     .query_back = trn_translate_dim_back,
-    .normalise_entity = trn_unit_entities,
+    .normalize_entity = trn_unit_entities,
     .score_ref = score_ref,
 };

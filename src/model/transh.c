@@ -2,7 +2,7 @@
  * relation's second row. w need not be of unit length: only its direction w / |w| is used, and
  * gradients go through that. A zero w projects nothing away. */
 #include "kern/search/compare_simd.h"
-#include "kern/train/turn.h"
+#include "kern/train/complex.h"
 #include "model/model_shared.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static float inverse_length(int64_t width, const float *w) {
 /* p = e - (w e / w w) w. */
 static void project(const trn_model_shape_t *shape, const float *w, int64_t count, const float *e,
                     float *p) {
-    const trn_turn_kernels_t *kernels = trn_turn_kernels();
+    const trn_complex_kernels_t *kernels = trn_complex_kernels();
     int64_t d = shape->dim;
     float inverse = inverse_length(d, w);
     for (int64_t i = 0; i < count; i++)
@@ -32,7 +32,7 @@ static void project(const trn_model_shape_t *shape, const float *w, int64_t coun
  * of that w gets what is across u, over |w|. */
 static void project_back(const trn_model_shape_t *shape, const float *w, int64_t count,
                          const float *e, const float *gp, float *ge, float *gw) {
-    const trn_turn_kernels_t *kernels = trn_turn_kernels();
+    const trn_complex_kernels_t *kernels = trn_complex_kernels();
     int64_t d = shape->dim;
     float inverse = inverse_length(d, w);
     for (int64_t i = 0; i < count; i++) {
@@ -42,7 +42,7 @@ static void project_back(const trn_model_shape_t *shape, const float *w, int64_t
     }
 }
 
-static void normalise_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *w) {
+static void normalize_relation(const trn_model_shape_t *shape, int64_t count, float *r, float *w) {
     (void)r;
     if (w) trn_unit_rows(count, shape->dim, w);
 }
@@ -76,8 +76,8 @@ const trn_model_t trn_model_transh = {
     .project_back = project_back,
     .query = trn_translate_dim,
     .query_back = trn_translate_dim_back,
-    .normalise_entity = trn_ball_entities,
-    .normalise_relation = normalise_relation,
-    .start_relation = normalise_relation,
+    .normalize_entity = trn_ball_entities,
+    .normalize_relation = normalize_relation,
+    .start_relation = normalize_relation,
     .score_ref = score_ref,
 };

@@ -102,7 +102,7 @@ const trn_model_t trn_model_transr = {
     .project_back = project_back,
     .query = query,
     .query_back = query_back,
-    .normalise_entity = trn_ball_entities,
+    .normalize_entity = trn_ball_entities,
     .start_relation = start_relation,
     .score_ref = score_ref,
 };

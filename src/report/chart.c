@@ -18,11 +18,11 @@ enum {
     LEGEND_ROW = 18
 };
 
-/* Okabe and Ito's eight colours, which the colour-blind tell apart too. */
-static const char *colour(int64_t i) {
-    static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                          "#e69f00", "#56b4e9", "#999999", "#b8a600"};
-    return colours[i % 8];
+/* Okabe and Ito's eight colors, which the color-blind tell apart too. */
+static const char *color(int64_t i) {
+    static const char *const colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                         "#e69f00", "#56b4e9", "#999999", "#b8a600"};
+    return colors[i % 8];
 }
 
 void trn_html_text(FILE *to, const char *text) {
@@ -49,7 +49,7 @@ static void number(FILE *to, double x, double y, const char *anchor, double valu
 
 static void legend(FILE *to, int64_t i, double x, double y, const char *name) {
     fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x,
-            y + LEGEND_ROW * (double)i - 9, colour(i));
+            y + LEGEND_ROW * (double)i - 9, color(i));
     label(to, x + 15, y + LEGEND_ROW * (double)i, "start", name);
 }
 
@@ -95,7 +95,7 @@ static void draw_axes(FILE *to, axis_t x, axis_t y, const char *x_name, const ch
 
 static void draw_line(FILE *to, axis_t x, axis_t y, const trn_series_t *s, int64_t i) {
     bool pen = false;
-    fprintf(to, "<path class=\"line\" stroke=\"%s\" d=\"", colour(i));
+    fprintf(to, "<path class=\"line\" stroke=\"%s\" d=\"", color(i));
     for (int64_t k = 0; k < s->count; k++) {
         bool good = isfinite(s->x[k]) && isfinite(s->y[k]);
         if (good)
@@ -107,7 +107,7 @@ static void draw_line(FILE *to, axis_t x, axis_t y, const trn_series_t *s, int64
     for (int64_t k = 0; k < s->count && s->count <= 60; k++)
         if (isfinite(s->x[k]) && isfinite(s->y[k]))
             fprintf(to, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n",
-                    place(x, s->x[k], LEFT, RIGHT), place(y, s->y[k], BOTTOM, TOP), colour(i));
+                    place(x, s->x[k], LEFT, RIGHT), place(y, s->y[k], BOTTOM, TOP), color(i));
     legend(to, i, RIGHT + 14, TOP + 8, s->name);
 }
 
@@ -150,7 +150,7 @@ void trn_chart_bars(FILE *to, const char *title, const char *unit, int64_t parts
         for (int64_t p = 0; p < parts; p++) {
             fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n",
                     place(x, at, BAR_LEFT, RIGHT), y + 3,
-                    place(x, bars[i].part[p], 0, RIGHT - BAR_LEFT), BAR - 6, colour(p));
+                    place(x, bars[i].part[p], 0, RIGHT - BAR_LEFT), BAR - 6, color(p));
             at += bars[i].part[p];
         }
     }

@@ -24,7 +24,7 @@ trn_status_t trn_row_create(trn_row_t **row, int64_t columns);
 void trn_row_destroy(trn_row_t **row);
 
 /* Add what all occurrences of `word` in an indexed segment see within the window. Local. Cost: one
- * increment per occurrence and neighbour, about 2.5 ns while the row fits into the L2 cache. */
+ * increment per occurrence and neighbor, about 2.5 ns while the row fits into the L2 cache. */
 void trn_row_count(trn_row_t *row, const trn_window_t *window, const trn_segment_t *segment,
                    int64_t word);
 

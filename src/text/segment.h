@@ -20,7 +20,7 @@ void trn_segment_destroy(trn_segment_t **segment);
 /* True if a piece of `count` word numbers still fits. Local. */
 int trn_segment_fits(const trn_segment_t *segment, int64_t count);
 
-/* Append a copy of ids[count], of which the first `before` and last `after` are context: neighbours
+/* Append a copy of ids[count], of which the first `before` and last `after` are context: neighbors
  * of the others, but counted elsewhere. It must fit. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_segment_add(trn_segment_t *segment, const int32_t *ids, int64_t count,
                              int64_t before, int64_t after);

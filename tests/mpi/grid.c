@@ -23,8 +23,8 @@ static void check_place(const trn_grid_t *grid, trn_grid_shape_t s) {
     CHECK_EQUAL(rank_in(trn_grid_row_comm(grid)), j);
     CHECK_EQUAL(size_of(trn_grid_col_comm(grid)), s.rows);
     CHECK_EQUAL(rank_in(trn_grid_col_comm(grid)), i);
-    CHECK_EQUAL(size_of(trn_grid_fibre_comm(grid)), s.layers);
-    CHECK_EQUAL(rank_in(trn_grid_fibre_comm(grid)), l);
+    CHECK_EQUAL(size_of(trn_grid_fiber_comm(grid)), s.layers);
+    CHECK_EQUAL(rank_in(trn_grid_fiber_comm(grid)), l);
     CHECK_EQUAL(size_of(trn_grid_layer_comm(grid)), s.rows * s.cols);
     CHECK_EQUAL(rank_in(trn_grid_layer_comm(grid)), i * s.cols + j);
     int told = rank; /* who really is at the far end of each communicator */
@@ -34,7 +34,7 @@ static void check_place(const trn_grid_t *grid, trn_grid_shape_t s) {
     MPI_Bcast(&told, 1, MPI_INT, s.rows - 1, trn_grid_col_comm(grid));
     CHECK_EQUAL(told, (l * s.rows + s.rows - 1) * s.cols + j);
     told = rank;
-    MPI_Bcast(&told, 1, MPI_INT, s.layers - 1, trn_grid_fibre_comm(grid));
+    MPI_Bcast(&told, 1, MPI_INT, s.layers - 1, trn_grid_fiber_comm(grid));
     CHECK_EQUAL(told, ((s.layers - 1) * s.rows + i) * s.cols + j);
 }
 

@@ -22,8 +22,7 @@
 
 static char path[] = "/tmp/trn_inputs_XXXXXX.mtx"; /* named by rank 0 before the first test */
 
-/* The other program, and signals that break calls off ---------------------------------------------
- */
+/* The other program, and signals that break calls off ------------------------------------------ */
 
 static struct {
     int64_t at;    /* before which call on the file, from 1; 0: never */

@@ -67,7 +67,7 @@ static trn_status_t write_counts(MPI_Comm on, double spoil) {
     return trn_store_commit_replace(&store, status);
 }
 
-static trn_swivel_options_t options(int64_t shard, trn_optimiser_t optimiser) {
+static trn_swivel_options_t options(int64_t shard, trn_optimizer_t optimiser) {
     return (trn_swivel_options_t){.dim = DIM,
                                   .epochs = 2,
                                   .shard = shard,

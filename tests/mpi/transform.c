@@ -221,8 +221,7 @@ static void many_blocks(void) {
     one_way(&ways[13], 400, 400, true, false);
 }
 
-/* Sums of two matrices ---------------------------------------------------------------------------
- */
+/* Sums of two matrices ------------------------------------------------------------------------- */
 
 static void add(bool sparse, bool single) {
     enum { ROWS = 300, COLS = 11 };

@@ -203,10 +203,10 @@ static void check_constraint(const trn_model_t *model, const trn_model_shape_t *
         relation[k] *= 100;
     }
     memcpy(before, known, sizeof before);
-    if (model->normalise_entity) {
-        model->normalise_entity(shape, COUNT, known);
+    if (model->normalize_entity) {
+        model->normalize_entity(shape, COUNT, known);
         memcpy(again, known, sizeof again);
-        model->normalise_entity(shape, COUNT, again);
+        model->normalize_entity(shape, COUNT, again);
         for (int64_t i = 0; i < COUNT * dim; i++) {
             near(known[i], again[i], 1e-6);
             if (strcmp(model->name, "toruse") == 0) {
@@ -221,9 +221,9 @@ static void check_constraint(const trn_model_t *model, const trn_model_shape_t *
         }
         assert_true(strcmp(model->name, "toruse") == 0 || length(dim, known) == 0);
     }
-    if (!model->normalise_relation) return;
+    if (!model->normalize_relation) return;
     memcpy(before, relation, sizeof before);
-    model->normalise_relation(shape, COUNT < MOST_SECOND / dim ? COUNT : 1, relation, second);
+    model->normalize_relation(shape, COUNT < MOST_SECOND / dim ? COUNT : 1, relation, second);
     for (int64_t i = 0; i < COUNT * own; i++)
         if (strcmp(model->name, "rotate") == 0) {
             double pi = acos(-1);

@@ -122,7 +122,7 @@ static void golden_v2(void **state) {
 }
 
 /* Random problem of rows x cols x d in both precisions; compares loss and all vectors. */
-static void compare(int64_t rows, int64_t cols, int64_t d, trn_optimiser_t optimiser) {
+static void compare(int64_t rows, int64_t cols, int64_t d, trn_optimizer_t optimiser) {
     trn_swivel_rule_t rule = {optimiser, 0.5, 0.1, 1.0 / 64};
     int64_t count[2] = {rows, cols}, largest = rows > cols ? rows : cols;
     float *v[2], *a[2], *b[2];

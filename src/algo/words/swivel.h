@@ -22,7 +22,7 @@
 typedef struct trn_swivel_options {
     int64_t dim, epochs;
     int64_t shard; /* S */
-    trn_optimiser_t optimiser;
+    trn_optimizer_t optimiser;
     double rate;                  /* at the start */
     double final_rate;            /* reached linearly at the end, as a fraction of `rate` */
     double decay;                 /* RMSProp only */

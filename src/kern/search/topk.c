@@ -27,7 +27,7 @@ void trn_topk_clear(int64_t k, trn_best_t *best) {
         best[i] = (trn_best_t){.index = -1, .score = -INFINITY};
 }
 
-/* True if any score reaches `bar`; an integer sum, so that the compiler may vectorise it. */
+/* True if any score reaches `bar`; an integer sum, so that the compiler may vectorize it. */
 static bool any_reaches(int64_t n, const float *score, float bar) {
     int hits = 0;
     for (int64_t i = 0; i < n; i++)

@@ -158,8 +158,7 @@ void trn_spgemm_cut(int64_t rows, const int64_t *terms, int parts, int64_t *cut)
         cut[++part] = rows;
 }
 
-/* Gathering -------------------------------------------------------------------------------------
- */
+/* Gathering ------------------------------------------------------------------------------------ */
 
 /* The rows of B that A's entries name lie anywhere: ask for that of entry e + AHEAD now. */
 static inline void fetch_ahead(const trn_spgemm_t *p, int64_t e, int64_t entries, use_t use) {
@@ -213,7 +212,7 @@ gather_dense(const trn_spgemm_t *p, const scratch_t *s, int64_t row, use_t use) 
 }
 
 /* The same by hashing: key[] gets the columns as they come. Multiplying by the golden ratio's bits
- * scatters neighbouring columns (Knuth, The Art of Computer Programming 3, 6.4). */
+ * scatters neighboring columns (Knuth, The Art of Computer Programming 3, 6.4). */
 static inline __attribute__((always_inline)) int64_t
 gather_hashed(const trn_spgemm_t *p, const scratch_t *s, int64_t row, use_t use) {
     const trn_spgemm_factor_t *a = &p->a, *b = &p->b;
@@ -254,9 +253,7 @@ static int64_t gather(const trn_spgemm_t *p, const scratch_t *s, int64_t row, bo
     }
 }
 
-/* Giving back: entries in order, scratch memory clean
- * ----------------------------------------------
- */
+/* Giving back: entries in order, scratch memory clean ------------------------------------------ */
 
 /* Sums are float64 whatever C holds: one rounding an entry. */
 static inline void put(const trn_spgemm_t *p, int64_t at, double sum, void *values) {
@@ -339,8 +336,7 @@ static int64_t yield_hashed(const trn_spgemm_t *p, const scratch_t *s, int64_t n
     return at;
 }
 
-/* Rows ------------------------------------------------------------------------------------------
- */
+/* Rows ----------------------------------------------------------------------------------------- */
 
 /* Entries of a row of C, which is gathered without sums. */
 static int64_t count_row(const trn_spgemm_t *p, scratch_t *s, int64_t row) {

@@ -1,4 +1,4 @@
-/* drop.h: dropout, by random numbers that belong to a place, not to whoever draws them. */
+/* drop.h: dropout, by random numbers that belong to a place, not to the rank that draws them. */
 #ifndef TRN_KERN_TRAIN_DROP_H
 #define TRN_KERN_TRAIN_DROP_H
 

@@ -14,10 +14,10 @@ int64_t trn_swivel_scratch(int64_t max_shard, int64_t dim) {
 
 TRN_SIMD_CHOICE(trn_swivel_kernels)
 
-static void optimise(const trn_swivel_rule_t *rule, int64_t n, float *values, float *accumulator,
+static void optimize(const trn_swivel_rule_t *rule, int64_t n, float *values, float *accumulator,
                      const float *gradient) {
     const trn_swivel_kernels_t *kernels = trn_swivel_kernels();
-    if (rule->optimiser == TRN_ADAGRAD)
+    if (rule->optimizer == TRN_ADAGRAD)
         kernels->adagrad(n, values, accumulator, gradient, (float)rule->rate);
     else
         kernels->rmsprop(n, values, accumulator, gradient, (float)rule->rate, (float)rule->decay);
@@ -28,6 +28,6 @@ static void optimise(const trn_swivel_rule_t *rule, int64_t n, float *values, fl
 #define CELL     trn_swivel_cell_t
 #define GEMM     cblas_sgemm
 #define EPILOGUE trn_swivel_kernels()->epilogue
-#define OPTIMISE optimise
+#define OPTIMIZE optimize
 #define STEP     trn_swivel_step
 #include "kern/train/swivel_step.inc"

@@ -1,4 +1,4 @@
-/* swivel.h: one optimiser step of Swivel on one shard.
+/* swivel.h: one optimizer step of Swivel on one shard.
  *
  * Shazeer, Doherty, Evans, Waterson: Swivel: Improving embeddings by noticing what's missing
  * (2016). Row vectors R [rows x d], column vectors C [cols x d], counts x_ij of the shard:
@@ -22,12 +22,12 @@ typedef struct trn_swivel_cell {
     float log_count, weight;
 } trn_swivel_cell_t;
 
-typedef enum trn_optimiser { TRN_ADAGRAD, TRN_RMSPROP } trn_optimiser_t;
+typedef enum trn_optimizer { TRN_ADAGRAD, TRN_RMSPROP } trn_optimizer_t;
 
 /* How vectors move. Adagrad: a += g^2, v -= rate g / sqrt(a), a starts at 0.1. RMSProp:
  * a = decay a + (1 - decay) g^2, v -= rate g / sqrt(a + 1e-10), a starts at 1. */
 typedef struct trn_swivel_rule {
-    trn_optimiser_t optimiser;
+    trn_optimizer_t optimizer;
     double rate, decay;
     double multiplier; /* of the loss: 1 / shard size */
 } trn_swivel_rule_t;

@@ -39,11 +39,11 @@ static double epilogue(int64_t first_row, int64_t rows, int64_t cols, double *er
     return loss;
 }
 
-static void optimise(const trn_swivel_rule_t *rule, int64_t n, double *values, double *accumulator,
+static void optimize(const trn_swivel_rule_t *rule, int64_t n, double *values, double *accumulator,
                      const double *gradient) {
     for (int64_t i = 0; i < n; i++) {
         double g = gradient[i];
-        if (rule->optimiser == TRN_ADAGRAD) {
+        if (rule->optimizer == TRN_ADAGRAD) {
             accumulator[i] += g * g;
             values[i] -= rule->rate * g / sqrt(accumulator[i]);
         } else {
@@ -58,6 +58,6 @@ static void optimise(const trn_swivel_rule_t *rule, int64_t n, double *values, d
 #define CELL     trn_swivel_cell_ref_t
 #define GEMM     cblas_dgemm
 #define EPILOGUE epilogue
-#define OPTIMISE optimise
+#define OPTIMIZE optimize
 #define STEP     trn_swivel_step_ref
 #include "kern/train/swivel_step.inc"

@@ -223,7 +223,7 @@ static void merge(bucketed_t *f) {
         change = f->sum + r * f->row;
         for (int64_t j = 0; j < f->width[0]; j++)
             values[j] = (float)((double)values[j] + change[j] / root(f, squares, j));
-        if (h->model->normalise_relation) h->model->normalise_relation(&h->shape, 1, values, NULL);
+        if (h->model->normalize_relation) h->model->normalize_relation(&h->shape, 1, values, NULL);
     }
     double batches = f->sum[f->relations * f->row + 1] / (double)f->schedule.pairs;
     s->step += batches < 1 ? 1 : (int64_t)batches;

@@ -337,8 +337,8 @@ static void step(trn_kg_pairing_t *p) {
         float *values = row_part(r, 0, row, d);
         trn_kg_step(&s->options, rate, number, 1, d, values, row_part(r, 1, row, width[0]),
                     row_part(r, 2, row, width[1]), r->buffer[G_ENTITY] + i * d);
-        if (s->options.unit_entities && h->model->normalise_entity)
-            h->model->normalise_entity(&h->shape, 1, values);
+        if (s->options.unit_entities && h->model->normalize_entity)
+            h->model->normalize_entity(&h->shape, 1, values);
         r->number[row] = -1;
     }
     memset(r->buffer[G_ENTITY], 0, (size_t)(r->entities * d) * sizeof(float));

@@ -378,8 +378,8 @@ static void step(learner_t *l) {
     trn_encoder_step(l->encoder, &s->options, rate, s->step + 1);
     trn_kg_step(&s->options, rate, s->step + 1, l->relation_rows, l->relation_width, s->relation,
                 s->moments[1][0], s->moments[1][1], l->buffer[G_ALL_RELATION]);
-    if (h->model->normalise_relation)
-        h->model->normalise_relation(&h->shape, l->relation_rows, s->relation, NULL);
+    if (h->model->normalize_relation)
+        h->model->normalize_relation(&h->shape, l->relation_rows, s->relation, NULL);
     s->step++;
 }
 

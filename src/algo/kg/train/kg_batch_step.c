@@ -72,8 +72,8 @@ static void step_rows(const trn_kg_batch_t *b, int part, int64_t at, int64_t cou
     }
     trn_kg_step(&s->options, trn_kg_rate(&s->options, s->epoch), s->step + 1, count, width,
                 values[part] + at * width, moment[0], moment[1], g);
-    if (part == 0 && s->options.unit_entities && h->model->normalise_entity)
-        h->model->normalise_entity(&h->shape, count, values[0] + at * width);
+    if (part == 0 && s->options.unit_entities && h->model->normalize_entity)
+        h->model->normalize_entity(&h->shape, count, values[0] + at * width);
 }
 
 /* Gradients of rows of one part: item i is of row place(i) (-1: of another rank's). */
@@ -151,13 +151,13 @@ static void step_relations(trn_kg_batch_t *b) {
     const items_t first = {1, b->epoch.now, b->relation_width, head, relation_place, relation_row};
     if (b->second_width > 0) step_items(b, &second, NULL);
     step_items(b, &first, NULL);
-    if (!h->model->normalise_relation) return;
+    if (!h->model->normalize_relation) return;
     for (int64_t i = 0, last = -1; i < b->epoch.now;
          i++) { /* in the order of relations, or twice it */
         int64_t r = relation_place(b, i);
         float *row = trn_kg_own_second(b->state, b->state->second, b->second_width, r);
         if (r != last)
-            h->model->normalise_relation(&h->shape, 1, b->state->relation + r * b->relation_width,
+            h->model->normalize_relation(&h->shape, 1, b->state->relation + r * b->relation_width,
                                          row);
         last = r;
     }

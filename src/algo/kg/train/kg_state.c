@@ -104,8 +104,8 @@ static void start(trn_kg_state_t *state) {
         float *row = state->entity + block * state->rows * d;
         for (int64_t e = state->first_block + block; e < h->entities; e += state->blocks, row += d)
             trn_rng_normal_row(o->seed, (uint64_t)e, 0, TRN_RNG_KG_ENTITY, o->scale, d, row);
-        if (o->unit_entities && h->model->normalise_entity)
-            h->model->normalise_entity(&h->shape, (row - state->entity) / d - block * state->rows,
+        if (o->unit_entities && h->model->normalize_entity)
+            h->model->normalize_entity(&h->shape, (row - state->entity) / d - block * state->rows,
                                        state->entity + block * state->rows * d);
     }
     for (int64_t r = 0; r < relations; r++) {
@@ -116,8 +116,8 @@ static void start(trn_kg_state_t *state) {
             trn_rng_normal_row(o->seed, (uint64_t)r, 0, TRN_RNG_KG_SECOND, o->scale, second, row);
         if (h->model->start_relation)
             h->model->start_relation(&h->shape, 1, state->relation + r * width, row);
-        if (h->model->normalise_relation)
-            h->model->normalise_relation(&h->shape, 1, state->relation + r * width, row);
+        if (h->model->normalize_relation)
+            h->model->normalize_relation(&h->shape, 1, state->relation + r * width, row);
     }
 }
 

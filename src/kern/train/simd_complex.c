@@ -1,6 +1,7 @@
-/* simd_turn.c: the loops of turn.h, compiled once for each instruction set (CMakeLists.txt). */
+/* simd_complex.c: the loops of complex.h, compiled once for each instruction set (CMakeLists.txt).
+ */
 #include "kern/search/compare_terms.h"
-#include "kern/train/turn.h"
+#include "kern/train/complex.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 #define JOIN(a, b)  JOIN_(a, b)
 #define ALWAYS      static inline __attribute__((always_inline))
 
-/* x = pi (n + y) with n whole and |y| <= 1/2: an odd n turns both signs round. */
+/* x = pi (n + y) with n whole and |y| <= 1/2: an odd n changes both signs. */
 ALWAYS void angle(float x, float *re, float *im) {
     const float per_half_turn = 0.318309886f;
     float n = rintf(x * per_half_turn), y = x * per_half_turn - n;
@@ -19,8 +20,8 @@ ALWAYS void angle(float x, float *re, float *im) {
 }
 
 /* q = x times r, or times conj(r) for sign -1, as complex numbers: [re | im] halves. */
-ALWAYS void turn(float sign, int64_t half, const float *restrict x, const float *restrict r,
-                 bool phases, float *restrict q) {
+ALWAYS void multiply(float sign, int64_t half, const float *restrict x, const float *restrict r,
+                     bool phases, float *restrict q) {
 #pragma omp simd
     for (int64_t k = 0; k < half; k++) {
         float re, im, x0 = x[k], x1 = x[half + k];
@@ -36,9 +37,9 @@ ALWAYS void turn(float sign, int64_t half, const float *restrict x, const float 
 
 /* With g the gradient to q: that to x is g times conj(r); that to r is g times conj(x), along and
  * across. */
-ALWAYS void turn_back(float sign, int64_t half, const float *restrict x, const float *restrict r,
-                      bool phases, const float *restrict gq, float *restrict gx,
-                      float *restrict gr) {
+ALWAYS void multiply_back(float sign, int64_t half, const float *restrict x,
+                          const float *restrict r, bool phases, const float *restrict gq,
+                          float *restrict gx, float *restrict gr) {
 #pragma omp simd
     for (int64_t k = 0; k < half; k++) {
         float re, im, x0 = x[k], x1 = x[half + k], g0 = gq[k], g1 = gq[half + k];
@@ -46,9 +47,9 @@ ALWAYS void turn_back(float sign, int64_t half, const float *restrict x, const f
             angle(r[k], &re, &im);
         else
             re = r[k], im = r[half + k];
-        float along = g0 * x0 + g1 * x1, across = sign * (g1 * x0 - g0 * x1), turned = sign * im;
-        gx[k] = g0 * re + g1 * turned;
-        gx[half + k] = g1 * re - g0 * turned;
+        float along = g0 * x0 + g1 * x1, across = sign * (g1 * x0 - g0 * x1), signed_im = sign * im;
+        gx[k] = g0 * re + g1 * signed_im;
+        gx[half + k] = g1 * re - g0 * signed_im;
         if (phases) {
             gr[k] = across * re - along * im;
         } else {
@@ -58,22 +59,22 @@ ALWAYS void turn_back(float sign, int64_t half, const float *restrict x, const f
     }
 }
 
-static void complex_turn(float sign, int64_t half, const float *x, const float *r, float *q) {
-    turn(sign, half, x, r, false, q);
+static void complex_multiply(float sign, int64_t half, const float *x, const float *r, float *q) {
+    multiply(sign, half, x, r, false, q);
 }
 
 static void complex_back(float sign, int64_t half, const float *x, const float *r, const float *gq,
                          float *gx, float *gr) {
-    turn_back(sign, half, x, r, false, gq, gx, gr);
+    multiply_back(sign, half, x, r, false, gq, gx, gr);
 }
 
-static void phase_turn(float sign, int64_t half, const float *x, const float *r, float *q) {
-    turn(sign, half, x, r, true, q);
+static void phase_multiply(float sign, int64_t half, const float *x, const float *r, float *q) {
+    multiply(sign, half, x, r, true, q);
 }
 
 static void phase_back(float sign, int64_t half, const float *x, const float *r, const float *gq,
                        float *gx, float *gr) {
-    turn_back(sign, half, x, r, true, gq, gx, gr);
+    multiply_back(sign, half, x, r, true, gq, gx, gr);
 }
 
 static void angles(int64_t half, const float *restrict phase, float *restrict to) {
@@ -124,6 +125,6 @@ static void plane_back(int64_t n, float a, float b, float inverse, const float *
 
 #define TEXT_(a) #a
 #define TEXT(a)  TEXT_(a)
-const trn_turn_kernels_t JOIN(trn_turn_kernels_, TRN_SIMD) = {
-    complex_turn, complex_back, phase_turn, phase_back, angles,
-    product,      product_back, plane,      plane_back, TEXT(TRN_SIMD)};
+const trn_complex_kernels_t JOIN(trn_complex_kernels_, TRN_SIMD) = {
+    complex_multiply, complex_back, phase_multiply, phase_back, angles,
+    product,          product_back, plane,          plane_back, TEXT(TRN_SIMD)};

@@ -1,5 +1,5 @@
 /* Angles by our own series against the mathematical library, over many turns; NaN. */
-#include "kern/train/turn.h"
+#include "kern/train/complex.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@ static void test_angles(void **state) {
         for (int k = 0; k < HALF; k++)
             phase[k] = 3.14159265f * (float)turns * ((float)k * 2 / (HALF - 1) - 1);
         phase[1] = nanf("");
-        trn_turn_kernels()->angles(HALF, phase, to);
+        trn_complex_kernels()->angles(HALF, phase, to);
         for (int k = 0; k < HALF; k++) {
             if (k == 1) {
                 assert_true(isnan(to[k]) && isnan(to[HALF + k]));

@@ -1,13 +1,13 @@
-/* turn.h: the loops by which models make queries of rows, and pass gradients back.
+/* complex.h: the loops by which models make queries of rows, and pass gradients back.
  *
  * Complex rows are [re | im], `half` numbers each. With sign = 1 a row is multiplied with a number
  * of modulus 1 or any other, with sign = -1 with its conjugate. Rows do not overlap. */
-#ifndef TRN_KERN_TRAIN_TURN_H
-#define TRN_KERN_TRAIN_TURN_H
+#ifndef TRN_KERN_TRAIN_COMPLEX_H
+#define TRN_KERN_TRAIN_COMPLEX_H
 
 #include <stdint.h>
 
-typedef struct trn_turn_kernels {
+typedef struct trn_complex_kernels {
     /* q = x r, x conj(r); from gq: gx = gq conj(r), gq r, and gr likewise. */
     void (*complex)(float sign, int64_t half, const float *x, const float *r, float *q);
     void (*complex_back)(float sign, int64_t half, const float *x, const float *r, const float *gq,
@@ -28,9 +28,9 @@ typedef struct trn_turn_kernels {
     void (*plane_back)(int64_t n, float a, float b, float inverse, const float *w, const float *x,
                        const float *g, float *gx, float *gw);
     const char *set;
-} trn_turn_kernels_t;
+} trn_complex_kernels_t;
 
 /* The kernels for the best instruction set that this processor has. Local. */
-const trn_turn_kernels_t *trn_turn_kernels(void);
+const trn_complex_kernels_t *trn_complex_kernels(void);
 
 #endif
