@@ -19,35 +19,6 @@ trn_format_t trn_format_named(const char *name) {
     return TRN_FORMAT_AUTO;
 }
 
-char *trn_vectors_field(char **line) {
-    char *field = *line + strspn(*line, TRN_BLANKS);
-    if (!*field) return NULL;
-    *line = field + strcspn(field, TRN_BLANKS);
-    if (**line) *(*line)++ = '\0';
-    return field;
-}
-
-trn_status_t trn_vectors_next_line(const trn_vectors_t *v, trn_scan_t *scan, char **line) {
-    int64_t bytes;
-    TRN_TRY(trn_scan_until(scan, '\n', TRN_VECTORS_LONGEST_LINE, line, &bytes));
-    if (*line && strlen(*line) != (size_t)bytes) /* only a binary file's first line may */
-        return trn_fail(TRN_INPUT, "%s:1: holds a NUL byte; is it a word2vec binary?", v->path);
-    return TRN_OK;
-}
-
-trn_status_t trn_vectors_next_word(const trn_vectors_t *v, trn_scan_t *scan, char **word,
-                                   int64_t *bytes, int64_t *ends) {
-    int64_t longest = v->rules.overlong == TRN_OVERLONG_REFUSE ? TRN_VECTORS_LONGEST_WORD
-                                                               : TRN_VECTORS_LONGEST_LINE;
-    TRN_TRY(trn_scan_until(scan, ' ', longest, word, bytes));
-    *ends = 0;
-    while (*word && *ends < *bytes && (*word)[*ends] == '\n')
-        ++*ends;
-    if (*word) *word += *ends;
-    *bytes -= *ends;
-    return TRN_OK;
-}
-
 /* What rank 0 found, on every rank. Collective. */
 static trn_status_t share(trn_vectors_t *v, MPI_Comm comm, char **text, int64_t bytes,
                           char ***words) {
@@ -118,11 +89,6 @@ int64_t trn_vectors_dim(const trn_vectors_t *v) {
 }
 trn_word_counts_t trn_vectors_malformed(const trn_vectors_t *v) {
     return v->malformed;
-}
-
-int64_t trn_vectors_line(const trn_vectors_t *v, int64_t row) {
-    if (v->format == TRN_FORMAT_BINARY) return 0;
-    return row + 1 + (v->format == TRN_FORMAT_WORD2VEC); /* its sizes stand before the first row */
 }
 
 void trn_vectors_skip(trn_vectors_t *v, int64_t count, const int64_t *dropped) {

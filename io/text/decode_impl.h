@@ -28,7 +28,8 @@ struct trn_decoder {
     int64_t refused; /* bytes of an allocation that failed; its message waits. 0: none */
 };
 
-/* Allocation and freeing for a library's hooks: counted; `decoder` notes a failure. */
+/* decode_library.c: allocation and freeing for a library's hooks: counted; `decoder` notes a
+ * failure. */
 void *trn_decoder_alloc(trn_decoder_t *decoder, size_t count, size_t size);
 void trn_decoder_free(void *data);
 

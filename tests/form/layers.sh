@@ -1,5 +1,6 @@
 # The rooms: a file includes only headers of its own room and of those that its room may look into, the
-# rooms form no circle, MPI and HDF5 stay where they belong, and no room has more than 16 sources.
+# rooms form no circle, MPI and HDF5 stay where they belong, and no room has more than 16 sources. Nor
+# do files form circles by what they define and use of each other.
 . "$(dirname "$0")/lib.sh" || exit 1
 
 # ROOM: rooms it may look into, beside itself; `x/*` is every room below x. A floor rests on those above
@@ -37,8 +38,89 @@ main: cli
 '
 # algo/words reads vectors of any file to judge them; training looks at valid facts as kg-eval does.
 
+# Circles of files that are left, each by its first file; none may be added.
+circles='
+src/cli/help.c
+src/cli/param/param.c
+io/rows/rows.c
+src/algo/vectors/embedding.c
+src/algo/kg/import/kg_import_estimate.c
+src/algo/matrix/svd.c
+'
+# help and man name exit codes and common options for each other, param parses its own rows, rows are
+# written as they are read, import estimates by reading, svd and Krylov end with the same steps.
+
+check_circles() {
+    # Comments and strings out of the way, then every word that may be a name of ours.
+    find src mpi io -name '*.c' | sort | xargs awk -v circles="$circles" '
+        FNR == 1 { inside = 0 }
+        {
+            line = $0
+            gsub(/"([^"\\]|\\.)*"/, "", line)
+            if (inside && !sub(/^.*\*\//, "", line)) next
+            inside = 0
+            gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, " ", line)
+            if (sub(/\/\*.*/, "", line)) inside = 1
+            # What stands in the first column defines, but for what is static.
+            defines = line ~ /^[a-z]/ && line !~ /^(static|typedef|extern|struct [a-z_]+ \{)/
+            first = 1
+            while (match(line, /trn_[a-z0-9_]+/)) {
+                name = substr(line, RSTART, RLENGTH)
+                line = substr(line, RSTART + RLENGTH)
+                if (defines && name !~ /_t$/ && (line ~ /^\(/ || line ~ /^ = /) && first) {
+                    owner[name] = FILENAME
+                    first = 0
+                } else if (!((FILENAME, name) in uses)) {
+                    uses[FILENAME, name] = 1
+                    words[FILENAME] = words[FILENAME] " " name
+                }
+            }
+            files[FILENAME] = 1
+        }
+        # Whether `goal` can be reached from `from`.
+        function reaches(from, goal,   list, n, i) {
+            if (been[from]++) return 0
+            n = split(rests[from], list, " ")
+            for (i = 1; i <= n; i++)
+                if (list[i] == goal || reaches(list[i], goal)) return 1
+            return 0
+        }
+        END {
+            for (file in files) {
+                n = split(words[file], list, " ")
+                for (i = 1; i <= n; i++) {
+                    other = owner[list[i]]
+                    if (other != "" && other != file && !((file, other) in edge)) {
+                        edge[file, other] = 1
+                        rests[file] = rests[file] " " other
+                    }
+                }
+            }
+            for (file in files) {
+                split("", been)
+                if (reaches(file, file)) turning[file] = 1
+            }
+            # A circle by its first file: each other one of it reaches that, and is reached.
+            for (file in turning) {
+                head = file
+                for (other in turning) {
+                    if (other >= head) continue
+                    split("", been)
+                    if (!reaches(file, other)) continue
+                    split("", been)
+                    if (reaches(other, file)) head = other
+                }
+                members[head] = members[head] " " file
+            }
+            for (head in members)
+                if (!index("\n" circles, "\n" head "\n"))
+                    print head ":1: these files form a circle:" members[head]
+        }'
+}
+
 check() {
     cd "$1" || exit
+    check_circles
     grep -rnoE '^ *# *include *(<[^>]*>|"[^"]*")' src mpi io | sed -E 's/ *# *include *//' |
         awk -F : -v rooms="$rooms" '
             BEGIN {
@@ -116,6 +198,10 @@ plant_hdf5() { echo '#include <hdf5.h>' >>"$1/io/planted.c"; }
 plant_relative() { echo '#include "../base/mem.h"' >>"$1/mpi/dist.c"; }
 plant_circle() { echo '#include "algo/kg/train/kg_train.h"' >>"$1/src/algo/kg/answer/kg_rank.h"; }
 plant_unknown_room() { mkdir "$1/src/attic" && echo '#include "base/mem.h"' >"$1/src/attic/x.c"; }
+plant_circle_of_files() {
+    echo 'int trn_planted_a(void) { return trn_planted_b(); }' >"$1/mpi/planted_a.c"
+    echo 'int trn_planted_b(void) { return trn_planted_a(); }' >"$1/src/base/planted_b.c"
+}
 plant_crowd() { for i in $(seq 17); do echo >"$1/src/algo/common/planted$i.c"; done; }
 
 form_test
