@@ -5,6 +5,7 @@
 
 #include "mpi/trace.h"
 
+/* A scale of 0 does not read what is there, which may be NaN. */
 static void add_f32(int64_t count, float scale, float *into, const float *from) {
     for (int64_t i = 0; i < count; i++)
         into[i] = (scale == 0 ? 0 : scale * into[i]) + from[i];
@@ -36,6 +37,7 @@ typedef struct share {
     int64_t base;    /* global number of the block's first row, if it has one */
 } share_t;
 
+/* The rank at the same row and column of the grid, on another layer. */
 static int rank_of_layer(const trn_frame_t *frame, trn_place_t place, int layer) {
     return frame->rank_at[(layer * frame->shape.rows + place.row) * frame->shape.cols + place.col];
 }

@@ -35,24 +35,28 @@ void trn_html_text(FILE *to, const char *text) {
     }
 }
 
+/* Escaped: names come from files. */
 static void label(FILE *to, double x, double y, const char *anchor, const char *text) {
     fprintf(to, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y, anchor);
     trn_html_text(to, text);
     fputs("</text>\n", to);
 }
 
+/* Four digits are enough to read off an axis. */
 static void number(FILE *to, double x, double y, const char *anchor, double value) {
     char text[32];
     snprintf(text, sizeof text, "%.4g", value);
     label(to, x, y, anchor, text);
 }
 
+/* The i-th square with its color, and what it stands for. */
 static void legend(FILE *to, int64_t i, double x, double y, const char *name) {
     fprintf(to, "<rect x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" fill=\"%s\"/>\n", x,
             y + LEGEND_ROW * (double)i - 9, color(i));
     label(to, x + 15, y + LEGEND_ROW * (double)i, "start", name);
 }
 
+/* As wide as the page allows; the title is also what a pointer shows. */
 static void open_svg(FILE *to, double height, const char *title) {
     fprintf(to, "<svg viewBox=\"0 0 %d %.0f\" role=\"img\">\n<title>", WIDTH, height);
     trn_html_text(to, title);
@@ -66,6 +70,8 @@ typedef struct axis {
     double low, high, step;
 } axis_t;
 
+/* About TICKS steps; low and high go out to whole steps. The small numbers keep rounding from
+ * adding one. */
 static axis_t axis_of(double low, double high) {
     if (!(high > low)) high = low + (low != 0 ? fabs(low) : 1);
     double rough = (high - low) / TICKS, power = pow(10, floor(log10(rough)));
@@ -75,6 +81,7 @@ static axis_t axis_of(double low, double high) {
     return (axis_t){step * floor(low / step + 1e-9), step * ceil(high / step - 1e-9), step};
 }
 
+/* From a value to a place on the page. */
 static double place(axis_t a, double value, double from, double to) {
     return from + (value - a.low) / (a.high - a.low) * (to - from);
 }
@@ -93,6 +100,7 @@ static void draw_axes(FILE *to, axis_t x, axis_t y, const char *x_name, const ch
     label(to, 4, TOP - 4, "start", y_name);
 }
 
+/* A gap where numbers are not finite. Points are marked as long as they can be told apart. */
 static void draw_line(FILE *to, axis_t x, axis_t y, const trn_series_t *s, int64_t i) {
     bool pen = false;
     fprintf(to, "<path class=\"line\" stroke=\"%s\" d=\"", color(i));
@@ -111,6 +119,7 @@ static void draw_line(FILE *to, axis_t x, axis_t y, const trn_series_t *s, int64
     legend(to, i, RIGHT + 14, TOP + 8, s->name);
 }
 
+/* Two passes: the range of what is finite, then the lines. */
 void trn_chart_lines(FILE *to, const char *title, const char *x_name, const char *y_name,
                      int64_t count, const trn_series_t *series) {
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
@@ -132,6 +141,7 @@ void trn_chart_lines(FILE *to, const char *title, const char *x_name, const char
     fputs("</svg>\n", to);
 }
 
+/* Parts lie behind each other; the longest bar sets the scale. */
 void trn_chart_bars(FILE *to, const char *title, const char *unit, int64_t parts,
                     const char *const *part_names, int64_t count, const trn_bar_t *bars) {
     double most = 0;

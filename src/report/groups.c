@@ -12,6 +12,7 @@ static json_t *group_of(json_t *table, json_t *groups, const char *key) {
     return json_array_append(groups, fresh) == 0 ? fresh : NULL;
 }
 
+/* A key of NULL leaves the run out. */
 static trn_status_t put(json_t *table, json_t *groups, json_t *run, trn_group_key_t key_of) {
     char *key;
     TRN_TRY(key_of(run, &key));
@@ -22,6 +23,7 @@ static trn_status_t put(json_t *table, json_t *groups, json_t *run, trn_group_ke
     return trn_fail(TRN_MEMORY, "no memory to group runs");
 }
 
+/* The table borrows the arrays that `groups` owns: it is only to find them again. */
 trn_status_t trn_groups(const json_t *runs, trn_group_key_t key, json_t **groups) {
     size_t i;
     json_t *run, *table = json_object();

@@ -72,6 +72,7 @@ static trn_status_t take_event(trn_report_t *report, json_t *event, bool *at_wor
     return TRN_OK;
 }
 
+/* One line is one event. */
 static trn_status_t take_line(trn_report_t *report, const char *line, int64_t bytes,
                               bool *at_work) {
     json_error_t error;
@@ -87,6 +88,8 @@ static trn_status_t take_line(trn_report_t *report, const char *line, int64_t by
     return status;
 }
 
+/* A last line that is cut short is passed over, as a running job has it; any other one is an
+ * error. */
 trn_status_t trn_report_read(const char *path, trn_report_t *report) {
     trn_scan_t *scan;
     char *line, what[256];

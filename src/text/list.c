@@ -26,6 +26,7 @@ static const char *take_field(const char *line, const char *end, int64_t *length
     return line;
 }
 
+/* Without the locale. */
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }

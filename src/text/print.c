@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Digits come from the last to the first, and are written the other way round. */
 char *trn_print_whole(char *to, uint64_t value) {
     char digits[20];
     int n = 0;
@@ -28,6 +29,7 @@ static char *print_real(char *to, double value, bool narrow) {
     return to + snprintf(to, TRN_PRINT_BYTES, narrow ? "%.9g" : "%.17g", value);
 }
 
+/* By way of the widest type of its kind; enough digits that reading it gives the same bits. */
 char *trn_print_number(char *to, trn_dtype_t type, const void *number) {
     union {
         float f32;

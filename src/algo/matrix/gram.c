@@ -17,6 +17,7 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* Columns of a panel: at least one, however long it is. */
 static int64_t panel_cols(int64_t cols) {
     int64_t width = PANEL_NUMBERS / (cols > 0 ? cols : 1);
     return width < 1 ? 1 : least(width, cols);

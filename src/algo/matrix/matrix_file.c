@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* Kept as plain data: plans are made of it for any number of ranks. */
 trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_info_t *info) {
     trn_rows_t *rows;
     TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){0}));
@@ -20,6 +21,8 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
     return TRN_OK;
 }
 
+/* The file is opened anew, so that a probe holds nothing open; io/rows finds out if it has
+ * changed. */
 trn_status_t trn_matrix_file_load(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                   trn_matrix_type_t type, const trn_dist_t *dist,
                                   trn_matrix_t **out) {
@@ -31,6 +34,7 @@ trn_status_t trn_matrix_file_load(MPI_Comm comm, const char *path, const trn_mat
     return status;
 }
 
+/* As that, in compressed rows. */
 trn_status_t trn_sparse_file_load(MPI_Comm comm, const char *path, const trn_matrix_info_t *info,
                                   trn_sparse_type_t type, const trn_dist_t *dist,
                                   trn_sparse_t **out) {
@@ -46,6 +50,7 @@ trn_status_t trn_matrix_file_place(MPI_Comm comm, const char *path, bool sparse)
     return trn_rows_place(comm, path, &(trn_rows_make_t){.type = TRN_OTHER}, sparse);
 }
 
+/* TRN_OTHER: the type of the matrix itself. */
 trn_status_t trn_matrix_file_save(MPI_Comm comm, const char *path, const trn_matrix_t *matrix,
                                   const trn_rows_make_t *made) {
     trn_rows_make_t make = *made;
@@ -53,6 +58,7 @@ trn_status_t trn_matrix_file_save(MPI_Comm comm, const char *path, const trn_mat
     return trn_rows_save(comm, path, matrix, &make);
 }
 
+/* Ranks know their own rows only: the number of all is summed. */
 trn_status_t trn_sparse_file_save(MPI_Comm comm, const char *path, const trn_sparse_t *sparse,
                                   int64_t cols, const trn_rows_make_t *made) {
     trn_rows_make_t make = *made;

@@ -20,6 +20,7 @@ static int64_t least(int64_t a, int64_t b) {
 
 /* Bands ---------------------------------------------------------------------------------------- */
 
+/* Arrays for so many ranks, which need not be there. */
 static trn_status_t create(trn_bands_t *bands, int ranks) {
     *bands = (trn_bands_t){.ranks = ranks};
     TRN_TRY(trn_alloc_zero(&bands->start, bands->ranks + 1, sizeof *bands->start, "bands"));
@@ -64,6 +65,8 @@ static trn_status_t entries_before(walk_t *walk, int64_t row, int64_t *entries) 
     return TRN_OK;
 }
 
+/* A damaged store may have row pointers that descend: a plan counts none then, the load will
+ * tell. */
 static trn_status_t count_entries(walk_t *walk, trn_bands_t *bands) {
     int64_t before = 0, behind;
     for (int r = 0; r < bands->ranks; r++) {
@@ -100,6 +103,7 @@ static trn_status_t balance(walk_t *walk, const weights_t *w, trn_bands_t *bands
     return TRN_OK;
 }
 
+/* Two walks: the cut, if there are weights, then what is in each band. */
 static trn_status_t walk_store(walk_t *walk, const weights_t *w, trn_bands_t *bands) {
     TRN_TRY(trn_alloc(&walk->piece, PIECE, sizeof *walk->piece, "row pointers"));
     trn_status_t status = TRN_OK;

@@ -31,6 +31,7 @@ struct trn_operator {
     trn_tall_t away; /* [cols x any], orthonormal, borrowed: directions that are cut off */
 };
 
+/* Borrows the matrix. Local. */
 trn_status_t trn_operator_dense(trn_operator_t **op, trn_tall_t matrix) {
     TRN_TRY(trn_alloc_zero(op, 1, sizeof **op, "an operator"));
     (*op)->comm = matrix.comm;
@@ -40,6 +41,7 @@ trn_status_t trn_operator_dense(trn_operator_t **op, trn_tall_t matrix) {
     return TRN_OK;
 }
 
+/* Column numbers are int32 in both directions. */
 static trn_status_t plan_sparse(trn_operator_t **op, trn_dist_t **dist, MPI_Comm comm, int64_t rows,
                                 int64_t cols) {
     *op = NULL;
@@ -195,6 +197,7 @@ static trn_status_t across_rows(const trn_operator_t *op, trn_tall_t x, trn_tall
     return status;
 }
 
+/* A x or A^T x of the matrix as it was given. */
 static trn_status_t product(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y) {
     if (op->sparse) return product_sparse(&op->route[transposed], op->comm, x, y);
     return transposed ? across_rows(op, x, y) : along_rows(op, x, y);
@@ -258,6 +261,7 @@ static trn_status_t deflated_product(trn_operator_t *op, bool transposed, trn_ta
     return status;
 }
 
+/* A flipped operator is its transpose: callers see the long side as rows. */
 trn_status_t trn_operator_apply(trn_operator_t *op, bool transposed, trn_tall_t x, trn_tall_t y) {
     transposed = transposed != op->flipped;
     return op->away.block.cols > 0 ? deflated_product(op, transposed, x, y)
@@ -268,6 +272,8 @@ void trn_operator_deflate(trn_operator_t *op, trn_tall_t directions) {
     op->away = directions;
 }
 
+/* The means are A^T 1 / rows. The matrix is not filled up: what they take off is of rank one, and
+ * taken off the product. */
 trn_status_t trn_operator_center(trn_operator_t *op) {
     trn_tall_t ones, mean;
     trn_status_t status = trn_tall_create(&ones, op->comm, op->rows, 1);

@@ -38,6 +38,7 @@ static trn_status_t check(trn_tall_t a) {
     return TRN_OK;
 }
 
+/* What the usual way takes; by_basis takes more when it is needed. */
 static trn_status_t work_create(work_t *work, trn_tall_t a) {
     TRN_TRY(check(a));
     TRN_TRY(trn_alloc(&work->largest, a.block.cols, sizeof(double), "columns of a matrix"));
@@ -178,6 +179,8 @@ static trn_status_t by_basis(trn_tall_t a, double *r, work_t *work) {
     return TRN_OK;
 }
 
+/* Cholesky's way is one pass over A less, and right where the condition is below about 10^6; else
+ * the basis. */
 trn_status_t trn_qr(trn_tall_t a, double *r, trn_qr_way_t *way) {
     work_t work = {0};
     bool good = false;
@@ -193,6 +196,7 @@ trn_status_t trn_qr(trn_tall_t a, double *r, trn_qr_way_t *way) {
     return status;
 }
 
+/* For plans, in the order in which trn_qr takes memory. */
 void trn_qr_plan(trn_ledger_t *ledger, trn_qr_way_t way, int64_t rows, int64_t cols, int ranks,
                  int rank) {
     int64_t n = cols;

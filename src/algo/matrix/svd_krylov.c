@@ -37,15 +37,19 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* A quarter of the wanted vectors, within bounds in which BLAS is quick and steps are not
+ * wasted. */
 static int64_t block_width(int64_t wanted) {
     int64_t width = (wanted + 3) / 4;
     return width < 4 ? 4 : least(width, 32);
 }
 
+/* Twice the wanted ones and some blocks to grow before a restart. */
 static int64_t basis_size(int64_t wanted, int64_t n) {
     return least(n, 2 * wanted + 8 * block_width(wanted));
 }
 
+/* All memory of the search. */
 static trn_status_t create(krylov_t *at, trn_operator_t *op, int64_t wanted) {
     MPI_Comm comm = trn_operator_comm(op);
     int64_t rows = trn_operator_rows(op), n = trn_operator_cols(op);
@@ -229,6 +233,7 @@ done:
     return status;
 }
 
+/* Works on A^T A of the shorter side: a wide operator is flipped for the time. */
 trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, trn_svd_stop_t stop) {
     int64_t rows = trn_operator_rows(op), cols = trn_operator_cols(op), side = least(rows, cols);
     *svd = (trn_svd_t){0};
@@ -247,6 +252,7 @@ trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, tr
     return status;
 }
 
+/* For plans, as create(), search() and the end take memory. */
 void trn_svd_krylov_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, int64_t k,
                          int64_t away, int ranks, int at) {
     int64_t n = least(op->rows, op->cols), m = op->rows + op->cols - n;

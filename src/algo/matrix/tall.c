@@ -13,6 +13,7 @@
 #include <cblas.h>
 #include <string.h>
 
+/* By the rows alone: more rows make larger blocks, as long as there are enough to share out. */
 int64_t trn_tall_block(int64_t rows) {
     enum { LARGEST = 4 * TRN_TALL_BLOCK, FEWEST = 64 /* to share out evenly */ };
     int64_t block = TRN_TALL_BLOCK;
@@ -26,6 +27,7 @@ static int64_t blocks_of(int64_t rows) {
     return (rows + block - 1) / block;
 }
 
+/* First row of a rank: ranks own whole blocks. */
 static int64_t start_of(int64_t rows, int ranks, int rank) {
     int64_t first = trn_part_start(blocks_of(rows), ranks, rank) * trn_tall_block(rows);
     return first < rows ? first : rows;
@@ -53,11 +55,13 @@ void trn_tall_free(trn_tall_t *tall) {
     trn_free(&tall->block.data);
 }
 
+/* A view of some columns; nothing is copied or owned. */
 trn_tall_t trn_tall_cols(trn_tall_t tall, int64_t first, int64_t count) {
     tall.block = trn_view_part(tall.block, 0, tall.block.rows, first, count);
     return tall;
 }
 
+/* By row and column, so that it does not depend on who has which rows. Uniform in (-1/2, 1/2). */
 void trn_tall_random(trn_tall_t tall, uint32_t step) {
     int rank;
     MPI_Comm_rank(tall.comm, &rank);
@@ -92,12 +96,15 @@ int64_t trn_tall_first_block(trn_tall_t x) {
     return trn_part_start(blocks_of(x.rows), ranks, rank);
 }
 
+/* Of a block that has just been read; the file stays. */
 static void center_rows(trn_view_t rows, const double *mean) {
     for (int64_t i = 0; i < rows.rows; i++)
         for (int64_t j = 0; j < rows.cols; j++)
             row_at(rows, i)[j] -= mean[j];
 }
 
+/* In memory a part of what is there; from a source the block as read, scaled and centered, borrowed
+ * until the next. */
 trn_view_t trn_tall_block_rows(trn_tall_t x, int64_t block) {
     int64_t rows = trn_tall_block(x.rows), at = (block - trn_tall_first_block(x)) * rows;
     if (!x.source) {
@@ -112,6 +119,8 @@ trn_view_t trn_tall_block_rows(trn_tall_t x, int64_t block) {
 
 /* Products with small matrices ----------------------------------------------------------------- */
 
+/* Always TRN_TALL_BLOCK rows at a time, so that BLAS is called with the same shapes on any number
+ * of ranks. */
 static void multiply(double alpha, trn_view_t x, const double *small, int64_t stride, double beta,
                      trn_view_t y) {
     for (int64_t i = 0; i < x.rows; i += TRN_TALL_BLOCK)
@@ -135,6 +144,7 @@ void trn_tall_multiply(double alpha, trn_tall_t x, const double *small, int64_t 
     }
 }
 
+/* In place, by way of one block of scratch. */
 void trn_tall_rotate(trn_tall_t x, int64_t cols, const double *small, double *scratch) {
     if (cols == 0) return;
     for (int64_t i = 0; i < x.block.rows; i += TRN_TALL_BLOCK) {
@@ -147,6 +157,7 @@ void trn_tall_rotate(trn_tall_t x, int64_t cols, const double *small, double *sc
     }
 }
 
+/* x = x r^-1, r upper triangular. */
 void trn_tall_solve(trn_tall_t x, const double *r) {
     int cols = (int)x.block.cols;
     for (int64_t i = 0; i < x.block.rows; i += TRN_TALL_BLOCK)
@@ -162,6 +173,7 @@ typedef struct cross {
     trn_tall_t x, y;
 } cross_t;
 
+/* One block's part of x^T y: a leaf of the tree. */
 static void cross_block(void *user, int64_t block, double *values) {
     const cross_t *cross = user;
     trn_view_t x = trn_tall_block_rows(cross->x, block), y = trn_tall_block_rows(cross->y, block);
@@ -176,6 +188,7 @@ static trn_status_t cross_panel(trn_tall_t x, trn_tall_t y, double *panel) {
                            &cross, panel);
 }
 
+/* Panels of columns bound the memory of the sums; their width depends on the product alone. */
 trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
     int64_t rows = x.block.cols, cols = y.block.cols;
     if (rows == 0 || cols == 0) return TRN_OK;
@@ -194,6 +207,7 @@ trn_status_t trn_tall_cross(trn_tall_t x, trn_tall_t y, double *product) {
     return status;
 }
 
+/* For plans: one panel, its sums on the way, and what BLAS packs. */
 void trn_tall_cross_plan(trn_ledger_t *ledger, int64_t rows, int64_t x_cols, int64_t y_cols,
                          int ranks, int rank) {
     if (x_cols == 0 || y_cols == 0) return;
@@ -216,6 +230,8 @@ static trn_status_t copy_mean(trn_tall_source_t *source, int64_t cols, const dou
     return TRN_OK;
 }
 
+/* Means are a product with a column of ones, by the same tree as all sums. Rows of a source are
+ * centered as they are read. */
 trn_status_t trn_tall_center(trn_tall_t x, double *mean) {
     trn_tall_t ones;
     trn_status_t status = trn_agree(x.comm, trn_tall_create(&ones, x.comm, x.rows, 1));

@@ -16,6 +16,7 @@ typedef struct counting {
     int64_t done;
 } counting_t;
 
+/* One repeat. Sums are exact in whole units, so repeats must agree to the bit. */
 static trn_status_t count(void *data) {
     counting_t *c = data;
     trn_cooccur_t *counts;

@@ -50,6 +50,7 @@ static trn_status_t parse_shapes(trn_run_t *run, char *file, int64_t (*shapes)[3
     return trn_fail(TRN_USAGE, "SHAPE: none given; write MxNxK, such as 4000x4000x4000");
 }
 
+/* The case without its sizes, which are the arguments. */
 static trn_status_t options_of(const trn_run_t *run, trn_gemm_case_t *c) {
     const char *ops = trn_params_text(run->params, "ops");
     const char *grid = trn_params_text(run->params, "grid");

@@ -19,6 +19,7 @@ typedef struct subject {
     int threads;
 } subject_t;
 
+/* A in the bands that tall matrices have, the result in even ones. */
 static trn_status_t subject_create(subject_t *s, const trn_run_t *run, const trn_gemm_case_t *c) {
     *s = (subject_t){.threads = run->threads};
     trn_status_t status = trn_tall_dist(&s->in, run->comm, c->k, c->n);
@@ -49,6 +50,8 @@ static double number(trn_view_t view, int64_t i, int64_t j) {
                                        : ((const double *)view.data)[at];
 }
 
+/* A sign for each number, by the golden ratio's bits: as good as random, and the same
+ * everywhere. */
 static double sign(int64_t j) {
     return (uint64_t)j * 0x9e3779b97f4a7c15u >> 63 ? 1 : -1;
 }
@@ -92,6 +95,7 @@ static trn_status_t note(trn_run_t *run, const trn_gemm_case_t *c, const char *n
         "over_product", over, "resid", residual, "verdict", residual <= 10 ? "PASSED" : "FAILED");
 }
 
+/* In turns, so that both meet the same moods of the machine; then both are checked. */
 static trn_status_t race(trn_run_t *run, const trn_gemm_case_t *c, subject_t *subject,
                          trn_gemm_arm_t **product) {
     double *want = NULL;

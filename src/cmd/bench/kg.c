@@ -53,6 +53,7 @@ static trn_status_t make_graph(const trn_run_t *run, char *const path[2]) {
     return trn_kg_import(run->comm, &options, path[1], run->command, NULL, &report);
 }
 
+/* As kg-train would have it: Euclidean where the model knows it. */
 static trn_kg_header_t header_of(const trn_params_t *p, const trn_model_t *model,
                                  const trn_kg_t *kg) {
     int64_t dim = trn_params_int(p, "dim");
@@ -108,6 +109,7 @@ static trn_status_t time_epochs(const trn_run_t *run, const trn_kg_regime_t *reg
     return TRN_OK;
 }
 
+/* One line; the losses tell whether training did anything. */
 static trn_status_t report(const trn_run_t *run, const trn_kg_header_t *header, const trn_kg_t *kg,
                            const figures_t *f) {
     bool passed = isfinite(f->first) && f->last < f->first;
@@ -123,6 +125,7 @@ static trn_status_t report(const trn_run_t *run, const trn_kg_header_t *header, 
         "verdict", passed ? "PASSED" : "FAILED");
 }
 
+/* A model from its state to its figures; all of it is freed before the next. */
 static trn_status_t measure(const trn_run_t *run, const trn_kg_t *kg, const trn_model_t *model) {
     trn_kg_header_t header = header_of(run->params, model, kg);
     trn_kg_options_t options = options_of(run->params, kg);

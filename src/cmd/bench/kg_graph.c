@@ -21,6 +21,7 @@ typedef struct graph {
     uint64_t seed;
 } graph_t;
 
+/* So that all names of a kind are as long, and a line's place in the file is a product. */
 static int digits_of(int64_t count) {
     int digits = 1;
     for (int64_t last = count - 1; last >= 10; last /= 10)
@@ -53,6 +54,7 @@ static void make(const graph_t *g, int64_t i, int64_t triple[3]) {
     triple[2] = trn_rng_permuted(g->seed, g->entities, tail);
 }
 
+/* One name and what ends it, without printf: that would take most of the time. */
 static void put(char *to, char letter, int digits, int64_t number, char end) {
     to[0] = letter;
     for (int d = digits; d > 0; d--, number /= 10)

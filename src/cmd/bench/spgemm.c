@@ -104,6 +104,7 @@ typedef struct again {
     bool *present;     /* [cols] */
 } again_t;
 
+/* Rows as long as C is wide. */
 static trn_status_t allocate(again_t *g, int64_t cols) {
     TRN_TRY(trn_alloc(&g->column, cols, sizeof *g->column, "a row"));
     TRN_TRY(trn_alloc(&g->value, cols, sizeof *g->value, "a row"));
@@ -145,6 +146,7 @@ static void share_row(again_t *g, const square_t *s, int owner, int64_t row) {
     g->start[1] = kept;
 }
 
+/* This rank's rows of B as the kernel takes them. */
 static trn_spgemm_factor_t band_of(const trn_sparse_t *a) {
     trn_extent_t x = trn_sparse_extent(a);
     return (trn_spgemm_factor_t){x.rows,
@@ -197,6 +199,7 @@ static trn_status_t check(const square_t *s, double *worst) {
 /* Our product -----------------------------------------------------------------------------------
  */
 
+/* One run, with its bytes and its memory. */
 static trn_status_t multiply(void *data) {
     square_t *s = data;
     trn_sparse_destroy(&s->c);

@@ -20,6 +20,7 @@ typedef struct made {
     double *value;      /* [words] */
 } made_t;
 
+/* A row's cells depend on its number alone: any rank can make any row, and twice. */
 static int64_t make_row(made_t *made, int64_t row) {
     int64_t count = 0, at = -1;
     for (uint32_t step = 0;; step++) {
@@ -74,6 +75,7 @@ static trn_status_t make_names(int64_t words, const char ***names) {
     return TRN_OK;
 }
 
+/* A store as cooccur writes it, so that the trainer is timed as it is used. */
 static trn_status_t make_counts(trn_run_t *run, const char *path) {
     int64_t words = trn_params_int(run->params, "words");
     int64_t first = trn_part_start(words, run->ranks, run->rank);
@@ -101,6 +103,7 @@ done:
     return status;
 }
 
+/* For the median. */
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);

@@ -38,6 +38,7 @@ static trn_status_t check_shapes(trn_multiply_t *job) {
     return TRN_OK;
 }
 
+/* What only the files show to be without effect is refused here. */
 static trn_status_t check_options(const trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     bool any = job->info[A].sparse || job->info[B].sparse;
@@ -55,6 +56,7 @@ static trn_status_t check_options(const trn_multiply_t *job) {
 /* Rows to ranks ----------------------------------------------------------------------------------
  */
 
+/* Then C is sparse, too. */
 static bool both_sparse(const trn_multiply_t *job) {
     return job->info[A].sparse && job->info[B].sparse;
 }
@@ -87,6 +89,8 @@ static trn_status_t cut_file(trn_multiply_t *job, int which) {
                      trn_bands_dist(&job->stored[which], &job->bands[which], info->cols));
 }
 
+/* Bands of A and B as they lie in their files, of C as it is saved, and what the product takes them
+ * as. */
 static trn_status_t cut(trn_multiply_t *job) {
     for (int i = A; i <= B; i++)
         TRN_TRY(cut_file(job, i));
@@ -109,6 +113,8 @@ static trn_status_t cut(trn_multiply_t *job) {
                         job->stored[C]);
 }
 
+/* All that can be refused before memory is taken; the type is float32 only if both files have it or
+ * it is asked. */
 static trn_status_t look(trn_multiply_t *job) {
     for (int i = A; i <= C; i++)
         if (job->path[i]) TRN_TRY(trn_matrix_file_probe(job->comm, job->path[i], &job->info[i]));
@@ -126,6 +132,7 @@ static trn_status_t look(trn_multiply_t *job) {
 
 /* Loading -------------------------------------------------------------------------------------- */
 
+/* In the bands of its file. */
 static trn_status_t load_dense(trn_multiply_t *job, int which, trn_matrix_t **out) {
     return trn_matrix_file_load(job->comm, job->path[which], &job->info[which], job->type,
                                 job->stored[which], out);
@@ -159,6 +166,7 @@ static trn_status_t load_transposed(trn_multiply_t *job, int which) {
     return status;
 }
 
+/* In bands of whole rows. */
 static trn_status_t load_sparse(trn_multiply_t *job, int which) {
     return trn_sparse_file_load(job->comm, job->path[which], &job->info[which],
                                 trn_multiply_sparse_type(job), job->stored[which],
@@ -212,6 +220,7 @@ static int64_t memory_left(const trn_multiply_t *job, int64_t *beside) {
 
 /* Multiplying ---------------------------------------------------------------------------------- */
 
+/* A figure for the result; its lack of memory is no failure of the product. */
 static void say(trn_multiply_t *job, const char *key, json_t *value) {
     json_object_set_new(job->result, key, value);
 }
@@ -247,6 +256,7 @@ static trn_status_t choose(trn_multiply_t *job, const trn_product_t *product,
     return trn_estimate(job->ranks, w->dry, trn_multiply_plan_dense, job, job->result);
 }
 
+/* The plan runs on the bands as they were loaded: it brings the operands where it wants them. */
 static trn_status_t multiply_dense(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     trn_product_t product = {job->type,    job->transpose[A], job->transpose[B], job->rows[C],
@@ -328,6 +338,7 @@ static trn_status_t multiply_sparse(trn_multiply_t *job) {
     return TRN_OK;
 }
 
+/* An operand as the search for overflow walks it. */
 static trn_share_t share_of(const trn_multiply_t *job, int which) {
     trn_share_t share = {.sparse = job->sparse[which]};
     if (share.sparse) return share;
@@ -355,6 +366,7 @@ static trn_status_t check(const trn_multiply_t *job) {
     return trn_overflow_check(job->comm, &parts, &result, job->want->output);
 }
 
+/* A and B go first. */
 static trn_status_t save(trn_multiply_t *job) {
     const trn_multiply_options_t *w = job->want;
     for (int i = A; i <= B; i++) { /* writing takes memory, too */
@@ -388,6 +400,7 @@ static trn_status_t run(trn_multiply_t *job) {
     return save(job);
 }
 
+/* Whatever was made is freed here, however far it came. */
 trn_status_t trn_multiply(MPI_Comm comm, const trn_multiply_options_t *options, json_t *result) {
     trn_multiply_t job = {.comm = comm,
                           .want = options,

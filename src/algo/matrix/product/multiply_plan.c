@@ -6,6 +6,7 @@
 #include "mpi/sparse/sparse_ops.h"
 #include "mpi/sparse/spgemm.h"
 
+/* Bytes of a number of the product. */
 static int64_t size_of(const trn_multiply_t *job) {
     return trn_matrix_type_size(job->type);
 }
@@ -14,6 +15,7 @@ trn_sparse_type_t trn_multiply_sparse_type(const trn_multiply_t *job) {
     return job->type == TRN_MATRIX_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
 }
 
+/* Numbers of a rank's share. */
 static int64_t held(const trn_dist_t *dist, int rank) {
     return trn_dist_local_rows(dist, rank) * trn_dist_local_cols(dist, rank);
 }

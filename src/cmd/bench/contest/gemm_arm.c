@@ -1,3 +1,6 @@
+/* gemm_arm.c: what bench gemm lets run beside each other: our product, ScaLAPACK's, and BLAS on
+ * blocks of one rank, which no distributed product can beat. Each makes its operands by place, so
+ * that all multiply the same numbers, and is checked by the same random vectors. */
 #include "cmd/bench/contest/gemm_arm.h"
 
 #include "base/clock.h"
@@ -46,6 +49,7 @@ const char *trn_gemm_layout_name(trn_gemm_layout_t layout) {
 
 /* Layouts and plans ---------------------------------------------------------------------------- */
 
+/* What is to be computed, without where it lies. */
 static trn_product_t product_of(const trn_gemm_case_t *c) {
     return (trn_product_t){c->type, c->transpose_a, c->transpose_b, c->m, c->n, c->k, false};
 }
@@ -112,6 +116,7 @@ trn_status_t trn_gemm_predict(const trn_gemm_case_t *c, int ranks, json_t *resul
 
 /* Contestants ---------------------------------------------------------------------------------- */
 
+/* Numbers by row and column: the same whatever the layout. */
 static trn_status_t make_matrices(trn_gemm_arm_t *arm) {
     for (int i = A; i <= C; i++) {
         bool shared = arm->want.shared && i != C && arm->contestant == TRN_GEMM_OURS;
@@ -122,6 +127,7 @@ static trn_status_t make_matrices(trn_gemm_arm_t *arm) {
     return TRN_OK;
 }
 
+/* Planned as users do it, for the layouts that the case names. */
 static trn_status_t make_ours(trn_gemm_arm_t *arm) {
     trn_product_t product = product_of(&arm->want);
     trn_choice_t choice;
@@ -143,6 +149,7 @@ static trn_status_t make_ours(trn_gemm_arm_t *arm) {
     return TRN_OK;
 }
 
+/* Block-cyclic, as PBLAS wants it: it pays for no relayout. */
 static trn_status_t make_scalapack(trn_gemm_arm_t *arm) {
     const trn_gemm_case_t *c = &arm->want;
     arm->figures.shape = flat_grid(c, arm->ranks);
@@ -155,6 +162,7 @@ static trn_status_t make_scalapack(trn_gemm_arm_t *arm) {
         (trn_scalapack_grid_t){c->block, arm->figures.shape.rows, arm->figures.shape.cols});
 }
 
+/* Small whole numbers: no sum overflows or becomes denormal, which would cost time. */
 static trn_status_t make_blocks(trn_gemm_arm_t *arm) {
     int64_t m = arm->local[0], n = arm->local[1], k = arm->local[2];
     int64_t numbers[3] = {m * k, k * n, m * n}, size = trn_matrix_type_size(arm->want.type);
@@ -169,6 +177,7 @@ static trn_status_t make_blocks(trn_gemm_arm_t *arm) {
     return TRN_OK;
 }
 
+/* The largest block that a rank of the best plan has, without any message. */
 static trn_status_t make_ceiling(trn_gemm_arm_t *arm) {
     trn_gemm_case_t c = arm->want;
     trn_product_t product = product_of(&c);
@@ -246,6 +255,7 @@ static void multiply(trn_gemm_arm_t *arm) {
         trn_scalapack_gemm_run(arm->pgemm, 1, view[A], view[B], 0, view[C]);
 }
 
+/* The first run is also measured: words received and memory; figures are the most on any rank. */
 trn_status_t trn_gemm_arm_run(void *data) {
     trn_gemm_arm_t *arm = data;
     int64_t before, after, resident = arm->measured ? 0 : trn_rss();
@@ -266,6 +276,7 @@ trn_status_t trn_gemm_arm_run(void *data) {
 
 /* Checking ------------------------------------------------------------------------------------- */
 
+/* As float64, whatever the type. */
 static double number_at(trn_view_t view, int64_t i, int64_t j) {
     int64_t at = i * view.stride + j;
     return view.type == TRN_MATRIX_F32 ? (double)((const float *)view.data)[at]
@@ -292,12 +303,14 @@ static void apply(const trn_gemm_arm_t *arm, int which, bool transpose, const do
         }
 }
 
+/* Over ranks, in pieces that an int counts. */
 static void sum(const trn_gemm_arm_t *arm, double *values, int64_t count) {
     for (int64_t at = 0; at < count; at += 1 << 20)
         MPI_Allreduce(MPI_IN_PLACE, values + at, count - at < 1 << 20 ? (int)(count - at) : 1 << 20,
                       MPI_DOUBLE, MPI_SUM, arm->comm);
 }
 
+/* Freivalds' check: C x against A (B x) for random signs x, in units of what rounding may do. */
 trn_status_t trn_gemm_arm_check(trn_gemm_arm_t *arm) {
     const trn_gemm_case_t *c = &arm->want;
     double *x, most = 0;
