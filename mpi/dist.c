@@ -208,6 +208,7 @@ static trn_cut_t cut_of(const side_t *side) {
     return (trn_cut_t){side->parts, side->start, side->classes, side->class_of};
 }
 
+/* Sides change places and the table of owners is transposed; every rank holds the same numbers. */
 trn_status_t trn_dist_transpose(trn_dist_t **transpose, const trn_dist_t *dist) {
     int64_t rows = dist->row.classes, cols = dist->col.classes;
     trn_cut_t row = cut_of(&dist->row), col = cut_of(&dist->col);
@@ -235,6 +236,7 @@ static trn_status_t slice_cut(trn_cut_t *cut, const side_t *side, int64_t first,
     return TRN_OK;
 }
 
+/* Parts outside become empty, so that classes and owners stay as they are. */
 trn_status_t trn_dist_slice(trn_dist_t **slice, const trn_dist_t *dist, int64_t first_row,
                             int64_t rows, int64_t first_col, int64_t cols) {
     trn_cut_t row, col;

@@ -26,6 +26,7 @@ double trn_grid_words(trn_grid_shape_t shape, int64_t m, int64_t n, int64_t k) {
 
 /* The communicators ---------------------------------------------------------------------------- */
 
+/* Ranks fill the grid along columns first, then rows, then layers. */
 static trn_status_t plan(trn_grid_t **grid, MPI_Comm comm, trn_grid_shape_t shape) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
@@ -53,6 +54,7 @@ static MPI_Comm same(const trn_grid_t *grid, MPI_Comm comm, int coordinate, int 
     return made;
 }
 
+/* All ranks of `comm` call each split, members or not. */
 trn_status_t trn_grid_create(trn_grid_t **out, MPI_Comm comm, trn_grid_shape_t shape) {
     *out = NULL;
     TRN_TRY(trn_check_equal(comm, shape.rows, "rows of a grid"));

@@ -176,6 +176,7 @@ static void draw_row(const draw_t *draw, trn_view_t block, int64_t local, uint64
     }
 }
 
+/* Each rank draws its own numbers: nothing is sent. */
 void trn_matrix_fill_normal(trn_matrix_t *matrix, uint64_t seed, trn_rng_stream_t stream,
                             uint32_t step, double scale) {
     int rank;

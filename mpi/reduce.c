@@ -248,6 +248,8 @@ trn_status_t trn_reduce_tree(MPI_Comm comm, int64_t blocks, int64_t width, trn_l
     return trn_reduce_tree_of(comm, (trn_blocks_t){.blocks = blocks}, width, leaf, user, sum);
 }
 
+/* Only the widths of sums travel, to the lower rank of each node; the whole sum then goes to all.
+ * Levels serve as tags. */
 trn_status_t trn_reduce_tree_of(MPI_Comm comm, trn_blocks_t blocks, int64_t width, trn_leaf_t leaf,
                                 void *user, double *sum) {
     int rank, ranks;

@@ -86,6 +86,7 @@ static trn_status_t plan(trn_ring_t **out, MPI_Comm comm, int64_t blocks, int64_
     return trn_alloc(&ring->memory, ring->buffers, (size_t)ring->stride, "traveling blocks");
 }
 
+/* The tag is taken after the agreement: a ring that failed uses none. */
 trn_status_t trn_ring_create(trn_ring_t **ring, MPI_Comm comm, int64_t blocks,
                              int64_t block_bytes) {
     *ring = NULL;

@@ -145,6 +145,7 @@ done:
     return status;
 }
 
+/* Local: what others have mapped stays theirs until they let go of it. */
 void trn_shared_destroy(trn_shared_t **shared) {
     if (!*shared) return;
     for (int r = 0; (*shared)->block && r < (*shared)->ranks; r++) {

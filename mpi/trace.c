@@ -61,6 +61,7 @@ void trn_trace_count(double start, int64_t sent, int64_t received) {
     if (trn_trace_clocks) total->mpi_seconds += trn_seconds() - start;
 }
 
+/* Over all phases of this rank. */
 void trn_trace_bytes(int64_t *sent, int64_t *received, int64_t *calls) {
     int64_t sum[3] = {0};
     for (int i = 0; i < trace.phases; i++) {
@@ -73,6 +74,7 @@ void trn_trace_bytes(int64_t *sent, int64_t *received, int64_t *calls) {
     if (calls) *calls = sum[2];
 }
 
+/* From here on clocks are read; counts so far are forgotten. */
 void trn_trace_enable(bool keep_events) {
     trn_free(&trace.events);
     memset(&trace, 0, sizeof trace);
@@ -251,6 +253,7 @@ static void exchange(MPI_Comm comm, const preamble_t *mine, event_t *events, FIL
     }
 }
 
+/* Totals stand at the end, where viewers look for other data. */
 static trn_status_t end_trace(FILE *file, json_t *totals) {
     fprintf(file, "{\"ph\":\"M\",\"pid\":0,\"tid\":0,\"name\":\"thread_name\",\"args\":{\"name\":"
                   "\"phases\"}}\n],\n\"otherData\":");

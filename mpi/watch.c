@@ -178,6 +178,7 @@ static double count_idle(double idle, double period, unsigned long *ticks, doubl
     return idle + (each < period ? each : period);
 }
 
+/* The watchdog's thread. It only reads other ranks' states and writes its own, without locks. */
 static void *look(void *unused) {
     double period = watch.seconds / 20 < 1 ? watch.seconds / 20 : 1;
     if (period < 0.05) period = 0.05;
@@ -264,6 +265,7 @@ trn_status_t trn_watch_start(MPI_Comm comm, double seconds) {
     return status;
 }
 
+/* The thread is woken, not canceled: it may hold the mutex. */
 void trn_watch_stop(void) {
     if (!watch.running) return;
     pthread_mutex_lock(&watch.mutex);

@@ -236,6 +236,8 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const named_t *)a)->name, ((const named_t *)b)->name);
 }
 
+/* By name, so that the list is the same whatever order the file has them in. Names stay where they
+ * are in the heap. */
 static trn_status_t sort_entries(trn_table_t *table) {
     named_t *named;
     if (table->nentries == 0) return TRN_OK;

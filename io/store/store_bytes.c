@@ -12,6 +12,7 @@ enum {
     WINDOW_BYTES = 8 << 20, /* mapped at a time */
 };
 
+/* Steps fit the second level cache: bytes are hashed while they are still there. */
 trn_status_t trn_bytes_hash(int fd, const char *path, int64_t offset, int64_t bytes, char *data,
                             bool keep, uint64_t *sum) {
     XXH3_state_t state;

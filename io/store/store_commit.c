@@ -22,6 +22,7 @@ typedef struct plan {
     char *directory;
 } plan_t;
 
+/* Also of a plan that was made in part. */
 static void plan_free(plan_t *plan) {
     trn_free(&plan->block);
     trn_free(&plan->bands);
@@ -81,6 +82,8 @@ static trn_status_t verify_band(const trn_store_t *store, int64_t index, trn_win
     return TRN_OK;
 }
 
+/* Read back through the page cache, which also waits for what a network file system reports late.
+ * One window serves all datasets in turn. */
 trn_status_t trn_store_check_written(const trn_store_t *store) {
     trn_window_t window = {.fd = store->fd, .path = store->temporary};
     char *block;

@@ -47,6 +47,7 @@ static void note(trn_status_t status) {
     snprintf(at.message, sizeof at.message, "%s", trn_message());
 }
 
+/* Only the path that was announced, and only once: HDF5 asks for others when a file names them. */
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t most) {
     (void)access, (void)most;
     if (at.file || strcmp(name, at.path) != 0) return NULL; /* it would lead to another file */
@@ -116,6 +117,7 @@ static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t how, haddr_t add
     return 0;
 }
 
+/* HDF5 asks for the length it wants at every flush. */
 static herr_t driver_truncate(H5FD_t *file, hid_t how, hbool_t closing) {
     (void)how, (void)closing;
     haddr_t end = ((file_t *)file)->end_of_addresses;
@@ -147,6 +149,7 @@ static const H5FD_class_t driver = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
+/* What a former file has left behind is forgotten here. */
 void trn_driver_begin(hid_t access, int fd, const char *path) {
     static hid_t registered = H5I_INVALID_HID; /* once a process, and anew when HDF5 was closed */
     if (H5Iis_valid(registered) <= 0) registered = H5FDregister(&driver);

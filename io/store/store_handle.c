@@ -10,6 +10,7 @@
 
 #include <unistd.h>
 
+/* Agreed on: all ranks have a store, or none has. */
 trn_status_t trn_store_new(trn_store_t **store, MPI_Comm comm, const char *path) {
     trn_status_t status = trn_alloc_zero(store, 1, sizeof **store, "a store");
     if (status == TRN_OK) {

@@ -33,6 +33,8 @@ trn_status_t trn_hdf_fail(trn_status_t status, const char *path, const char *wha
                     reason[0] ? reason : "no reason given", advice);
 }
 
+/* The process's settings of HDF5 are changed for the time that a file is open, and put back by
+ * trn_hdf_done. */
 hid_t trn_hdf_access(int fd, const char *path) {
     reason[0] = '\0';
     H5Eset_auto2(H5E_DEFAULT, on_error, NULL);

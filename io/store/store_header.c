@@ -230,6 +230,7 @@ static trn_status_t read_piece(header_t *h, place_t place) {
     return TRN_OK;
 }
 
+/* The list of pieces grows while it is walked; add_piece's budget makes it end. */
 trn_status_t trn_header_attributes(int fd, const char *path, uint64_t address, const char *object,
                                    trn_table_t *table, bool *plain) {
     int64_t bytes = (int64_t)lseek(fd, 0, SEEK_END);
@@ -251,6 +252,8 @@ trn_status_t trn_header_attributes(int fd, const char *path, uint64_t address, c
     return status;
 }
 
+/* In the old format the superblock itself names the root's header and, perhaps, its names; newer
+ * ones carry checksums, and are left to HDF5. */
 trn_status_t trn_header_root(int fd, const char *path) {
     enum { SUPERBLOCK = 100, ENTRY = 56 /* of the root, in version 0 */ };
     char block[SUPERBLOCK];

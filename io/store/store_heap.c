@@ -119,6 +119,8 @@ static trn_status_t read_all(heap_t *heap, int64_t offset, int64_t rows, char *e
     return TRN_OK;
 }
 
+/* The elements alone are read: they say how long their strings are, for a bound that is checked
+ * when they come. */
 trn_status_t trn_heap_bytes(int fd, const char *path, int64_t offset, int64_t rows,
                             int64_t *bytes) {
     char *elements;
@@ -135,6 +137,8 @@ trn_status_t trn_heap_bytes(int fd, const char *path, int64_t offset, int64_t ro
     return status;
 }
 
+/* The table of objects is as large as an index can be, so that no index of a forged file lies
+ * outside it. */
 trn_status_t trn_heap_strings(int fd, const char *path, int64_t offset, int64_t rows, char **text,
                               int64_t *bytes) {
     heap_t heap = {.fd = fd, .path = path, .bytes = (int64_t)lseek(fd, 0, SEEK_END)};

@@ -156,6 +156,7 @@ trn_status_t trn_store_readable(const trn_store_t *store, const char *name) {
     return readable(store, name, &entry);
 }
 
+/* The message names both what is there and what was wanted. */
 trn_status_t trn_store_need(const trn_store_t *store, const char *name, trn_dtype_t type,
                             int64_t *rows, int64_t cols) {
     const trn_entry_t *entry;
@@ -337,6 +338,7 @@ static trn_status_t strings_entry(const trn_store_t *store, const char *name,
     return trn_fail(TRN_INPUT, "%s:%s: holds no strings; give another file", store->path, name);
 }
 
+/* Rank 0 reads and checks; one broadcast of the text, and each rank points into its own copy. */
 trn_status_t trn_store_read_strings(trn_store_t *store, const char *name, int64_t *count,
                                     char ***strings) {
     *strings = NULL;
@@ -359,6 +361,7 @@ trn_status_t trn_store_read_strings(trn_store_t *store, const char *name, int64_
     return status;
 }
 
+/* Whole blocks only, because checksums are of blocks. Nothing is sent: rank 0 alone wants them. */
 trn_status_t trn_store_read_some_strings(trn_store_t *store, const char *name, int64_t first,
                                          int64_t count, char ***strings) {
     *strings = NULL;

@@ -12,6 +12,7 @@ const char *trn_table_text(const trn_table_t *table, int64_t offset) {
     return offset ? table->heap + offset : "";
 }
 
+/* The heap may move: callers keep offsets, not addresses. */
 trn_status_t trn_table_add_text(trn_table_t *table, const char *text, int64_t *offset) {
     *offset = 0;
     if (!*text) return TRN_OK;

@@ -149,6 +149,8 @@ static trn_status_t recognize(int fd, const char *path, bool *ours) {
     return status;
 }
 
+/* Asked before a file loses its name to ours: a slip in a path must not cost the user another
+ * file. */
 trn_status_t trn_store_replaceable(const char *path) {
     const char *flaw;
     int fd = trn_own_open(path, O_RDONLY, geteuid(), &flaw);

@@ -272,6 +272,7 @@ static void hash_rows(trn_band_t *band, const trn_entry_t *entry, int64_t first,
     }
 }
 
+/* Local: rows were declared everywhere, so any rank can tell that its own are within them. */
 trn_status_t trn_store_write(trn_store_t *store, const char *name, int64_t first, int64_t rows,
                              const void *data) {
     const trn_entry_t *entry = trn_table_entry(&store->table, name);

@@ -41,6 +41,7 @@ static char *hand_out(trn_scan_t *s, int64_t bytes) {
     return piece;
 }
 
+/* What has been passed over is handed out to nobody; the buffer is used over and over. */
 static trn_status_t skip(trn_scan_t *s, int64_t bytes) {
     while (bytes > 0) {
         if (s->begin == s->end) TRN_TRY(fill(s));

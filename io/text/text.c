@@ -128,6 +128,7 @@ static trn_status_t open_file(trn_text_t *text, int64_t offset) {
     return trn_fail(TRN_IO, "%s: cannot seek: %s; check the disk", input->path, strerror(errno));
 }
 
+/* A coding is known by now: of a file since it was looked at, of a stream by its first bytes. */
 static trn_status_t open_text(trn_text_t *text, int64_t offset) {
     const trn_input_t *input = &text->input;
     if (offset != 0 && trn_input_whole(input))

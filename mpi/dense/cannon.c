@@ -267,6 +267,7 @@ static trn_status_t fill_pool(trn_plan_t *plan) {
     return trn_alloc_zero(&plan->pool, plan->bytes, 1, "buffers of a product"); /* touches it */
 }
 
+/* The order is that of all ranks: each step that sends is reached by all or by none. */
 trn_status_t trn_plan_create_shared(trn_plan_t **plan, MPI_Comm comm, const trn_product_t *product,
                                     const trn_layouts_t *layouts, const trn_choice_t *choice,
                                     int threads, const trn_matrix_t *a, const trn_matrix_t *b) {
@@ -303,6 +304,7 @@ static void free_stage(stage_t *stage) {
     trn_piece_free(&stage->piece);
 }
 
+/* Collective, as communicators are freed. */
 void trn_plan_destroy(trn_plan_t **plan) {
     if (!*plan) return;
     for (int64_t i = 0; i < (*plan)->count; i++)

@@ -130,6 +130,7 @@ static trn_status_t alloc_grid(trn_frame_t *frame, trn_grid_shape_t shape) {
     return TRN_OK;
 }
 
+/* The native layouts of a grid: rows and columns of C in even blocks, terms in panels. */
 static trn_status_t grid_frame(trn_frame_t *frame, trn_grid_shape_t shape) {
     int64_t *rows_at = NULL, *cols_at = NULL;
     trn_cut_t rows, cols;
@@ -321,6 +322,7 @@ static trn_status_t given(trn_dist_t **to, const trn_dist_t *layout, bool transp
     return transpose ? trn_dist_transpose(to, layout) : copy(to, layout);
 }
 
+/* *out stays NULL, with TRN_OK, where the data does not lie as the kind wants it. */
 trn_status_t trn_frame_create(trn_frame_t **out, const trn_product_t *product,
                               const trn_layouts_t *layouts, int ranks, trn_frame_kind_t kind,
                               trn_grid_shape_t shape) {

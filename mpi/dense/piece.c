@@ -8,6 +8,7 @@ static trn_part_t oriented(trn_part_t part, bool transposed) {
     return transposed ? (trn_part_t){part.col, part.cols, part.row, part.rows} : part;
 }
 
+/* Distributions of the parts are slices of the whole ones: every rank keeps what it has. */
 trn_status_t trn_piece_cut(trn_piece_t *piece, const trn_product_t *product,
                            const trn_layouts_t *layouts, int64_t n_splits, int64_t k_splits,
                            int64_t index) {

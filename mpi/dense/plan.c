@@ -263,6 +263,7 @@ static trn_status_t hand_over(trn_dist_t **to, trn_dist_t **wanted, bool transpo
     return TRN_OK;
 }
 
+/* By the same frame that the plan will lay, so that nothing has to move then. */
 trn_status_t trn_choice_native(const trn_product_t *product, const trn_choice_t *choice,
                                trn_dist_t **a, trn_dist_t **b, trn_dist_t **c) {
     trn_frame_t *frame;

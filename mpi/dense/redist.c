@@ -352,6 +352,7 @@ void trn_redist_run(trn_redist_t *redist, trn_view_t from, trn_view_t to) {
         MPI_Wait(&redist->out[i].request, MPI_STATUS_IGNORE);
 }
 
+/* For one move; plans keep their relayouts and lend them memory. */
 trn_status_t trn_matrix_redistribute(const trn_matrix_t *from, trn_matrix_t *to) {
     MPI_Comm comm = trn_matrix_comm(from);
     trn_view_t source = trn_matrix_block(from), target = trn_matrix_block(to);

@@ -200,6 +200,8 @@ static operand_t see(const trn_operand_t *operand, bool term_rows, int64_t bread
     return o;
 }
 
+/* Everything is known before the first run: which panels, who lends, how many chunks. Buffers are
+ * the caller's. */
 trn_status_t trn_rotation_create(trn_rotation_t **rotation, const trn_frame_t *frame, int rank,
                                  const trn_rotation_way_t *way) {
     const trn_product_t *p = &frame->product;

@@ -66,6 +66,7 @@ static void leave(context_t *at) {
 /* Descriptor of our rows x cols matrix as ScaLAPACK sees it: cols x rows. */
 enum { DESC = 9 };
 
+/* The nine integers by which ScaLAPACK knows a matrix. */
 static void describe(int desc[DESC], const context_t *at, int64_t block, int64_t rows, int64_t cols,
                      int64_t stride) {
     const int dense = 1;
@@ -134,6 +135,7 @@ static trn_status_t plan_gemm(trn_scalapack_gemm_t **gemm, MPI_Comm comm, const 
     return trn_alloc_zero(gemm, 1, sizeof **gemm, "a plan of ScaLAPACK");
 }
 
+/* Only the grid and the sizes: views come with each run. */
 trn_status_t trn_scalapack_gemm_create(trn_scalapack_gemm_t **gemm, MPI_Comm comm,
                                        const trn_product_t *product, trn_scalapack_grid_t grid) {
     *gemm = NULL;
@@ -211,6 +213,7 @@ static trn_status_t plan_eig(eig_t *eig, trn_view_t a, double *values, trn_view_
     return trn_alloc(&eig->iwork, eig->liwork, sizeof *eig->iwork, "PDSYEVD's work");
 }
 
+/* PDSYEVD would refuse some of these by ending the program. */
 static trn_status_t check_eig(MPI_Comm comm, int64_t n, trn_view_t a, trn_view_t z,
                               trn_scalapack_grid_t grid) {
     enum { COPIES = 3 }; /* the most that PDSYEVD counts at once: two copies and some vectors */
@@ -224,6 +227,7 @@ static trn_status_t check_eig(MPI_Comm comm, int64_t n, trn_view_t a, trn_view_t
     return check_size(n, n, grid, COPIES);
 }
 
+/* Ranks beyond the grid take part in the agreements, and get the values at the end. */
 trn_status_t trn_scalapack_eig(MPI_Comm comm, int64_t n, trn_view_t a, double *values, trn_view_t z,
                                trn_scalapack_grid_t grid) {
     eig_t eig = {.n = (int)n};

@@ -174,6 +174,8 @@ trn_extent_t trn_sparse_extent_of(const trn_dist_t *dist, int rank) {
                           trn_dist_col_start(dist, j + 1) - col};
 }
 
+/* Triplets in any order and of any rank become blocks whose bits do not depend on that: building
+ * sorts them. */
 trn_status_t trn_sparse_distribute(trn_sparse_t **sparse, MPI_Comm comm, trn_sparse_type_t type,
                                    const trn_dist_t *dist, int64_t count,
                                    const trn_triplet_t *triplets, int64_t batch) {

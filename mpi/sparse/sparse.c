@@ -216,6 +216,8 @@ static void transpose_entries(trn_sparse_t *to, const trn_sparse_t *from) {
         }
 }
 
+/* The block's own transpose, of global place as well: rows and columns of the extent change
+ * places. */
 trn_status_t trn_sparse_transpose(trn_sparse_t **transpose, const trn_sparse_t *sparse) {
     trn_extent_t x = sparse->extent;
     trn_status_t status =

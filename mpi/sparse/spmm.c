@@ -242,6 +242,7 @@ static trn_status_t make_plan(trn_spmm_plan_t *plan, const trn_sparse_t *sparse)
     return trn_agree(plan->comm, status);
 }
 
+/* In debug builds the options that all ranks must share are compared. */
 trn_status_t trn_spmm_plan_create(trn_spmm_plan_t **plan, MPI_Comm comm,
                                   const trn_spmm_options_t *options, const trn_sparse_t *sparse,
                                   const trn_dist_t *s, trn_matrix_type_t type, const trn_dist_t *b,

@@ -124,6 +124,7 @@ static trn_status_t read_wishes(trn_spmm_plan_t *plan, const trn_parcels_t *parc
     return TRN_OK;
 }
 
+/* One bit a row of B, however many entries meet it. */
 static trn_status_t find_rows(trn_spmm_plan_t *plan, const trn_sparse_t *block, rows_t *set) {
     set->words = plan->in_start[plan->ranks] / WORD + 1;
     TRN_TRY(trn_alloc_zero(&set->bits, set->words, sizeof *set->bits, "rows that are needed"));
@@ -135,6 +136,8 @@ static trn_status_t find_rows(trn_spmm_plan_t *plan, const trn_sparse_t *block, 
     return renumber(plan, block, set);
 }
 
+/* Each rank finds what it needs, closes gaps, tells the owners, and learns what it is to send. The
+ * sets are freed before buffers are taken. */
 trn_status_t trn_spmm_halo_plan(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
     rows_t set = {0};
     int64_t *wishes = NULL, *bytes = NULL;
@@ -190,6 +193,8 @@ static void pack(const trn_spmm_plan_t *plan, trn_view_t b, int64_t first, int64
         memcpy(halo->packed + i * bytes, from + halo->list[i] * b.stride * size, (size_t)bytes);
 }
 
+/* All receives first: no message waits for memory on the other side. Each slab has its own types of
+ * rows. */
 void trn_spmm_halo_post(trn_spmm_plan_t *plan, trn_view_t b, int64_t first, int64_t cols,
                         int which) {
     halo_t *halo = &plan->halo;

@@ -36,6 +36,7 @@ static trn_status_t make(trn_view_t *view, trn_matrix_type_t type, int64_t rows,
                      "a transposed matrix");
 }
 
+/* The strip serves B on the way in and C on the way out. */
 trn_status_t trn_spmm_transpose_buffers(trn_spmm_plan_t *plan) {
     transpose_t *transpose = &plan->transpose;
     int r = plan->rank;

@@ -22,6 +22,7 @@ void trn_log(trn_log_level_t level, const char *topic, const char *format, ...) 
     sink.line(sink.user, level, topic, text);
 }
 
+/* The format is jansson's; fields are packed only if there is a sink. */
 void trn_event(const char *name, const char *format, ...) {
     if (!sink.event) return;
     va_list arguments;

@@ -30,6 +30,7 @@ static int edits(const char *a, int na, const char *b, int nb) {
     return above[nb];
 }
 
+/* The first of equally near candidates stays. */
 void trn_nearest_try(trn_nearest_t *best, const char *typed, const char *candidate) {
     size_t na = strlen(typed), nb = strlen(candidate);
     if (na == 0 || na > TRN_NEAREST_LONGEST || nb > TRN_NEAREST_LONGEST) return;

@@ -35,6 +35,8 @@ const char *trn_own_flaw(int fd, uid_t owner) {
     return fstat(fd, &info) == 0 ? flaw_of(&info, owner) : "not to be looked at";
 }
 
+/* Neither a link nor a pipe is waited on or followed; what was opened is looked at by its
+ * descriptor, so that it cannot be exchanged in between. */
 int trn_own_open(const char *path, int flags, uid_t owner, const char **flaw) {
     struct stat info;
     *flaw = NULL;
@@ -74,6 +76,7 @@ static bool read_link(const char *path, char to[TRN_OWN_PATH]) {
     return snprintf(to, TRN_OWN_PATH, "%s%s", folder, text) < TRN_OWN_PATH;
 }
 
+/* Follows links one by one as the system would, but only those of trusted owners. */
 bool trn_own_target(const char *path, char *target, const char **flaw) {
     struct stat info, beyond;
     char next[TRN_OWN_PATH];
@@ -102,6 +105,7 @@ static bool open_to_others(const char *path) {
            info.st_mode & S_IWOTH;
 }
 
+/* In a folder where only trusted users can write, any file will do; elsewhere it must be ours. */
 int trn_own_append(const char *path, const char **flaw) {
     char target[TRN_OWN_PATH];
     struct stat info;
@@ -117,6 +121,7 @@ int trn_own_append(const char *path, const char **flaw) {
     return -1;
 }
 
+/* A lock says that a process lives: what a killed job leaves is free to be taken away. */
 trn_hold_t trn_own_hold(int fd) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 #ifdef F_OFD_SETLK

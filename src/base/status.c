@@ -12,6 +12,7 @@ enum { MESSAGE_BYTES = 1024 };
 static _Thread_local char message[MESSAGE_BYTES];
 static _Thread_local int message_rank = -1; /* -1: this rank, or the message has not traveled */
 
+/* Cut at a fixed length: telling of a failure must not need memory. */
 trn_status_t trn_fail(trn_status_t status, const char *format, ...) {
     char text[MESSAGE_BYTES]; /* the arguments may point into `message` itself */
     va_list arguments;

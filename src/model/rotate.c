@@ -52,6 +52,7 @@ static void start_relation(const trn_model_shape_t *shape, int64_t count, float 
     normalize_relation(shape, count, r, second);
 }
 
+/* By the definition, with the library's cosine and sine. */
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
                         const double *second, const double *t) {
     (void)second;

@@ -23,6 +23,7 @@ static void normalize_entity(const trn_model_shape_t *shape, int64_t count, floa
     fractions(count * shape->dim, e);
 }
 
+/* By the definition: y is the distance to the nearest whole number. */
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
                         const double *second, const double *t) {
     (void)second;

@@ -75,6 +75,7 @@ static void start_relation(const trn_model_shape_t *shape, int64_t count, float 
             second[i * d + j] = 0.1f * second[i * d + j] + (i % k == j ? 1.0f : 0.0f);
 }
 
+/* By the definition: M (h - t) + r. */
 static double score_ref(const trn_model_shape_t *shape, const double *h, const double *r,
                         const double *matrix, const double *t) {
     int64_t d = shape->dim;

@@ -38,6 +38,8 @@ static bool is_number(const char *field, int64_t length) {
     return is_digit(field[0]) && is_digit(field[length - 1]);
 }
 
+/* All lines must be like the first: a word alone, or with as many counts. So a file that is no list
+ * is found at its first odd line. */
 trn_status_t trn_list_next(trn_list_t *list, const char **word, int64_t *length) {
     *word = NULL;
     *length = 0;

@@ -58,6 +58,7 @@ int64_t trn_lookup_bytes(int64_t count) {
     return slots_for(count) * (int64_t)sizeof(int64_t) + (int64_t)sizeof(trn_lookup_t);
 }
 
+/* Of equal keys the first word counts; *twice tells of the first that came again, or -1. */
 trn_status_t trn_lookup_create(trn_lookup_t **lookup, int64_t count, char *const *words, bool fold,
                                int64_t *twice) {
     *lookup = NULL;

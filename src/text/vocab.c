@@ -29,6 +29,7 @@ char *trn_vocab_pack(char *to, const char *bytes, int64_t length, int64_t count)
     return to + sizeof head + filled;
 }
 
+/* Equal words of several ranks add up. */
 trn_status_t trn_vocab_unpack(const char *data, int64_t bytes, trn_words_t *words) {
     for (const char *end = data + bytes; data < end;) {
         const record_t *record = (const record_t *)data;
@@ -72,6 +73,7 @@ static char *set_word(trn_vocab_t *vocab, int64_t at, char *to, const char *byte
     return to + length + 1;
 }
 
+/* Pointers to records are sorted, not the records. */
 trn_status_t trn_vocab_create(trn_vocab_t **vocab, const char *data, int64_t bytes, int64_t cap) {
     const record_t **records;
     int64_t number = 0, letters = 0;

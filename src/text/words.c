@@ -114,6 +114,7 @@ static trn_status_t grow(trn_words_t *words, int64_t length) {
     return 2 * (uint64_t)words->size > words->mask ? double_slots(words) : TRN_OK;
 }
 
+/* Growing may fail; a word is entered only after it, so that the table stays whole. */
 trn_status_t trn_words_add(trn_words_t *words, const char *bytes, int64_t length, uint64_t hash,
                            int64_t count, int32_t *id) {
     slot_t *slot = probe(words, bytes, length, hash);

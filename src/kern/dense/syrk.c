@@ -97,6 +97,7 @@ int64_t trn_syrk_scratch(int64_t n) {
     return terms_of(n) * n;
 }
 
+/* Pieces of rows add up in order, as trn_syrk's own steps do. */
 void trn_syrk_widen(const trn_syrk_t *gram, double *scratch) {
     const float *a = gram->a;
     int64_t n = gram->n, k = gram->k;

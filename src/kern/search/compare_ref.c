@@ -12,6 +12,7 @@ static double torus(trn_metric_t metric, double x) {
     return (1 - cos(2 * acos(-1) * x)) / 2;
 }
 
+/* A score as trn_compare's: distances come out negative. */
 double trn_compare_ref(trn_metric_t metric, int64_t width, const double *q, const double *e) {
     double sum = 0;
     if (metric == TRN_METRIC_MODULI) {

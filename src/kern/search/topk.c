@@ -35,6 +35,7 @@ static bool any_reaches(int64_t n, const float *score, float bar) {
     return hits > 0;
 }
 
+/* The bar is the worst of the list, which rises as it fills. */
 void trn_topk_update(int64_t n, const float *score, int64_t first, int64_t k, trn_best_t *best) {
     for (int64_t start = 0; start < n; start += STRIP) {
         int64_t end = n - start < STRIP ? n : start + STRIP;

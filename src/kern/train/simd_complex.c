@@ -77,6 +77,7 @@ static void phase_back(float sign, int64_t half, const float *x, const float *r,
     multiply_back(sign, half, x, r, true, gq, gx, gr);
 }
 
+/* Cosines and sines of a relation's phases, once for many rows. */
 static void angles(int64_t half, const float *restrict phase, float *restrict to) {
 #pragma omp simd
     for (int64_t k = 0; k < half; k++) {

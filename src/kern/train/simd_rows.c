@@ -7,6 +7,7 @@
 /* A strip of the sum stays in registers while the rows go by. */
 enum { STRIP = 32 };
 
+/* STRIP sums at once, one row after the other. */
 static void sum_strip(int64_t count, const float *const *row, int64_t at, float *restrict sum) {
     float part[STRIP] = {0};
     for (int64_t i = 0; i < count; i++) {

@@ -39,6 +39,7 @@ static double epilogue(int64_t first_row, int64_t rows, int64_t cols, double *er
     return loss;
 }
 
+/* Adagrad without a small number, as accumulators start above 0; RMSprop with one. */
 static void optimize(const trn_swivel_rule_t *rule, int64_t n, double *values, double *accumulator,
                      const double *gradient) {
     for (int64_t i = 0; i < n; i++) {
