@@ -16,8 +16,8 @@ struct trn_matrix {
     trn_shared_t *shared; /* holds the block, or NULL */
 };
 
-int64_t trn_matrix_type_size(trn_matrix_type_t type) {
-    return type == TRN_MATRIX_F32 ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
+int64_t trn_matrix_type_size(trn_dtype_t type) {
+    return type == TRN_F32 ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
 }
 
 static char *element(trn_view_t view, int64_t row, int64_t col) {
@@ -49,14 +49,14 @@ TRANSPOSE(transpose_f32, float)
 TRANSPOSE(transpose_f64, double)
 
 void trn_view_transpose(trn_view_t from, trn_view_t to) {
-    if (from.type == TRN_MATRIX_F32)
+    if (from.type == TRN_F32)
         transpose_f32(from, to);
     else
         transpose_f64(from, to);
 }
 
 /* Local counts must fit an int, as MPI and BLAS count in those. */
-static trn_status_t plan(trn_matrix_t **out, MPI_Comm comm, trn_matrix_type_t type,
+static trn_status_t plan(trn_matrix_t **out, MPI_Comm comm, trn_dtype_t type,
                          const trn_dist_t *dist) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
@@ -88,7 +88,7 @@ static trn_status_t get_memory(trn_matrix_t *matrix, bool shared) {
 }
 
 /* `dist` is borrowed for as long as the matrix lives. */
-static trn_status_t create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+static trn_status_t create(trn_matrix_t **matrix, MPI_Comm comm, trn_dtype_t type,
                            const trn_dist_t *dist, bool shared) {
     *matrix = NULL;
     TRN_TRY(trn_check_equal(comm, trn_dist_rows(dist), "rows of a matrix"));
@@ -99,12 +99,12 @@ static trn_status_t create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type
     return status;
 }
 
-trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_dtype_t type,
                                const trn_dist_t *dist) {
     return create(matrix, comm, type, dist, false);
 }
 
-trn_status_t trn_matrix_create_shared(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_matrix_create_shared(trn_matrix_t **matrix, MPI_Comm comm, trn_dtype_t type,
                                       const trn_dist_t *dist) {
     return create(matrix, comm, type, dist, true);
 }
@@ -168,7 +168,7 @@ static void draw_row(const draw_t *draw, trn_view_t block, int64_t local, uint64
     trn_span_t col;
     while (trn_spans_next(&cols, &col)) {
         void *target = element(block, local, col.local);
-        if (block.type == TRN_MATRIX_F32)
+        if (block.type == TRN_F32)
             trn_rng_normal_part(draw->seed, row, draw->step, draw->stream, draw->scale, col.first,
                                 col.count, target);
         else
@@ -197,7 +197,7 @@ static MPI_Datatype rectangle(trn_view_t view) {
     MPI_Datatype type;
     MPI_Type_create_hvector((int)view.rows, (int)view.cols,
                             view.stride * trn_matrix_type_size(view.type),
-                            view.type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE, &type);
+                            view.type == TRN_F32 ? MPI_FLOAT : MPI_DOUBLE, &type);
     MPI_Type_commit(&type);
     return type;
 }

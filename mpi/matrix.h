@@ -15,7 +15,7 @@
 #include <mpi.h>
 #include <stdint.h>
 
-/* Numbers of matrices are TRN_F32 or TRN_F64. */
+/* Numbers of matrices are TRN_F32 or TRN_F64; under these names, too, above mpi. */
 typedef trn_dtype_t trn_matrix_type_t;
 #define TRN_MATRIX_F32 TRN_F32
 #define TRN_MATRIX_F64 TRN_F64
@@ -23,14 +23,14 @@ typedef trn_dtype_t trn_matrix_type_t;
 /* A rectangle of numbers somewhere in memory: element (i, j) is number i x stride + j. A view owns
  * nothing; copy it freely. */
 typedef struct trn_view {
-    trn_matrix_type_t type;
+    trn_dtype_t type;
     int64_t rows, cols;
     int64_t stride; /* elements from row to row: BLAS's leading dimension */
     void *data;
 } trn_view_t;
 
 /* Bytes of one element. Local. */
-int64_t trn_matrix_type_size(trn_matrix_type_t type);
+int64_t trn_matrix_type_size(trn_dtype_t type);
 
 /* The part of a view from (row, col) on, rows x cols large, which must lie inside. Local. */
 trn_view_t trn_view_part(trn_view_t view, int64_t row, int64_t rows, int64_t col, int64_t cols);
@@ -46,13 +46,13 @@ typedef struct trn_matrix trn_matrix_t;
  * The local block is contiguous (stride = its columns) and 64-byte aligned. Collective, equal
  * arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (more holders than ranks, blocks of more
  * than 2^31 - 1 rows or columns). */
-trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_matrix_create(trn_matrix_t **matrix, MPI_Comm comm, trn_dtype_t type,
                                const trn_dist_t *dist);
 
 /* The same with zeros in memory that the ranks of a node share (mpi/shared.h), for operands of
  * plans that read in place. Collective, equal arguments. Fails (agreed) as trn_matrix_create does,
  * with TRN_MEMORY also where /dev/shm is too small. */
-trn_status_t trn_matrix_create_shared(trn_matrix_t **matrix, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_matrix_create_shared(trn_matrix_t **matrix, MPI_Comm comm, trn_dtype_t type,
                                       const trn_dist_t *dist);
 
 /* The shared blocks, borrowed; NULL if memory is not shared. Local. */

@@ -132,7 +132,7 @@ static trn_status_t form_grid(trn_plan_t *plan) {
 
 /* In and, for C, out again. C comes in only when the product adds to it. */
 static trn_status_t plan_relayouts(trn_plan_t *plan, stage_t *stage) {
-    trn_matrix_type_t type = plan->product.type;
+    trn_dtype_t type = plan->product.type;
     for (int which = 0; which < 3; which++) {
         relayout_t *relayout = &stage->relayout[which];
         const trn_dist_t *given = stage->piece.dist[which];

@@ -22,7 +22,7 @@ static void add(trn_view_t into, double scale, const void *from) {
     for (int64_t i = 0; i < into.rows; i++) {
         char *row = (char *)into.data + size * i * into.stride;
         const char *other = (const char *)from + size * i * into.cols;
-        if (into.type == TRN_MATRIX_F32)
+        if (into.type == TRN_F32)
             add_f32(into.cols, (float)scale, (float *)row, (const float *)other);
         else
             add_f64(into.cols, scale, (double *)row, (const double *)other);
@@ -77,7 +77,7 @@ static void reduce(const trn_plan_t *plan, const stage_t *stage, double beta, tr
     int64_t step = trn_frame_reduction_rows(frame, place), rows, first, local, at, unused;
     const char *sums = plan->pool + stage->partial;
     char *incoming = plan->pool + stage->scratch;
-    MPI_Datatype number = c.type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
+    MPI_Datatype number = c.type == TRN_F32 ? MPI_FLOAT : MPI_DOUBLE;
     share_t own = share_of(frame, place, me);
     if (cols == 0) return;
     while ((rows = next_rows(&own, INT64_MAX, &first, &local)) > 0)

@@ -115,7 +115,7 @@ static void count_operand(const trn_frame_t *frame, const trn_operand_t *operand
 /* C: relayouts there and back, and the sums of other layers. */
 static void count_c(const trn_frame_t *frame, int rank, int64_t block, trn_load_t *load) {
     const trn_operand_t *c = &frame->c;
-    trn_matrix_type_t type = frame->product.type;
+    trn_dtype_t type = frame->product.type;
     int64_t size = trn_matrix_type_size(type);
     load->shares += size * held(c->given ? c->given : c->wanted, rank);
     if (!c->stays) {

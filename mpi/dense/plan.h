@@ -20,7 +20,7 @@
 
 /* What is to be computed. Sizes are those of op(A) and op(B). */
 typedef struct trn_product {
-    trn_matrix_type_t type;
+    trn_dtype_t type;
     bool transpose_a, transpose_b;
     int64_t m, n, k;
     bool accumulate; /* beta is not 0: C is read too */

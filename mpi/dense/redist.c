@@ -93,8 +93,7 @@ static int64_t bytes_of_lists(workspace_t space) {
     return (space.rows + space.cols) * TRN_REDIST_PART;
 }
 
-int64_t trn_redist_bytes(trn_matrix_type_t type, const trn_dist_t *from, const trn_dist_t *to,
-                         int rank) {
+int64_t trn_redist_bytes(trn_dtype_t type, const trn_dist_t *from, const trn_dist_t *to, int rank) {
     workspace_t space = workspace_of(trn_matrix_type_size(type), from, to, rank);
     return bytes_of_lists(space) + 2 * (space.out + space.in);
 }
@@ -116,7 +115,7 @@ void trn_redist_lend(trn_redist_t *redist, void *memory) {
 }
 
 /* `bare`: without memory, which is lent before each run. */
-static trn_status_t plan(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+static trn_status_t plan(trn_redist_t **redist, MPI_Comm comm, trn_dtype_t type,
                          const trn_dist_t *from, const trn_dist_t *to, bool bare) {
     int ranks, holders = (int)most(trn_dist_ranks(from), trn_dist_ranks(to));
     MPI_Comm_size(comm, &ranks);
@@ -141,7 +140,7 @@ static trn_status_t plan(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t
     return TRN_OK;
 }
 
-static trn_status_t create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+static trn_status_t create(trn_redist_t **redist, MPI_Comm comm, trn_dtype_t type,
                            const trn_dist_t *from, const trn_dist_t *to, bool bare) {
     *redist = NULL;
     TRN_TRY(trn_check_equal(comm, trn_dist_rows(from), "rows of a relayout"));
@@ -151,12 +150,12 @@ static trn_status_t create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type
     return status;
 }
 
-trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_dtype_t type,
                                const trn_dist_t *from, const trn_dist_t *to) {
     return create(redist, comm, type, from, to, false);
 }
 
-trn_status_t trn_redist_create_bare(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_redist_create_bare(trn_redist_t **redist, MPI_Comm comm, trn_dtype_t type,
                                     const trn_dist_t *from, const trn_dist_t *to) {
     return create(redist, comm, type, from, to, true);
 }
@@ -359,8 +358,8 @@ trn_status_t trn_matrix_redistribute(const trn_matrix_t *from, trn_matrix_t *to)
     trn_redist_t *redist;
     if (source.type != target.type)
         return trn_agree(comm, trn_fail(TRN_USAGE, "relayout: from %s to %s; types must agree",
-                                        source.type == TRN_MATRIX_F32 ? "float32" : "float64",
-                                        target.type == TRN_MATRIX_F32 ? "float32" : "float64"));
+                                        source.type == TRN_F32 ? "float32" : "float64",
+                                        target.type == TRN_F32 ? "float32" : "float64"));
     TRN_TRY(
         trn_redist_create(&redist, comm, source.type, trn_matrix_dist(from), trn_matrix_dist(to)));
     trn_redist_run(redist, source, target);

@@ -22,20 +22,19 @@ typedef struct trn_redist trn_redist_t;
  * the same size; may hold copies, see trn_dist_gathered). Both are borrowed and must outlive the
  * plan. Collective, equal arguments. Fails (agreed) with TRN_MEMORY, TRN_USAGE (sizes differ, more
  * holders than ranks). Memory: trn_redist_bytes. */
-trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_redist_create(trn_redist_t **redist, MPI_Comm comm, trn_dtype_t type,
                                const trn_dist_t *from, const trn_dist_t *to);
 
 /* The same without memory: before each run such a plan must be lent trn_redist_bytes, aligned to
  * TRN_ALIGNMENT, which other plans may use in between. Collective, equal arguments. Fails likewise.
  */
-trn_status_t trn_redist_create_bare(trn_redist_t **redist, MPI_Comm comm, trn_matrix_type_t type,
+trn_status_t trn_redist_create_bare(trn_redist_t **redist, MPI_Comm comm, trn_dtype_t type,
                                     const trn_dist_t *from, const trn_dist_t *to);
 void trn_redist_lend(trn_redist_t *redist, void *memory);
 
 /* Bytes that such a plan takes on `rank`: two messages each way and what two ranks have in common.
  * Local. */
-int64_t trn_redist_bytes(trn_matrix_type_t type, const trn_dist_t *from, const trn_dist_t *to,
-                         int rank);
+int64_t trn_redist_bytes(trn_dtype_t type, const trn_dist_t *from, const trn_dist_t *to, int rank);
 
 /* Move: `from` and `to` are this rank's blocks, of the sizes that the distributions say, any
  * stride, not overlapping. Never fails. Collective. Cost: trn_dist_missing numbers received; peers

@@ -38,7 +38,7 @@ typedef struct operand {
 } operand_t;
 
 struct trn_rotation {
-    trn_matrix_type_t type;
+    trn_dtype_t type;
     bool transposed[2], broadcast, off_node;
     int64_t size; /* bytes of a number */
     int threads;

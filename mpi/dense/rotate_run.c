@@ -121,7 +121,7 @@ static int64_t packed_stride(const operand_t *o, int64_t width) {
 
 /* MPI's name for a number of the product. */
 static MPI_Datatype number(const trn_rotation_t *r) {
-    return r->type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE;
+    return r->type == TRN_F32 ? MPI_FLOAT : MPI_DOUBLE;
 }
 
 /* Lend to everybody who gets its chunk of step t from here: those of this rank's own panels, or, if

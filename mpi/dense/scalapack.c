@@ -160,7 +160,7 @@ void trn_scalapack_gemm_run(trn_scalapack_gemm_t *gemm, double alpha, trn_view_t
     describe(desc_b, at, gemm->block, p->transpose_b ? n : k, p->transpose_b ? k : n, b.stride);
     describe(desc_c, at, gemm->block, m, n, c.stride);
     const char *ta = p->transpose_a ? "T" : "N", *tb = p->transpose_b ? "T" : "N";
-    if (p->type == TRN_MATRIX_F64) {
+    if (p->type == TRN_F64) {
         pdgemm_(tb, ta, &n, &m, &k, &alpha, b.data, &one, &one, desc_b, a.data, &one, &one, desc_a,
                 &beta, c.data, &one, &one, desc_c, 1, 1);
     } else {
@@ -218,7 +218,7 @@ static trn_status_t check_eig(MPI_Comm comm, int64_t n, trn_view_t a, trn_view_t
                               trn_scalapack_grid_t grid) {
     enum { COPIES = 3 }; /* the most that PDSYEVD counts at once: two copies and some vectors */
     enum { MOST = 1 << 26, BLOCK = 1024 }; /* so that the vectors fit as well */
-    if (a.type != TRN_MATRIX_F64 || z.type != TRN_MATRIX_F64)
+    if (a.type != TRN_F64 || z.type != TRN_F64)
         return trn_fail(TRN_USAGE, "ScaLAPACK: eigenvectors are for float64");
     TRN_TRY(check_grid(comm, grid));
     if (n > MOST || grid.block > BLOCK)

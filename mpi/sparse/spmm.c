@@ -117,14 +117,14 @@ static trn_status_t set_bands(trn_spmm_plan_t *plan, const given_t *x) {
 }
 
 /* What this rank's block of a matrix must be at execution. */
-static trn_view_t shape(trn_matrix_type_t type, const trn_dist_t *dist, int rank) {
+static trn_view_t shape(trn_dtype_t type, const trn_dist_t *dist, int rank) {
     int64_t cols = trn_dist_local_cols(dist, rank);
     return (trn_view_t){type, trn_dist_local_rows(dist, rank), cols, cols, NULL};
 }
 
 /* All that is Local and checks arguments. */
 static trn_status_t begin(trn_spmm_plan_t **out, MPI_Comm comm, const trn_spmm_options_t *options,
-                          trn_matrix_type_t type, const given_t *x) {
+                          trn_dtype_t type, const given_t *x) {
     if (options->memory < 0 || options->width < 0 || options->threads < 0)
         return trn_fail(TRN_USAGE, "spmm: negative memory, width or threads; give 0 or more");
     TRN_TRY(trn_alloc_zero(out, 1, sizeof **out, "the plan of a product"));
@@ -227,7 +227,7 @@ static void set_product(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
                                  .column = plan->column ? plan->column : trn_sparse_column(block),
                                  .entries = trn_sparse_type(block),
                                  .values = trn_sparse_values(block),
-                                 .wide = plan->type == TRN_MATRIX_F64};
+                                 .wide = plan->type == TRN_F64};
 }
 
 /* Collective steps in their order; each agrees by itself. */
@@ -245,7 +245,7 @@ static trn_status_t make_plan(trn_spmm_plan_t *plan, const trn_sparse_t *sparse)
 /* In debug builds the options that all ranks must share are compared. */
 trn_status_t trn_spmm_plan_create(trn_spmm_plan_t **plan, MPI_Comm comm,
                                   const trn_spmm_options_t *options, const trn_sparse_t *sparse,
-                                  const trn_dist_t *s, trn_matrix_type_t type, const trn_dist_t *b,
+                                  const trn_dist_t *s, trn_dtype_t type, const trn_dist_t *b,
                                   const trn_dist_t *c) {
     *plan = NULL;
     given_t given = {sparse, s, b, c};

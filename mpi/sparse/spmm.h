@@ -57,7 +57,7 @@ typedef struct trn_spmm_plan trn_spmm_plan_t;
  * be sent on. Cost: O(entries) and one exchange of row numbers. */
 trn_status_t trn_spmm_plan_create(trn_spmm_plan_t **plan, MPI_Comm comm,
                                   const trn_spmm_options_t *options, const trn_sparse_t *sparse,
-                                  const trn_dist_t *s, trn_matrix_type_t type, const trn_dist_t *b,
+                                  const trn_dist_t *s, trn_dtype_t type, const trn_dist_t *b,
                                   const trn_dist_t *c);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */
@@ -78,7 +78,7 @@ int64_t trn_spmm_sent(const trn_spmm_plan_t *plan);
 typedef struct trn_spmm_size {
     int ranks;
     bool right;
-    trn_matrix_type_t type;
+    trn_dtype_t type;
     int64_t rows, own_rows; /* rows of B (columns of a B to the left of S), all and this rank's */
     int64_t out, own_out;   /* rows of C (columns if C = B S), all and this rank's */
     int64_t cols;           /* of B and C, or rows */

@@ -176,9 +176,9 @@ trn_status_t trn_spmm_halo_buffers(trn_spmm_plan_t *plan) {
     return trn_alloc(&halo->packed, halo->listed, row, "rows for other ranks");
 }
 
-MPI_Datatype trn_spmm_row_type(trn_matrix_type_t type, int64_t cols, int64_t stride) {
+MPI_Datatype trn_spmm_row_type(trn_dtype_t type, int64_t cols, int64_t stride) {
     MPI_Datatype tight, row;
-    MPI_Type_contiguous((int)cols, type == TRN_MATRIX_F32 ? MPI_FLOAT : MPI_DOUBLE, &tight);
+    MPI_Type_contiguous((int)cols, type == TRN_F32 ? MPI_FLOAT : MPI_DOUBLE, &tight);
     MPI_Type_create_resized(tight, 0, stride * trn_matrix_type_size(type), &row);
     MPI_Type_commit(&row);
     MPI_Type_free(&tight);

@@ -31,7 +31,7 @@ struct trn_spmm_plan {
     MPI_Comm comm;
     int rank, ranks;
     trn_spmm_options_t options;
-    trn_matrix_type_t type;
+    trn_dtype_t type;
     /* The product as it is computed: `in` rows of B meet `out` rows of C. */
     int64_t *in_start;     /* [ranks + 1] */
     int64_t *out_start;    /* [ranks + 1] */
@@ -71,7 +71,7 @@ void trn_spmm_wait(trn_spmm_plan_t *plan);
 void trn_spmm_halo_free(halo_t *halo);
 
 /* Rows of `cols` numbers that lie `stride` numbers apart; free the type after use. Local. */
-MPI_Datatype trn_spmm_row_type(trn_matrix_type_t type, int64_t cols, int64_t stride);
+MPI_Datatype trn_spmm_row_type(trn_dtype_t type, int64_t cols, int64_t stride);
 
 /* Bytes that transposing takes; allocate them. Local. */
 int64_t trn_spmm_transpose_bytes(const trn_spmm_plan_t *plan);

@@ -30,7 +30,7 @@ int64_t trn_spmm_transpose_bytes(const trn_spmm_plan_t *plan) {
 }
 
 /* A matrix of this rank alone; its memory is the plan's. */
-static trn_status_t make(trn_view_t *view, trn_matrix_type_t type, int64_t rows, int64_t cols) {
+static trn_status_t make(trn_view_t *view, trn_dtype_t type, int64_t rows, int64_t cols) {
     *view = (trn_view_t){type, rows, cols, cols, NULL};
     return trn_alloc(&view->data, rows * cols, (size_t)trn_matrix_type_size(type),
                      "a transposed matrix");
@@ -66,7 +66,7 @@ static void transpose(trn_view_t from, double beta, bool boolean, trn_view_t to)
         for (int64_t j0 = 0; j0 < from.cols; j0 += TILE)
             for (int64_t i = i0; i < i0 + TILE && i < from.rows; i++)
                 for (int64_t j = j0; j < j0 + TILE && j < from.cols; j++) {
-                    if (from.type == TRN_MATRIX_F32) {
+                    if (from.type == TRN_F32) {
                         float *x = (float *)at(to, j, i), fresh = *(float *)at(from, i, j);
                         *x = (float)merged((double)fresh, beta, (double)*x, boolean);
                     } else {

@@ -57,7 +57,7 @@ static double best_grid(const trn_product_t *p, int ranks) {
 static const int shapes[4][3] = {{96, 96, 96}, {384, 384, 12}, {1536, 12, 12}, {12, 12, 1536}};
 
 static trn_product_t product_of(int shape, int ops, int unit) {
-    return (trn_product_t){.type = ops % 3 ? TRN_MATRIX_F64 : TRN_MATRIX_F32,
+    return (trn_product_t){.type = ops % 3 ? TRN_F64 : TRN_F32,
                            .transpose_a = ops & 1,
                            .transpose_b = ops >> 1 & 1,
                            .m = shapes[shape][0] * unit,
@@ -197,7 +197,7 @@ static void refused(void **state) {
 static void memory_limit(void **state) {
     (void)state;
     for (int ranks = 1; ranks <= 8; ranks++) {
-        trn_product_t p = {.type = TRN_MATRIX_F64, .m = 500, .n = 700, .k = 900};
+        trn_product_t p = {.type = TRN_F64, .m = 500, .n = 700, .k = 900};
         trn_dist_t *dist[3];
         trn_choice_t choice;
         long long least;
