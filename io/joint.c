@@ -69,6 +69,10 @@ trn_status_t trn_joint_create(trn_joint_t **joint, MPI_Comm comm, const char *pa
     return status;
 }
 
+const char *trn_joint_temporary(const trn_joint_t *j) {
+    return j->temporary;
+}
+
 trn_status_t trn_joint_write(trn_joint_t *j, int64_t offset, const void *data, int64_t bytes) {
     return trn_bytes_write(j->fd, j->path, offset, data, bytes);
 }

@@ -14,6 +14,9 @@ typedef struct trn_joint trn_joint_t;
  * arguments. Fails (agreed) with TRN_IO (directory, no space, file size limit), TRN_MEMORY. */
 trn_status_t trn_joint_create(trn_joint_t **joint, MPI_Comm comm, const char *path, int64_t bytes);
 
+/* The temporary name, borrowed: for what else has to write into the file. Local. */
+const char *trn_joint_temporary(const trn_joint_t *joint);
+
 /* Write `bytes` at `offset`. Local. Fails with TRN_IO; the failure must still be brought to
  * trn_joint_close. */
 trn_status_t trn_joint_write(trn_joint_t *joint, int64_t offset, const void *data, int64_t bytes);

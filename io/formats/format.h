@@ -32,6 +32,8 @@ typedef struct trn_source {
     bool named;    /* the file itself has names for its rows */
     bool mirrored; /* about half of its entries are in the file */
     bool routed;   /* its entries have no order: `route`, not `read` */
+    bool plain;    /* has nothing to verify but that its rows can be read */
+    bool asked;    /* the format was said, not found out */
     bool lossy;    /* see trn_rows_how_t */
     void *self;    /* the format's own */
 } trn_source_t;
@@ -53,6 +55,7 @@ typedef struct trn_sink {
     int64_t rows, cols;
     trn_dtype_t type;
     bool named;
+    bool words; /* for the format: some name is no number */
     /* Names of the rows: those of this rank's [own_first, own_first + own_rows), for a format that
      * writes them beside the numbers; or in blocks, as trn_strings_t of io/store/store.h. */
     char **own_names;
@@ -83,7 +86,8 @@ struct trn_file_format {
     const char *name, *title;                /* "npy", "NumPy array" */
     const char *endings[TRN_FORMAT_ENDINGS]; /* ".npy"; the first is the usual one */
     int holds;
-    unsigned types; /* bit 1 << type: it can be written */
+    unsigned types;  /* bit 1 << type: it can be written */
+    unsigned member; /* the same of FILE:MEMBER, where such are written in another way; else 0 */
 
     /* Whether a file begins so: head[bytes] are its first bytes, unpacked. NULL: only by ending. */
     bool (*begins)(const char *head, int64_t bytes);
@@ -142,7 +146,7 @@ struct trn_file_format {
 };
 
 /* The names of all formats for a CHOICE parameter, in the order of the table. */
-#define TRN_FORMAT_CHOICES "auto|h5|npy|safetensors|mtx|word2vec|binary|glove"
+#define TRN_FORMAT_CHOICES "auto|h5|npy|npz|safetensors|mtx|tsv|word2vec|binary|glove"
 
 /* All formats, ended by NULL; and the one of that name, NULL: there is none. Local. */
 extern const trn_file_format_t *const trn_formats[];

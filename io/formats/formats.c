@@ -10,13 +10,16 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-extern const trn_file_format_t trn_format_h5, trn_format_npy, trn_format_safetensors,
-    trn_format_mtx, trn_format_word2vec, trn_format_binary, trn_format_glove;
+extern const trn_file_format_t trn_format_h5, trn_format_npy, trn_format_npz,
+    trn_format_safetensors, trn_format_mtx, trn_format_tsv, trn_format_word2vec, trn_format_binary,
+    trn_format_glove;
 
 /* In the order in which they are listed, and in which their first bytes are asked for. */
-const trn_file_format_t *const trn_formats[] = {
-    &trn_format_h5,       &trn_format_npy,    &trn_format_safetensors, &trn_format_mtx,
-    &trn_format_word2vec, &trn_format_binary, &trn_format_glove,       NULL};
+const trn_file_format_t *const trn_formats[] = {&trn_format_h5,       &trn_format_npy,
+                                                &trn_format_npz,      &trn_format_safetensors,
+                                                &trn_format_mtx,      &trn_format_tsv,
+                                                &trn_format_word2vec, &trn_format_binary,
+                                                &trn_format_glove,    NULL};
 
 const trn_file_format_t *trn_format_by_name(const char *name) {
     for (int i = 0; trn_formats[i]; i++)

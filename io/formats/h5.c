@@ -1,7 +1,9 @@
-/* h5.c: HDF5's row in the table of formats: our stores, by what their kind means. */
+/* h5.c: HDF5's row in the table of formats: our stores, by what their kind means; what others wrote
+ * goes to h5_foreign.c. */
 #include "base/ledger.h"
 #include "base/mem.h"
 #include "io/formats/format.h"
+#include "io/formats/h5_foreign.h"
 #include "io/store/store.h"
 #include "mpi/agree.h"
 
@@ -14,6 +16,7 @@ enum {
 };
 
 typedef struct h5 {
+    trn_h5_foreign_t *foreign; /* NULL: */
     trn_store_t *store;
     char names[NAME_BYTES]; /* dataset with the names of the rows, or "" */
     char *piece;            /* [PIECE_BYTES], or one row if that is longer */
@@ -140,17 +143,52 @@ static trn_status_t tidy_member(trn_source_t *source) {
     return TRN_OK;
 }
 
+/* Whether a dataset of a store, the one asked for or meant, is laid out as no store of ours is, but
+ * packed or swapped by others. Equal on all ranks. */
+static bool is_foreign(const trn_source_t *source) {
+    const trn_store_t *store = ((const h5_t *)source->self)->store;
+    const struct kind *kind = kind_of(store);
+    const char *name = *source->member ? source->member : kind ? kind->dataset : "";
+    if (kind && !*source->member && trn_store_has(store, "/row_ptr", NULL, NULL, NULL))
+        return false;
+    if (!*name) return false;
+    return !trn_store_has(store, name, NULL, NULL, NULL) ||
+           trn_store_readable(store, name) != TRN_OK;
+}
+
+/* A store whose datasets others have packed. Collective. */
+static trn_status_t open_packed(trn_source_t *source) {
+    h5_t *h5 = source->self;
+    const struct kind *kind = kind_of(h5->store);
+    trn_status_t status = TRN_OK;
+    if (!*source->member && kind) {
+        trn_free(&source->member);
+        status = trn_strdup(&source->member, kind->dataset);
+    }
+    trn_store_close(&h5->store);
+    TRN_AGREE(source->comm, status);
+    return trn_h5_foreign_open(&h5->foreign, source);
+}
+
 static trn_status_t open_h5(trn_source_t *source) {
+    int rank;
+    bool ours = true;
+    MPI_Comm_rank(source->comm, &rank);
     trn_status_t status = trn_alloc_zero(&source->self, 1, sizeof(h5_t), "an HDF5 file");
     if (status == TRN_OK) status = tidy_member(source);
+    if (status == TRN_OK && rank == 0) status = trn_store_recognized(source->path, &ours);
     TRN_AGREE(source->comm, status);
-    TRN_TRY(trn_store_open(&((h5_t *)source->self)->store, source->comm, source->path, NULL));
+    h5_t *h5 = source->self;
+    if (trn_any(source->comm, rank == 0 && !ours)) return trn_h5_foreign_open(&h5->foreign, source);
+    TRN_TRY(trn_store_open(&h5->store, source->comm, source->path, NULL));
+    if (is_foreign(source)) return open_packed(source);
     return trn_agree(source->comm, settle(source));
 }
 
 static void close_h5(trn_source_t *source) {
     h5_t *h5 = source->self;
     if (!h5) return;
+    trn_h5_foreign_close(&h5->foreign);
     trn_store_close(&h5->store);
     trn_free(&h5->piece);
     trn_free(&source->self);
@@ -175,6 +213,9 @@ static trn_status_t read_as(h5_t *h5, const char *name, trn_dtype_t stored, int6
 
 static trn_status_t read_h5(trn_source_t *source, int64_t first, int64_t rows, trn_dtype_t type,
                             void *values, trn_misfit_t *misfit) {
+    h5_t *h5 = source->self;
+    if (h5->foreign)
+        return trn_h5_foreign_read(h5->foreign, source, first, rows, type, values, misfit);
     return read_as(source->self, source->member, source->type, source->cols, first, rows, type,
                    values, misfit);
 }
@@ -233,6 +274,9 @@ static trn_status_t read_band(trn_source_t *source, trn_sparse_type_t type, trn_
 static trn_status_t read_sparse(trn_source_t *source, trn_sparse_type_t type, trn_extent_t place,
                                 trn_sparse_t **out, trn_misfit_t *misfit) {
     band_t band = {0};
+    h5_t *h5 = source->self;
+    if (h5->foreign)
+        return trn_h5_foreign_read_sparse(h5->foreign, source, type, place, out, misfit);
     trn_status_t status = read_band(source, type, place, &band, misfit);
     if (status == TRN_OK)
         status = trn_sparse_adopt(out, type, place, band.start, band.column, band.values);
@@ -249,7 +293,18 @@ static trn_status_t read_sparse(trn_source_t *source, trn_sparse_type_t type, tr
 
 static trn_status_t names_h5(trn_source_t *source, int64_t first, int64_t count, char ***names) {
     h5_t *h5 = source->self;
+    if (h5->foreign) return trn_h5_foreign_names(h5->foreign, source, first, count, names);
     return trn_store_read_some_strings(h5->store, h5->names, first, count, names);
+}
+
+/* Compressed columns of others. */
+static trn_status_t route_h5(trn_source_t *source, trn_dtype_t type, const trn_route_t *to) {
+    return trn_h5_foreign_route(((h5_t *)source->self)->foreign, source, type, to);
+}
+
+static void tell_h5(trn_source_t *source, json_t *into) {
+    h5_t *h5 = source->self;
+    if (h5->foreign) trn_h5_foreign_tell(h5->foreign, into);
 }
 
 static trn_status_t verify_h5(trn_source_t *source) {
@@ -266,6 +321,7 @@ static trn_status_t declare_names(trn_store_t *store, const trn_sink_t *sink) {
 }
 
 static trn_status_t begin_h5(trn_sink_t *sink) {
+    if (*sink->member) return trn_h5_member_begin(sink);
     bool embedding = sink->named && sink->type == TRN_F32;
     trn_store_t *store;
     TRN_TRY(trn_store_create(&store, sink->comm, sink->path, embedding ? "embedding" : "matrix",
@@ -280,11 +336,13 @@ static trn_status_t begin_h5(trn_sink_t *sink) {
 }
 
 static trn_status_t put_h5(trn_sink_t *sink, int64_t first, int64_t rows, const void *values) {
+    if (*sink->member) return trn_h5_member_put(sink, first, rows, values);
     bool embedding = sink->named && sink->type == TRN_F32;
     return trn_store_write(sink->self, embedding ? "/embedding" : "/matrix", first, rows, values);
 }
 
 static trn_status_t finish_h5(trn_sink_t *sink, trn_status_t status) {
+    if (*sink->member) return trn_h5_member_finish(sink, status);
     trn_store_t *store = sink->self;
     sink->self = NULL;
     return trn_store_commit_replace(&store, status);
@@ -386,13 +444,17 @@ const trn_file_format_t trn_format_h5 = {
     .holds = TRN_HOLDS_SPARSE | TRN_HOLDS_NAMES | TRN_HOLDS_MEMBERS,
     .types = 1 << TRN_F32 | 1 << TRN_F64 | 1 << TRN_I8 | 1 << TRN_I16 | 1 << TRN_I32 |
              1 << TRN_I64 | 1 << TRN_U8 | 1 << TRN_U16 | 1 << TRN_U32 | 1 << TRN_U64,
+    .member = (1U << TRN_NUMBER_TYPES) - 1 - (1U << TRN_BOOL),
     .begins = begins,
     .open = open_h5,
     .close = close_h5,
     .read = read_h5,
     .read_sparse = read_sparse,
+    .route = route_h5,
     .names = names_h5,
     .verify = verify_h5,
+    .tell = tell_h5,
+    .list = trn_h5_foreign_list,
     .begin = begin_h5,
     .put = put_h5,
     .finish = finish_h5,

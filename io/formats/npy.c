@@ -172,15 +172,33 @@ static trn_status_t check_bytes(const trn_npy_t *npy, const char *path, int64_t 
                     (long long)had);
 }
 
-trn_status_t trn_npy_open(trn_npy_t *npy, const char *path) {
-    trn_text_t *text;
+static trn_status_t look(trn_npy_t *npy, const char *path) {
     memset(npy, 0, sizeof *npy);
     npy->input = (trn_input_t){.path = path, .content = TRN_CONTENT_ANY};
     TRN_TRY(trn_input_look(&npy->input));
-    TRN_TRY(trn_input_reread(&npy->input, "an array is read twice"));
+    return trn_input_reread(&npy->input, "an array is read twice");
+}
+
+static trn_status_t open_it(trn_npy_t *npy, const char *path) {
+    trn_text_t *text;
     TRN_TRY(trn_text_open(&text, &npy->input, 0));
     TRN_TRY(trn_text_end(&text, read_header(npy, path, text, npy->input.bytes)));
     return check_bytes(npy, path, npy->input.bytes);
+}
+
+trn_status_t trn_npy_open(trn_npy_t *npy, const char *path) {
+    TRN_TRY(look(npy, path));
+    return open_it(npy, path);
+}
+
+trn_status_t trn_npy_open_part(trn_npy_t *npy, const char *path, const trn_extract_t *part,
+                               trn_coding_t coding) {
+    TRN_TRY(look(npy, path));
+    npy->input.part = *part;
+    npy->input.coding = coding;
+    npy->input.bytes = part->bytes;
+    if (part->bytes < PREFIX) return trn_fail(TRN_INPUT, "%s: too short for a .npy file", path);
+    return open_it(npy, path);
 }
 
 trn_matrix_type_t trn_npy_type(const trn_npy_t *npy) {
@@ -316,6 +334,17 @@ static trn_status_t make(trn_source_t *source) {
     return TRN_OK;
 }
 
+trn_status_t trn_npy_adopt(trn_source_t *source, const trn_npy_t *found) {
+    TRN_TRY(make(source));
+    trn_npy_t *npy = (trn_npy_t *)((reader_t *)source->self)->npy;
+    *npy = *found;
+    npy->input = source->input;
+    source->rows = npy->rows;
+    source->cols = npy->cols;
+    source->type = npy->type;
+    return TRN_OK;
+}
+
 static trn_status_t open_npy(trn_source_t *source) {
     int rank;
     MPI_Comm_rank(source->comm, &rank);
@@ -330,7 +359,7 @@ static trn_status_t open_npy(trn_source_t *source) {
     return TRN_OK;
 }
 
-static void close_npy(trn_source_t *source) {
+void trn_npy_close(trn_source_t *source) {
     reader_t *reader = source->self;
     if (!reader) return;
     trn_npy_t *npy = (trn_npy_t *)reader->npy;
@@ -340,8 +369,8 @@ static void close_npy(trn_source_t *source) {
     trn_free(&reader);
 }
 
-static trn_status_t read_npy(trn_source_t *source, int64_t first, int64_t rows, trn_dtype_t type,
-                             void *values, trn_misfit_t *misfit) {
+trn_status_t trn_npy_read_source(trn_source_t *source, int64_t first, int64_t rows,
+                                 trn_dtype_t type, void *values, trn_misfit_t *misfit) {
     reader_t *reader = source->self;
     if (rows == 0 || source->cols == 0) return TRN_OK;
     if (!reader->raw)
@@ -375,8 +404,8 @@ const trn_file_format_t trn_format_npy = {
              1 << TRN_I32 | 1 << TRN_I64 | 1 << TRN_U8 | 1 << TRN_U16 | 1 << TRN_U32 | 1 << TRN_U64,
     .begins = begins,
     .open = open_npy,
-    .close = close_npy,
-    .read = read_npy,
+    .close = trn_npy_close,
+    .read = trn_npy_read_source,
     .tell = tell,
     .begin = begin_npy,
     .put = trn_fixed_put,

@@ -5,6 +5,7 @@
 
 #include "base/dtype.h"
 #include "base/status.h"
+#include "io/formats/format.h"
 #include "io/text/input.h"
 #include "kern/dense/convert.h"
 #include "mpi/matrix.h"
@@ -29,6 +30,17 @@ enum { TRN_NPY_HEADER = 128 /* bytes that trn_npy_header writes */ };
  * header, another type (objects and complex numbers among them), not two-dimensional, more or fewer
  * bytes than the shape needs (of a compressed file: told when it is read). Local. */
 trn_status_t trn_npy_open(trn_npy_t *npy, const char *path);
+
+/* The same of the array in a part of `path`, packed as `coding` says (io/formats/npz.c). Local. */
+trn_status_t trn_npy_open_part(trn_npy_t *npy, const char *path, const trn_extract_t *part,
+                               trn_coding_t coding);
+
+/* For npz's row of the table: let `source` be the array `npy`, which rank 0 opened, its file as
+ * source->input says; read and close it. Local. */
+trn_status_t trn_npy_adopt(trn_source_t *source, const trn_npy_t *npy);
+trn_status_t trn_npy_read_source(trn_source_t *source, int64_t first, int64_t rows,
+                                 trn_dtype_t type, void *values, trn_misfit_t *misfit);
+void trn_npy_close(trn_source_t *source);
 
 /* The narrower of float32 and float64 that holds every number of the file; float64 also for
  * integers of 8 bytes, which it may not hold. Local. */

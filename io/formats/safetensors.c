@@ -2,10 +2,10 @@
  * of formats. Rank 0 reads the head; all ranks read their rows at its offsets. */
 #include "base/mem.h"
 #include "io/bytes.h"
+#include "io/foreign/tensors.h"
 #include "io/formats/format.h"
 #include "io/formats/raw.h"
 #include "io/formats/sink.h"
-#include "io/formats/tensors.h"
 #include "io/share.h"
 #include "mpi/agree.h"
 
@@ -36,7 +36,7 @@ static bool begins(const char *head, int64_t bytes) {
     return binary || is_index(head);
 }
 
-/* Choosing a tensor: rank 0 -----------------------------------------------------------------------
+/* Choosing a tensor: rank 0 ---------------------------------------------------------------------
  */
 
 /* Whether a tensor is a matrix, a list or a number that can be read. */
@@ -101,8 +101,7 @@ static trn_status_t look_into(const char *path, const char *member, found_t *fou
     return status;
 }
 
-/* Indices
- * ------------------------------------------------------------------------------------------ */
+/* Indices ------------------------------------------------------------------------------------- */
 
 typedef struct search {
     const char *wanted;
@@ -149,8 +148,7 @@ static trn_status_t look_by_index(const char *path, const char *member, found_t 
     return status;
 }
 
-/* Opening
- * ------------------------------------------------------------------------------------------ */
+/* Opening ------------------------------------------------------------------------------------- */
 
 /* Rank 0's texts and numbers on every rank. Collective. */
 static trn_status_t share_found(MPI_Comm comm, found_t *found) {
@@ -221,8 +219,7 @@ static trn_status_t read_tensor(trn_source_t *source, int64_t first, int64_t row
     return trn_raw_read(&((tensor_t *)source->self)->raw, first, rows, type, values, misfit);
 }
 
-/* Listing, on rank 0
- * -------------------------------------------------------------------------------- */
+/* Listing, on rank 0 -------------------------------------------------------------------------- */
 
 typedef struct lister {
     void (*visit)(void *user, const trn_item_t *item);
@@ -263,8 +260,7 @@ static trn_status_t list_tensors(MPI_Comm comm, const char *path,
     return trn_agree(comm, status);
 }
 
-/* Writing: one tensor
- * ------------------------------------------------------------------------------- */
+/* Writing: one tensor ------------------------------------------------------------------------- */
 
 /* Append text[...] as a JSON string; returns the end. */
 static char *put_string(char *to, const char *text) {

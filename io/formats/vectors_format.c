@@ -2,8 +2,8 @@
  * They are read by io/vectors; every row has its word. */
 #include "base/ledger.h"
 #include "base/mem.h"
+#include "base/strings.h"
 #include "io/formats/format.h"
-#include "io/formats/names.h"
 #include "io/formats/sink.h"
 #include "io/vectors.h"
 #include "mpi/agree.h"
@@ -22,6 +22,20 @@ static trn_format_t old_format(const trn_file_format_t *format) {
     return trn_format_named(format->name);
 }
 
+/* A matrix without words is not taken for vectors whose words its first column is, unless said. */
+static trn_status_t judge_words(const trn_source_t *source) {
+    const vectors_t *v = source->self;
+    bool whole, glove = strcmp(source->format->name, "glove") == 0;
+    if (!glove || source->asked ||
+        !trn_vectors_numbers(trn_vectors_rows(v->file), v->words, &whole) || whole)
+        return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s:1: every word is a number, the first of them '%.40s': a matrix without "
+                    "words (numpy.savetxt)? `convert --from tsv` reads it as one; if they are "
+                    "words, say that the format is glove",
+                    source->path, v->words[0]);
+}
+
 static trn_status_t open_vectors(trn_source_t *source) {
     TRN_AGREE(source->comm, trn_alloc_zero(&source->self, 1, sizeof(vectors_t), "vectors"));
     vectors_t *v = source->self;
@@ -29,6 +43,7 @@ static trn_status_t open_vectors(trn_source_t *source) {
     static const trn_word_rules_t strict = {0};
     TRN_TRY(trn_vectors_open(&v->file, source->comm, source->path, old_format(source->format),
                              &strict, &v->words));
+    TRN_TRY(judge_words(source)); /* equal on all ranks */
     source->rows = trn_vectors_rows(v->file);
     source->cols = trn_vectors_dim(v->file);
     source->type = TRN_F32;
@@ -94,7 +109,7 @@ static trn_status_t names_vectors(trn_source_t *source, int64_t first, int64_t c
     MPI_Comm_rank(source->comm, &rank);
     *names = NULL;
     trn_status_t status = TRN_OK;
-    if (rank == 0) status = trn_names_copy(count, v->words + first, names);
+    if (rank == 0) status = trn_strings_copy(count, v->words + first, names);
     return trn_agree(source->comm, status);
 }
 

@@ -118,6 +118,7 @@ static trn_status_t open_source(trn_rows_t *rows, const trn_rows_how_t *how) {
                                   .comm = rows->comm,
                                   .path = found.file,
                                   .member = found.member,
+                                  .asked = how->format && strcmp(how->format, "auto") != 0,
                                   .lossy = how->lossy};
     found.file = found.member = NULL;
     rows->source.input = (trn_input_t){.path = rows->source.path, .content = TRN_CONTENT_ANY};
@@ -171,7 +172,8 @@ int64_t trn_rows_usual_block(int64_t rows) {
 }
 
 trn_status_t trn_rows_verify(trn_rows_t *rows) {
-    if (rows->source.format->verify) return rows->source.format->verify(&rows->source);
+    if (rows->source.format->verify && !rows->source.plain)
+        return rows->source.format->verify(&rows->source);
     if (rows->source.routed) return TRN_OK;
     enum { NUMBERS = 1 << 18 };
     int64_t block = trn_rows_usual_block(rows->about.rows);

@@ -2,7 +2,6 @@
  * all of them unless it asks for them: rank 0 reads them in blocks and hands them on. */
 #include "base/mem.h"
 #include "base/strings.h"
-#include "io/formats/names.h"
 #include "io/rows/rows_impl.h"
 #include "io/share.h"
 #include "mpi/agree.h"
@@ -105,7 +104,7 @@ trn_status_t trn_rows_names_block(trn_rows_t *rows, int64_t first, int64_t count
     trn_status_t status = TRN_OK;
     if (rows->rank == 0 && !rows->list) status = read_list(rows);
     if (rows->rank == 0 && status == TRN_OK)
-        status = trn_names_copy(count, rows->list + first, names);
+        status = trn_strings_copy(count, rows->list + first, names);
     return trn_agree(rows->comm, status);
 }
 
@@ -163,7 +162,7 @@ trn_status_t trn_rows_feed_bytes(trn_names_feed_t *feed, int64_t *bytes) {
     *bytes = 0;
     for (int64_t first = 0, count; first < feed->rows->about.rows; first += count) {
         TRN_TRY(next_block(feed->rows, first, &count, &feed->block));
-        if (feed->rows->rank == 0) *bytes += trn_names_bytes(count, feed->block);
+        if (feed->rows->rank == 0) *bytes += trn_strings_bytes(count, feed->block);
         trn_free(&feed->block);
     }
     return TRN_OK;
@@ -193,7 +192,7 @@ static trn_status_t count_bytes(trn_rows_t *rows, wish_t *wishes) {
         TRN_TRY(next_block(rows, first, &count, &names));
         for (int r = 0; r < rows->ranks && rows->rank == 0; r++)
             if (overlap(&wishes[r], first, count, &from, &end))
-                wishes[r].bytes += trn_names_bytes(end - from, names + from);
+                wishes[r].bytes += trn_strings_bytes(end - from, names + from);
         trn_free(&names);
     }
     return TRN_OK;
@@ -219,7 +218,7 @@ static trn_status_t hand_out(trn_rows_t *rows, const wish_t *wishes, char *packe
         TRN_TRY(next_block(rows, first, &count, &names));
         for (int r = 0; r < rows->ranks && rows->rank == 0; r++) {
             if (!overlap(&wishes[r], first, count, &from, &end)) continue;
-            int64_t bytes = trn_names_bytes(end - from, names + from);
+            int64_t bytes = trn_strings_bytes(end - from, names + from);
             pack(names, from, end, r == 0 ? text : packet);
             if (r == 0)
                 text += bytes;

@@ -1,8 +1,8 @@
 /* rows_write.c: a matrix into a file of any format, names and all. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/mem.h"
+#include "base/strings.h"
 #include "io/bytes.h"
-#include "io/formats/names.h"
 #include "io/output.h"
 #include "io/rows/misfit.h"
 #include "io/rows/rows_impl.h"
@@ -47,12 +47,14 @@ static bool has_names(const trn_rows_make_t *make) {
     return make->names || (make->names_of && trn_rows_about(make->names_of)->named);
 }
 
-static trn_status_t check(const char *path, const trn_file_format_t *format,
+static trn_status_t check(const char *path, const trn_file_format_t *format, const char *member,
                           const trn_rows_make_t *make, bool sparse) {
-    if (sparse && !format->save_sparse)
+    bool apart = *member && format->member;
+    unsigned types = apart ? format->member : format->types;
+    if (sparse && (!format->save_sparse || apart))
         return trn_fail(TRN_USAGE, "%s: %s cannot hold a sparse matrix; write .h5 or .mtx", path,
                         format->endings[0]);
-    if (!sparse && make->type != TRN_OTHER && !(format->types >> make->type & 1))
+    if (!sparse && make->type != TRN_OTHER && !(types >> make->type & 1))
         return trn_fail(TRN_USAGE, "%s: a %s cannot hold %s; choose another --type", path,
                         format->title, trn_dtype_name(make->type));
     if (format->holds & TRN_NEEDS_NAMES && !has_names(make) && make->names_of)
@@ -76,7 +78,7 @@ trn_status_t trn_rows_place(MPI_Comm comm, const char *path, const trn_rows_make
     MPI_Comm_rank(comm, &rank);
     trn_status_t status = trn_path_cut(path, true, &file, &member);
     if (status == TRN_OK) status = find_format(file, make->format, &format);
-    if (status == TRN_OK) status = check(path, format, make, sparse);
+    if (status == TRN_OK) status = check(path, format, member, make, sparse);
     if (status == TRN_OK && rank == 0) status = trn_path_writable(file);
     trn_free(&file);
     trn_free(&member);
@@ -98,7 +100,7 @@ static trn_status_t some_names(void *self, const char *name, int64_t first, int6
 /* Rank 0's count of all names' bytes. Collective. */
 static trn_status_t count_names(trn_rows_out_t *out) {
     if (!out->names) return trn_rows_feed_bytes(&out->feed, &out->sink.names_bytes);
-    out->sink.names_bytes = out->rank == 0 ? trn_names_bytes(out->sink.rows, out->names) : 0;
+    out->sink.names_bytes = out->rank == 0 ? trn_strings_bytes(out->sink.rows, out->names) : 0;
     return TRN_OK;
 }
 
@@ -108,8 +110,8 @@ static trn_status_t own_names(trn_rows_out_t *out) {
     if (!out->names)
         return trn_rows_some_names(out->feed.rows, sink->own_first, sink->own_rows,
                                    &sink->own_names);
-    return trn_agree(
-        sink->comm, trn_names_copy(sink->own_rows, out->names + sink->own_first, &sink->own_names));
+    return trn_agree(sink->comm, trn_strings_copy(sink->own_rows, out->names + sink->own_first,
+                                                  &sink->own_names));
 }
 
 static trn_status_t find_names(trn_rows_out_t *out, const trn_rows_make_t *make) {
@@ -216,7 +218,7 @@ static trn_status_t fill_in(trn_rows_out_t *out, MPI_Comm comm, const char *path
                          .seed = make->seed};
     TRN_TRY(trn_path_cut(path, true, &sink->path, &sink->member));
     TRN_TRY(find_format(sink->path, make->format, &sink->format));
-    TRN_TRY(check(path, sink->format, make, false));
+    TRN_TRY(check(path, sink->format, sink->member, make, false));
     sink->named = (sink->format->holds & TRN_HOLDS_NAMES) && has_names(make);
     TRN_TRY(name_file(out, make));
     return trn_alloc(&out->piece, PIECE, 8, "numbers to convert");
@@ -300,7 +302,7 @@ int64_t trn_rows_write_bytes(const char *path, const trn_rows_make_t *make, bool
                        .own_rows = make->own_rows};
     sink.names_bytes = !sink.named ? 0
                        : make->names
-                           ? trn_names_bytes(make->own_rows, make->names + make->own_first)
+                           ? trn_strings_bytes(make->own_rows, make->names + make->own_first)
                            : GUESS * make->own_rows;
     int64_t bytes = PIECE * 8;
     if (sink.named && format->holds & TRN_OWN_NAMES)
@@ -348,7 +350,7 @@ trn_status_t trn_rows_save_sparse(MPI_Comm comm, const char *path, const trn_spa
                                   const trn_rows_make_t *make) {
     trn_rows_out_t out = {.names = make->names};
     trn_status_t status = fill_in(&out, comm, path, make);
-    if (status == TRN_OK) status = check(path, out.sink.format, make, true);
+    if (status == TRN_OK) status = check(path, out.sink.format, out.sink.member, make, true);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = find_names(&out, make);
     if (status == TRN_OK && out.names_file) status = write_names(&out);

@@ -46,6 +46,10 @@ trn_status_t trn_store_place(MPI_Comm comm, const char *path);
  * name. Local. Fails with TRN_IO (what it is instead), TRN_MEMORY. Cost: 64 KiB read. */
 trn_status_t trn_store_replaceable(const char *path);
 
+/* *ours: whether the first or last bytes of `path` are those of a store, even a damaged one; HDF5
+ * is not asked. Local. Fails with TRN_IO, TRN_MEMORY. Cost: 128 KiB read. */
+trn_status_t trn_store_recognized(const char *path, bool *ours);
+
 /* Remove such a file; what is none stays. Local. */
 void trn_store_remove(const char *path);
 

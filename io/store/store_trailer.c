@@ -168,6 +168,15 @@ trn_status_t trn_store_replaceable(const char *path) {
                     path, flaw ? flaw : "one with other content");
 }
 
+trn_status_t trn_store_recognized(const char *path, bool *ours) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *ours = false;
+    if (fd < 0) return TRN_OK; /* which opening it will tell */
+    trn_status_t status = recognize(fd, path, ours);
+    close(fd);
+    return status;
+}
+
 void trn_store_remove(const char *path) {
     if (trn_store_replaceable(path) == TRN_OK) (void)unlink(path);
 }

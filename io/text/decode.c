@@ -8,7 +8,8 @@ trn_status_t trn_decoder_create(trn_decoder_t **decoder, trn_coding_t coding, co
     static const trn_decoder_kind_t *const kinds[] = {[TRN_CODING_GZIP] = &trn_decoder_gzip,
                                                       [TRN_CODING_BZIP2] = &trn_decoder_bzip2,
                                                       [TRN_CODING_XZ] = &trn_decoder_xz,
-                                                      [TRN_CODING_ZSTD] = &trn_decoder_zstd};
+                                                      [TRN_CODING_ZSTD] = &trn_decoder_zstd,
+                                                      [TRN_CODING_DEFLATE] = &trn_decoder_deflate};
     TRN_TRY(trn_alloc_zero(decoder, 1, sizeof **decoder, "a decompressor"));
     trn_decoder_t *d = *decoder;
     d->kind = kinds[coding];
@@ -58,10 +59,8 @@ bool trn_decoder_done(const trn_decoder_t *decoder) {
 
 /* What each takes for files that its usual tool wrote with default settings, for plans. */
 int64_t trn_decoder_bytes(trn_coding_t coding) {
-    static const int64_t bytes[] = {[TRN_CODING_NONE] = 0,
-                                    [TRN_CODING_GZIP] = 64 << 10,
-                                    [TRN_CODING_BZIP2] = 4 << 20,
-                                    [TRN_CODING_XZ] = 9 << 20,
-                                    [TRN_CODING_ZSTD] = 3 << 20};
+    static const int64_t bytes[] = {
+        [TRN_CODING_NONE] = 0,     [TRN_CODING_GZIP] = 64 << 10, [TRN_CODING_BZIP2] = 4 << 20,
+        [TRN_CODING_XZ] = 9 << 20, [TRN_CODING_ZSTD] = 3 << 20,  [TRN_CODING_DEFLATE] = 64 << 10};
     return bytes[coding];
 }

@@ -1,4 +1,4 @@
-/* decode_gzip.c: gzip members (RFC 1952) through zlib. */
+/* decode_gzip.c: gzip members (RFC 1952), and deflate without a head (RFC 1951), through zlib. */
 #include "io/text/decode_impl.h"
 
 #include <zlib.h>
@@ -11,13 +11,20 @@ static void release(void *decoder, void *data) {
     trn_decoder_free(data);
 }
 
-static trn_status_t start(trn_decoder_t *decoder, void *state) {
+static trn_status_t start_with(trn_decoder_t *decoder, void *state, int bits) {
     z_stream *z = state;
     z->zalloc = alloc;
     z->zfree = release;
     z->opaque = decoder;
-    /* 16: a gzip header is required. */
-    return inflateInit2(z, MAX_WBITS + 16) == Z_OK ? TRN_OK : trn_decoder_no_memory(decoder);
+    return inflateInit2(z, bits) == Z_OK ? TRN_OK : trn_decoder_no_memory(decoder);
+}
+
+static trn_status_t start(trn_decoder_t *decoder, void *state) {
+    return start_with(decoder, state, MAX_WBITS + 16); /* 16: a gzip header is required */
+}
+
+static trn_status_t start_bare(trn_decoder_t *decoder, void *state) {
+    return start_with(decoder, state, -MAX_WBITS); /* below 0: there is none */
 }
 
 /* A member ends with its checksum, which zlib verifies; the next begins anew. */
@@ -39,7 +46,7 @@ static trn_status_t step(trn_decoder_t *decoder, void *state, trn_decode_step_t 
     if (code == Z_MEM_ERROR) return trn_decoder_no_memory(decoder);
     /* Z_BUF_ERROR: no progress without more input. */
     if (code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR) return TRN_OK;
-    return trn_decoder_corrupt(decoder, z->msg ? z->msg : "gzip");
+    return trn_decoder_corrupt(decoder, z->msg ? z->msg : "deflate");
 }
 
 /* Also after a start that failed halfway. */
@@ -49,3 +56,4 @@ static void stop(void *state) {
 }
 
 const trn_decoder_kind_t trn_decoder_gzip = {sizeof(z_stream), true, start, step, stop};
+const trn_decoder_kind_t trn_decoder_deflate = {sizeof(z_stream), false, start_bare, step, stop};

@@ -15,8 +15,8 @@ typedef struct trn_decoder_kind {
     void (*stop)(void *state); /* also of a state that was never started, or failed to */
 } trn_decoder_kind_t;
 
-extern const trn_decoder_kind_t trn_decoder_gzip, trn_decoder_bzip2, trn_decoder_xz,
-    trn_decoder_zstd;
+extern const trn_decoder_kind_t trn_decoder_gzip, trn_decoder_deflate, trn_decoder_bzip2,
+    trn_decoder_xz, trn_decoder_zstd;
 
 struct trn_decoder {
     const trn_decoder_kind_t *kind;

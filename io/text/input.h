@@ -19,6 +19,13 @@ typedef struct trn_stamp {
     int64_t device, inode, bytes, modified, changed;
 } trn_stamp_t;
 
+/* A member of an archive: where in the file its bytes lie, and what they have to be. */
+typedef struct trn_extract {
+    int64_t begin, bytes;
+    int64_t unpacked; /* bytes that come out of it; as `bytes` if it is not packed */
+    uint32_t crc;     /* CRC-32 of them */
+} trn_extract_t;
+
 /* What may be read. */
 typedef enum trn_content {
     TRN_CONTENT_TEXT,   /* no NULs, and no other format by its first bytes */
@@ -38,7 +45,9 @@ typedef struct trn_input {
     int64_t bytes;       /* of text if plain; on disk if compressed; 0 of a stream */
     int mark;            /* bytes before a plain file's text: those of a byte order mark */
     trn_coding_t coding; /* of a stream: not known before it is opened */
-    bool stream;         /* a pipe, FIFO or terminal: read once, from its start, by rank 0 alone */
+    /* Set behind the look, with `coding` and, if that is none, `bytes`: read but this part. */
+    trn_extract_t part; /* bytes 0: all of the file */
+    bool stream;        /* a pipe, FIFO or terminal: read once, from its start, by rank 0 alone */
 } trn_input_t;
 
 /* Look at `input->path`, whose first two settings are the caller's. Fails with TRN_INPUT (missing,

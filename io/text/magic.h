@@ -15,7 +15,8 @@ typedef enum trn_coding {
     TRN_CODING_GZIP,
     TRN_CODING_BZIP2,
     TRN_CODING_XZ,
-    TRN_CODING_ZSTD
+    TRN_CODING_ZSTD,
+    TRN_CODING_DEFLATE /* without a head: a member of an archive */
 } trn_coding_t;
 
 /* The compression of a file that begins with head[bytes]; TRN_CODING_NONE if it is none that can be

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { RAW_BYTES = 256 << 10, WAIT_MS = 1000, LINES_BYTES = 16384 };
 
@@ -27,6 +28,8 @@ struct trn_text {
     size_t raw_at, raw_end;
     int64_t consumed;       /* bytes that raw[0] is behind the start of the file */
     bool raw_done;          /* the file has no bytes behind raw_end */
+    int64_t summed;         /* bytes of a part in `sum`, as long as it was read from its start */
+    uint32_t sum;           /* their CRC-32 */
     trn_decoder_t *decoder; /* NULL: not compressed */
     /* First bytes that were decoded to be looked at, given out from head_at on. */
     size_t head_at, head_end;
@@ -78,7 +81,9 @@ static trn_status_t read_plain(const trn_text_t *text, char *buffer, int64_t cap
 static trn_status_t fill_raw(trn_text_t *text) {
     text->consumed += (int64_t)text->raw_end;
     text->raw_at = text->raw_end = 0;
-    TRN_TRY(read_file(text, text->raw, RAW_BYTES, &text->raw_end));
+    int64_t most = RAW_BYTES, left = text->input.part.bytes - text->consumed;
+    if (text->input.part.bytes > 0 && left < most) most = left;
+    TRN_TRY(read_file(text, text->raw, (size_t)most, &text->raw_end));
     text->raw_done = text->raw_end < RAW_BYTES;
     return TRN_OK;
 }
@@ -122,8 +127,9 @@ static trn_status_t open_file(trn_text_t *text, int64_t offset) {
     if (text->fd < 0) return cannot_open(text);
     TRN_TRY(trn_input_unchanged(input, text->fd));
     text->at = offset;
-    if (input->coding != TRN_CODING_NONE) return trn_alloc(&text->raw, RAW_BYTES, 1, "input");
-    int64_t place = input->mark + offset;
+    bool packed = input->coding != TRN_CODING_NONE;
+    if (packed) TRN_TRY(trn_alloc(&text->raw, RAW_BYTES, 1, "input"));
+    int64_t place = input->part.begin + (packed ? 0 : input->mark + offset);
     if (lseek(text->fd, place, SEEK_SET) == place) return TRN_OK;
     return trn_fail(TRN_IO, "%s: cannot seek: %s; check the disk", input->path, strerror(errno));
 }
@@ -206,6 +212,18 @@ static trn_status_t holds_nul(const trn_text_t *text, const char *buffer, int64_
                     (long long)line + 1);
 }
 
+/* The bytes of a part that was read from its start to its end are what its archive says. */
+static trn_status_t check_part(trn_text_t *text, const char *buffer, size_t bytes) {
+    const trn_extract_t *part = &text->input.part;
+    if (part->bytes == 0 || text->summed != text->at) return TRN_OK;
+    text->sum = (uint32_t)crc32_z(text->sum, (const Bytef *)buffer, bytes);
+    text->summed += (int64_t)bytes;
+    bool ends = bytes == 0 || text->summed >= part->unpacked;
+    if (!ends || (text->summed == part->unpacked && text->sum == part->crc)) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: a member is not what its archive says (checksum); damaged",
+                    text->input.path);
+}
+
 /* The third layer. A NUL is looked for in every byte that is handed out, because a text cut short
  * at one would look sound. */
 trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int64_t *got) {
@@ -222,6 +240,7 @@ trn_status_t trn_text_read(trn_text_t *text, char *buffer, int64_t capacity, int
         TRN_TRY(produce(text, buffer, capacity, &bytes));
     }
     bool nuls = content != TRN_CONTENT_TEXT || text->nul_too;
+    TRN_TRY(check_part(text, buffer, bytes));
     const char *nul = nuls ? NULL : memchr(buffer, '\0', bytes);
     if (nul) return holds_nul(text, buffer, nul - buffer);
     if (text->input.stream) text->lines += count_lines(buffer, (int64_t)bytes);

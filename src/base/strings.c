@@ -17,3 +17,22 @@ trn_status_t trn_strings_make(int64_t count, const char *text, int64_t bytes, ch
     }
     return TRN_OK;
 }
+
+int64_t trn_strings_bytes(int64_t count, char *const *strings) {
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < count; i++)
+        bytes += (int64_t)strlen(strings[i]) + 1;
+    return bytes;
+}
+
+trn_status_t trn_strings_copy(int64_t count, char *const *strings, char ***copy) {
+    int64_t pointers = count * (int64_t)sizeof(char *);
+    TRN_TRY(trn_alloc(copy, pointers + trn_strings_bytes(count, strings), 1, "strings"));
+    char *to = (char *)*copy + pointers;
+    for (int64_t i = 0; i < count; i++) {
+        size_t bytes = strlen(strings[i]) + 1;
+        (*copy)[i] = memcpy(to, strings[i], bytes);
+        to += bytes;
+    }
+    return TRN_OK;
+}

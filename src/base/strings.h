@@ -11,4 +11,11 @@
  * TRN_MEMORY. Local. */
 trn_status_t trn_strings_make(int64_t count, const char *text, int64_t bytes, char ***strings);
 
+/* *copy = a list of `count` strings like `strings`: one allocation, to be freed with trn_free.
+ * Fails with TRN_MEMORY. Local. */
+trn_status_t trn_strings_copy(int64_t count, char *const *strings, char ***copy);
+
+/* Bytes of the strings with their NULs. Local. */
+int64_t trn_strings_bytes(int64_t count, char *const *strings);
+
 #endif

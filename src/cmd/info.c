@@ -183,14 +183,18 @@ static trn_status_t describe_list(trn_run_t *run, const char *path, const trn_fi
     return format->list(run->comm, path, add_item, items);
 }
 
-/* What rank 0 finds out about a file, by its number in the table. */
-static trn_status_t look(const char *path, trn_input_t *input, int *number, bool *member) {
+/* What rank 0 finds out about a file, by its number in the table; *ours: it is a store. */
+static trn_status_t look(const char *path, trn_input_t *input, int *number, bool *member,
+                         bool *ours) {
     const trn_file_format_t *format;
     char *file, *rest;
     TRN_TRY(trn_path_cut(path, false, &file, &rest));
     *input = (trn_input_t){.path = file, .content = TRN_CONTENT_ANY};
     trn_status_t status = trn_input_look(input);
     if (status == TRN_OK) status = trn_format_of(file, &format);
+    *ours = false;
+    if (status == TRN_OK && strcmp(format->name, "h5") == 0)
+        status = trn_store_recognized(file, ours);
     *member = *rest != '\0';
     for (*number = 0; status == TRN_OK && trn_formats[*number] != format;)
         ++*number;
@@ -202,14 +206,15 @@ static trn_status_t look(const char *path, trn_input_t *input, int *number, bool
 /* Collective. */
 static trn_status_t describe(trn_run_t *run, const char *path, json_t *into) {
     trn_input_t input = {0};
-    int about[2] = {0, 0};
-    bool member = false;
-    TRN_AGREE(run->comm, run->rank == 0 ? look(path, &input, &about[0], &member) : TRN_OK);
+    int about[3] = {0};
+    bool member = false, ours = false;
+    TRN_AGREE(run->comm, run->rank == 0 ? look(path, &input, &about[0], &member, &ours) : TRN_OK);
     about[1] = member;
-    MPI_Bcast(about, 2, MPI_INT, 0, run->comm);
+    about[2] = ours;
+    MPI_Bcast(about, 3, MPI_INT, 0, run->comm);
     const trn_file_format_t *format = trn_formats[about[0]];
     trn_status_t status;
-    if (strcmp(format->name, "h5") == 0 && !about[1])
+    if (about[2] && !about[1])
         status = describe_store(run, path, into);
     else if (format->list && !about[1])
         status = describe_list(run, path, format, into);

@@ -18,7 +18,8 @@ mpi/dense mpi/sparse: base kern kern/* text graph mpi
 io/text: base kern kern/* text graph mpi mpi/*
 io: base kern kern/* text graph mpi mpi/* io/text
 io/store: base kern kern/* text graph mpi mpi/* io io/text
-io/formats: base kern kern/* text graph mpi mpi/* io io/text io/store
+io/foreign: base kern kern/* text graph mpi mpi/* io io/text io/store
+io/formats: base kern kern/* text graph mpi mpi/* io io/text io/store io/foreign
 io/rows: base kern kern/* text graph mpi mpi/* io io/text io/formats
 algo/common: base kern kern/* text graph model mpi mpi/* io io/*
 algo/matrix algo/vectors algo/words algo/graph algo/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/common

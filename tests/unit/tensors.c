@@ -1,6 +1,6 @@
 /* io/formats/tensors: every kind of head that is not as it should be is refused, whatever else is
  * done to one it neither crashes nor is believed, and jansson agrees on what is JSON. */
-#include "io/formats/tensors.h"
+#include "io/foreign/tensors.h"
 
 #include "base/mem.h"
 

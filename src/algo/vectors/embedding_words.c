@@ -90,8 +90,8 @@ trn_status_t trn_embedding_judge_words(const trn_embedding_t *e, const trn_readi
     if (!whole && reading->format == TRN_FORMAT_AUTO)
         return trn_fail(TRN_INPUT,
                         "%s:1: every word is a number, the first of them '%.40s': a matrix without "
-                        "words (numpy.savetxt)? save it as .npy; if they are words, say that the "
-                        "format is glove",
+                        "words (numpy.savetxt)? `convert --from tsv` reads it as one; if they are "
+                        "words, say that the format is glove",
                         e->path, e->words[0]);
     if (e->rank == 0)
         trn_log(TRN_LOG_WARN, "vectors",

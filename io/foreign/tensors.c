@@ -1,10 +1,10 @@
 /* tensors.c: heads of safetensors files and of their indices (tensors.h). */
 #define _POSIX_C_SOURCE 200809L
-#include "io/formats/tensors.h"
+#include "io/foreign/tensors.h"
 
 #include "base/mem.h"
 #include "io/bytes.h"
-#include "io/formats/json_scan.h"
+#include "io/foreign/json_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* tensors.h: the heads of safetensors files and of their indices, read in one pass and believed in
  * nothing (github.com/huggingface/safetensors, README, "Format"): eight bytes N, N bytes of JSON
  * that say where each tensor lies, then the tensors. */
-#ifndef TRN_IO_FORMATS_TENSORS_H
-#define TRN_IO_FORMATS_TENSORS_H
+#ifndef TRN_IO_FOREIGN_TENSORS_H
+#define TRN_IO_FOREIGN_TENSORS_H
 
 #include "base/dtype.h"
 #include "base/status.h"

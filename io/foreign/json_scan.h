@@ -1,7 +1,7 @@
 /* json_scan.h: strict JSON (RFC 8259) read piece by piece, in place, without a tree: for texts of
  * others that may be large or made to harm. */
-#ifndef TRN_IO_FORMATS_JSON_SCAN_H
-#define TRN_IO_FORMATS_JSON_SCAN_H
+#ifndef TRN_IO_FOREIGN_JSON_SCAN_H
+#define TRN_IO_FOREIGN_JSON_SCAN_H
 
 #include "base/status.h"
 

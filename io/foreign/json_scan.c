@@ -1,5 +1,5 @@
 /* json_scan.c: strict JSON, in place (json_scan.h). */
-#include "io/formats/json_scan.h"
+#include "io/foreign/json_scan.h"
 
 #include "text/utf8.h"
 
