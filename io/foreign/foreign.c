@@ -3,6 +3,7 @@
 #include "io/foreign/foreign_impl.h"
 
 #include "base/mem.h"
+#include "mpi/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,7 @@ static trn_status_t receive(trn_foreign_t *f, void *data, int64_t room, char **m
                             int64_t *bytes) {
     trn_foreign_answer_t answer;
     char message[1024];
+    trn_watch_tick();
     if (!trn_foreign_take(f->fd, &answer, sizeof answer)) return broken(f);
     if (answer.status != TRN_OK) {
         bool fits = answer.status > 0 && answer.status <= TRN_INTERNAL && answer.bytes > 0 &&

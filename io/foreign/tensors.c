@@ -338,6 +338,20 @@ const trn_tensor_t *trn_tensors_find(const trn_tensors_t *all, const char *name)
     return NULL;
 }
 
+trn_status_t trn_tensors_is_index(const char *path, bool *index) {
+    char head[LENGTH + 1] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return trn_fail(TRN_INPUT, "%s: cannot open: %s; check the path", path, strerror(errno));
+    ssize_t got = pread(fd, head, LENGTH, 0);
+    close(fd);
+    if (got < 0)
+        return trn_fail(TRN_IO, "%s: cannot read: %s; check the disk", path, strerror(errno));
+    /* The length of a head has zeros in its upper bytes, text has none. */
+    *index = head[strspn(head, " \t\r\n")] == '{' && !memchr(head, '\0', (size_t)got);
+    return TRN_OK;
+}
+
 /* Indices -------------------------------------------------------------------------------------- */
 
 static trn_status_t check_file_name(const trn_json_scan_t *scan, const char *file) {

@@ -7,6 +7,7 @@
 #include "base/dtype.h"
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TRN_TENSORS_HEAD = 100000000 /* most bytes of JSON, as the format has it */ };
@@ -54,6 +55,10 @@ void trn_tensor_extent(const trn_tensors_t *tensors, const trn_tensor_t *tensor,
 
 /* Name of a type of numbers as an element type ("F32"). Local. */
 const char *trn_tensor_kind_of(trn_dtype_t type);
+
+/* *index: whether `path` begins as JSON, and not as a file of tensors does. Local. Fails with
+ * TRN_INPUT, TRN_IO. */
+trn_status_t trn_tensors_is_index(const char *path, bool *index);
 
 /* Read an index, {"metadata": ..., "weight_map": {"TENSOR": "FILE", ...}}, and call visit for every
  * tensor; texts are borrowed for the call. Fails with TRN_INPUT naming the byte: no such JSON, a

@@ -152,6 +152,11 @@ struct trn_file_format {
 extern const trn_file_format_t *const trn_formats[];
 const trn_file_format_t *trn_format_by_name(const char *name);
 
+/* A row of the table for readers, as README.md has it, between bars: name, title, endings, what can
+ * be packed, whether it is read, what is written, whether FILE:MEMBER is, where names of rows are.
+ * Returns bytes used of line[room]. Local. */
+int trn_format_row(const trn_file_format_t *format, char *line, int room);
+
 /* The format that the ending of `path` names, in any case; *packed (may be NULL): a further .gz .xz
  * .zst or .bz2. NULL: none. Local. */
 const trn_file_format_t *trn_format_by_ending(const char *path, bool *packed);

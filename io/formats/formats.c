@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "io/text/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -25,6 +26,51 @@ const trn_file_format_t *trn_format_by_name(const char *name) {
     for (int i = 0; trn_formats[i]; i++)
         if (strcmp(trn_formats[i]->name, name) == 0) return trn_formats[i];
     return NULL;
+}
+
+/* The table for readers -------------------------------------------------------------------------
+ */
+
+/* Append to line[room], of which *used are, what the format says. */
+static void say(char *line, int room, int *used, const char *text) {
+    int length = *used < room ? snprintf(line + *used, (size_t)(room - *used), "%s", text) : 0;
+    *used += length;
+}
+
+/* Types of numbers, wide ones first. */
+static void say_types(char *line, int room, int *used, unsigned types) {
+    static const trn_dtype_t order[] = {TRN_F64, TRN_F32, TRN_F16, TRN_BF16, TRN_I64, TRN_I32,
+                                        TRN_I16, TRN_I8,  TRN_U64, TRN_U32,  TRN_U16, TRN_U8};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        if (!(types >> order[i] & 1)) continue;
+        say(line, room, used, trn_dtype_short(order[i]));
+        say(line, room, used, " ");
+    }
+}
+
+int trn_format_row(const trn_file_format_t *format, char *line, int room) {
+    int used = 0;
+    say(line, room, &used, "| `");
+    say(line, room, &used, format->name);
+    say(line, room, &used, "` | ");
+    say(line, room, &used, format->title);
+    say(line, room, &used, " | ");
+    for (int e = 0; e < TRN_FORMAT_ENDINGS && format->endings[e]; e++) {
+        say(line, room, &used, format->endings[e]);
+        say(line, room, &used, " ");
+    }
+    say(line, room, &used, format->holds & TRN_MAY_BE_PACKED ? "(.gz .xz .zst .bz2) | " : "| ");
+    say(line, room, &used, format->holds & TRN_HOLDS_MEMBERS ? "FILE:MEMBER | " : "one | ");
+    say(line, room, &used,
+        format->holds & TRN_NEEDS_NAMES   ? "in it, needed | "
+        : format->holds & TRN_HOLDS_NAMES ? "in it, or FILE.vocab | "
+                                          : "FILE.vocab | ");
+    if (!format->begin) say(line, room, &used, "no ");
+    say_types(line, room, &used, format->types);
+    if (format->member) say(line, room, &used, "(as a member also f16 bf16) ");
+    if (format->save_sparse) say(line, room, &used, "and sparse ");
+    say(line, room, &used, "|");
+    return used;
 }
 
 /* Endings -------------------------------------------------------------------------------------- */

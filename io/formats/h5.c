@@ -2,6 +2,7 @@
  * goes to h5_foreign.c. */
 #include "base/ledger.h"
 #include "base/mem.h"
+#include "base/strings.h"
 #include "io/formats/format.h"
 #include "io/formats/h5_foreign.h"
 #include "io/store/store.h"
@@ -19,6 +20,8 @@ typedef struct h5 {
     trn_h5_foreign_t *foreign; /* NULL: */
     trn_store_t *store;
     char names[NAME_BYTES]; /* dataset with the names of the rows, or "" */
+    char **both;            /* there are twice as many rows, for inverse relations: all names */
+    int64_t nboth;          /* rows in that case; 0: there are as many names as rows */
     char *piece;            /* [PIECE_BYTES], or one row if that is longer */
     int64_t piece_bytes;
 } h5_t;
@@ -48,7 +51,10 @@ static void set_names(const trn_source_t *source, h5_t *h5, const char *name) {
     trn_dtype_t type;
     int64_t rows;
     if (h5->names[0] || !trn_store_has(h5->store, name, &type, &rows, NULL)) return;
-    if (type == TRN_STRING && rows == source->rows) snprintf(h5->names, NAME_BYTES, "%s", name);
+    bool inverse = rows > 0 && 2 * rows == source->rows && strcmp(name, "/relation/names") == 0;
+    if (type != TRN_STRING || (rows != source->rows && !inverse)) return;
+    snprintf(h5->names, NAME_BYTES, "%s", name);
+    h5->nboth = inverse ? source->rows : 0;
 }
 
 /* The names of a dataset's rows: those that its kind says, `names` beside it, or the words. */
@@ -191,6 +197,7 @@ static void close_h5(trn_source_t *source) {
     trn_h5_foreign_close(&h5->foreign);
     trn_store_close(&h5->store);
     trn_free(&h5->piece);
+    trn_free(&h5->both);
     trn_free(&source->self);
 }
 
@@ -289,11 +296,37 @@ static trn_status_t read_sparse(trn_source_t *source, trn_sparse_type_t type, tr
                     trn_message());
 }
 
+/* Names of relations, then of their inverses, as the model of a graph has their vectors; there are
+ * few of them. Collective. */
+static trn_status_t read_both(h5_t *h5, MPI_Comm comm) {
+    static const char inverse[] = "^-1";
+    char **names, *text;
+    int64_t count, used = 0;
+    TRN_TRY(trn_store_read_strings(h5->store, h5->names, &count, &names));
+    int64_t bytes = 2 * trn_strings_bytes(count, names) + count * (int64_t)strlen(inverse);
+    trn_status_t status = trn_alloc(&text, bytes, 1, "names of relations");
+    for (int64_t i = 0; i < 2 * count && status == TRN_OK; i++)
+        used += 1 + snprintf(text + used, (size_t)(bytes - used), "%s%s", names[i % count],
+                             i < count ? "" : inverse);
+    if (status == TRN_OK) status = trn_strings_make(2 * count, text, used, &h5->both);
+    trn_free(&text);
+    trn_free(&names);
+    return trn_agree(comm, status);
+}
+
 /* Names, and what else there is ---------------------------------------------------------------- */
 
 static trn_status_t names_h5(trn_source_t *source, int64_t first, int64_t count, char ***names) {
     h5_t *h5 = source->self;
     if (h5->foreign) return trn_h5_foreign_names(h5->foreign, source, first, count, names);
+    if (h5->nboth > 0) {
+        int rank;
+        MPI_Comm_rank(source->comm, &rank);
+        *names = NULL;
+        if (!h5->both) TRN_TRY(read_both(h5, source->comm));
+        return trn_agree(source->comm,
+                         rank == 0 ? trn_strings_copy(count, h5->both + first, names) : TRN_OK);
+    }
     return trn_store_read_some_strings(h5->store, h5->names, first, count, names);
 }
 

@@ -9,7 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 1 << 16 /* entries that are read at a time */ };
+enum {
+    PIECE = 1 << 16, /* entries that are read at a time */
+    RATIO = 1100,    /* numbers that a stored byte may become: deflate makes 1032 bytes of one */
+    SPARE = 64       /* bytes beside those */
+};
 
 /* Lists -----------------------------------------------------------------------------------------
  */
@@ -67,6 +71,10 @@ static trn_status_t find_list(trn_foreign_t *file, const char *group, const char
     const trn_foreign_item_t *item = part(file, group, name);
     if (!item || item->type >= TRN_NUMBER_TYPES || !trn_dtype_whole((trn_dtype_t)item->type))
         return trn_fail(TRN_INPUT, "%s/%s: holds no whole numbers", group, name);
+    /* A list of chunks that were never written can have any length: no filter packs better. */
+    if (item->extent[0] / RATIO > item->bytes + SPARE)
+        return trn_fail(TRN_INPUT, "%s/%s: says %lld numbers, but stores %lld bytes; damaged?",
+                        group, name, (long long)item->extent[0], (long long)item->bytes);
     *type = (trn_dtype_t)item->type;
     *swapped = item->swapped != 0;
     return TRN_OK;

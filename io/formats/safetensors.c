@@ -8,6 +8,7 @@
 #include "io/formats/sink.h"
 #include "io/share.h"
 #include "mpi/agree.h"
+#include "text/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -169,8 +170,8 @@ static trn_status_t share_found(MPI_Comm comm, found_t *found) {
 
 static trn_status_t look(trn_source_t *source, found_t *found) {
     const char *path = source->path;
-    size_t length = strlen(path), tail = strlen(".json");
-    bool index = length > tail && strcmp(path + length - tail, ".json") == 0;
+    bool index;
+    TRN_TRY(trn_tensors_is_index(path, &index));
     return (index ? look_by_index : look_into)(path, source->member, found);
 }
 
@@ -251,12 +252,12 @@ static trn_status_t list_entry(void *user, const char *tensor, const char *file)
 static trn_status_t list_tensors(MPI_Comm comm, const char *path,
                                  void (*visit)(void *user, const trn_item_t *item), void *user) {
     lister_t to = {visit, user};
-    size_t length = strlen(path), tail = strlen(".json");
-    bool index = length > tail && strcmp(path + length - tail, ".json") == 0;
+    bool index = false;
     int rank;
     MPI_Comm_rank(comm, &rank);
-    trn_status_t status = TRN_OK;
-    if (rank == 0) status = index ? trn_tensors_index(path, list_entry, &to) : list_file(path, &to);
+    trn_status_t status = rank == 0 ? trn_tensors_is_index(path, &index) : TRN_OK;
+    if (rank == 0 && status == TRN_OK)
+        status = index ? trn_tensors_index(path, list_entry, &to) : list_file(path, &to);
     return trn_agree(comm, status);
 }
 
@@ -276,14 +277,26 @@ static char *put_string(char *to, const char *text) {
     return to;
 }
 
+static trn_status_t check_name(const trn_sink_t *sink) {
+    if (trn_utf8_valid(sink->member) && strcmp(sink->member, "__metadata__") != 0) return TRN_OK;
+    return trn_fail(TRN_USAGE, "%s: the name of a tensor has to be UTF-8, and not __metadata__",
+                    sink->path);
+}
+
 /* Filled up with spaces, so that the numbers begin at a multiple of 8. */
 static trn_status_t begin_tensor(trn_sink_t *sink) {
     enum { LENGTH = 8, ROOM = 256 };
     const char *name = *sink->member ? sink->member : "matrix";
     int64_t bytes = sink->rows * sink->cols * trn_dtype_size(sink->type);
-    char *head;
-    TRN_AGREE(sink->comm,
-              trn_alloc_zero(&head, ROOM + 6 * (int64_t)strlen(name), 1, "a head of safetensors"));
+    char *head = NULL;
+    TRN_TRY(check_name(sink)); /* equal on all ranks */
+    trn_status_t status = trn_agree(
+        sink->comm,
+        trn_alloc_zero(&head, ROOM + 6 * (int64_t)strlen(name), 1, "a head of safetensors"));
+    if (status != TRN_OK) { /* of another rank, perhaps */
+        trn_free(&head);
+        return status;
+    }
     char *to = head + LENGTH;
     *to++ = '{';
     to = put_string(to, name);
@@ -295,7 +308,7 @@ static trn_status_t begin_tensor(trn_sink_t *sink) {
     uint64_t length = (uint64_t)(to - head - LENGTH);
     for (int i = 0; i < LENGTH; i++)
         head[i] = (char)(length >> 8 * i & 255);
-    trn_status_t status = trn_fixed_begin(sink, head, to - head, 0);
+    status = trn_fixed_begin(sink, head, to - head, 0);
     trn_free(&head);
     return status;
 }

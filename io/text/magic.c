@@ -106,10 +106,10 @@ static bool find_zip(const unsigned char *head, size_t bytes, const char **what,
     *cure = unpack;
     if (name_has(name, length, ".npy")) {
         *what = "a NumPy archive (.npz)";
-        *cure = "save the one array with numpy.save as .npy";
+        *cure = "trunnion convert takes an array out of it, as FILE.npz:NAME";
     } else if (name_has(name, length, "data.pkl")) {
         *what = "a PyTorch file";
-        *cure = "save the tensor with numpy.save as .npy";
+        *cure = "trunnion convert takes a tensor out of it, as FILE:TENSOR";
     } else if (name_has(name, length, "[Content_Types].xml")) {
         *what = "an Office document";
         *cure = "save it as plain text";

@@ -2,6 +2,7 @@
 
 #include "cli/job.h"
 #include "cli/verbs.h"
+#include "io/formats/format.h"
 #include "version.h"
 
 #include <errno.h>
@@ -63,20 +64,32 @@ static void put_tables(FILE *to, const trn_command_t *const *table) {
     }
 }
 
+static void put_formats(FILE *to) {
+    fputs("| format | what | endings | matrices | names of rows | written |\n"
+          "|---|---|---|---|---|---|\n",
+          to);
+    for (int i = 0; trn_formats[i]; i++) {
+        char line[512];
+        trn_format_row(trn_formats[i], line, sizeof line);
+        fprintf(to, "%s\n", line);
+    }
+}
+
 static void help_program(FILE *to) {
     fprintf(to, "trunnion %s: distributed matrix engine and embedding trainer over MPI\n\n%s\n",
             TRN_VERSION, usage);
     fputs("Verbs:\n", to);
     list_all(to, false);
-    fputs("\nAbout the program:\n"
-          "  help [VERB]       this text, or the options of a verb (also: VERB --help)\n"
-          "  help common       the options of every verb\n"
-          "  list [--names]    the verbs (--tables: all options, for programs)\n"
-          "  man [VERB]        manual page (troff)\n"
-          "  completion bash   completion script; source <(trunnion completion bash)\n"
-          "  --version         version and commit\n"
-          "\nExit codes:\n",
-          to);
+    fputs(
+        "\nAbout the program:\n"
+        "  help [VERB]       this text, or the options of a verb (also: VERB --help)\n"
+        "  help common       the options of every verb\n"
+        "  list [--names]    the verbs (--tables: all options, for programs; --formats: of files)\n"
+        "  man [VERB]        manual page (troff)\n"
+        "  completion bash   completion script; source <(trunnion completion bash)\n"
+        "  --version         version and commit\n"
+        "\nExit codes:\n",
+        to);
     for (const trn_exit_code_t *row = trn_exit_codes; row->meaning; row++)
         fprintf(to, "  %2d  %s\n", row->code, row->meaning);
 }
@@ -169,6 +182,25 @@ static trn_status_t man(FILE *to, int count, char **words) {
     return TRN_OK;
 }
 
+/* `list` and what of: verbs, or what `option` asks for. */
+static trn_status_t list_some(FILE *to, const char *option) {
+    if (strcmp(option, "--tables") == 0) {
+        put_tables(to, trn_commands);
+        put_tables(to, trn_benches);
+    } else if (strcmp(option, "--examples") == 0) {
+        list_examples(to, trn_commands);
+        list_examples(to, trn_benches);
+    } else if (strcmp(option, "--formats") == 0) {
+        put_formats(to);
+    } else if (*option == '\0' || strcmp(option, "--names") == 0) {
+        list_all(to, *option != '\0');
+    } else {
+        return trn_fail(TRN_USAGE,
+                        "%s: list knows only --names, --formats, --tables and --examples", option);
+    }
+    return TRN_OK;
+}
+
 /* Answer into `to` if words[0] is one of ours; *answered tells. */
 static trn_status_t answer(FILE *to, int count, char **words, bool *answered) {
     const char *word = words[0], *next = count > 1 ? words[1] : "";
@@ -179,19 +211,7 @@ static trn_status_t answer(FILE *to, int count, char **words, bool *answered) {
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         fprintf(to, "trunnion %s (%s)\n", TRN_VERSION, *TRN_COMMIT ? TRN_COMMIT : "no commit");
     } else if (strcmp(word, "list") == 0) {
-        bool tables = strcmp(next, "--tables") == 0, examples = strcmp(next, "--examples") == 0;
-        if (*next && strcmp(next, "--names") != 0 && !tables && !examples)
-            return trn_fail(TRN_USAGE, "%s: list knows only --names, --tables and --examples",
-                            next);
-        if (examples) {
-            list_examples(to, trn_commands);
-            list_examples(to, trn_benches);
-        } else if (tables) {
-            put_tables(to, trn_commands);
-            put_tables(to, trn_benches);
-        } else {
-            list_all(to, *next != '\0');
-        }
+        return list_some(to, next);
     } else if (strcmp(word, "completion") == 0) {
         if (strcmp(next, "bash") != 0)
             return trn_fail(TRN_USAGE, "completion: for which shell? we know bash");

@@ -153,6 +153,56 @@ expect_equal "a name with a blank" "$(cut -f 1 cells.tsv | sed -n 7p)" "cell 6"
 expect 0 "names of pandas" ranks 2 convert pandas.csv names.npy
 expect_equal "a name with a comma" "$(head -n 1 names.npy.vocab | cut -f 1)" 'Paris, "TX"'
 
+# What is written others read: each format, by a reader that is not ours.
+"$python" - <<'END'
+import numpy as np
+x = (np.random.default_rng(3).standard_normal((60, 5)) * 100).astype("f4")
+np.save("base.npy", x)
+open("base.npy.vocab", "w").write("".join(f"w{i}\n" for i in range(60)))
+END
+for out in v.h5 v.npy v.safetensors v.mtx v.tsv v.csv v.vec v.bin v.glove v_member.h5:/a/b; do
+    expect 0 "written: $out" ranks 3 convert --quiet base.npy "$out"
+done
+cat >read.py <<'END'
+import csv, json, struct
+import h5py, numpy as np
+x, names = np.load("base.npy"), [f"w{i}" for i in range(60)]
+assert (np.load("v.npy") == x).all() and open("v.npy.vocab").read().split() == names
+with h5py.File("v.h5") as f, h5py.File("v_member.h5") as g:
+    assert (f["embedding"][:] == x).all() and f["vocab"].asstr()[:].tolist() == names
+    assert (g["a/b"][:] == x).all() and g["a/b_names"].asstr()[:].tolist() == names
+raw = open("v.safetensors", "rb").read()
+size, = struct.unpack("<Q", raw[:8])
+about, = json.loads(raw[8:8 + size]).values()
+assert about["dtype"] == "F32" and about["shape"] == [60, 5]
+assert raw[8 + size:] == x.tobytes() and about["data_offsets"] == [0, x.nbytes]
+lines = open("v.mtx").read().split("\n")
+assert lines[1] == "60 5" and (np.array(lines[2:-1], "f4").reshape(5, 60).T == x).all()
+for path, mark in ("v.tsv", "\t"), ("v.csv", ","):
+    rows = list(csv.reader(open(path), delimiter=mark))
+    assert [r[0] for r in rows] == names and (np.array([r[1:] for r in rows], "f4") == x).all()
+for path, head in ("v.vec", 1), ("v.glove", 0):
+    rows = [line.split(" ") for line in open(path)]
+    assert not head or rows[0] == ["60", "5\n"]
+    assert [r[0] for r in rows[head:]] == names
+    assert (np.array([r[1:] for r in rows[head:]], "f4") == x).all()
+raw = open("v.bin", "rb").read()
+assert raw[:5] == b"60 5\n"
+raw = raw[5:]
+for name, row in zip(names, x):
+    record = name.encode() + b" " + row.tobytes() + b"\n"
+    assert raw[:len(record)] == record
+    raw = raw[len(record):]
+assert not raw
+END
+expect 0 "and others read it" "$python" read.py
+
+# The table in README.md is the program's.
+while IFS= read -r line; do
+    checks=$((checks + 1))
+    grep -qxF -e "$line" "$TRUNNION_SOURCE/README.md" || fail "README.md lacks: $line"
+done < <("$TRUNNION" list --formats)
+
 # Datasets into files of others.
 cp several.h5 grown.h5
 expect 0 "a new file" ranks 2 convert x.npy new.h5:/one/two

@@ -97,7 +97,6 @@ check utf16.packed 'is compressed with gzip, not an HDF5 file|is UTF-16 text' 10
 # All readers are one below: the other kinds are shown to two of them.
 readers='cooccur @ -o work/x.h5
 convert @ work/x.h5'
-check npz 'NumPy archive \(.npz\), not .*; save the one array' 100
 check fasttext 'is a fastText model, not .*; give its vectors' 100
 check fasttext.packed 'is a fastText model' 100
 check utf16 'is UTF-16 text, not .*; convert it with iconv -f UTF-16 -t UTF-8' 100
@@ -106,6 +105,10 @@ check tgz 'is a tar archive, not .*; unpack it' 100
 check twice 'is compressed with bzip2, not .*; decompress it first' 100
 check lzma 'is compressed with lzma' 100
 check png 'is a PNG picture' 100
+readers='cooccur @ -o work/x.h5'
+check npz 'NumPy archive \(.npz\), not .*; trunnion convert takes an array' 100
+readers+='
+convert @ work/x.h5'
 for kind in gz bz2 xz; do
     check nul.$kind ':1: holds a NUL byte' 100
 done

@@ -11,6 +11,7 @@
 #include "cli/param/param.h"
 #include "fuzz.h"
 #include "graph/wordnet.h"
+#include "io/formats/format.h"
 #include "io/formats/npy.h"
 #include "io/rows/rows.h"
 #include "io/share.h"
@@ -163,6 +164,65 @@ static trn_status_t read_mtx(const char *path) {
     trn_status_t status = trn_rows_verify(rows);
     trn_rows_close(&rows);
     return both(status, read_matrix(path));
+}
+
+/* Members -------------------------------------------------------------------------------------- */
+
+static void see_item(void *user, const trn_item_t *item) {
+    int64_t *bytes = user;
+    *bytes += (int64_t)strlen(item->name) + (int64_t)strlen(item->type) + item->rank;
+}
+
+/* What an open matrix holds, if that is not much: a small file of HDF5 may well be a large matrix.
+ */
+static trn_status_t read_all(trn_rows_t *rows) {
+    const trn_rows_about_t *about = trn_rows_about(rows);
+    char **names = NULL;
+    if (about->rows > LARGEST_SIDE || about->cols > LARGEST_SIDE) return TRN_OK;
+    trn_status_t status = about->named ? trn_rows_names(rows, &names) : TRN_OK;
+    trn_free(&names);
+    status = both(status, trn_rows_verify(rows));
+    status = both(status, trn_rows_hold(rows, 3, TRN_F32, 0));
+    return both(status, trn_rows_outcome(rows));
+}
+
+/* A file of several matrices: its list, and the one that is meant. */
+static trn_status_t read_members(const char *path) {
+    const trn_file_format_t *format;
+    trn_rows_t *rows;
+    int64_t bytes = 0;
+    TRN_TRY(trn_format_of(path, &format));
+    trn_status_t status = TRN_OK;
+    if (format->list) status = format->list(MPI_COMM_SELF, path, see_item, &bytes);
+    trn_status_t opened =
+        of_a_file(trn_rows_open(&rows, MPI_COMM_SELF, path, &(trn_rows_how_t){.lossy = true}));
+    if (opened == TRN_OK) opened = read_all(rows);
+    trn_rows_close(&rows);
+    return both(status, opened);
+}
+
+/* An index, beside which there is one shard of one tensor. */
+static trn_status_t read_index(const char *path) {
+    static const char shard[] = "<\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1],"
+                                "\"data_offsets\":[0,1]}}          \7";
+    char file[300];
+    snprintf(file, sizeof file, "%.*sm", (int)(strrchr(path, '/') - path + 1), path);
+    int fd = open(file, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    bool good = fd >= 0 && write(fd, shard, sizeof shard - 1) == (ssize_t)sizeof shard - 1;
+    if (fd >= 0) close(fd);
+    if (!good) return trn_fail(TRN_IO, "%s: cannot write", file);
+    trn_status_t status = read_members(path);
+    unlink(file);
+    return status;
+}
+
+static trn_status_t read_table(const char *path) {
+    trn_rows_t *rows;
+    TRN_TRY(trn_rows_open(&rows, MPI_COMM_SELF, path,
+                          &(trn_rows_how_t){.format = "tsv", .lossy = true}));
+    trn_status_t status = read_all(rows);
+    trn_rows_close(&rows);
+    return status;
 }
 
 static trn_status_t read_word2vec(const char *path) {
@@ -356,6 +416,11 @@ const fuzz_reader_t fuzz_readers[] = {{"store", "input.h5", read_store},
                                       {"kinds", "input.h5", read_kinds},
                                       {"npy", "input.npy", read_npy},
                                       {"mtx", "input.mtx", read_mtx},
+                                      {"foreign", "input.h5", read_members},
+                                      {"tensors", "input.safetensors", read_members},
+                                      {"index", "input.safetensors.index.json", read_index},
+                                      {"npz", "input.npz", read_members},
+                                      {"table", "input.tsv", read_table},
                                       {"word2vec", "input.txt", read_word2vec},
                                       {"binary", "input.bin", read_binary},
                                       {"glove", "input.glove", read_glove},

@@ -1,5 +1,5 @@
 """seeds.py FOLDER: small sound files of every format, to begin fuzzing with: FOLDER/READER/..."""
-import bz2, gzip, io, lzma, os, shutil, struct, subprocess, sys, tempfile
+import bz2, gzip, io, json, lzma, os, shutil, struct, subprocess, sys, tempfile
 import h5py, numpy
 
 to = sys.argv[1]
@@ -77,6 +77,67 @@ put("mtx", "array-skew", "%%MatrixMarket matrix array real skew-symmetric\n3 3\n
 put("mtx", "array-symmetric", "%%MatrixMarket matrix array integer symmetric\n2 2\n1\n2\n3\n")
 
 # Vectors
+# Containers of others
+def container(make, *arguments, **options):
+    with tempfile.TemporaryDirectory() as folder:
+        make(folder + "/x", *arguments, **options)
+        name, = os.listdir(folder)
+        return open(f"{folder}/{name}", "rb").read()
+
+
+def tensors(kinds):
+    head, body = {"__metadata__": {"made": "by \\u00e9"}}, b""
+    for name, (kind, shape, size) in kinds.items():
+        head[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(body), len(body) + size]}
+        body += bytes(range(size))
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+put("tensors", "one", tensors({"w": ("F32", [3, 2], 24)}))
+put("tensors", "bf16", tensors({"w": ("BF16", [4, 2], 16), "bias": ("I64", [2], 16), "s": ("F64", [], 8)}))
+put("tensors", "empty", tensors({"w": ("F16", [0, 7], 0)}))
+put("tensors", "f8", tensors({"w": ("F8_E4M3", [2, 2], 4), "x": ("F4", [2, 4], 4)}))
+put("index", "one", json.dumps({"metadata": {"total_size": 1}, "weight_map": {"a": "m"}}))
+put("index", "two", json.dumps({"weight_map": {"b": "n", "a": "m"}, "x": [[{"y": None}], 1.5e3, True]}))
+grid = numpy.arange(12.).reshape(4, 3)
+put("npz", "stored", container(numpy.savez, a=grid, b=numpy.arange(3)))
+put("npz", "packed", container(numpy.savez_compressed, a=numpy.asfortranarray(grid.astype(">f4"))))
+plain_and_packed("table", "names", "a\t1\t2.5\nb\t-3e4\tnan\n")
+put("table", "pandas", ",x,y\r\n\"Paris, TX\",1,2\r\n\"say \"\"hi\"\"\",3,4\r\n")
+put("table", "savetxt", "# one\n1.0 2.0  3\n4 5 6 \n\n")
+put("table", "r", "x;y\n1;2;3\n\"4\";5;6\n")
+
+
+def foreign(path, version, fill):
+    with h5py.File(path, "w", libver=version) as f:
+        fill(f)
+
+
+def compressed(f):
+    f.attrs["encoding-type"] = "anndata"
+    g = f.create_group("X")
+    g.attrs["encoding-type"], g.attrs["shape"] = "csr_matrix", (3, 4)
+    g["data"], g["indices"], g["indptr"] = [1., 2., 3.], [0, 2, 1], [0, 2, 2, 3]
+    f.create_group("obs").attrs["_index"] = "cell"
+    f["obs/cell"] = numpy.array(["a", "bc", "d"], dtype=h5py.string_dtype())
+
+
+def columns(f):
+    g = f.create_group("m")
+    g.create_dataset("data", data=[1, 2, 3], compression="gzip", chunks=(2,))
+    g["indices"], g["indptr"], g["shape"], g["barcodes"] = [0, 2, 1], [0, 2, 3], [3, 2], [b"a", b"b"]
+
+
+for version in "earliest", "latest":
+    put("foreign", f"plain.{version}", container(foreign, version, lambda f: f.create_dataset("a", data=grid)))
+    put("foreign", f"packed.{version}", container(foreign, version, lambda f: f.create_dataset(
+        "g/a", data=grid.astype(">f4"), chunks=(2, 3), compression="gzip", shuffle=True, fletcher32=True)))
+    put("foreign", f"lzf.{version}", container(foreign, version, lambda f: f.create_dataset(
+        "a", data=grid.astype("f2"), chunks=(4, 3), maxshape=(None, 3), compression="lzf")))
+    put("foreign", f"rows.{version}", container(foreign, version, compressed))
+    put("foreign", f"columns.{version}", container(foreign, version, columns))
+
 plain_and_packed("glove", "small", "one 1 2.5 -3\ntwo .5 1e-3 0\n")
 plain_and_packed("word2vec", "small", "2 3\none 1 2.5 -3\ntwo .5 1e-3 0\n")
 rows = b"".join(word + b" " + struct.pack("<3f", 1, 2, 3) + b"\n" for word in (b"one", b"two"))

@@ -192,6 +192,28 @@ static void every_pair(void) {
     CHECK(pairs > (ranks > 3 ? 80 : 150));
 }
 
+static trn_status_t copy_once(void *argument) {
+    const char *const *paths = argument;
+    remove_files(paths[1]); /* a dataset may not be there already */
+    return copy(paths[0], paths[1], TRN_F32);
+}
+
+/* Any allocation may fail on any rank, and all of them say so. On few ranks, for it takes long. */
+static void without_memory(void) {
+    static const char *const files[] = {"a.h5:/a/b", "a.safetensors", "a.tsv"};
+    char from[300], to[300];
+    const char *paths[2] = {from, to};
+    for (int i = 0; i < 3 && ranks <= 2; i++) {
+        snprintf(from, sizeof from, "%s/%s", folder, files[i]);
+        snprintf(to, sizeof to, "%s/b%s", folder, files[i] + 1);
+        CHECK_OK(write_sample(from, TRN_F32));
+        if (!harness_well()) return;
+        harness_inject(copy_once, paths);
+        remove_files(from);
+        remove_files(to);
+    }
+}
+
 /* Every name, every ending in any case, and what --from and --to offer, are of the table. */
 static void table_is_sound(void) {
     char choices[256] = "auto", path[64];
@@ -213,4 +235,5 @@ static void table_is_sound(void) {
 }
 
 HARNESS_MAIN({"make_folder", make_folder}, {"every_pair", every_pair},
-             {"table_is_sound", table_is_sound}, {"remove_folder", remove_folder})
+             {"without_memory", without_memory}, {"table_is_sound", table_is_sound},
+             {"remove_folder", remove_folder})

@@ -1,5 +1,6 @@
-/* io/formats/tensors: every kind of head that is not as it should be is refused, whatever else is
+/* io/foreign/tensors: every kind of head that is not as it should be is refused, whatever else is
  * done to one it neither crashes nor is believed, and jansson agrees on what is JSON. */
+#define _GNU_SOURCE
 #include "io/foreign/tensors.h"
 
 #include "base/mem.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -107,6 +109,39 @@ static void refuses_bad_heads(void **state) {
     }
 }
 
+/* The same where the file itself is not as its first eight bytes say. */
+static void refuses_bad_files(void **state) {
+    (void)state;
+    static const struct {
+        unsigned char bytes[10];
+        size_t count;
+        const char *what;
+    } cases[] = {
+        {{1, 0}, 2, "is too short for a safetensors file"},
+        {{232, 3, 0, 0, 0, 0, 0, 0, '{', '}'},
+         10,
+         "a head of 1000 bytes is more than the file has"},
+        {{0, 0, 0, 0, 0, 0, 0, 128, '{', '}'}, 10, "a head of 9223372036854775808 bytes"},
+        {{1, 225, 245, 5, 0, 0, 0, 0, '{', '}'}, 10, "a head of 100000001 bytes"},
+        {{2, 0, 0, 0, 0, 0, 0, 0, '{', '}'}, 10, NULL},
+    };
+    char path[] = "/tmp/trn_tensors_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        trn_tensors_t all = {0};
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, cases[i].bytes, cases[i].count, 0), cases[i].count);
+        trn_status_t status = trn_tensors_read(&all, path);
+        assert_int_equal(status, cases[i].what ? TRN_INPUT : TRN_OK);
+        if (cases[i].what && !strstr(trn_message(), cases[i].what))
+            fail_msg("'%s' does not say '%s'", trn_message(), cases[i].what);
+        trn_tensors_free(&all);
+    }
+    close(fd);
+    unlink(path);
+}
+
 /* What jansson refuses, with duplicates refused too, is never taken; changes of one byte. */
 static void agrees_with_jansson(void **state) {
     (void)state;
@@ -177,9 +212,9 @@ static void needs_little_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_good_heads),    cmocka_unit_test(refuses_bad_heads),
-        cmocka_unit_test(agrees_with_jansson), cmocka_unit_test(survives_damage),
-        cmocka_unit_test(needs_little_memory),
+        cmocka_unit_test(reads_good_heads),  cmocka_unit_test(refuses_bad_heads),
+        cmocka_unit_test(refuses_bad_files), cmocka_unit_test(agrees_with_jansson),
+        cmocka_unit_test(survives_damage),   cmocka_unit_test(needs_little_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
