@@ -34,7 +34,7 @@ typedef struct header {
     size_t mapping; /* bytes from `base` on that are mapped; 0: malloc's */
 } header_t;
 
-static atomic_llong now, peak, calls, fail_at, limit, of_program;
+static atomic_llong now, peak, calls, fail_at, limit, of_program, to_look;
 
 /* Lock-free: the peak is raised only where it is still found lower. */
 static void count(int64_t bytes) {
@@ -76,11 +76,12 @@ static trn_status_t allow(int64_t number, size_t size, int64_t former, size_t *b
         *bytes > INT64_MAX - 2 * HUGE_PAGE)
         return refuse(number, size, what);
     long long cap = atomic_load(&limit), used = atomic_load(&now) - former;
-    if (cap > 0 && used + (long long)*bytes > cap)
+    long long most = cap > atomic_load(&to_look) ? cap : atomic_load(&to_look);
+    if (cap > 0 && used + (long long)*bytes > most)
         return trn_fail(TRN_MEMORY,
                         "%s needs %zu bytes on top of %lld in use, above the limit of %lld; raise "
                         "--memory or use more ranks",
-                        what, *bytes, used, cap);
+                        what, *bytes, used, most);
     return TRN_OK;
 }
 
@@ -214,6 +215,14 @@ int64_t trn_grown_bytes(int64_t count, int64_t size) {
     return 2 * bytes < HUGE_FROM ? 2 * bytes : HUGE_FROM;
 }
 
+int64_t trn_growing_bytes(int64_t count, int64_t size) {
+    int64_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > INT64_MAX / 4) return INT64_MAX;
+    if (bytes < HUGE_FROM) return 3 * bytes;
+    int64_t moved = (bytes < 2 * HUGE_FROM ? bytes : 2 * HUGE_FROM) + HUGE_FROM;
+    return moved > bytes + bytes / 16 ? moved : bytes + bytes / 16;
+}
+
 trn_status_t trn_strdup(char **copy, const char *text) {
     int64_t bytes = (int64_t)strlen(text) + 1;
     TRN_TRY(trn_alloc(copy, bytes, 1, "a string"));
@@ -247,7 +256,14 @@ void trn_mem_reset_peak(void) {
 }
 void trn_mem_limit(int64_t bytes) {
     atomic_store(&of_program, atomic_load(&now));
+    atomic_store(&to_look, 0);
     atomic_store(&limit, bytes);
+}
+void trn_mem_look(int64_t bytes) {
+    atomic_store(&to_look, bytes);
+}
+void trn_mem_planned(void) {
+    atomic_store(&to_look, 0);
 }
 int64_t trn_mem_limit_now(void) {
     return atomic_load(&limit);
@@ -260,7 +276,10 @@ int64_t trn_mem_left(void) {
 
 trn_status_t trn_mem_expect(int64_t bytes, int ranks) {
     long long cap = atomic_load(&limit);
-    if (cap == 0 || bytes <= cap) return TRN_OK;
+    if (cap == 0 || bytes <= cap) {
+        trn_mem_planned();
+        return TRN_OK;
+    }
     return trn_fail(TRN_MEMORY,
                     "--memory: each of %d ranks needs %lld bytes, the limit is %lld; raise it or "
                     "use more ranks",

@@ -36,6 +36,10 @@ trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t siz
  * x `size`. Local. */
 int64_t trn_grown_bytes(int64_t count, int64_t size);
 
+/* For plans: the same, but while it grows: below 4 MiB the old and the new block are held together.
+ * Local. */
+int64_t trn_growing_bytes(int64_t count, int64_t size);
+
 /* Duplicate a string; freed with trn_free. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_strdup(char **copy, const char *text);
 
@@ -64,6 +68,12 @@ void trn_mem_reset_peak(void);
 /* Refuse whatever would bring the total above `bytes` (0: no limit); the `--memory` option. Local.
  */
 void trn_mem_limit(int64_t bytes);
+
+/* While files are only looked at, let up to `bytes` be taken even under a smaller limit, so that a
+ * plan can say what number would do: until trn_mem_planned, which a plan within the limit calls.
+ * Local. */
+void trn_mem_look(int64_t bytes);
+void trn_mem_planned(void);
 
 /* That limit; 0: none. Local. */
 int64_t trn_mem_limit_now(void);

@@ -30,8 +30,9 @@
 #include <xxhash.h>
 
 enum {
-    LOCKS = 4,           /* files that a verb writes at most */
-    MPI_SPACE = 72 << 20 /* bytes that Open MPI 4 takes as it starts, measured */
+    LOCKS = 4,             /* files that a verb writes at most */
+    LOOK_BYTES = 12 << 20, /* buffers of readers, before a verb has a plan */
+    MPI_SPACE = 72 << 20   /* bytes that Open MPI 4 takes as it starts, measured */
 };
 
 typedef struct job {
@@ -247,6 +248,7 @@ static trn_status_t execute(job_t *job) {
     const char *trace = trn_params_text(job->params, "trace");
     if (trace || trn_params_text(job->params, "log-json")) trn_trace_enable(trace != NULL);
     trn_mem_limit(trn_params_size(job->params, "memory"));
+    trn_mem_look(LOOK_BYTES);
     trn_status_t status = take_outputs(job);
     arm_failure(run->rank);
     note_output(job);

@@ -51,7 +51,7 @@ static void add_text(const trn_store_t *store, const char *name, json_t *into) {
 /* What reading a file through takes. */
 typedef struct use {
     trn_held_t held;   /* by what is open */
-    int64_t verifying; /* bytes of blocks, the most of all files so far */
+    int64_t verifying; /* bytes of its blocks */
 } use_t;
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
@@ -61,17 +61,23 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "verifying", use->verifying, 1);
 }
 
+static int64_t total_of(const json_t *told) {
+    return json_integer_value(json_object_get(told, "total"));
+}
+
 /* Whether an open file is to be read through, in blocks of which the largest has `bytes`. The
- * result tells what the files so far take. Collective. */
+ * result tells of the file that takes most so far. Collective. */
 static trn_status_t will_verify(trn_run_t *run, int64_t bytes, bool *yes) {
-    bool dry = trn_params_bool(run->params, "dry-run"),
-         wanted = trn_params_bool(run->params, "verify");
-    json_t *told = json_object_get(run->result, "bytes_per_rank");
-    int64_t before = json_integer_value(json_object_get(told, "verifying"));
+    const trn_params_t *p = run->params;
+    bool dry = trn_params_bool(p, "dry-run"), wanted = trn_params_bool(p, "verify");
+    json_t *former = json_incref(json_object_get(run->result, "bytes_per_rank"));
+    use_t use = {trn_held_now(run->comm), wanted ? bytes : 0};
+    trn_status_t status = trn_estimate(run->ranks, dry, plan, &use, run->result);
+    if (total_of(former) > total_of(json_object_get(run->result, "bytes_per_rank")))
+        json_object_set(run->result, "bytes_per_rank", former);
+    json_decref(former);
     *yes = wanted && !dry;
-    if (!wanted) bytes = 0;
-    use_t use = {trn_held_now(run->comm), bytes > before ? bytes : before};
-    return trn_estimate(run->ranks, dry, plan, &use, run->result);
+    return status;
 }
 
 /* The largest block that is read of a store: rows up to 1 MiB, or one; and some strings. */

@@ -348,7 +348,7 @@ def measure(d, ranks, base, arguments, checks):
     dry = launch(d, ranks, arguments + ["--dry-run", "--json", "--quiet"])
     planned = total_of(dry.json()) if dry.code == 0 else None
     if dependent:
-        planned = dry.json().get("bytes_per_rank", {}).get("if_dependent")
+        planned = dry.json().get("bytes_if_dependent")
     run = launch(d, ranks, arguments + ["--json", "--quiet", "--log-json", os.path.join(d, "events")])
     row["seconds"] = run.seconds
     row["planned"] = planned or 0

@@ -32,8 +32,10 @@ trn_status_t trn_estimate(int ranks, bool dry, trn_estimator_t *plan, const void
     enum { SPARE = 64 << 10 /* of the allowance: what a dry run does not take, such as locks */ };
     trn_ledger_t most = fullest(ranks, plan, job);
     TRN_TRY(tell(result, &most));
-    return dry || most.most - SPARE <= trn_mem_limit_now() ? TRN_OK
-                                                           : trn_mem_expect(most.most, ranks);
+    if (dry) return TRN_OK;
+    if (most.most - SPARE > trn_mem_limit_now()) return trn_mem_expect(most.most, ranks);
+    trn_mem_planned();
+    return TRN_OK;
 }
 
 int64_t trn_estimate_bytes(int ranks, trn_estimator_t *plan, const void *job) {

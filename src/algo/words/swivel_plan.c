@@ -86,17 +86,22 @@ static void train_plan(trn_ledger_t *ledger, const job_t *job) {
 /* A batch of words: R and C as sent and as received, and R + C. A checkpoint that is written behind
  * holds a copy of what this rank writes of it. */
 static void save_plan(trn_ledger_t *ledger, const job_t *job, int ranks, int rank, int64_t own) {
+    enum { STRING = 128 /* as HDF5 holds a word while it is written */ };
     int64_t groups = TRN_SWIVEL_BATCH_BYTES / vectors(job, job->blocks);
+    if (groups > job->shard) groups = job->shard;
     if (groups < 1) groups = 1;
     int64_t band =
         trn_part_start(job->words, ranks, rank + 1) - trn_part_start(job->words, ranks, rank);
+    int64_t heaps = job->words * STRING;
+    if (heaps > trn_store_strings_bytes()) heaps = trn_store_strings_bytes();
     int64_t mine = band < groups * job->blocks ? band : groups * job->blocks;
     int64_t state = vectors(job, 4 * own * job->shard), embedding = vectors(job, band);
     trn_ledger_t before = *ledger;
     trn_ledger_take(ledger, "saving", vectors(job, 2 * groups * own + 3 * mine), 1);
+    if (!job->use.save_behind) state = 0; /* written from where it is */
     trn_ledger_take(ledger, "saving", trn_store_write_bytes(embedding + state), 1);
     trn_ledger_take(ledger, "saving", trn_store_open_bytes(), 1);
-    if (rank == 0) trn_ledger_take(ledger, "saving", trn_store_strings_bytes(), 1);
+    if (rank == 0) trn_ledger_take(ledger, "saving", heaps, 1);
     if (job->use.save_behind) trn_ledger_take(ledger, "saving", embedding + state, 1);
     trn_ledger_back(ledger, &before);
 }

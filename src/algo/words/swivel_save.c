@@ -82,6 +82,7 @@ static int col_holder(const trn_swivel_state_t *state, int64_t word) {
 static trn_status_t exchange_create(exchange_t *x, const trn_swivel_state_t *state) {
     int64_t per_vector = state->dim * (int64_t)sizeof(float);
     int64_t groups = TRN_SWIVEL_BATCH_BYTES / per_vector / state->blocks;
+    if (groups > state->shard) groups = state->shard; /* all words */
     if (groups < 1) groups = 1;
     *x = (exchange_t){.state = state, .batch = groups * state->blocks};
     x->mine = trn_part_start(state->words, state->ranks, state->rank + 1) -
