@@ -221,16 +221,14 @@ static trn_status_t check_bands(const trn_rows_t *rows, const trn_dist_t *dist) 
                     rows->path);
 }
 
+/* `sparse`: the entries of such a file that has no order, else NULL. */
 static trn_status_t load(trn_rows_t *rows, trn_dtype_t type, const trn_dist_t *dist,
-                         trn_matrix_t *matrix) {
+                         const trn_sparse_t *sparse, trn_matrix_t *matrix) {
     trn_view_t block = trn_matrix_block(matrix);
     if (rows->source.routed && !rows->source.sparse)
         return trn_rows_route_dense(rows, type, dist, block.data);
-    trn_sparse_t *sparse = NULL;
-    if (rows->source.routed) {
-        TRN_TRY(trn_rows_route_sparse(rows, TRN_SPARSE_F64, dist, &sparse));
+    if (sparse) {
         trn_rows_fill(sparse, 0, block.rows, block.cols, type, block.data, &rows->misfit);
-        trn_sparse_destroy(&sparse);
     } else if (block.rows > 0) {
         keep(rows, read_rows(rows, trn_matrix_first_row(matrix), block.rows, type, block.data));
     }
@@ -243,10 +241,15 @@ trn_status_t trn_rows_load(trn_rows_t *rows, trn_matrix_type_t type, const trn_d
     *out = NULL;
     let_go(rows); /* a band of other rows is of no use */
     TRN_AGREE(rows->comm, check_bands(rows, dist));
+    trn_sparse_t *sparse = NULL;
     trn_status_t status = trn_rows_count(rows);
+    /* Before the matrix takes its room: on their way entries take more than in their places. */
+    if (status == TRN_OK && rows->source.routed && rows->source.sparse)
+        status = trn_rows_route_sparse(rows, TRN_SPARSE_F64, dist, &sparse);
     if (status == TRN_OK) status = trn_matrix_create(out, rows->comm, type, dist);
     if (status == TRN_OK)
-        status = load(rows, type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64, dist, *out);
+        status = load(rows, type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64, dist, sparse, *out);
+    trn_sparse_destroy(&sparse);
     if (status != TRN_OK) trn_matrix_destroy(out);
     return status;
 }

@@ -127,10 +127,11 @@ static int64_t slab_bytes(const product_t *p, slab_t slab, bool values) {
 
 /* Bytes that would do if C had `entries` entries here. */
 static int64_t least_memory(const product_t *p, int64_t entries) {
-    int64_t most = 0;
+    enum { SPARE = 4 << 10 /* the command line is held, too, and has the number in it */ };
+    int64_t most = SPARE;
     for (int64_t i = 0; i < p->fetch.buckets; i++) {
         int64_t bytes = slab_bytes(p, trn_spgemm_slab(&p->fetch, i, i + 1), true);
-        if (bytes > most) most = bytes;
+        if (bytes + SPARE > most) most = bytes + SPARE;
     }
     return trn_mem_now() - p->before + entries * entry_bytes(p) + most;
 }

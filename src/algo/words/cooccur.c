@@ -117,10 +117,11 @@ static trn_status_t least_memory(const trn_cooccur_t *counts, const loading_t *l
     int64_t rest = trn_mem_now() - held.now;
     trn_ledger_take(&held, "vocabulary", rest > 0 ? rest : 0, 1);
     trn_cooccur_count_plan(&held, s, way);
+    enum { SPARE = 4 << 10 /* the command line is held, too, and has the number in it */ };
     *needed = held.most;
     if (held.most <= counts->memory) return TRN_OK;
     int64_t all = held.most + on_disk, twice = 2 * (held.most - stream);
-    *needed = all < twice ? all : twice;
+    *needed = (all < twice ? all : twice) + SPARE;
     return TRN_OK;
 }
 
