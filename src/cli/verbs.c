@@ -19,7 +19,10 @@ const trn_param_t trn_common_params[] = {
     {"threads", 0, TRN_PARAM_INT, "0", 0, 1024,
      .help = "threads of each rank; 0 means OMP_NUM_THREADS, or 1 without that"},
     {"memory", 0, TRN_PARAM_SIZE, "0", 0, INFINITY,
-     .help = "refuse to use more memory than this in any rank; 0 means no limit"},
+     .help =
+         "bytes of data that any rank may hold, beyond the some 30 MB of the program itself and "
+         "its libraries; too little is refused before the work, with a number that is enough; "
+         "0 means no limit"},
     {"dry-run", 0, TRN_PARAM_BOOL, "false",
      .help = "say what it would cost in memory and work, and stop before touching data"},
     {"ranks", 0, TRN_PARAM_TEXT, .metavar = "LIST", .needs = "dry-run",

@@ -97,7 +97,7 @@ for ranks in 1 2 3; do
 done
 gives 0 "${quick[@]}" --quiet
 ok "--quiet leaves stderr empty" test ! -s err
-gives 0 "${quick[@]}" --dry-run && prints "bytes_per_rank  4096"
+gives 0 "${quick[@]}" --dry-run --json && prints '"messages": 4096'
 full_disk() { # ARGUMENT...
     "$TRUNNION" "$@" >/dev/full 2>err
     expect_equal "exit code of trunnion $* with a full disk" $? 5

@@ -125,6 +125,51 @@ static void test_limit(void **state) {
     trn_free(&a);
 }
 
+/* Files are looked at under a limit that is too small for that; what follows is held to it. */
+static void test_look(void **state) {
+    (void)state;
+    char *a, *b;
+    trn_mem_limit(100);
+    trn_mem_look(1000);
+    assert_int_equal(trn_alloc(&a, 800, 1, "a"), TRN_OK);
+    assert_int_equal(trn_alloc(&b, 400, 1, "b"), TRN_MEMORY);
+    assert_int_equal(trn_mem_left(), 0); /* of the limit itself */
+    assert_int_equal(trn_mem_expect(101, 1), TRN_MEMORY);
+    assert_int_equal(trn_alloc(&b, 100, 1, "b"), TRN_OK); /* refused plans may look on */
+    trn_free(&a);
+    trn_free(&b);
+    assert_int_equal(trn_mem_expect(100, 1), TRN_OK);
+    assert_int_equal(trn_alloc(&a, 101, 1, "a"), TRN_MEMORY);
+    trn_mem_look(1000);
+    trn_mem_limit(2000); /* a new limit is the limit */
+    assert_int_equal(trn_alloc(&a, 2001, 1, "a"), TRN_MEMORY);
+    trn_mem_limit(0);
+    trn_mem_look(1000);
+    assert_int_equal(trn_alloc(&a, 5000, 1, "a"), TRN_OK); /* no limit, no look */
+    trn_free(&a);
+    trn_mem_planned();
+}
+
+/* What growing one by one holds in the end, and at its worst, is within what plans say and not far
+ * below it. */
+static void test_grown(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {1, 100, 3000, 300000, 524288, 524289, 700000, 2000000, 6000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        double *data = NULL;
+        int64_t capacity = 0, held = trn_grown_bytes(sizes[i], 8);
+        trn_mem_reset_peak();
+        for (int64_t n = 1; n <= sizes[i]; n++)
+            assert_int_equal(trn_grow(&data, &capacity, n, 8, "numbers"), TRN_OK);
+        assert_true(trn_mem_now() <= held);
+        assert_true(held <= 2 * trn_mem_now() + (4 << 20));
+        assert_true(trn_mem_peak() <= trn_growing_bytes(sizes[i], 8));
+        trn_free(&data);
+    }
+    assert_int_equal(trn_grown_bytes(INT64_MAX / 4, 8), INT64_MAX);
+    assert_int_equal(trn_growing_bytes(INT64_MAX / 4, 8), INT64_MAX);
+}
+
 static void test_peak(void **state) {
     (void)state;
     char *a, *b;
@@ -169,7 +214,8 @@ int main(void) {
         cmocka_unit_test(test_limit),     cmocka_unit_test(test_impossible_sizes),
         cmocka_unit_test(test_peak),      cmocka_unit_test(test_nth_failure),
         cmocka_unit_test(test_strdup),    cmocka_unit_test(test_large_realloc),
-        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_grow),      cmocka_unit_test(test_look),
+        cmocka_unit_test(test_grown),
     };
     return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* bench comm: what the message layer does at the sizes the engine uses. */
+#include "algo/common/estimate.h"
 #include "base/mem.h"
 #include "cli/bench.h"
 #include "cli/command.h"
@@ -91,14 +92,17 @@ static trn_status_t run_case(trn_run_t *run, exchange_t *x, int op, int64_t byte
                                     wrong ? "FAILED" : "PASSED"));
 }
 
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    (void)ranks, (void)rank;
+    trn_ledger_take(ledger, "messages", 2, *(const int64_t *)user); /* out and in */
+}
+
 static trn_status_t run(trn_run_t *run) {
     int64_t largest = trn_params_size(run->params, "max-bytes");
     exchange_t x = {.comm = run->comm, .rank = run->rank, .ranks = run->ranks};
-    if (trn_params_bool(run->params, "dry-run")) {
-        if (run->rank == 0)
-            json_object_set_new(run->result, "bytes_per_rank", json_integer(2 * largest));
-        return TRN_OK;
-    }
+    bool dry = trn_params_bool(run->params, "dry-run");
+    TRN_TRY(trn_estimate(run->ranks, dry, plan, &largest, run->result));
+    if (dry) return TRN_OK;
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
     trn_status_t status = trn_alloc(&x.out, largest, 1, "outgoing messages");
     if (status == TRN_OK) status = trn_alloc(&x.in, largest, 1, "incoming messages");

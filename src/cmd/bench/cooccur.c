@@ -7,6 +7,14 @@
 
 #include <math.h>
 
+/* What a count would take, from a sample; on rank 0. */
+static trn_status_t foretell(trn_run_t *run, const trn_cooccur_options_t *options) {
+    trn_cooccur_forecast_t f;
+    if (run->rank != 0) return TRN_OK;
+    TRN_TRY(trn_cooccur_predict(run->nfiles, run->files, run->ranks, options, &f));
+    return trn_cooccur_estimate(&f.sizes, options->memory, true, run->result);
+}
+
 /* One repeat is one count of all files from the start. */
 typedef struct counting {
     trn_run_t *run;
@@ -51,6 +59,8 @@ static trn_status_t run(trn_run_t *run) {
                                 .vocab_size = trn_params_int(run->params, "vocab-size"),
                                 .memory = trn_params_size(run->params, "memory"),
                                 .scratch = trn_params_text(run->params, "dir")}};
+    if (trn_params_bool(run->params, "dry-run"))
+        return trn_agree(run->comm, foretell(run, &c.options));
     double shortest, median, cpu = -trn_cpu_seconds();
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
     TRN_TRY(trn_bench_time(run->comm, repeats, count, &c, &shortest, &median));

@@ -1,5 +1,6 @@
 /* bench spgemm: the square of a made-up sparse matrix over all ranks. */
 #include "mpi/sparse/spgemm.h"
+#include "algo/common/estimate.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "cli/bench.h"
@@ -383,16 +384,25 @@ static trn_status_t bench(square_t *s) {
 }
 
 /* Expectations for the uniform case: making the matrix, and the product. */
+typedef struct sizes {
+    int64_t making, product; /* bytes; one after the other */
+} sizes_t;
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const sizes_t *sizes = user;
+    (void)ranks, (void)rank;
+    trn_ledger_pass(ledger, "making", sizes->making, 1);
+    trn_ledger_take(ledger, "product", sizes->product, 1);
+}
+
 static trn_status_t foretell(const trn_run_t *run) {
     double rows = (double)trn_params_int(run->params, "rows");
     double nonzeros = (double)trn_params_int(run->params, "nonzeros");
     double terms = nonzeros * nonzeros / rows, share = 1 / (double)run->ranks;
-    if (run->rank != 0) return TRN_OK;
-    double making = 64 * nonzeros * share, product = 28 * nonzeros + 12 * terms * share + 8 * rows;
-    json_object_set_new(run->result, "bytes_per_rank",
-                        json_integer((json_int_t)fmax(making, product)));
+    sizes_t sizes = {(int64_t)(64 * nonzeros * share),
+                     (int64_t)(28 * nonzeros + 12 * terms * share + 8 * rows)};
     json_object_set_new(run->result, "flops", json_real(2 * terms));
-    return TRN_OK;
+    return trn_estimate(run->ranks, true, plan, &sizes, run->result);
 }
 
 static trn_status_t run(trn_run_t *run) {

@@ -2,6 +2,7 @@
  * the same bytes by the same ranks on the same disk. */
 #define _GNU_SOURCE
 #include "io/store/store.h"
+#include "algo/common/estimate.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -165,6 +166,16 @@ static trn_status_t prepare(trn_run_t *run, files_t *files, double **seconds) {
     return TRN_OK;
 }
 
+/* What is written, and what is read back. */
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const files_t *files = user;
+    int64_t band =
+        trn_part_start(files->rows, ranks, rank + 1) - trn_part_start(files->rows, ranks, rank);
+    int64_t bytes = band * COLS * (int64_t)sizeof(float);
+    trn_ledger_take(ledger, "matrix", 2, bytes);
+    trn_ledger_take(ledger, "store", trn_store_write_bytes(bytes), 1);
+}
+
 static trn_status_t run(trn_run_t *run) {
     int64_t size = trn_params_size(run->params, "size");
     files_t files = {.comm = run->comm, .rank = run->rank, .ranks = run->ranks};
@@ -172,12 +183,10 @@ static trn_status_t run(trn_run_t *run) {
     files.rows = size / (COLS * (int64_t)sizeof(float));
     files.first = trn_part_start(files.rows, run->ranks, run->rank);
     files.end = trn_part_start(files.rows, run->ranks, run->rank + 1);
-    if (trn_params_bool(run->params, "dry-run")) {
-        if (run->rank == 0) {
-            json_object_set_new(run->result, "bytes_per_rank",
-                                json_integer(2 * (size / run->ranks)));
-            json_object_set_new(run->result, "bytes_on_disk", json_integer(2 * size));
-        }
+    bool dry = trn_params_bool(run->params, "dry-run");
+    TRN_TRY(trn_estimate(run->ranks, dry, plan, &files, run->result));
+    if (dry) {
+        json_object_set_new(run->result, "bytes_on_disk", json_integer(2 * size));
         return TRN_OK;
     }
     TRN_TRY(trn_bench_begin(run->comm, run->threads, run->result));
