@@ -107,7 +107,7 @@ full_disk --version
 full_disk help bench comm
 full_disk "${quick[@]}"
 full_disk "${quick[@]}" --json
-gives 4 "${quick[@]}" --memory 1K && says "trunnion bench comm: rank 0: " && says "raise --memory"
+gives 4 "${quick[@]}" --memory 1K && says "trunnion bench comm: rank 0: " && says "bytes, the limit is 1024"
 ranks_give 4 3 "${quick[@]}" --memory 1K
 lines "trunnion bench comm: rank 0: " 1
 ok "ours is the first line about it" test "$(grep -v ' info ' err | head -1 | cut -c1-8)" = trunnion
@@ -155,7 +155,7 @@ for key in "version commit argv parameters ranks hosts libraries verb cpu thread
 assert first["ranks"] == 2 and first["parameters"]["max-bytes"] == 2048, first
 assert lines[runs[1] - 1]["event"] == "summary" and lines[runs[1] - 1]["exit"] == 0
 assert last["event"] == "summary" and last["exit"] == 4 and last["status"] == "memory", last
-assert "raise --memory" in last["message"] and last["peak_resident"] > 0, last
+assert "the limit is 1024" in last["message"] and last["peak_resident"] > 0, last
 trace = json.load(open("trace.json"))
 assert trace["traceEvents"] is not None
 END
