@@ -146,6 +146,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "opening", job->held, 1);
     if (job->sparse) {
         trn_sparse_load_plan(ledger, &job->info, sparse, &job->bands, rank);
+        if (job->info.store) trn_ledger_take(ledger, "opening", trn_store_open_bytes(), 1);
         trn_sparse_save_plan(ledger, job->run->files[1], rows, job->bands.entries[rank], sparse);
         return;
     }
