@@ -290,9 +290,9 @@ static trn_status_t begin_tensor(trn_sink_t *sink) {
     int64_t bytes = sink->rows * sink->cols * trn_dtype_size(sink->type);
     char *head = NULL;
     TRN_TRY(check_name(sink)); /* equal on all ranks */
-    trn_status_t status = trn_agree(
-        sink->comm,
-        trn_alloc_zero(&head, ROOM + 6 * (int64_t)strlen(name), 1, "a head of safetensors"));
+    trn_status_t status =
+        trn_agree(sink->comm, trn_alloc_zero(&head, ROOM + 6 * (int64_t)strlen(name), 1,
+                                             "a head of safetensors"));
     if (status != TRN_OK) { /* of another rank, perhaps */
         trn_free(&head);
         return status;
