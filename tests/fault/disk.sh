@@ -58,7 +58,7 @@ awk 'BEGIN {
 }' >"$scratch/words.txt"
 for p in 1 3; do
     expect 5 "spilling to a full disk, $p ranks" ranks $p cooccur "$scratch/words.txt" -o "$work/c.h5" \
-        --min-count 1 --window 60 --memory 105M &&
+        --min-count 1 --window 60 --memory 60M &&
         expect_message "spilling to a full disk, $p ranks" 'disk: cannot write a temporary file: No space'
     expect_only "spilling to a full disk, $p ranks" "$work" c.h5 filler
     expect_equal "what was there before, $p ranks" precious "$(cat "$work/c.h5")"
