@@ -13,6 +13,7 @@ trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_i
                                 .rows = about->rows,
                                 .cols = about->cols,
                                 .mirrored = about->mirrored,
+                                .named = about->named,
                                 .store = strcmp(about->format, "h5") == 0,
                                 .coding = about->coding,
                                 .entries = about->entries,

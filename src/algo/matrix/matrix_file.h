@@ -23,6 +23,7 @@ typedef struct trn_matrix_info {
     bool routed;   /* it is text: entries travel to their owners, and are held twice meanwhile */
     bool mirrored; /* about half of its entries are in the file */
     bool store;    /* it is one of HDF5 */
+    bool named;    /* its rows have names */
     trn_coding_t coding;
     int64_t rows, cols;
     int64_t entries;        /* in the file */

@@ -133,6 +133,13 @@ static void plan_load(const job_t *job, const trn_matrix_in_t *in, int rank, trn
         trn_matrix_load_plan(ledger, &in->info, job->type, &in->bands, rank);
 }
 
+/* X open once more, and its names as HDF5 holds them while they are laid out. */
+static int64_t names_bytes(int64_t rows) {
+    enum { NAME = 128 };
+    int64_t most = trn_store_strings_bytes();
+    return trn_store_open_bytes() + (rows < most / NAME ? rows * NAME : most);
+}
+
 /* A sparse sum is made beside its terms. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
@@ -160,6 +167,8 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_transform_plan(ledger, &job->transform, job->x.bands.start, job->x.info.cols, ranks,
                            rank);
     }
+    if (job->x.info.named && rank == 0) /* the names go along */
+        trn_ledger_take(ledger, "names", names_bytes(job->x.info.rows), 1);
     if (job->sparse && !job->norms)
         trn_sparse_save_plan(ledger, job->output, rows, entries, sparse_type(job));
     else
