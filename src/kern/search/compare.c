@@ -16,19 +16,18 @@
 /* One table of loops for each instruction set; the best that this processor runs. */
 TRN_SIMD_CHOICE(trn_compare_kernels)
 
-/* c [m x n] = alpha op(a) op(b) + beta c, on this thread. */
-static void product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const float *a,
-                    int64_t lda, const float *b, int64_t ldb, double beta, float *c, int64_t ldc) {
+/* c [m x n] += op(a) [m x k] op(b) [k x n], rows of c together; on this thread. */
+static void add_product(int64_t m, int64_t n, int64_t k, trn_factor_t a, trn_factor_t b, float *c) {
     trn_gemm(&(trn_gemm_t){.type = TRN_F32,
                            .m = m,
                            .n = n,
                            .k = k,
-                           .alpha = alpha,
-                           .beta = beta,
-                           .a = {a, lda, ta},
-                           .b = {b, ldb, tb},
+                           .alpha = 1,
+                           .beta = 1,
+                           .a = a,
+                           .b = b,
                            .c = c,
-                           .ldc = ldc});
+                           .ldc = n});
 }
 
 /* Squares below this part of |q|^2 are computed again from differences: of them the product has
@@ -49,7 +48,16 @@ static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, cons
         for (int64_t j = 0; j < n; j++)
             s[i * ld + j] = -(own + s[j]);
     }
-    product(false, true, m, n, width, 2, q, width, e, width, 1, s, ld);
+    trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                           .m = m,
+                           .n = n,
+                           .k = width,
+                           .alpha = 2,
+                           .beta = 1,
+                           .a = {q, width, false},
+                           .b = {e, width, true},
+                           .c = s,
+                           .ldc = ld});
     for (int64_t i = 0; i < m; i++) {
         const float *row = q + i * width;
         float near = NEAR * kernels->sum[TRN_METRIC_DOT](width, row, row);
@@ -64,7 +72,15 @@ static void compare_l2(int64_t width, int64_t m, const float *q, int64_t n, cons
 void trn_compare(trn_metric_t metric, int64_t width, int64_t m, const float *q, int64_t n,
                  const float *e, const float *norms, float *s, int64_t ld) {
     if (metric == TRN_METRIC_DOT) {
-        product(false, true, m, n, width, 1, q, width, e, width, 0, s, ld);
+        trn_gemm(&(trn_gemm_t){.type = TRN_F32,
+                               .m = m,
+                               .n = n,
+                               .k = width,
+                               .alpha = 1,
+                               .a = {q, width, false},
+                               .b = {e, width, true},
+                               .c = s,
+                               .ldc = ld});
         return;
     }
     if (metric == TRN_METRIC_L2) {
@@ -91,11 +107,12 @@ static void back_l2(int64_t width, int64_t m, const float *q, int64_t n, const f
         if (gq) kernels->add(width, -sum, q + i * width, gq + i * width);
         if (i == 0) memcpy(s, w, (size_t)n * sizeof *s);
     }
-    if (gq) product(false, false, m, width, n, 1, w, ld, e, width, 1, gq, width);
+    if (gq)
+        add_product(m, width, n, (trn_factor_t){w, ld, false}, (trn_factor_t){e, width, false}, gq);
     if (ge) {
         for (int64_t j = 0; j < n; j++)
             kernels->add(width, -s[j], e + j * width, ge + j * width);
-        product(true, false, n, width, m, 1, w, ld, q, width, 1, ge, width);
+        add_product(n, width, m, (trn_factor_t){w, ld, true}, (trn_factor_t){q, width, false}, ge);
     }
 }
 
@@ -112,8 +129,12 @@ void trn_compare_back(trn_metric_t metric, int64_t width, int64_t m, const float
         return;
     }
     if (metric == TRN_METRIC_DOT) {
-        if (gq) product(false, false, m, width, n, 1, w, ld, e, width, 1, gq, width);
-        if (ge) product(true, false, n, width, m, 1, w, ld, q, width, 1, ge, width);
+        if (gq)
+            add_product(m, width, n, (trn_factor_t){w, ld, false}, (trn_factor_t){e, width, false},
+                        gq);
+        if (ge)
+            add_product(n, width, m, (trn_factor_t){w, ld, true}, (trn_factor_t){q, width, false},
+                        ge);
         return;
     }
     const trn_compare_kernels_t *kernels = trn_compare_kernels();
