@@ -44,12 +44,13 @@ circles='
 src/cli/help.c
 src/cli/param/param.c
 io/rows/rows.c
-src/algo/vectors/embedding.c
+io/foreign/foreign_child.c
 src/algo/kg/import/kg_import_estimate.c
 src/algo/matrix/svd.c
 '
 # help and man name exit codes and common options for each other, param parses its own rows, rows are
-# written as they are read, import estimates by reading, svd and Krylov end with the same steps.
+# written as they are read, the process that reads foreign files sends by what starts it, import
+# estimates by reading, svd and Krylov end with the same steps.
 
 check_circles() {
     # Comments and strings out of the way, then every word that may be a name of ours.

@@ -8,11 +8,12 @@ trn_rows_make_t trn_embedding_make(const trn_embedding_t *e, const char *format)
 
 trn_status_t trn_embedding_write(const trn_embedding_t *e, const char *path, const char *format,
                                  const char *names, const char *created_by, const json_t *params) {
+    /* This rank's blocks are consecutive; it may have none, and the last of all may be short. */
     int64_t first = e->first_block * TRN_EMBEDDING_BLOCK;
+    int64_t end = first + e->blocks * TRN_EMBEDDING_BLOCK;
     trn_rows_make_t make = trn_embedding_make(e, format);
-    make.own_first = first < e->rows ? first : e->rows; /* a rank may have no block */
-    for (int64_t b = 0; b < e->blocks; b++)
-        make.own_rows += trn_embedding_block_rows(e, b);
+    make.own_first = first < e->rows ? first : e->rows;
+    make.own_rows = (end < e->rows ? end : e->rows) - make.own_first;
     make.names_file = names;
     make.created_by = created_by;
     make.params = params;
