@@ -128,7 +128,8 @@ static trn_status_t execute(const taken_t *taken) {
     if (output) TRN_TRY(save(taken, output));
     double seconds = trn_seconds() - start;
     if (steps->report) TRN_TRY(steps->report(run, taken->job));
-    json_object_set_new(run->result, "seconds", json_real(seconds));
+    if (!json_object_get(run->result, "seconds"))
+        json_object_set_new(run->result, "seconds", json_real(seconds));
     return TRN_OK;
 }
 

@@ -33,7 +33,8 @@ typedef struct trn_steps {
     const char *kind; /* of the store that --output is; NULL: the verb writes by itself */
     trn_status_t (*declare)(void *job, trn_store_t *store);     /* its datasets. Collective */
     trn_status_t (*write)(const void *job, trn_store_t *store); /* this rank's part. Local */
-    /* Figures into the result, beside the "seconds" from work to write. Collective. */
+    /* Figures into the result, beside the "seconds" from work to write, unless it has some.
+     * Collective. */
     trn_status_t (*report)(trn_run_t *run, void *job);
     void (*free)(void *job); /* after any failure, too. Local */
 } trn_steps_t;

@@ -62,50 +62,65 @@ static trn_kg_evaluation_options_t options_of(const trn_run_t *run) {
                                          .threads = run->threads};
 }
 
-static trn_status_t rank(trn_run_t *run, trn_kg_evaluation_t *e, bool dry) {
-    double seconds;
-    TRN_TRY(trn_kg_evaluation_look(e, run->comm, run->files[0], run->files[1], dry));
-    if (dry) {
-        json_object_set_new(run->result, "queries", json_integer(e->count));
-        json_object_set_new(run->result, "comparisons",
-                            json_integer(trn_kg_evaluation_comparisons(e)));
-    }
-    TRN_TRY(trn_estimate(run->ranks, dry, trn_kg_evaluation_plan, e, run->result));
-    if (dry) return TRN_OK;
-    TRN_TRY(trn_kg_evaluation_rank(e, run->comm, run->files[0], &seconds));
-    if (run->rank > 0) return TRN_OK;
-    trn_kg_evaluation_report(e, run->result);
-    json_object_set_new(run->result, "seconds", json_real(seconds));
-    return TRN_OK;
+/* One of two questions: where the true answers rank, or, if c.path is there, which triples hold. */
+typedef struct job {
+    trn_kg_evaluation_t e;
+    trn_kg_classification_t c;
+    double seconds; /* of ranking */
+} job_t;
+
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    const trn_params_t *p = run->params;
+    job->e.options = options_of(run);
+    job->c = (trn_kg_classification_t){.split = chosen_split(p),
+                                       .path = trn_params_text(p, "classify"),
+                                       .form = form_of(p),
+                                       .seed = (uint64_t)trn_params_int(p, "seed"),
+                                       .per_relation = trn_params_bool(p, "per-relation")};
+    if (job->c.path)
+        return trn_kg_classification_look(&job->c, run->comm, run->files[0], run->files[1]);
+    TRN_TRY(trn_kg_evaluation_look(&job->e, run->comm, run->files[0], run->files[1], run->dry));
+    if (!run->dry) return TRN_OK;
+    int64_t comparisons = trn_kg_evaluation_comparisons(&job->e);
+    return trn_run_note(run, json_pack("{s:I, s:I}", "queries", (json_int_t)job->e.count,
+                                       "comparisons", (json_int_t)comparisons));
 }
 
-static trn_status_t classify(trn_run_t *run, trn_kg_classification_t *c, bool dry) {
-    TRN_TRY(trn_kg_classification_look(c, run->comm, run->files[0], run->files[1]));
-    TRN_TRY(trn_estimate(run->ranks, dry, trn_kg_classification_plan, c, run->result));
-    if (dry) return TRN_OK;
-    TRN_TRY(trn_kg_classification_judge(c, run->comm, run->files[0]));
-    if (c->known > 0 && run->rank == 0)
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    if (job->c.path)
+        trn_kg_classification_plan(&job->c, ranks, rank, ledger);
+    else
+        trn_kg_evaluation_plan(&job->e, ranks, rank, ledger);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    return job->c.path ? trn_kg_classification_judge(&job->c, run->comm, run->files[0])
+                       : trn_kg_evaluation_rank(&job->e, run->comm, run->files[0], &job->seconds);
+}
+
+static trn_status_t report(trn_run_t *run, void *user) {
+    const job_t *job = user;
+    const trn_kg_classification_t *c = &job->c;
+    if (run->rank > 0) return TRN_OK;
+    if (!c->path) {
+        trn_kg_evaluation_report(&job->e, run->result);
+        return trn_run_note(run, json_pack("{s:f}", "seconds", job->seconds));
+    }
+    if (c->known > 0)
         trn_log(TRN_LOG_WARN, "kg-eval",
                 "%s: %" PRId64 " of %" PRId64 " triples are facts of the graph; they count as "
                 "false all the same",
                 c->path, c->known, c->lines.count);
-    if (run->rank == 0) trn_kg_classification_report(c, run->result);
+    trn_kg_classification_report(c, run->result);
     return TRN_OK;
 }
 
-static trn_status_t run_kg_eval(trn_run_t *run) {
-    const trn_params_t *p = run->params;
-    bool dry = trn_params_bool(p, "dry-run");
-    trn_kg_evaluation_t e = {.options = options_of(run)};
-    trn_kg_classification_t c = {.split = chosen_split(p),
-                                 .path = trn_params_text(p, "classify"),
-                                 .form = form_of(p),
-                                 .seed = (uint64_t)trn_params_int(p, "seed"),
-                                 .per_relation = trn_params_bool(p, "per-relation")};
-    trn_status_t status = c.path ? classify(run, &c, dry) : rank(run, &e, dry);
-    trn_kg_evaluation_free(&e);
-    trn_kg_classification_free(&c);
-    return status;
+static void job_free(void *user) {
+    trn_kg_evaluation_free(&((job_t *)user)->e);
+    trn_kg_classification_free(&((job_t *)user)->c);
 }
 
 const trn_command_t trn_command_kg_eval = {
@@ -130,5 +145,10 @@ const trn_command_t trn_command_kg_eval = {
     .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), TRN_READS("GRAPH.h5")),
     .blas = true,
     .params = params,
-    .run = run_kg_eval,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .plan = plan,
+                                  .work = work,
+                                  .report = report,
+                                  .free = job_free},
 };

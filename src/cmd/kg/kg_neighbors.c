@@ -8,32 +8,28 @@ static const trn_param_t params[] = {{"top", 'k', TRN_PARAM_INT, "10", 1, 100000
                                       .help = "how many neighbours of each"},
                                      {0}};
 
-static trn_status_t look(trn_run_t *run, trn_kg_neighborhood_t *n) {
+static trn_status_t look(trn_run_t *run, void *user) {
+    trn_kg_neighborhood_t *n = user;
     char has[64];
+    *n = (trn_kg_neighborhood_t){.path = run->files[0],
+                                 .names = run->files + 1,
+                                 .count = run->nfiles - 1,
+                                 .threads = run->threads};
     TRN_TRY(trn_kg_header_open(run->comm, n->path, &n->header));
     int64_t entities = n->header.entities, others = entities > 1 ? entities - 1 : 1;
     snprintf(has, sizeof has, "the model has %lld entities", (long long)entities);
     return trn_params_at_most(run->params, "top", others, has, &n->k);
 }
 
-static trn_status_t find(trn_run_t *run, trn_kg_neighborhood_t *n) {
-    bool dry = trn_params_bool(run->params, "dry-run");
-    TRN_TRY(look(run, n));
-    TRN_TRY(trn_estimate(run->ranks, dry, trn_kg_neighborhood_plan, n, run->result));
-    if (dry) return TRN_OK;
+static trn_status_t work(trn_run_t *run, void *user) {
+    trn_kg_neighborhood_t *n = user;
     TRN_TRY(trn_kg_neighborhood_find(n, run->comm));
     if (run->rank == 0) trn_kg_neighborhood_report(n, run->result);
     return TRN_OK;
 }
 
-static trn_status_t run_kg_neighbors(trn_run_t *run) {
-    trn_kg_neighborhood_t n = {.path = run->files[0],
-                               .names = run->files + 1,
-                               .count = run->nfiles - 1,
-                               .threads = run->threads};
-    trn_status_t status = find(run, &n);
-    trn_kg_neighborhood_free(&n);
-    return status;
+static void job_free(void *user) {
+    trn_kg_neighborhood_free(user);
 }
 
 const trn_command_t trn_command_kg_neighbors = {
@@ -48,5 +44,9 @@ const trn_command_t trn_command_kg_neighbors = {
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), {.name = "ENTITY"}),
     .params = params,
-    .run = run_kg_neighbors,
+    .steps = &(const trn_steps_t){.size = sizeof(trn_kg_neighborhood_t),
+                                  .look = look,
+                                  .plan = trn_kg_neighborhood_plan,
+                                  .work = work,
+                                  .free = job_free},
 };

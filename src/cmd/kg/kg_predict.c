@@ -42,8 +42,10 @@ static trn_kg_questions_options_t options_of(const trn_run_t *run) {
         .threads = run->threads};
 }
 
-static trn_status_t look(trn_run_t *run, trn_kg_questions_t *q) {
+static trn_status_t look(trn_run_t *run, void *user) {
+    trn_kg_questions_t *q = user;
     char has[96];
+    q->options = options_of(run);
     TRN_TRY(trn_kg_header_open(run->comm, run->files[0], &q->header));
     int64_t entities = q->header.entities, relations = q->header.relations;
     snprintf(has, sizeof has, "the model has %lld entities and %lld relations", (long long)entities,
@@ -53,21 +55,15 @@ static trn_status_t look(trn_run_t *run, trn_kg_questions_t *q) {
     return trn_kg_questions_look(q, run->comm);
 }
 
-static trn_status_t predict(trn_run_t *run, trn_kg_questions_t *q) {
-    bool dry = trn_params_bool(run->params, "dry-run");
-    TRN_TRY(look(run, q));
-    TRN_TRY(trn_estimate(run->ranks, dry, trn_kg_questions_plan, q, run->result));
-    if (dry) return TRN_OK;
+static trn_status_t work(trn_run_t *run, void *user) {
+    trn_kg_questions_t *q = user;
     TRN_TRY(trn_kg_questions_answer(q, run->comm));
     if (run->rank == 0) trn_kg_questions_report(q, run->result);
     return TRN_OK;
 }
 
-static trn_status_t run_kg_predict(trn_run_t *run) {
-    trn_kg_questions_t q = {.options = options_of(run)};
-    trn_status_t status = predict(run, &q);
-    trn_kg_questions_free(&q);
-    return status;
+static void job_free(void *user) {
+    trn_kg_questions_free(user);
 }
 
 const trn_command_t trn_command_kg_predict = {
@@ -90,5 +86,9 @@ const trn_command_t trn_command_kg_predict = {
     .operands = TRN_OPERANDS(TRN_READS("MODEL.h5"), TRN_READS("GRAPH.h5"), TRN_READS("QUESTIONS")),
     .blas = true,
     .params = params,
-    .run = run_kg_predict,
+    .steps = &(const trn_steps_t){.size = sizeof(trn_kg_questions_t),
+                                  .look = look,
+                                  .plan = trn_kg_questions_plan,
+                                  .work = work,
+                                  .free = job_free},
 };

@@ -39,26 +39,27 @@ static trn_status_t options_of(const trn_run_t *run, trn_rules_options_t *option
     return TRN_OK;
 }
 
-static trn_status_t find(trn_run_t *run, trn_rules_t *rules) {
-    bool dry = trn_params_bool(run->params, "dry-run");
+static trn_status_t look(trn_run_t *run, void *user) {
+    trn_rules_t *rules = user;
+    rules->model = run->files[0];
     TRN_TRY(options_of(run, &rules->options));
-    TRN_TRY(trn_rules_look(rules, run->comm, run->files[1], dry));
-    TRN_TRY(trn_estimate(run->ranks, dry, trn_rules_plan, rules, run->result));
-    if (dry) return TRN_OK;
-    double start = trn_seconds();
-    TRN_TRY(trn_rules_find(rules, run->comm));
+    return trn_rules_look(rules, run->comm, run->files[1], run->dry);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    return trn_rules_find(user, run->comm);
+}
+
+static trn_status_t report(trn_run_t *run, void *user) {
+    const trn_rules_t *rules = user;
     if (run->rank > 0) return TRN_OK;
     json_object_set_new(run->result, "model", json_string(rules->header.model->name));
-    json_object_set_new(run->result, "seconds", json_real(trn_seconds() - start));
     trn_rules_report(rules, trn_params_bool(run->params, "json"), run->result);
     return TRN_OK;
 }
 
-static trn_status_t run_rules(trn_run_t *run) {
-    trn_rules_t rules = {.model = run->files[0]};
-    trn_status_t status = find(run, &rules);
-    trn_rules_free(&rules);
-    return status;
+static void job_free(void *user) {
+    trn_rules_free(user);
 }
 
 const trn_command_t trn_command_kg_rules = {
@@ -81,5 +82,10 @@ const trn_command_t trn_command_kg_rules = {
     .operands = TRN_OPERANDS(TRN_READS("M.h5"), TRN_READS("G.h5")),
     .blas = true,
     .params = params,
-    .run = run_rules,
+    .steps = &(const trn_steps_t){.size = sizeof(trn_rules_t),
+                                  .look = look,
+                                  .plan = trn_rules_plan,
+                                  .work = work,
+                                  .report = report,
+                                  .free = job_free},
 };

@@ -205,6 +205,7 @@ typedef struct job {
     const char *path;          /* of the hash, or NULL */
     trn_kg_found_t found;
     bool save_behind;
+    trn_kg_report_t figures;
 } job_t;
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
@@ -223,7 +224,8 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_kg_train_plan(ledger, &size, ranks, rank);
 }
 
-static trn_status_t train(trn_run_t *run, job_t *job, trn_kg_report_t *report) {
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
     trn_trainer_run_t training;
     if (job->options.nodepiece)
         TRN_TRY(
@@ -231,24 +233,25 @@ static trn_status_t train(trn_run_t *run, job_t *job, trn_kg_report_t *report) {
     TRN_TRY(trn_training_read(&training, run));
     trn_status_t status =
         trn_kg_train(run->comm, &job->kg, &job->header, &job->options, regime_of(&job->options),
-                     &training, trn_params_text(run->params, "output"), report);
+                     &training, trn_params_text(run->params, "output"), &job->figures);
     trn_training_free(&training);
     return status;
 }
 
-static void report(const trn_run_t *run, const job_t *job, const trn_kg_report_t *r) {
-    json_t *result =
+static trn_status_t report(trn_run_t *run, void *user) {
+    const job_t *job = user;
+    const trn_kg_report_t *r = &job->figures;
+    TRN_TRY(trn_run_note(
+        run,
         json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "model",
                   job->header.model->name, "entities", (json_int_t)job->kg.entities, "relations",
                   (json_int_t)job->kg.relations, "triples", (json_int_t)job->kg.triples[TRN_TRAIN],
                   "parameters", (json_int_t)parameters_of(&job->header, &job->options), "epochs",
                   (json_int_t)r->epochs, "loss", r->loss, "seconds", r->seconds, "cpu_seconds",
-                  r->cpu_seconds, "triples_per_second", r->triples_per_second);
-    json_object_update(run->result, result);
-    json_decref(result);
-    if (job->options.valid_every == 0) return;
-    json_object_set_new(run->result, "valid_mrr", json_real(r->valid_mrr));
-    json_object_set_new(run->result, "best_epoch", json_integer(r->best_epoch));
+                  r->cpu_seconds, "triples_per_second", r->triples_per_second)));
+    if (job->options.valid_every == 0) return TRN_OK;
+    return trn_run_note(run, json_pack("{s:f, s:I}", "valid_mrr", r->valid_mrr, "best_epoch",
+                                       (json_int_t)r->best_epoch));
 }
 
 static trn_status_t settle(trn_params_t *p, json_t *answer) {
@@ -259,9 +262,12 @@ static trn_status_t settle(trn_params_t *p, json_t *answer) {
     return TRN_OK;
 }
 
-static trn_status_t look(trn_run_t *run, job_t *job) {
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
     char has[64];
     int64_t blocks; /* that were asked for */
+    if (run->rank == 0 && strcmp(trn_params_text(run->params, "regime"), "blocks") == 0)
+        trn_log(TRN_LOG_WARN, "kg-train", "--regime blocks is called bucketed now");
     TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
     TRN_TRY(header_of(run, &job->kg, &job->header));
     snprintf(has, sizeof has, "the graph has %lld entities", (long long)job->kg.entities);
@@ -270,32 +276,17 @@ static trn_status_t look(trn_run_t *run, job_t *job) {
     job->path = trn_params_text(run->params, "hash");
     job->save_behind = trn_params_bool(run->params, "save-behind");
     TRN_TRY(encoder_of(run, &job->kg, &job->hash, &job->encoder, &job->options));
+    if (run->dry)
+        json_object_set_new(run->result, "parameters",
+                            json_integer(parameters_of(&job->header, &job->options)));
     if (job->options.valid_every == 0) return TRN_OK;
     return trn_kg_valid_count(&job->kg, run->comm, &job->found);
 }
 
-static trn_status_t make(trn_run_t *run, job_t *job) {
-    trn_kg_report_t figures;
-    bool dry = trn_params_bool(run->params, "dry-run");
-    TRN_TRY(look(run, job));
-    if (dry)
-        json_object_set_new(run->result, "parameters",
-                            json_integer(parameters_of(&job->header, &job->options)));
-    TRN_TRY(trn_estimate(run->ranks, dry, plan, job, run->result));
-    if (dry) return TRN_OK;
-    TRN_TRY(train(run, job, &figures));
-    report(run, job, &figures);
-    return TRN_OK;
-}
-
-static trn_status_t run(trn_run_t *run) {
-    job_t job = {0};
-    if (run->rank == 0 && strcmp(trn_params_text(run->params, "regime"), "blocks") == 0)
-        trn_log(TRN_LOG_WARN, "kg-train", "--regime blocks is called bucketed now");
-    trn_status_t status = make(run, &job);
-    trn_nodepiece_hash_free(&job.hash);
-    trn_kg_close(&job.kg);
-    return status;
+static void job_free(void *user) {
+    job_t *job = user;
+    trn_nodepiece_hash_free(&job->hash);
+    trn_kg_close(&job->kg);
 }
 
 const trn_command_t trn_command_kg_train = {
@@ -320,5 +311,10 @@ const trn_command_t trn_command_kg_train = {
     .settle = settle,
     .saves = true,
     .params = params,
-    .run = run,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .plan = plan,
+                                  .work = work,
+                                  .report = report,
+                                  .free = job_free},
 };

@@ -60,50 +60,41 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "stores", trn_store_write_bytes(bytes), 1);
 }
 
-static trn_status_t save(const trn_run_t *run, const job_t *job) {
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
+    return config_of(run->params, &job->kg, &job->config);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    const char *output = trn_params_text(run->params, "output");
+    TRN_TRY(trn_store_place(run->comm, output));
+    TRN_TRY(trn_nodepiece_hash_create(&job->hash, run->comm, &job->kg, &job->config));
     json_t *given = trn_params_json(run->params);
-    trn_status_t status =
-        trn_nodepiece_hash_save(&job->hash, run->comm, trn_params_text(run->params, "output"),
-                                run->command, given, job->config.seed);
+    trn_status_t status = trn_nodepiece_hash_save(&job->hash, run->comm, output, run->command,
+                                                  given, job->config.seed);
     json_decref(given);
     return status;
 }
 
-static void report(const trn_run_t *run, const job_t *job, double seconds) {
-    const trn_nodepiece_hash_t *hash = &job->hash;
+static trn_status_t report(trn_run_t *run, void *user) {
+    const trn_nodepiece_hash_t *hash = &((job_t *)user)->hash;
     int64_t full = 0;
     for (int64_t i = 0; i < hash->count; i++)
         full += hash->near[(i + 1) * hash->nearest - 1] < hash->anchors;
     MPI_Allreduce(MPI_IN_PLACE, &full, 1, MPI_INT64_T, MPI_SUM, run->comm);
-    json_t *figures =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "entities", (json_int_t)hash->entities,
-                  "anchors", (json_int_t)hash->anchors, "nearest", (json_int_t)hash->nearest,
-                  "relations", (json_int_t)hash->context, "farthest", (json_int_t)hash->farthest,
-                  "with_all_anchors", (json_int_t)full, "seconds", seconds);
-    json_object_update(run->result, figures);
-    json_decref(figures);
+    return trn_run_note(
+        run, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)hash->entities,
+                       "anchors", (json_int_t)hash->anchors, "nearest", (json_int_t)hash->nearest,
+                       "relations", (json_int_t)hash->context, "farthest",
+                       (json_int_t)hash->farthest, "with_all_anchors", (json_int_t)full));
 }
 
-static trn_status_t make(trn_run_t *run, job_t *job) {
-    bool dry = trn_params_bool(run->params, "dry-run");
-    TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
-    TRN_TRY(config_of(run->params, &job->kg, &job->config));
-    TRN_TRY(trn_estimate(run->ranks, dry, plan, job, run->result));
-    if (dry) return TRN_OK;
-    double started = trn_seconds();
-    TRN_TRY(trn_store_place(run->comm, trn_params_text(run->params, "output")));
-    TRN_TRY(trn_nodepiece_hash_create(&job->hash, run->comm, &job->kg, &job->config));
-    TRN_TRY(save(run, job));
-    report(run, job, trn_seconds() - started);
-    return TRN_OK;
-}
-
-static trn_status_t run_nodepiece(trn_run_t *run) {
-    job_t job = {0};
-    trn_status_t status = make(run, &job);
-    trn_nodepiece_hash_free(&job.hash);
-    trn_kg_close(&job.kg);
-    return status;
+static void job_free(void *user) {
+    job_t *job = user;
+    trn_nodepiece_hash_free(&job->hash);
+    trn_kg_close(&job->kg);
 }
 
 const trn_command_t trn_command_nodepiece = {
@@ -125,5 +116,10 @@ const trn_command_t trn_command_nodepiece = {
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("G.h5")),
     .params = params,
-    .run = run_nodepiece,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .plan = plan,
+                                  .work = work,
+                                  .report = report,
+                                  .free = job_free},
 };
