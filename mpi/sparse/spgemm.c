@@ -127,11 +127,10 @@ static int64_t slab_bytes(const product_t *p, slab_t slab, bool values) {
 
 /* Bytes that would do if C had `entries` entries here. */
 static int64_t least_memory(const product_t *p, int64_t entries) {
-    enum { SPARE = 4 << 10 /* the command line is held, too, and has the number in it */ };
-    int64_t most = SPARE;
+    int64_t most = 0;
     for (int64_t i = 0; i < p->fetch.buckets; i++) {
         int64_t bytes = slab_bytes(p, trn_spgemm_slab(&p->fetch, i, i + 1), true);
-        if (bytes + SPARE > most) most = bytes + SPARE;
+        if (bytes > most) most = bytes;
     }
     return trn_mem_now() - p->before + entries * entry_bytes(p) + most;
 }
@@ -152,14 +151,15 @@ static trn_status_t cut_slabs(product_t *p, bool values, int64_t entries, int64_
             end--;
         MPI_Allreduce(MPI_IN_PLACE, &end, 1, MPI_INT64_T, MPI_MIN, p->comm);
         if (end == first) {
-            int64_t least = least_memory(p, bound);
+            enum { NUMBER = 4 << 10 /* what is beside may hold the number, in its command line */ };
+            int64_t beside = p->options->beside, least = least_memory(p, bound);
             MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_INT64_T, MPI_MAX, p->comm);
             return trn_agree(p->comm,
                              trn_fail(TRN_MEMORY,
                                       "memory: this product does not fit into %lld bytes a rank; "
                                       "%lld will do, or use more ranks",
-                                      (long long)(p->options->memory + p->options->beside),
-                                      (long long)(least + p->options->beside)));
+                                      (long long)(p->options->memory + beside),
+                                      (long long)(least + beside + (beside ? NUMBER : 0))));
         }
         p->slab[p->slabs] = trn_spgemm_slab(&p->fetch, first, end);
         first = end;
