@@ -41,12 +41,23 @@ static void warn_of_sums(const trn_rows_t *rows, int64_t summed) {
                 (long long)summed);
 }
 
+/* Room for this rank's even share and a sixteenth more, but no more at once than growing begins to
+ * be without copies at: what a head says of the number of entries may be a lie. */
+static trn_status_t heap_begin(heap_t *heap, const trn_rows_t *rows) {
+    enum { MOST = 1 << 18 /* 6 MB */ };
+    int64_t share = rows->about.entries / rows->ranks + 1;
+    if (share > MOST) share = MOST;
+    heap->room = share + share / 16;
+    return trn_alloc(&heap->triplets, heap->room, sizeof *heap->triplets, "entries of a matrix");
+}
+
 trn_status_t trn_rows_route_sparse(trn_rows_t *rows, trn_sparse_type_t type, const trn_dist_t *dist,
                                    trn_sparse_t **sparse) {
     heap_t heap = {.dist = dist};
     trn_route_t to = {heap_owner, NULL, heap_take, &heap};
-    trn_status_t status =
-        rows->source.format->route(&rows->source, type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64, &to);
+    trn_dtype_t real = type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
+    trn_status_t status = trn_agree(rows->comm, heap_begin(&heap, rows));
+    if (status == TRN_OK) status = rows->source.format->route(&rows->source, real, &to);
     if (status == TRN_OK) {
         trn_extent_t place = trn_sparse_extent_of(dist, rows->rank);
         status = trn_agree(rows->comm,

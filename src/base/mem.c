@@ -215,14 +215,6 @@ int64_t trn_grown_bytes(int64_t count, int64_t size) {
     return 2 * bytes < HUGE_FROM ? 2 * bytes : HUGE_FROM;
 }
 
-int64_t trn_growing_bytes(int64_t count, int64_t size) {
-    int64_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > INT64_MAX / 4) return INT64_MAX;
-    if (bytes < HUGE_FROM) return 3 * bytes;
-    int64_t moved = (bytes < 2 * HUGE_FROM ? bytes : 2 * HUGE_FROM) + HUGE_FROM;
-    return moved > bytes + bytes / 16 ? moved : bytes + bytes / 16;
-}
-
 trn_status_t trn_strdup(char **copy, const char *text) {
     int64_t bytes = (int64_t)strlen(text) + 1;
     TRN_TRY(trn_alloc(copy, bytes, 1, "a string"));

@@ -36,10 +36,6 @@ trn_status_t trn_grow(void *pointer, int64_t *capacity, int64_t need, size_t siz
  * x `size`. Local. */
 int64_t trn_grown_bytes(int64_t count, int64_t size);
 
-/* For plans: the same, but while it grows: below 4 MiB the old and the new block are held together.
- * Local. */
-int64_t trn_growing_bytes(int64_t count, int64_t size);
-
 /* Duplicate a string; freed with trn_free. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_strdup(char **copy, const char *text);
 

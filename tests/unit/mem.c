@@ -150,24 +150,20 @@ static void test_look(void **state) {
     trn_mem_planned();
 }
 
-/* What growing one by one holds in the end, and at its worst, is within what plans say and not far
- * below it. */
+/* What growing one by one holds in the end is within what plans say, and not far below it. */
 static void test_grown(void **state) {
     (void)state;
     static const int64_t sizes[] = {1, 100, 3000, 300000, 524288, 524289, 700000, 2000000, 6000000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         double *data = NULL;
         int64_t capacity = 0, held = trn_grown_bytes(sizes[i], 8);
-        trn_mem_reset_peak();
         for (int64_t n = 1; n <= sizes[i]; n++)
             assert_int_equal(trn_grow(&data, &capacity, n, 8, "numbers"), TRN_OK);
         assert_true(trn_mem_now() <= held);
         assert_true(held <= 2 * trn_mem_now() + (4 << 20));
-        assert_true(trn_mem_peak() <= trn_growing_bytes(sizes[i], 8));
         trn_free(&data);
     }
     assert_int_equal(trn_grown_bytes(INT64_MAX / 4, 8), INT64_MAX);
-    assert_int_equal(trn_growing_bytes(INT64_MAX / 4, 8), INT64_MAX);
 }
 
 static void test_peak(void **state) {
