@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "io/foreign/foreign_hdf_impl.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,38 +10,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-bool trn_foreign_give(int fd, const void *data, int64_t bytes) {
-    const char *from = data;
-    while (bytes > 0) {
-        ssize_t gone = send(fd, from, (size_t)bytes, MSG_NOSIGNAL);
-        if (gone < 0 && errno == EINTR) continue;
-        if (gone <= 0) return false;
-        from += gone;
-        bytes -= gone;
-    }
-    return true;
-}
-
-bool trn_foreign_take(int fd, void *data, int64_t bytes) {
-    char *to = data;
-    while (bytes > 0) {
-        ssize_t got = recv(fd, to, (size_t)bytes, 0);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        to += got;
-        bytes -= got;
-    }
-    return true;
-}
-
-bool trn_foreign_send(int fd, trn_status_t status, const void *data, int64_t bytes) {
-    trn_foreign_answer_t answer = {(int64_t)status, bytes};
-    return trn_foreign_give(fd, &answer, sizeof answer) && trn_foreign_give(fd, data, bytes);
-}
 
 /* Limits --------------------------------------------------------------------------------------- */
 

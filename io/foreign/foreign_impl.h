@@ -4,6 +4,7 @@
  * foreign_child.c  its end: requests are taken and answered
  * foreign_hdf.c    what it does with HDF5: reading, making
  * foreign_list.c   ... listing
+ * foreign_socket.c messages of both
  * lzf.c            a filter that h5py uses and HDF5 has not */
 #ifndef TRN_IO_FOREIGN_FOREIGN_IMPL_H
 #define TRN_IO_FOREIGN_FOREIGN_IMPL_H
