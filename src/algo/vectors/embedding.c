@@ -236,12 +236,14 @@ int64_t trn_embedding_block_rows(const trn_embedding_t *e, int64_t b) {
 
 void trn_embedding_plan(trn_ledger_t *ledger, const trn_embedding_t *e,
                         const trn_embedding_use_t *use, int ranks, int rank) {
+    enum { READER = (1 << 20) + (128 << 10) /* of the rows of a file, in or out of order */ };
     int64_t blocks = (e->rows + TRN_EMBEDDING_BLOCK - 1) / TRN_EMBEDDING_BLOCK;
     int64_t first = trn_part_start(blocks, ranks, rank) * TRN_EMBEDDING_BLOCK;
     int64_t end = trn_part_start(blocks, ranks, rank + 1) * TRN_EMBEDDING_BLOCK;
     trn_ledger_take(ledger, "words", e->held, 1); /* all ranks have read them in opening */
     trn_ledger_pass(ledger, "reading", e->reached - e->held, 1);
     trn_ledger_take(ledger, "vectors", (end - first) * e->dim, sizeof *e->values);
+    trn_ledger_pass(ledger, "reading", READER, 1);
     if (use->finds) trn_ledger_take(ledger, "words", 2, trn_lookup_bytes(e->rows));
     trn_ledger_take(ledger, "work", use->work, 1);
     if (!use->path) return;
