@@ -90,7 +90,7 @@ static trn_status_t estimate(const taken_t *taken) {
     TRN_TRY(cut(taken, run->ranks));
     if (steps->cost && run->dry)
         json_object_set_new(run->result, "seconds", seconds_on(taken, run->ranks));
-    if (!steps->plan) return TRN_OK;
+    if (!steps->plan || (steps->planned && !steps->planned(taken->job))) return TRN_OK;
     return trn_estimate(run->ranks, run->dry, steps->plan, taken->job, run->result);
 }
 
@@ -106,8 +106,9 @@ static trn_status_t save(const taken_t *taken, const char *output) {
     const trn_run_t *run = taken->run;
     trn_store_t *store;
     json_t *given = trn_params_json(run->params);
+    uint64_t seed = taken->steps->seeded ? (uint64_t)trn_params_int(run->params, "seed") : 0;
     trn_status_t status =
-        trn_store_create(&store, run->comm, output, taken->steps->kind, run->command, given, 0);
+        trn_store_create(&store, run->comm, output, taken->steps->kind, run->command, given, seed);
     if (status == TRN_OK) {
         status = fill(taken, &store);
         trn_store_abandon(&store);

@@ -28,12 +28,14 @@ typedef struct trn_steps {
      * others than there are: a dry run tries several. Replaces what it made before. Collective. */
     trn_status_t (*cut)(trn_run_t *run, void *job, int ranks);
     trn_estimator_t *plan;                           /* what the steps below take */
+    bool (*planned)(const void *job);                /* whether it is known; NULL: it is. Local */
     void (*cost)(const void *job, trn_cost_t *cost); /* what they do. Local */
     trn_status_t (*work)(trn_run_t *run, void *job); /* Collective */
     const char *kind; /* of the store that --output is; NULL: the verb writes by itself */
+    bool seeded;      /* the store tells --seed */
     trn_status_t (*declare)(void *job, trn_store_t *store);     /* its datasets. Collective */
     trn_status_t (*write)(const void *job, trn_store_t *store); /* this rank's part. Local */
-    /* Figures into the result, beside the "seconds" from work to write, unless it has some.
+    /* Figures into the result, beside the "seconds" from work to write, unless these tell others.
      * Collective. */
     trn_status_t (*report)(trn_run_t *run, void *job);
     void (*free)(void *job); /* after any failure, too. Local */

@@ -62,65 +62,74 @@ static trn_kg_evaluation_options_t options_of(const trn_run_t *run) {
                                          .threads = run->threads};
 }
 
-/* One of two questions: where the true answers rank, or, if c.path is there, which triples hold. */
+/* One of the two, by --classify. */
 typedef struct job {
-    trn_kg_evaluation_t e;
-    trn_kg_classification_t c;
-    double seconds; /* of ranking */
+    trn_kg_evaluation_t ranked;
+    trn_kg_classification_t judged;
+    double seconds; /* of the ranking alone */
 } job_t;
+
+static bool judges(const job_t *job) {
+    return job->judged.path != NULL;
+}
 
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_params_t *p = run->params;
-    job->e.options = options_of(run);
-    job->c = (trn_kg_classification_t){.split = chosen_split(p),
-                                       .path = trn_params_text(p, "classify"),
-                                       .form = form_of(p),
-                                       .seed = (uint64_t)trn_params_int(p, "seed"),
-                                       .per_relation = trn_params_bool(p, "per-relation")};
-    if (job->c.path)
-        return trn_kg_classification_look(&job->c, run->comm, run->files[0], run->files[1]);
-    TRN_TRY(trn_kg_evaluation_look(&job->e, run->comm, run->files[0], run->files[1], run->dry));
+    trn_kg_evaluation_t *e = &job->ranked;
+    e->options = options_of(run);
+    job->judged = (trn_kg_classification_t){.split = chosen_split(p),
+                                            .path = trn_params_text(p, "classify"),
+                                            .form = form_of(p),
+                                            .seed = (uint64_t)trn_params_int(p, "seed"),
+                                            .per_relation = trn_params_bool(p, "per-relation")};
+    if (judges(job))
+        return trn_kg_classification_look(&job->judged, run->comm, run->files[0], run->files[1]);
+    TRN_TRY(trn_kg_evaluation_look(e, run->comm, run->files[0], run->files[1], run->dry));
     if (!run->dry) return TRN_OK;
-    int64_t comparisons = trn_kg_evaluation_comparisons(&job->e);
-    return trn_run_note(run, json_pack("{s:I, s:I}", "queries", (json_int_t)job->e.count,
-                                       "comparisons", (json_int_t)comparisons));
+    return trn_run_note(run, json_pack("{s:I, s:I}", "queries", (json_int_t)e->count, "comparisons",
+                                       (json_int_t)trn_kg_evaluation_comparisons(e)));
 }
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
-    if (job->c.path)
-        trn_kg_classification_plan(&job->c, ranks, rank, ledger);
+    if (judges(job))
+        trn_kg_classification_plan(&job->judged, ranks, rank, ledger);
     else
-        trn_kg_evaluation_plan(&job->e, ranks, rank, ledger);
+        trn_kg_evaluation_plan(&job->ranked, ranks, rank, ledger);
 }
 
-static trn_status_t work(trn_run_t *run, void *user) {
-    job_t *job = user;
-    return job->c.path ? trn_kg_classification_judge(&job->c, run->comm, run->files[0])
-                       : trn_kg_evaluation_rank(&job->e, run->comm, run->files[0], &job->seconds);
-}
-
-static trn_status_t report(trn_run_t *run, void *user) {
-    const job_t *job = user;
-    const trn_kg_classification_t *c = &job->c;
-    if (run->rank > 0) return TRN_OK;
-    if (!c->path) {
-        trn_kg_evaluation_report(&job->e, run->result);
-        return trn_run_note(run, json_pack("{s:f}", "seconds", job->seconds));
-    }
-    if (c->known > 0)
+static trn_status_t judge(trn_run_t *run, trn_kg_classification_t *c) {
+    TRN_TRY(trn_kg_classification_judge(c, run->comm, run->files[0]));
+    if (c->known > 0 && run->rank == 0)
         trn_log(TRN_LOG_WARN, "kg-eval",
                 "%s: %" PRId64 " of %" PRId64 " triples are facts of the graph; they count as "
                 "false all the same",
                 c->path, c->known, c->lines.count);
-    trn_kg_classification_report(c, run->result);
     return TRN_OK;
 }
 
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    if (judges(job)) return judge(run, &job->judged);
+    return trn_kg_evaluation_rank(&job->ranked, run->comm, run->files[0], &job->seconds);
+}
+
+static trn_status_t report(trn_run_t *run, void *user) {
+    const job_t *job = user;
+    if (run->rank > 0) return TRN_OK;
+    if (judges(job)) {
+        trn_kg_classification_report(&job->judged, run->result);
+        return TRN_OK;
+    }
+    trn_kg_evaluation_report(&job->ranked, run->result);
+    return trn_run_note(run, json_pack("{s:f}", "seconds", job->seconds));
+}
+
 static void job_free(void *user) {
-    trn_kg_evaluation_free(&((job_t *)user)->e);
-    trn_kg_classification_free(&((job_t *)user)->c);
+    job_t *job = user;
+    trn_kg_evaluation_free(&job->ranked);
+    trn_kg_classification_free(&job->judged);
 }
 
 const trn_command_t trn_command_kg_eval = {

@@ -97,54 +97,66 @@ static trn_status_t options_of(const trn_run_t *run, trn_kg_import_options_t *op
     return read_shares(run, options);
 }
 
-/* What an import comes to, which only reading the files tells: before one whose memory is limited.
- */
-static trn_status_t predict(trn_run_t *run, const trn_kg_import_options_t *options, bool dry) {
-    trn_kg_import_size_t size;
-    bool twice = true;
-    if (!dry && trn_mem_limit_now() == 0) return TRN_OK;
-    if (!dry) TRN_TRY(trn_kg_import_look(run->comm, options, &twice));
-    if (!twice) return TRN_OK;
-    TRN_TRY(trn_kg_import_measure(run->comm, options, &size));
-    TRN_TRY(trn_estimate(run->ranks, dry, trn_kg_import_plan, &size, run->result));
-    if (!dry) return TRN_OK;
-    json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)size.entities.all, "relations",
-        (json_int_t)size.relations.all, "train", (json_int_t)size.triples[TRN_TRAIN], "valid",
-        (json_int_t)size.triples[TRN_VALID], "test", (json_int_t)size.triples[TRN_TEST]);
-    json_object_update(run->result, figures);
-    json_decref(figures);
-    return TRN_OK;
-}
-
-static void tell(const trn_run_t *run, const trn_kg_import_options_t *options,
-                 const trn_kg_import_report_t *report) {
-    json_t *figures = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entities", (json_int_t)report->entities,
-        "relations", (json_int_t)report->relations, "train", (json_int_t)report->triples[TRN_TRAIN],
-        "valid", (json_int_t)report->triples[TRN_VALID], "test",
-        (json_int_t)report->triples[TRN_TEST], "duplicates", (json_int_t)report->duplicates,
-        "also_in_train", (json_int_t)report->leaked, "unseen_entities", (json_int_t)report->unseen,
-        "unseen_relations", (json_int_t)report->unseen_relations);
-    json_object_update(run->result, figures);
-    if (options->share[TRN_VALID] + options->share[TRN_TEST] > 0)
-        json_object_set_new(run->result, "held_in_train", json_integer(report->held));
-    json_decref(figures);
-}
-
-static trn_status_t run(trn_run_t *run) {
+/* An import, and what came of it. */
+typedef struct job {
     trn_kg_import_options_t options;
+    bool measured;             /* whether the files were read to see what they come to */
+    trn_kg_import_size_t size; /* that */
     trn_kg_import_report_t report;
-    bool dry = trn_params_bool(run->params, "dry-run");
-    TRN_TRY(options_of(run, &options));
-    TRN_TRY(predict(run, &options, dry));
-    if (dry) return TRN_OK;
+} job_t;
+
+/* What an import takes only the files tell: they are read before one whose memory is limited. */
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    trn_kg_import_size_t *size = &job->size;
+    bool twice = true;
+    TRN_TRY(options_of(run, &job->options));
+    if (!run->dry && trn_mem_limit_now() == 0) return TRN_OK;
+    if (!run->dry) TRN_TRY(trn_kg_import_look(run->comm, &job->options, &twice));
+    if (!twice) return TRN_OK;
+    TRN_TRY(trn_kg_import_measure(run->comm, &job->options, size));
+    job->measured = true;
+    if (!run->dry) return TRN_OK;
+    return trn_run_note(run, json_pack("{s:I, s:I, s:I, s:I, s:I}", "entities",
+                                       (json_int_t)size->entities.all, "relations",
+                                       (json_int_t)size->relations.all, "train",
+                                       (json_int_t)size->triples[TRN_TRAIN], "valid",
+                                       (json_int_t)size->triples[TRN_VALID], "test",
+                                       (json_int_t)size->triples[TRN_TEST]));
+}
+
+static bool planned(const void *user) {
+    return ((const job_t *)user)->measured;
+}
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    trn_kg_import_plan(&((const job_t *)user)->size, ranks, rank, ledger);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
     json_t *given = trn_params_json(run->params);
-    trn_status_t status = trn_kg_import(run->comm, &options, trn_params_text(run->params, "output"),
-                                        run->command, given, &report);
+    trn_status_t status =
+        trn_kg_import(run->comm, &job->options, trn_params_text(run->params, "output"),
+                      run->command, given, &job->report);
     json_decref(given);
-    if (status == TRN_OK) tell(run, &options, &report);
     return status;
+}
+
+static trn_status_t report(trn_run_t *run, void *user) {
+    const job_t *job = user;
+    const trn_kg_import_report_t *r = &job->report;
+    const double *share = job->options.share;
+    TRN_TRY(trn_run_note(
+        run,
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entities",
+                  (json_int_t)r->entities, "relations", (json_int_t)r->relations, "train",
+                  (json_int_t)r->triples[TRN_TRAIN], "valid", (json_int_t)r->triples[TRN_VALID],
+                  "test", (json_int_t)r->triples[TRN_TEST], "duplicates", (json_int_t)r->duplicates,
+                  "also_in_train", (json_int_t)r->leaked, "unseen_entities", (json_int_t)r->unseen,
+                  "unseen_relations", (json_int_t)r->unseen_relations)));
+    if (share[TRN_VALID] + share[TRN_TEST] == 0) return TRN_OK;
+    return trn_run_note(run, json_pack("{s:I}", "held_in_train", (json_int_t)r->held));
 }
 
 const trn_command_t trn_command_kg_import = {
@@ -168,5 +180,10 @@ const trn_command_t trn_command_kg_import = {
     .max_files = 0,
     .params = params,
     .one_of = "train wordnet",
-    .run = run,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .plan = plan,
+                                  .planned = planned,
+                                  .work = work,
+                                  .report = report},
 };

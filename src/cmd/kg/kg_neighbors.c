@@ -2,29 +2,28 @@
 #include "algo/kg/ask/kg_neighborhood.h"
 #include "cli/command.h"
 
-#include <stdio.h>
-
 static const trn_param_t params[] = {{"top", 'k', TRN_PARAM_INT, "10", 1, 100000, .metavar = "K",
                                       .help = "how many neighbours of each"},
                                      {0}};
 
 static trn_status_t look(trn_run_t *run, void *user) {
     trn_kg_neighborhood_t *n = user;
-    char has[64];
     *n = (trn_kg_neighborhood_t){.path = run->files[0],
                                  .names = run->files + 1,
                                  .count = run->nfiles - 1,
                                  .threads = run->threads};
     TRN_TRY(trn_kg_header_open(run->comm, n->path, &n->header));
-    int64_t entities = n->header.entities, others = entities > 1 ? entities - 1 : 1;
-    snprintf(has, sizeof has, "the model has %lld entities", (long long)entities);
-    return trn_params_at_most(run->params, "top", others, has, &n->k);
+    int64_t entities = n->header.entities;
+    return trn_params_of_those(run->params, "top", entities - 1, n->path, entities, "entities",
+                               &n->k);
 }
 
 static trn_status_t work(trn_run_t *run, void *user) {
-    trn_kg_neighborhood_t *n = user;
-    TRN_TRY(trn_kg_neighborhood_find(n, run->comm));
-    if (run->rank == 0) trn_kg_neighborhood_report(n, run->result);
+    return trn_kg_neighborhood_find(user, run->comm);
+}
+
+static trn_status_t report(trn_run_t *run, void *user) {
+    if (run->rank == 0) trn_kg_neighborhood_report(user, run->result);
     return TRN_OK;
 }
 
@@ -48,5 +47,6 @@ const trn_command_t trn_command_kg_neighbors = {
                                   .look = look,
                                   .plan = trn_kg_neighborhood_plan,
                                   .work = work,
+                                  .report = report,
                                   .free = job_free},
 };

@@ -56,9 +56,11 @@ static trn_status_t look(trn_run_t *run, void *user) {
 }
 
 static trn_status_t work(trn_run_t *run, void *user) {
-    trn_kg_questions_t *q = user;
-    TRN_TRY(trn_kg_questions_answer(q, run->comm));
-    if (run->rank == 0) trn_kg_questions_report(q, run->result);
+    return trn_kg_questions_answer(user, run->comm);
+}
+
+static trn_status_t report(trn_run_t *run, void *user) {
+    if (run->rank == 0) trn_kg_questions_report(user, run->result);
     return TRN_OK;
 }
 
@@ -90,5 +92,6 @@ const trn_command_t trn_command_kg_predict = {
                                   .look = look,
                                   .plan = trn_kg_questions_plan,
                                   .work = work,
+                                  .report = report,
                                   .free = job_free},
 };

@@ -1,7 +1,6 @@
 /* kg_rules.c: the verb `kg-rules`: rules that a model proposes and the graph confirms. */
 #include "algo/kg/answer/kg_rules.h"
 
-#include "base/clock.h"
 #include "cli/command.h"
 
 #include <string.h>

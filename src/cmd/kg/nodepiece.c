@@ -2,10 +2,7 @@
  * nodepiece. */
 #include "algo/kg/nodepiece/nodepiece_hash.h"
 
-#include "algo/common/estimate.h"
-#include "base/clock.h"
 #include "cli/command.h"
-#include "mpi/agree.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -45,10 +42,18 @@ static trn_status_t config_of(const trn_params_t *p, const trn_kg_t *kg,
 
 /* A graph, and the hashes of its entities. */
 typedef struct job {
+    MPI_Comm comm;
     trn_kg_t kg;
     trn_nodepiece_config_t config;
     trn_nodepiece_hash_t hash;
 } job_t;
+
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    job->comm = run->comm;
+    TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
+    return config_of(run->params, &job->kg, &job->config);
+}
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
@@ -60,26 +65,22 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "stores", trn_store_write_bytes(bytes), 1);
 }
 
-static trn_status_t look(trn_run_t *run, void *user) {
-    job_t *job = user;
-    TRN_TRY(trn_kg_open(&job->kg, run->comm, run->files[0]));
-    return config_of(run->params, &job->kg, &job->config);
-}
-
 static trn_status_t work(trn_run_t *run, void *user) {
     job_t *job = user;
-    const char *output = trn_params_text(run->params, "output");
-    TRN_TRY(trn_store_place(run->comm, output));
-    TRN_TRY(trn_nodepiece_hash_create(&job->hash, run->comm, &job->kg, &job->config));
-    json_t *given = trn_params_json(run->params);
-    trn_status_t status = trn_nodepiece_hash_save(&job->hash, run->comm, output, run->command,
-                                                  given, job->config.seed);
-    json_decref(given);
-    return status;
+    return trn_nodepiece_hash_create(&job->hash, run->comm, &job->kg, &job->config);
+}
+
+static trn_status_t declare(void *user, trn_store_t *store) {
+    return trn_nodepiece_hash_declare(&((job_t *)user)->hash, store, "");
+}
+
+static trn_status_t write(const void *user, trn_store_t *store) {
+    const job_t *job = user;
+    return trn_nodepiece_hash_write(&job->hash, job->comm, store, "");
 }
 
 static trn_status_t report(trn_run_t *run, void *user) {
-    const trn_nodepiece_hash_t *hash = &((job_t *)user)->hash;
+    const trn_nodepiece_hash_t *hash = &((const job_t *)user)->hash;
     int64_t full = 0;
     for (int64_t i = 0; i < hash->count; i++)
         full += hash->near[(i + 1) * hash->nearest - 1] < hash->anchors;
@@ -120,6 +121,10 @@ const trn_command_t trn_command_nodepiece = {
                                   .look = look,
                                   .plan = plan,
                                   .work = work,
+                                  .kind = "nodepiece",
+                                  .seeded = true,
+                                  .declare = declare,
+                                  .write = write,
                                   .report = report,
                                   .free = job_free},
 };

@@ -270,20 +270,6 @@ trn_status_t trn_nodepiece_hash_write(const trn_nodepiece_hash_t *hash, MPI_Comm
     return TRN_OK;
 }
 
-trn_status_t trn_nodepiece_hash_save(const trn_nodepiece_hash_t *hash, MPI_Comm comm,
-                                     const char *path, const char *created_by, const json_t *params,
-                                     uint64_t seed) {
-    trn_store_t *store = NULL;
-    TRN_TRY(trn_store_create(&store, comm, path, "nodepiece", created_by, params, seed));
-    trn_status_t status = trn_nodepiece_hash_declare(hash, store, "");
-    if (status == TRN_OK) status = trn_store_begin(store);
-    if (status != TRN_OK) {
-        trn_store_abandon(&store);
-        return status;
-    }
-    return trn_store_commit_replace(&store, trn_nodepiece_hash_write(hash, comm, store, ""));
-}
-
 trn_status_t trn_nodepiece_hash_sizes(const trn_store_t *store, const char *prefix,
                                       trn_nodepiece_hash_t *hash) {
     TRN_TRY(attributes(NULL, store, prefix, hash));

@@ -15,7 +15,6 @@
 #include "base/status.h"
 #include "io/store/store.h"
 
-#include <jansson.h>
 #include <mpi.h>
 #include <stdint.h>
 
@@ -52,12 +51,6 @@ void trn_nodepiece_hash_free(trn_nodepiece_hash_t *hash);
 /* Plan of trn_nodepiece_hash_create: the hashes stay under "hashes". Local. */
 void trn_nodepiece_hash_plan(trn_ledger_t *ledger, const trn_kg_t *kg,
                              const trn_nodepiece_config_t *config, int ranks, int rank);
-
-/* Write a store of kind "nodepiece". Collective, equal arguments but for the band. Fails (agreed)
- * with TRN_IO, TRN_MEMORY. */
-trn_status_t trn_nodepiece_hash_save(const trn_nodepiece_hash_t *hash, MPI_Comm comm,
-                                     const char *path, const char *created_by, const json_t *params,
-                                     uint64_t seed);
 
 /* Read the band of this rank from a store of kind "nodepiece" that was made of `kg`, and check that
  * its numbers are in range. Collective, equal arguments. Fails (agreed) with TRN_INPUT, TRN_IO,
