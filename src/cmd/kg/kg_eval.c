@@ -99,6 +99,17 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_kg_evaluation_plan(&job->ranked, ranks, rank, ledger);
 }
 
+/* Every comparison is a product of the model's width, in float32. */
+static void cost(const void *user, trn_cost_t *cost) {
+    const job_t *job = user;
+    const trn_kg_classification_t *c = &job->judged;
+    const trn_kg_header_t *h = judges(job) ? &c->header : &job->ranked.header;
+    int64_t pairs = judges(job) ? c->kg.triples[c->split] + c->lines.count
+                                : trn_kg_evaluation_comparisons(&job->ranked);
+    *cost = (trn_cost_t){.flops = (double)pairs * (double)h->model->query_width(&h->shape),
+                         .file_bytes = 4.0 * (double)h->entities * (double)h->shape.dim};
+}
+
 static trn_status_t judge(trn_run_t *run, trn_kg_classification_t *c) {
     TRN_TRY(trn_kg_classification_judge(c, run->comm, run->files[0]));
     if (c->known > 0 && run->rank == 0)
@@ -157,6 +168,7 @@ const trn_command_t trn_command_kg_eval = {
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
                                   .look = look,
                                   .plan = plan,
+                                  .cost = cost,
                                   .work = work,
                                   .report = report,
                                   .free = job_free},

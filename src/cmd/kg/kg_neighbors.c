@@ -18,6 +18,13 @@ static trn_status_t look(trn_run_t *run, void *user) {
                                &n->k);
 }
 
+/* Two dot products in float64 with every entity, as the vectors pass by. */
+static void cost(const void *user, trn_cost_t *cost) {
+    const trn_kg_neighborhood_t *n = user;
+    double numbers = (double)n->header.entities * (double)n->header.shape.dim;
+    *cost = (trn_cost_t){.bytes = 8.0 * numbers * (double)n->count, .file_bytes = 4.0 * numbers};
+}
+
 static trn_status_t work(trn_run_t *run, void *user) {
     return trn_kg_neighborhood_find(user, run->comm);
 }
@@ -46,6 +53,7 @@ const trn_command_t trn_command_kg_neighbors = {
     .steps = &(const trn_steps_t){.size = sizeof(trn_kg_neighborhood_t),
                                   .look = look,
                                   .plan = trn_kg_neighborhood_plan,
+                                  .cost = cost,
                                   .work = work,
                                   .report = report,
                                   .free = job_free},

@@ -55,6 +55,16 @@ static trn_status_t look(trn_run_t *run, void *user) {
     return trn_kg_questions_look(q, run->comm);
 }
 
+/* All entities against all questions, in float32. */
+static void cost(const void *user, trn_cost_t *cost) {
+    const trn_kg_questions_t *q = user;
+    const trn_kg_header_t *h = &q->header;
+    double each = q->options.score ? 1 : (double)h->entities;
+    *cost = (trn_cost_t){.flops = (double)q->lines.count * each *
+                                  (double)h->model->query_width(&h->shape),
+                         .file_bytes = 4.0 * (double)h->entities * (double)h->shape.dim};
+}
+
 static trn_status_t work(trn_run_t *run, void *user) {
     return trn_kg_questions_answer(user, run->comm);
 }
@@ -91,6 +101,7 @@ const trn_command_t trn_command_kg_predict = {
     .steps = &(const trn_steps_t){.size = sizeof(trn_kg_questions_t),
                                   .look = look,
                                   .plan = trn_kg_questions_plan,
+                                  .cost = cost,
                                   .work = work,
                                   .report = report,
                                   .free = job_free},

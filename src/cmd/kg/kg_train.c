@@ -88,6 +88,20 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_kg_train_plan(ledger, &size, ranks, rank);
 }
 
+/* Three products with the candidates of every question, in float32, and the rows of a question and
+ * their gradients and squares, there and back. */
+static void cost(const void *user, trn_cost_t *cost) {
+    enum { PASSES = 16 };
+    const job_t *job = user;
+    const trn_kg_options_t *o = &job->options;
+    double candidates = (double)(o->negatives > 0 ? o->negatives : job->header.entities);
+    double questions = 2.0 * (double)o->epochs * (double)job->kg.triples[TRN_TRAIN];
+    double dim = (double)job->header.shape.dim;
+    *cost = (trn_cost_t){.flops = 3 * questions * candidates * dim,
+                         .bytes = PASSES * 4.0 * questions * dim,
+                         .file_bytes = 8.0 * (double)job->header.entities * dim};
+}
+
 static trn_status_t work(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_kg_options_t *o = &job->options;
@@ -149,6 +163,7 @@ const trn_command_t trn_command_kg_train = {
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
                                   .look = look,
                                   .plan = plan,
+                                  .cost = cost,
                                   .work = work,
                                   .report = report,
                                   .free = job_free},
