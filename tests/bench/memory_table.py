@@ -232,6 +232,25 @@ def make_inputs(d, quick):
                 out.write("\n".join(line.split("\t")[0] for i, line in zip(range(50), questions)))
 
 
+def make_judged(d):
+    """Triples of the graph, false ones, and questions with candidates."""
+    import random
+    path = os.path.join(d, "false.tsv")
+    if os.path.exists(path):
+        return
+    draw = random.Random(3)
+    with open(os.path.join(d, "facts.tsv")) as facts:
+        lines = [line.rstrip("\n").split("\t") for i, line in zip(range(20000), facts)]
+    heads = [line[0] for line in lines]
+
+    def write(name, rows):
+        with open(os.path.join(d, name), "w") as out:
+            out.writelines("\t".join(row) + "\n" for row in rows)
+    write("triples.tsv", lines)
+    write("candidates.tsv", ([h, r, "?", t] + draw.sample(heads, 200) for h, r, t in lines[:4000]))
+    write("false.tsv", ([h, r, draw.choice(heads)] for h, r, t in lines))
+
+
 def settings(d):
     names = open(os.path.join(d, "names.txt")).read().split()
     some = ["word%07d" % (37 * i) for i in range(40)]
@@ -300,7 +319,13 @@ def settings(d):
         ("kg-train nodepiece", "kg-train sub.h5 -o o.h5 --encoder nodepiece --hash subhash.h5 --dim 100 "
          "--epochs 1 --optimizer adam --learning-rate 0.001 --batch-size 1024 --negatives 64"),
         ("kg-eval", "kg-eval model.h5 kg.h5"),
+        ("kg-eval types", "kg-eval model.h5 kg.h5 --types"),
+        ("kg-eval sample", "kg-eval model.h5 kg.h5 --sample 500"),
+        ("kg-eval candidates", "kg-eval model.h5 kg.h5 --candidates candidates.tsv"),
+        ("kg-eval classify", "kg-eval model.h5 kg.h5 --classify false.tsv"),
+        ("kg-eval per-relation", "kg-eval model.h5 kg.h5 --per-relation --per-side --raw"),
         ("kg-predict", "kg-predict model.h5 kg.h5 questions.tsv"),
+        ("kg-predict score", "kg-predict model.h5 kg.h5 triples.tsv --score --calibrate"),
         ("kg-neighbors", "kg-neighbors model.h5 " + " ".join(names)),
         ("kg-rules", "kg-rules rules.h5 kg.h5 --length 2 --nearest 2"),
         ("nodepiece", "nodepiece kg.h5 -o o.h5 --anchors 500 --nearest 20"),
@@ -412,6 +437,7 @@ def main():
     os.makedirs(d, exist_ok=True)
     make_inputs(d, wanted.quick)
     more_inputs(d, wanted.quick)
+    make_judged(d)
     chosen = [s for s in settings(d) if any(w in s[0] for w in wanted.only.split(","))]
     if wanted.list:
         print("\n".join("%-26s %s" % s for s in settings(d)))

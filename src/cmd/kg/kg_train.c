@@ -5,7 +5,7 @@
 #include "algo/kg/train/kg_valid.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/kg_options.h"
+#include "cli/kg/kg_options.h"
 #include "cli/training.h"
 
 #include <string.h>

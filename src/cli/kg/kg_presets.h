@@ -1,6 +1,6 @@
 /* kg_presets.h: settings of `kg-train` that reach known figures on the usual benchmarks. */
-#ifndef TRN_CLI_KG_PRESETS_H
-#define TRN_CLI_KG_PRESETS_H
+#ifndef TRN_CLI_KG_KG_PRESETS_H
+#define TRN_CLI_KG_KG_PRESETS_H
 
 #include "base/status.h"
 #include "cli/param/param.h"

@@ -1,6 +1,6 @@
 /* kg_options.h: the options of `kg-train`. */
-#ifndef TRN_CLI_KG_OPTIONS_H
-#define TRN_CLI_KG_OPTIONS_H
+#ifndef TRN_CLI_KG_KG_OPTIONS_H
+#define TRN_CLI_KG_KG_OPTIONS_H
 
 #include "algo/kg/train/kg_state.h"
 #include "base/status.h"

@@ -1,9 +1,9 @@
 /* kg_options.c: the options of `kg-train`, and what they say of the model and of its training. */
-#include "cli/kg_options.h"
+#include "cli/kg/kg_options.h"
 
 #include "algo/kg/train/kg_settings.h"
 #include "cli/command.h"
-#include "cli/kg_presets.h"
+#include "cli/kg/kg_presets.h"
 #include "cli/param_fill.h"
 
 #include <string.h>

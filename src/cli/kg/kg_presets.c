@@ -1,6 +1,6 @@
 /* kg_presets.c: settings of kg-train that reach known figures. */
 #define _POSIX_C_SOURCE 200809L
-#include "cli/kg_presets.h"
+#include "cli/kg/kg_presets.h"
 
 #include <stdio.h>
 #include <string.h>
