@@ -24,6 +24,7 @@ extern const trn_command_t trn_command_kg_import, trn_command_kg_train, trn_comm
 static const trn_param_t common[] = {{"json", 0, TRN_PARAM_BOOL, "false", .help = ""},
                                      {"dry-run", 0, TRN_PARAM_BOOL, "false", .help = ""},
                                      {"memory", 0, TRN_PARAM_SIZE, "0", .help = ""},
+                                     {"ranks", 0, TRN_PARAM_TEXT, .help = "-"},
                                      {0}};
 
 static const char KEPT[] = "kept.h5"; /* if it is there: the checkpoint to go on from, c.h5 */
@@ -59,7 +60,7 @@ static trn_status_t run_words(const call_t *call, int count, char **words) {
     if (status == TRN_OK)
         status = trn_files_create(&files, call->verb, params, run.nfiles, run.files);
     status = trn_agree(comm, status);
-    if (status == TRN_OK) status = call->verb->run(&run);
+    if (status == TRN_OK) status = trn_steps_run(&run, call->verb->steps);
     status = trn_agree(comm, status); /* as the program does */
     json_decref(run.result);
     trn_files_destroy(&files);
