@@ -145,10 +145,10 @@ static trn_status_t take(taken_t *taken) {
 
 trn_status_t trn_steps_run(trn_run_t *run, const trn_steps_t *steps) {
     taken_t taken = {run, steps, NULL, NULL};
-    TRN_AGREE(run->comm, trn_alloc_zero(&taken.job, 1, steps->size, "a job"));
-    trn_status_t status = take(&taken);
-    if (steps->free) steps->free(taken.job);
-    if (steps->matrix) trn_matrix_in_free(taken.job);
+    trn_status_t status = trn_agree(run->comm, trn_alloc_zero(&taken.job, 1, steps->size, "a job"));
+    if (status == TRN_OK) status = take(&taken);
+    if (taken.job && steps->free) steps->free(taken.job);
+    if (taken.job && steps->matrix) trn_matrix_in_free(taken.job);
     trn_free(&taken.job);
     return status;
 }
