@@ -14,9 +14,9 @@ trn_status_t trn_misfit_judge(MPI_Comm comm, const char *path, int64_t cols, trn
     long long row = first / (cols > 0 ? cols : 1) + 1, col = first % (cols > 0 ? cols : 1) + 1;
     if (!allowed)
         return trn_fail(TRN_INPUT,
-                        "%s: row %lld, column %lld: %s cannot hold this number, nor %lld others; "
-                        "choose a wider type, or let `convert --misfits warn` round them",
-                        path, row, col, trn_dtype_name(type), (long long)count - 1);
+                        "%s: row %lld, column %lld: %s cannot hold this number (%lld in all); "
+                        "choose a wider type, or let `convert --misfits warn` round it",
+                        path, row, col, trn_dtype_name(type), (long long)count);
     if (rank == 0)
         trn_log(TRN_LOG_WARN, "numbers",
                 "%s: %lld numbers do not fit %s and were rounded; the first is in row %lld, column "
