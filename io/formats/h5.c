@@ -57,17 +57,30 @@ static void set_names(const trn_source_t *source, h5_t *h5, const char *name) {
     h5->nboth = inverse ? source->rows : 0;
 }
 
+/* That what a kind of store means has as many names as rows, if it has names. */
+static trn_status_t check_names(const trn_source_t *source, const struct kind *kind) {
+    const trn_store_t *store = ((h5_t *)source->self)->store;
+    trn_dtype_t type;
+    int64_t rows;
+    if (!trn_store_has(store, kind->names, &type, &rows, NULL)) return TRN_OK;
+    if (type == TRN_STRING && rows == source->rows) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s:%s: %lld names for %lld rows; the file is damaged",
+                    trn_store_path(store), kind->names, (long long)rows, (long long)source->rows);
+}
+
 /* The names of a dataset's rows: those that its kind says, `names` beside it, or the words. */
-static void find_names(trn_source_t *source, const struct kind *kind) {
+static trn_status_t find_names(trn_source_t *source, const struct kind *kind) {
     h5_t *h5 = source->self;
     char beside[NAME_BYTES];
     const char *slash = strrchr(source->member, '/');
-    if (kind && (kind->all || !*source->member || strcmp(source->member, kind->dataset) == 0))
-        set_names(source, h5, kind->names);
+    bool meant = kind && (!*source->member || strcmp(source->member, kind->dataset) == 0);
+    if (meant) TRN_TRY(check_names(source, kind));
+    if (meant || (kind && kind->all)) set_names(source, h5, kind->names);
     int length = snprintf(beside, sizeof beside, "%.*s/names",
                           slash ? (int)(slash - source->member) : 0, source->member);
     if (length < NAME_BYTES) set_names(source, h5, beside);
     source->named = h5->names[0] != '\0';
+    return TRN_OK;
 }
 
 /* Local: the table of datasets is equal on all ranks. */
@@ -130,7 +143,7 @@ static trn_status_t settle(trn_source_t *source) {
     h5_t *h5 = source->self;
     const struct kind *kind = kind_of(h5->store);
     TRN_TRY(choose(source, kind));
-    find_names(source, kind);
+    TRN_TRY(find_names(source, kind));
     if (!source->sparse) source->entries = source->rows * source->cols;
     int64_t row = source->cols * trn_dtype_size(source->type);
     h5->piece_bytes = source->sparse || row < PIECE_BYTES ? PIECE_BYTES : row;

@@ -135,10 +135,10 @@ hostile() { # NAME PATTERN
 }
 hostile external_link "'embedding' is a link"
 hostile soft_link "is a link"
-hostile external_bytes "external"
+hostile external_bytes "numbers in another file"
 hostile virtual "/embedding"
 hostile filtered "chunked"
-hostile endless "/vocab.*chunked"
+hostile endless "/vocab.*names for 2 rows"
 
 # Killed while it writes: the file of before, or the new one, whole. ------------------------------------
 work=$scratch/work
