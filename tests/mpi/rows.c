@@ -174,7 +174,8 @@ static void refuses(void) {
     const double large[4] = {1, 2, 300, 0.5};
     trn_status_t status = trn_rows_write(out, rank == 0 ? 0 : 2, make.own_rows, TRN_F64, large);
     CHECK_EQUAL(trn_rows_commit(&out, status), TRN_INPUT);
-    CHECK(strstr(trn_message(), "row 2, column 1: int8 cannot hold this number (2 in all)") != NULL);
+    CHECK(strstr(trn_message(), "row 2, column 1: int8 cannot hold this number (2 in all)") !=
+          NULL);
     put(in_folder("x.npy"), "x");
     CHECK_EQUAL(trn_rows_open(&rows, comm, in_folder("x.npy:member"), &(trn_rows_how_t){0}),
                 TRN_INPUT);
