@@ -11,10 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    PIECE_BYTES = 1 << 18, /* read at a time when the type changes */
-    NAME_BYTES = 512
-};
+enum { NAME_BYTES = 512, PIECE_BYTES = 1 << 18 /* read at a time when the type changes */ };
 
 typedef struct h5 {
     trn_h5_foreign_t *foreign; /* NULL: */
@@ -57,24 +54,19 @@ static void set_names(const trn_source_t *source, h5_t *h5, const char *name) {
     h5->nboth = inverse ? source->rows : 0;
 }
 
-/* That what a kind of store means has as many names as rows, if it has names. */
-static trn_status_t check_names(const trn_source_t *source, const struct kind *kind) {
-    const trn_store_t *store = ((h5_t *)source->self)->store;
-    trn_dtype_t type;
-    int64_t rows;
-    if (!trn_store_has(store, kind->names, &type, &rows, NULL)) return TRN_OK;
-    if (type == TRN_STRING && rows == source->rows) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s:%s: %lld names for %lld rows; the file is damaged",
-                    trn_store_path(store), kind->names, (long long)rows, (long long)source->rows);
-}
-
-/* The names of a dataset's rows: those that its kind says, `names` beside it, or the words. */
+/* The names of a dataset's rows: those that its kind says, of which there must be as many as rows
+ * if it is the one that the kind means, `names` beside it, or the words. */
 static trn_status_t find_names(trn_source_t *source, const struct kind *kind) {
     h5_t *h5 = source->self;
     char beside[NAME_BYTES];
     const char *slash = strrchr(source->member, '/');
     bool meant = kind && (!*source->member || strcmp(source->member, kind->dataset) == 0);
-    if (meant) TRN_TRY(check_names(source, kind));
+    trn_dtype_t type;
+    int64_t rows;
+    if (meant && trn_store_has(h5->store, kind->names, &type, &rows, NULL) &&
+        (type != TRN_STRING || rows != source->rows))
+        return trn_fail(TRN_INPUT, "%s:%s: %lld names for %lld rows; the file is damaged",
+                        source->path, kind->names, (long long)rows, (long long)source->rows);
     if (meant || (kind && kind->all)) set_names(source, h5, kind->names);
     int length = snprintf(beside, sizeof beside, "%.*s/names",
                           slash ? (int)(slash - source->member) : 0, source->member);
@@ -444,8 +436,7 @@ static trn_status_t declare(trn_store_t *store, const trn_sink_t *sink, const tr
 static trn_status_t write_starts(trn_store_t *store, const trn_sparse_t *sparse,
                                  const totals_t *totals) {
     enum { PIECE = 1 << 17 };
-    int64_t rows = trn_sparse_extent(sparse).rows, *piece;
-    if (totals->last) rows++;
+    int64_t rows = trn_sparse_extent(sparse).rows + (totals->last ? 1 : 0), *piece;
     TRN_TRY(trn_alloc(&piece, PIECE, sizeof *piece, "row pointers to write"));
     trn_status_t status = TRN_OK;
     for (int64_t done = 0; done < rows && status == TRN_OK; done += PIECE) {
