@@ -20,6 +20,7 @@
 #include "io/output.h"
 #include "kern/dense/blas.h"
 #include "mpi/agree.h"
+#include "mpi/plugins.h"
 #include "mpi/trace.h"
 #include "mpi/watch.h"
 
@@ -328,6 +329,7 @@ static trn_status_t with_mpi(job_t *job, trn_status_t status) {
     if (together != TRN_OK) status = together; /* each says so, for it does not see the others */
     status = run_all(job, status);
     MPI_Comm_free(&job->run.comm);
+    trn_plugins_keep();
     MPI_Finalize();
     return status;
 }
