@@ -57,9 +57,13 @@ static int make_file(char name[NAME_BYTES]) {
         int file = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
         if (file < 0 && errno == EEXIST) continue;
         if (file < 0) return -1;
-        (void)trn_own_hold(file);
-        if (fstat(file, &info) == 0 && info.st_nlink > 0) return file;
-        close(file); /* another job was faster than our hold */
+        trn_hold_t hold = trn_own_hold(file);
+        /* Before we held it, another rank or job may have taken it for one left behind: it has the
+         * hold then and is about to take the name away, or has done so. */
+        if (hold == TRN_NO_LOCKS ||
+            (hold == TRN_HELD && fstat(file, &info) == 0 && info.st_nlink > 0))
+            return file;
+        close(file);
     }
 }
 

@@ -309,7 +309,7 @@ trn_status_t trn_foreign_file_strings(trn_foreign_file_t *f, int fd, const char 
     char **list = NULL;
     bool longer = H5Tis_variable_str(f->type) > 0;
     trn_status_t status = (longer ? read_long_strings : read_short_strings)(f, first, count, &list);
-    if (status == TRN_OK) status = send_list(fd, count, list);
+    if (status == TRN_OK) status = list ? send_list(fd, count, list) : no_memory();
     for (int64_t i = 0; longer && list && i < count; i++)
         H5free_memory(list[i]);
     free(list);

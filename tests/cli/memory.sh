@@ -74,13 +74,20 @@ start() { # P ARGUMENT...
 
 # Told, taken, and enough: what was told, and what a refusal names.
 check() { # P VERB ARGUMENT...
-    local told most named what="$2 ${*:3}, $1 ranks"
+    local told most named taken what="$2 ${*:3}, $1 ranks"
     expect 0 "$what: a dry run" start "$1" "${@:2}" --dry-run --json --quiet || return
     told=$(figure total)
     most=$(figure bytes_if_dependent) # of qr, which does not know beforehand
     [ -n "$told" ] || { fail "$what: no total in bytes_per_rank"; return; }
-    expect 0 "$what" start "$1" "${@:2}" --json --quiet || return
-    compare "$what" "$told" $(($(figure peak_rss) - program))
+    # Pages that a run has taken and not touched do not count, and which these are varies a little
+    # from run to run: what is told is for the run of two that touches more.
+    taken=0
+    for _ in 1 2; do
+        [ $((100 * told)) -gt $((115 * taken)) ] || break
+        expect 0 "$what" start "$1" "${@:2}" --json --quiet || return
+        taken=$(($(figure peak_rss) - program > taken ? $(figure peak_rss) - program : taken))
+    done
+    compare "$what" "$told" "$taken"
     expect 4 "$what: next to no memory" start "$1" "${@:2}" --memory 64K --json --quiet || return
     named=$(sed -n 's/.* \([0-9]*\) bytes, the limit is.*/\1/p; s/.*; \([0-9]*\) are enough.*/\1/p' \
         "$scratch/err" | head -n 1)

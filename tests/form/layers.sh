@@ -54,6 +54,7 @@ src/algo/matrix/svd.c
 # estimates by reading, svd and Krylov end with the same steps.
 
 check_circles() {
+    # shellcheck disable=SC2016 # awk's own $
     # Comments and strings out of the way, then every word that may be a name of ours.
     find src mpi io -name '*.c' | sort | xargs awk -v circles="$circles" '
         FNR == 1 { inside = 0 }

@@ -3,7 +3,7 @@
 # failure (exit code 66). What Open MPI and other libraries do among themselves is not looked at: they
 # are not compiled for it. OpenMP is, by the tool that comes with LLVM's library.
 . "$(dirname "$0")/../cli/lib_verbs.sh" || exit 1
-archer=$(ls /usr/lib/llvm-*/lib/libarcher.so 2>/dev/null | head -n 1)
+archer=$(find /usr/lib/llvm-*/lib -name libarcher.so 2>/dev/null | head -n 1)
 [ -n "$archer" ] || skip "no libarcher.so of LLVM's OpenMP"
 export OMP_TOOL_LIBRARIES=$archer
 export TSAN_OPTIONS="ignore_noninstrumented_modules=1:exitcode=66:suppressions=$TRUNNION_SOURCE/tests/sanitize/threads.supp"
