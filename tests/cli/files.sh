@@ -1,8 +1,7 @@
 # No verb writes what it reads, and none takes the first of two values: every verb and benchmark, with
 # each option or argument that names a file to be written set to each file that it reads, by several
 # names; and with each option given twice. The tables of the program say which (`list --tables`), so a
-# new verb is covered by its small job in lib_verbs.sh; of the options that all verbs share each verb
-# tries some, by turns, so that each of them meets many verbs. All of it is refused before MPI starts.
+# new verb is covered by its small job in lib_verbs.sh. All of it is refused before MPI starts.
 . "$(dirname "$0")/lib_verbs.sh" || exit 1
 unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK MV2_COMM_WORLD_RANK SLURM_PROCID
 "$TRUNNION" list --tables >"$scratch/tables" || fail "no tables"
@@ -10,17 +9,6 @@ unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK MV2_COMM_WORLD_RANK SLURM_PROCID
 # Rows of a verb: NAME TYPE USE SAMPLE LETTER.
 rows() { # VERB
     awk -F '\t' -v OFS='\t' -v verb="$1" '$1 == verb { print $2, $3, $4, $5, $6 }' "$scratch/tables"
-}
-
-# True for an option of a verb itself, and by turns for one of those that all verbs share.
-turn=0
-mine() { # OPTION TURNS
-    case $1 in
-    --config | --json | --log-json | --progress | --quiet | --threads | --memory | --dry-run | --trace | --hang-timeout) ;;
-    *) return 0 ;;
-    esac
-    turn=$((turn + 1))
-    [ $((turn % $2)) -eq 0 ]
 }
 
 # Sort a job's words: inputs[], where its outputs stand in words[], and the options that it gives.
@@ -88,7 +76,7 @@ all_outputs() { # each output of this verb as each of its inputs
                 --*:written | --*:appended | --*:either) ;;
                 *) continue ;;
                 esac
-                [[ $given == *" $option "* ]] || ! mine "$option" 3 ||
+                [[ $given == *" $option "* ]] ||
                     refused "$verb $option $name" "would be written|cannot open|ending|effect" \
                         "${words[@]}" "$option" "$name"
             done <<<"$table"
@@ -126,9 +114,6 @@ twice() {
     while IFS=$'\t' read -r option type _ sample _; do
         case $option:$type in
         --*:list | [0-9]*) continue ;;
-        esac
-        mine "$option" 7 || continue
-        case $option:$type in
         --*:bool) refused "$verb $option twice" "$option: given twice" "${words[@]}" "$option" "$option" ;;
         *)
             refused "$verb $option twice" "$option: given twice, as" "${words[@]}" \

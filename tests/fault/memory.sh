@@ -15,13 +15,10 @@ export TRUNNION CODES="$scratch/codes"
 run_failing() { # N RANK VERB ARGUMENT... ; sets $got to the codes of both ranks
     rm -rf "$CODES" "$work"
     mkdir "$CODES" "$work"
-    if [ "$2" = all ]; then # which one rank is, too, at a third of the time
-        TRUNNION_FAIL_ALLOC=$1 timeout -k 5 "$(seconds)" "$scratch/each" "${@:3}" >"$scratch/out" 2>"$scratch/err"
-        cp "$CODES/0" "$CODES/1"
-    else
-        job -n 2 -x "TRUNNION_FAIL_ALLOC=$1" -x "TRUNNION_FAIL_RANK=$2" "$scratch/each" "${@:3}" \
-            >"$scratch/out" 2>"$scratch/err"
-    fi
+    local rank=()
+    [ "$2" = all ] || rank=(-x "TRUNNION_FAIL_RANK=$2")
+    job -n 2 -x "TRUNNION_FAIL_ALLOC=$1" \
+        "${rank[@]}" "$scratch/each" "${@:3}" >"$scratch/out" 2>"$scratch/err"
     got=$(cat "$CODES"/* 2>/dev/null | tr '\n' ' ')
 }
 

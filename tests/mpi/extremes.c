@@ -90,11 +90,6 @@ static member_t member(int kind, int shape) {
                       SHAPES[shape][1]};
 }
 
-/* All of them on one rank and on two; on three a third, and another third on seven. */
-static bool left_out(int kind, int shape) {
-    return ranks > 2 && (kind * COUNT + shape + ranks) % 3 != 0;
-}
-
 static double number_of(const member_t *m, int64_t i, int64_t j) {
     return ldexp(number(m->kind, m->rows, m->cols, i, j), m->kind == SPREAD ? 0 : m->power);
 }
@@ -383,7 +378,6 @@ static void factors(void) {
     for (int kind = 0; kind < KINDS; kind++)
         for (int shape = 0; shape < COUNT; shape++) {
             member_t m = member(kind, shape);
-            if (left_out(kind, shape)) continue;
             if (m.rows >= m.cols) one_qr(&m);
         }
 }
@@ -458,7 +452,6 @@ static void eigenvectors(void) {
     for (int kind = 0; kind < KINDS; kind++)
         for (int shape = 0; shape < COUNT; shape++) {
             member_t m = member(kind, shape);
-            if (left_out(kind, shape)) continue;
             if (m.rows == m.cols) one_eig(&m);
         }
 }
