@@ -156,8 +156,11 @@ static trn_status_t check_differ(const char *path, names_t *names) {
     return status;
 }
 
-/* {"key": "value", ...}, which nobody here asks for. */
-static trn_status_t take_metadata(trn_json_scan_t *scan) {
+/* Told of a pair of texts. */
+typedef trn_status_t (*pair_t)(void *user, const char *key, const char *value);
+
+/* {"key": "value", ...}, whose keys differ. */
+static trn_status_t take_pairs(trn_json_scan_t *scan, pair_t visit, void *user) {
     names_t keys = {0};
     trn_status_t status = trn_json_scan_take(scan, '{');
     bool more = true;
@@ -169,11 +172,18 @@ static trn_status_t take_metadata(trn_json_scan_t *scan) {
         TRN_OR(done, trn_json_scan_take(scan, ':'));
         TRN_OR(done, trn_json_scan_string(scan, &value));
         TRN_OR(done, add_name(&keys, key));
+        TRN_OR(done, visit(user, key, value));
     }
     if (status == TRN_OK) status = check_differ(scan->path, &keys);
 done:
     trn_free(&keys.name);
     return status;
+}
+
+/* Of metadata, which nobody here asks for. */
+static trn_status_t ignore(void *user, const char *key, const char *value) {
+    (void)user, (void)key, (void)value;
+    return TRN_OK;
 }
 
 /* Room for as many tensors as there are, at once: each has two brackets that open, and takes
@@ -210,7 +220,7 @@ static trn_status_t take_all(trn_tensors_t *all, trn_json_scan_t *scan) {
         bool about = strcmp(name, "__metadata__") == 0;
         if (about && metadata) return trn_json_scan_fail(scan, "__metadata__ twice");
         metadata = metadata || about;
-        TRN_TRY(about ? take_metadata(scan) : take_tensor(scan, &tensor));
+        TRN_TRY(about ? take_pairs(scan, ignore, NULL) : take_tensor(scan, &tensor));
         if (!about) TRN_TRY(add_tensor(all, scan, &tensor));
     }
 }
@@ -354,40 +364,26 @@ trn_status_t trn_tensors_is_index(const char *path, bool *index) {
 
 /* Indices -------------------------------------------------------------------------------------- */
 
-static trn_status_t check_file_name(const trn_json_scan_t *scan, const char *file) {
+/* Whoever asks for the map of an index. */
+typedef struct asker {
+    const trn_json_scan_t *scan;
+    pair_t visit;
+    void *user;
+} asker_t;
+
+/* Where a tensor is: a file of the same folder. */
+static trn_status_t take_place(void *user, const char *tensor, const char *file) {
+    const asker_t *asker = user;
     size_t length = strlen(file);
     if (length > 0 && length <= MOST_NAMED && !strpbrk(file, "/\\") && strcmp(file, ".") != 0 &&
         !strstr(file, ".."))
-        return TRN_OK;
-    return trn_json_scan_fail(scan, "the name of a file that is none, or leads to another folder");
+        return asker->visit(asker->user, tensor, file);
+    return trn_json_scan_fail(asker->scan,
+                              "the name of a file that is none, or leads to another folder");
 }
 
-static trn_status_t
-take_map(trn_json_scan_t *scan,
-         trn_status_t (*visit)(void *user, const char *tensor, const char *file), void *user) {
-    names_t names = {0};
-    trn_status_t status = trn_json_scan_take(scan, '{');
-    bool more = true;
-    for (bool first = true; status == TRN_OK && more; first = false) {
-        char *tensor, *file;
-        TRN_OR(done, trn_json_scan_next(scan, first, '}', &more));
-        if (!more) break;
-        TRN_OR(done, trn_json_scan_string(scan, &tensor));
-        TRN_OR(done, trn_json_scan_take(scan, ':'));
-        TRN_OR(done, trn_json_scan_string(scan, &file));
-        TRN_OR(done, check_file_name(scan, file));
-        TRN_OR(done, add_name(&names, tensor));
-        TRN_OR(done, visit(user, tensor, file));
-    }
-    if (status == TRN_OK) status = check_differ(scan->path, &names);
-done:
-    trn_free(&names.name);
-    return status;
-}
-
-static trn_status_t
-take_index(trn_json_scan_t *scan,
-           trn_status_t (*visit)(void *user, const char *tensor, const char *file), void *user) {
+static trn_status_t take_index(trn_json_scan_t *scan, pair_t visit, void *user) {
+    asker_t asker = {scan, visit, user};
     bool more, found = false;
     TRN_TRY(trn_json_scan_take(scan, '{'));
     for (bool first = true;; first = false) {
@@ -399,16 +395,13 @@ take_index(trn_json_scan_t *scan,
         bool map = strcmp(key, "weight_map") == 0;
         if (map && found) return trn_json_scan_fail(scan, "weight_map twice");
         found = found || map;
-        TRN_TRY(map ? take_map(scan, visit, user) : trn_json_scan_skip(scan, DEEPEST));
+        TRN_TRY(map ? take_pairs(scan, take_place, &asker) : trn_json_scan_skip(scan, DEEPEST));
     }
     TRN_TRY(trn_json_scan_end(scan));
     return found ? TRN_OK : trn_json_scan_fail(scan, "no weight_map in this index");
 }
 
-trn_status_t trn_tensors_index(const char *path,
-                               trn_status_t (*visit)(void *user, const char *tensor,
-                                                     const char *file),
-                               void *user) {
+trn_status_t trn_tensors_index(const char *path, pair_t visit, void *user) {
     struct stat about;
     char *text = NULL;
     trn_json_scan_t scan;
