@@ -45,7 +45,8 @@ static trn_status_t look(const taken_t *taken) {
     const trn_steps_t *steps = taken->steps;
     trn_run_t *run = taken->run;
     if (steps->matrix) TRN_TRY(trn_matrix_in_look(taken->job, run->comm, run->files[0]));
-    return steps->look ? steps->look(run, taken->job) : TRN_OK;
+    /* A figure for which one rank has no memory is noted last. */
+    return trn_agree(run->comm, steps->look ? steps->look(run, taken->job) : TRN_OK);
 }
 
 static trn_status_t cut(const taken_t *taken, int ranks) {
@@ -128,7 +129,7 @@ static trn_status_t execute(const taken_t *taken) {
     TRN_TRY(steps->work(run, taken->job));
     if (output) TRN_TRY(save(taken, output));
     double seconds = trn_seconds() - start;
-    if (steps->report) TRN_TRY(steps->report(run, taken->job));
+    if (steps->report) TRN_AGREE(run->comm, steps->report(run, taken->job));
     if (!json_object_get(run->result, "seconds"))
         json_object_set_new(run->result, "seconds", json_real(seconds));
     return TRN_OK;

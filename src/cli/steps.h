@@ -14,7 +14,8 @@
 typedef struct trn_run trn_run_t;
 
 /* Steps in the order in which they are taken, all on a struct of the verb's own (`job`). Those that
- * are NULL are left out. Collective ones return the same status on every rank. */
+ * are NULL are left out. Collective ones return the same status on every rank; look and report may
+ * end with what one rank alone fails at, such as a figure of the result. */
 typedef struct trn_steps {
     size_t size; /* of the job, which starts as zeros */
     /* The job begins with a trn_matrix_in_t (algo/matrix/matrix_file_plan.h): the program looks at

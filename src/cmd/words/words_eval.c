@@ -171,13 +171,13 @@ static trn_status_t look(trn_run_t *run, void *user) {
     trn_reading_t reading = trn_reading_of(run->params, "format");
     TRN_TRY(trn_embedding_open(&job->embedding, run->comm, run->files[0], &reading));
     int64_t rows = trn_embedding_rows(job->embedding), dim = trn_embedding_dim(job->embedding);
-    TRN_TRY(
-        trn_run_note(run, json_pack("{s:o, s:I, s:I}", "embedding", trn_json_text(run->files[0]),
-                                    "words", (json_int_t)rows, "dim", (json_int_t)dim)));
-    trn_reading_note(job->embedding, run->result);
     TRN_TRY(trn_reading_check(run->params, job->embedding));
     job->use = (trn_embedding_use_t){.finds = true, .work = work_bytes(run, dim)};
-    return TRN_OK;
+    trn_status_t status =
+        trn_run_note(run, json_pack("{s:o, s:I, s:I}", "embedding", trn_json_text(run->files[0]),
+                                    "words", (json_int_t)rows, "dim", (json_int_t)dim));
+    trn_reading_note(job->embedding, run->result);
+    return status;
 }
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
