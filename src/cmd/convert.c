@@ -1,5 +1,4 @@
 /* convert.c: the verb `convert`: a matrix or vectors from one file into another. */
-#include "algo/common/estimate.h"
 #include "algo/matrix/matrix_file_plan.h"
 #include "algo/vectors/embedding.h"
 #include "base/mem.h"
@@ -29,11 +28,15 @@ static const trn_param_t params[] = {
              "in integers: refuse the file, or round them and tell how many"},
     {0}};
 
-/* Any rows ------------------------------------------------------------------------------------- */
-
-/* A matrix on its way: what is written follows from what is read. */
+/* What is on its way. */
 typedef struct job {
-    trn_run_t *run;
+    const trn_run_t *run;
+    json_t *made_with;
+    /* Words and their vectors, for which there are rules; NULL: any rows, which is what follows. */
+    trn_embedding_t *embedding;
+    trn_embedding_use_t use;
+    const char *names; /* file for the words that OUT cannot hold, or NULL */
+    /* What is written follows from what is read. */
     trn_rows_t *rows;
     trn_rows_make_t make;
     trn_matrix_info_t info; /* of IN, for plans */
@@ -42,6 +45,8 @@ typedef struct job {
     bool sparse;            /* and stays so */
     int64_t held;           /* bytes that opening took */
 } job_t;
+
+/* Any rows ------------------------------------------------------------------------------------- */
 
 /* The type of numbers in OUT: asked for, that of IN, or the real one that is meant for it. */
 static trn_dtype_t type_for(const job_t *job) {
@@ -98,7 +103,7 @@ static trn_status_t open_input(job_t *job) {
 }
 
 /* What is asked for, and whether it can be written. Collective. */
-static trn_status_t settle(job_t *job, const json_t *made_with) {
+static trn_status_t settle(job_t *job) {
     enum { NUMBERS = 1 << 18 /* in a block: 2 MB of float64 */ };
     const trn_rows_about_t *about = trn_rows_about(job->rows);
     const trn_params_t *p = job->run->params;
@@ -111,7 +116,7 @@ static trn_status_t settle(job_t *job, const json_t *made_with) {
                           .names_file = about->names_inside ? trn_params_text(p, "vocab") : NULL,
                           .lossy = strcmp(trn_params_text(p, "misfits"), "warn") == 0,
                           .created_by = job->run->command,
-                          .params = made_with};
+                          .params = job->made_with};
     int64_t most = about->cols > 0 ? NUMBERS / about->cols : about->rows;
     job->block = trn_rows_usual_block(about->rows);
     if (most < job->block) job->block = most > 0 ? most : 1;
@@ -124,25 +129,11 @@ static trn_status_t settle(job_t *job, const json_t *made_with) {
 
 /* Planning ------------------------------------------------------------------------------------- */
 
-static trn_matrix_info_t info_of(const trn_rows_about_t *about) {
-    return (trn_matrix_info_t){.sparse = about->sparse,
-                               .routed = about->routed,
-                               .rows = about->rows,
-                               .cols = about->cols,
-                               .mirrored = about->mirrored,
-                               .store = strcmp(about->format, "h5") == 0,
-                               .coding = about->coding,
-                               .entries = about->entries,
-                               .type = about->real};
-}
-
-static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+static void plan_rows(const job_t *job, int rank, trn_ledger_t *ledger) {
     enum { PIECE = 1 << 20 /* of numbers that are converted, and what a reader keeps */ };
-    const job_t *job = user;
     const trn_rows_about_t *about = trn_rows_about(job->rows);
     int64_t rows = job->bands.start[rank + 1] - job->bands.start[rank];
     trn_sparse_type_t sparse = job->make.type == TRN_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
-    (void)ranks;
     trn_ledger_take(ledger, "opening", job->held, 1);
     if (job->sparse) {
         trn_sparse_load_plan(ledger, &job->info, sparse, &job->bands, rank);
@@ -169,20 +160,24 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
                     1);
 }
 
-/* Rows to ranks: sparse ones by what they weigh, others as trn_rows_hold deals them. Collective. */
-static trn_status_t plan_rows(job_t *job) {
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    if (job->embedding)
+        trn_embedding_plan(ledger, job->embedding, &job->use, ranks, rank);
+    else
+        plan_rows(job, rank, ledger);
+}
+
+/* Rows to ranks: sparse ones by what they weigh, others as trn_rows_hold deals them. */
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     enum { ROW = sizeof(int64_t), ENTRY = 12 };
-    trn_run_t *run = job->run;
-    int64_t block = job->sparse ? 1 : job->block;
-    job->info = info_of(trn_rows_about(job->rows));
+    job_t *job = user;
+    if (job->embedding) return TRN_OK;
     trn_matrix_info_t even = job->info;
     if (!job->sparse) even.store = false; /* not by weight */
-    TRN_TRY(
-        trn_bands_cut(&job->bands, run->comm, run->ranks, run->files[0], &even, block, ROW, ENTRY));
-    job->held = trn_mem_now() - trn_mem_before();
-    MPI_Allreduce(MPI_IN_PLACE, &job->held, 1, MPI_INT64_T, MPI_MAX, run->comm);
-    return trn_estimate(run->ranks, trn_params_bool(run->params, "dry-run"), plan, job,
-                        run->result);
+    trn_bands_free(&job->bands);
+    return trn_bands_cut(&job->bands, run->comm, ranks, run->files[0], &even,
+                         job->sparse ? 1 : job->block, ROW, ENTRY);
 }
 
 /* Copying -------------------------------------------------------------------------------------- */
@@ -249,67 +244,34 @@ static void tell(const job_t *job, json_t *result) {
     json_object_set_new(result, "dim", json_integer(about->cols));
 }
 
-static trn_status_t convert_rows(trn_run_t *run) {
-    job_t job = {.run = run};
-    json_t *made_with = trn_params_json(run->params);
-    trn_status_t status = open_input(&job);
-    if (status == TRN_OK) status = settle(&job, made_with);
-    if (status == TRN_OK) tell(&job, run->result);
-    if (status == TRN_OK) status = plan_rows(&job);
-    if (status == TRN_OK && !trn_params_bool(run->params, "dry-run"))
-        status = job.sparse ? copy_sparse(&job) : copy_dense(&job);
-    trn_rows_close(&job.rows);
-    trn_bands_free(&job.bands);
-    json_decref(made_with);
-    return status;
+static trn_status_t look_at_rows(trn_run_t *run, job_t *job) {
+    TRN_TRY(open_input(job));
+    TRN_TRY(settle(job));
+    tell(job, run->result);
+    job->info = trn_matrix_info_of(trn_rows_about(job->rows));
+    job->held = trn_mem_now() - trn_mem_before();
+    MPI_Allreduce(MPI_IN_PLACE, &job->held, 1, MPI_INT64_T, MPI_MAX, run->comm);
+    return TRN_OK;
 }
 
 /* Words and their vectors, for which there are rules ------------------------------------------- */
 
-static trn_status_t write_vectors(trn_run_t *run, trn_embedding_t *embedding, const char *names) {
-    TRN_TRY(trn_embedding_load(embedding));
-    json_t *made_with = trn_params_json(run->params);
-    trn_status_t status =
-        trn_embedding_write(embedding, run->files[1], trn_params_text(run->params, "to"), names,
-                            run->command, made_with);
-    json_decref(made_with);
-    return status;
-}
-
-/* Vectors on their way from file to file. */
-typedef struct vectors {
-    const trn_embedding_t *embedding;
-    trn_embedding_use_t use;
-} vectors_t;
-
-static void plan_vectors(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const vectors_t *vectors = user;
-    trn_embedding_plan(ledger, vectors->embedding, &vectors->use, ranks, rank);
-}
-
-static trn_status_t convert_vectors(trn_run_t *run) {
+static trn_status_t look_at_vectors(trn_run_t *run, job_t *job) {
     trn_reading_t reading = trn_reading_of(run->params, "from");
-    trn_embedding_t *embedding;
-    TRN_TRY(trn_embedding_open(&embedding, run->comm, run->files[0], &reading));
+    TRN_TRY(trn_embedding_open(&job->embedding, run->comm, run->files[0], &reading));
     /* --vocab names one list: of IN if that has no words itself. */
-    bool inside = trn_embedding_format(embedding) != TRN_FORMAT_NPY;
-    const char *names = inside ? reading.names : NULL;
-    json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(embedding)));
-    json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(embedding)));
-    trn_reading_note(embedding, run->result);
-    bool dry = trn_params_bool(run->params, "dry-run");
-    vectors_t vectors = {embedding,
-                         {.path = run->files[1], .written = trn_params_text(run->params, "to")}};
+    bool inside = trn_embedding_format(job->embedding) != TRN_FORMAT_NPY;
+    job->names = inside ? reading.names : NULL;
+    json_object_set_new(run->result, "words", json_integer(trn_embedding_rows(job->embedding)));
+    json_object_set_new(run->result, "dim", json_integer(trn_embedding_dim(job->embedding)));
+    trn_reading_note(job->embedding, run->result);
+    job->use =
+        (trn_embedding_use_t){.path = run->files[1], .written = trn_params_text(run->params, "to")};
     trn_rows_make_t make = {
-        .format = vectors.use.written, .type = TRN_F32, .names = trn_embedding_words(embedding)};
-    trn_status_t status = trn_params_idle(run->params, "misfits", "on vectors of words");
-    if (status == TRN_OK) status = trn_agree(run->comm, check_list(run, inside));
-    if (status == TRN_OK) status = trn_rows_place(run->comm, run->files[1], &make, false);
-    if (status == TRN_OK)
-        status = trn_estimate(run->ranks, dry, plan_vectors, &vectors, run->result);
-    if (status == TRN_OK && !dry) status = write_vectors(run, embedding, names);
-    trn_embedding_destroy(&embedding);
-    return status;
+        .format = job->use.written, .type = TRN_F32, .names = trn_embedding_words(job->embedding)};
+    TRN_TRY(trn_params_idle(run->params, "misfits", "on vectors of words"));
+    TRN_AGREE(run->comm, check_list(run, inside));
+    return trn_rows_place(run->comm, run->files[1], &make, false);
 }
 
 /* Rank 0: whether IN is words and vectors: text or a binary of them, or .npy with a list of words
@@ -332,10 +294,29 @@ static trn_status_t holds_vectors(const trn_run_t *run, bool *vectors) {
     return status;
 }
 
-static trn_status_t run_convert(trn_run_t *run) {
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
     bool vectors = false;
+    job->run = run;
+    job->made_with = trn_params_json(run->params);
     TRN_AGREE(run->comm, run->rank == 0 ? holds_vectors(run, &vectors) : TRN_OK);
-    return trn_any(run->comm, vectors) ? convert_vectors(run) : convert_rows(run);
+    return trn_any(run->comm, vectors) ? look_at_vectors(run, job) : look_at_rows(run, job);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    if (!job->embedding) return job->sparse ? copy_sparse(job) : copy_dense(job);
+    TRN_TRY(trn_embedding_load(job->embedding));
+    return trn_embedding_write(job->embedding, run->files[1], job->use.written, job->names,
+                               run->command, job->made_with);
+}
+
+static void job_free(void *user) {
+    job_t *job = user;
+    trn_embedding_destroy(&job->embedding);
+    trn_rows_close(&job->rows);
+    trn_bands_free(&job->bands);
+    json_decref(job->made_with);
 }
 
 const trn_command_t trn_command_convert = {
@@ -359,5 +340,10 @@ const trn_command_t trn_command_convert = {
     .max_files = 2,
     .operands = TRN_OPERANDS({"IN", {TRN_FILE_READ, .also = ".vocab"}}, TRN_WRITES("OUT")),
     .params = params,
-    .run = run_convert,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .cut = cut,
+                                  .plan = plan,
+                                  .work = work,
+                                  .free = job_free},
 };

@@ -4,20 +4,23 @@
 #include <string.h>
 
 /* Kept as plain data: plans are made of it for any number of ranks. */
+trn_matrix_info_t trn_matrix_info_of(const trn_rows_about_t *about) {
+    return (trn_matrix_info_t){.sparse = about->sparse,
+                               .routed = about->routed,
+                               .rows = about->rows,
+                               .cols = about->cols,
+                               .mirrored = about->mirrored,
+                               .named = about->named,
+                               .store = strcmp(about->format, "h5") == 0,
+                               .coding = about->coding,
+                               .entries = about->entries,
+                               .type = about->real};
+}
+
 trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_info_t *info) {
     trn_rows_t *rows;
     TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){0}));
-    const trn_rows_about_t *about = trn_rows_about(rows);
-    *info = (trn_matrix_info_t){.sparse = about->sparse,
-                                .routed = about->routed,
-                                .rows = about->rows,
-                                .cols = about->cols,
-                                .mirrored = about->mirrored,
-                                .named = about->named,
-                                .store = strcmp(about->format, "h5") == 0,
-                                .coding = about->coding,
-                                .entries = about->entries,
-                                .type = about->real};
+    *info = trn_matrix_info_of(trn_rows_about(rows));
     trn_rows_close(&rows);
     return TRN_OK;
 }

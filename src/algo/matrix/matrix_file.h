@@ -33,6 +33,9 @@ typedef struct trn_matrix_info {
     bool lossy;
 } trn_matrix_info_t;
 
+/* The same of an open file. Local. */
+trn_matrix_info_t trn_matrix_info_of(const trn_rows_about_t *about);
+
 /* Look at `path`, not at its numbers. Collective, equal arguments. Fails (agreed) as
  * trn_rows_open. */
 trn_status_t trn_matrix_file_probe(MPI_Comm comm, const char *path, trn_matrix_info_t *info);
