@@ -1,5 +1,6 @@
 /* rows_write.c: a matrix into a file of any format, names and all. */
 #define _POSIX_C_SOURCE 200809L
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/strings.h"
 #include "io/bytes.h"
@@ -235,12 +236,25 @@ static void release(trn_rows_out_t **out) {
     trn_free(out);
 }
 
+/* A list beside a file whose rows have no names would be taken for theirs by whoever reads it. */
+static void warn_of_list(const trn_rows_out_t *out, const trn_rows_make_t *make) {
+    const trn_sink_t *sink = &out->sink;
+    if (out->rank > 0 || has_names(make) || sink->format->holds & TRN_HOLDS_NAMES) return;
+    if (!*sink->member && trn_rows_listed(sink->path))
+        trn_log(
+            TRN_LOG_WARN, "numbers",
+            "%s.vocab is there from before, but these rows have no names; remove it, or it will "
+            "be taken for their list",
+            sink->path);
+}
+
 trn_status_t trn_rows_create(trn_rows_out_t **out, MPI_Comm comm, const char *path,
                              const trn_rows_make_t *make) {
     trn_status_t status = trn_alloc_zero(out, 1, sizeof **out, "a matrix to write");
     if (status == TRN_OK) status = fill_in(*out, comm, path, make);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = find_names(*out, make);
+    if (status == TRN_OK) warn_of_list(*out, make);
     if (status == TRN_OK) status = (*out)->sink.format->begin(&(*out)->sink);
     if (status != TRN_OK) release(out);
     return status;

@@ -36,4 +36,8 @@ assert names("T.h5") is None
 PY
 expect 0 "dense, to .npy" ranks 2 multiply Q.h5:/r Q.h5:/r -o R.npy --quiet
 expect_equal "no names where there are none" "" "$(ls R.npy.vocab 2>/dev/null)"
+seq 1 5 >R.npy.vocab
+expect 0 "a list of names from before" ranks 2 multiply Q.h5:/r Q.h5:/r -o R.npy
+expect_equal "is warned of" 1 "$(grep -c 'R.npy.vocab is there from before' err)"
+expect_equal "and stays" 5 "$(wc -l <R.npy.vocab)"
 finish
