@@ -138,11 +138,9 @@ const trn_command_t trn_command_gram = {
     .files = "A -o G",
     .description =
         "G = A^T A, or A A^T with --rows, at half the work of a product; exactly symmetric, and "
-        "the "
-        "same bits on any number of ranks. Files are .npy, Matrix Market (.mtx, read also "
-        "compressed) or HDF5 stores (.h5: matrices, embeddings, counts); a sparse A is filled up "
-        "with zeros (multiply --transpose-a keeps it sparse). NaN and infinity in A spread to the "
-        "rows and columns of G that they touch.",
+        "the same bits on any number of ranks. A is any file that convert reads, and may be larger "
+        "than --memory; a sparse one is filled up with zeros (multiply --transpose-a keeps it "
+        "sparse). NaN and infinity in A spread to the rows and columns of G that they touch.",
     .examples = "products of all pairs of columns\ttrunnion gram A.npy -o G.npy\n"
                 "of all pairs of rows, in float32\ttrunnion gram A.npy --rows --dtype f32 -o G.h5",
     .min_files = 1,

@@ -89,13 +89,10 @@ const trn_command_t trn_command_multiply = {
     .summary = "multiply two matrices, dense or sparse",
     .files = "A B -o C",
     .description =
-        "C = alpha op(A) op(B) + beta C0. Files are .npy, Matrix Market (.mtx, read also as "
-        ".mtx.gz, "
-        ".mtx.bz2, .mtx.xz, .mtx.zst) or HDF5 stores (.h5: matrices, embeddings, co-occurrence "
-        "counts); the "
-        "endings tell. Dense operands are multiplied by Cannon's algorithm on the grid of ranks "
-        "that moves fewest words; two sparse operands give a sparse C. --memory bounds a rank: "
-        "dense products are cut into pieces that fit, or refused with the amount that would do.",
+        "C = alpha op(A) op(B) + beta C0, of any files that convert reads; C has the names of the "
+        "rows of A. Dense operands are multiplied by Cannon's algorithm on the grid of ranks that "
+        "moves fewest words; two sparse operands give a sparse C. --memory bounds a rank: dense "
+        "products are cut into pieces that fit, or refused with the amount that would do.",
     .examples =
         "multiply two matrices\ttrunnion multiply A.npy B.npy -o C.npy\n"
         "the Gram matrix of sparse counts\ttrunnion multiply X.h5 X.h5 --transpose-a -o C.h5",

@@ -361,13 +361,12 @@ const trn_command_t trn_command_transform = {
     .summary = "change a matrix number by number: PMI, logarithms, scaling, sums",
     .files = "X -o Y",
     .description =
-        "Does one thing to X, dense or sparse, and writes it as Y, the same bits on any number of "
-        "ranks. Files are .npy, Matrix Market (.mtx, read also compressed) or HDF5 stores (.h5: "
-        "matrices, embeddings, co-occurrence counts). What a sparse matrix does not store is 0 and "
-        "stays so. Sums are in float64. Numbers that have no transform, such as negative counts "
-        "or NaN, are refused with their row and column; --scale, --add and --norms hand NaN and "
-        "infinity on, and refuse finite numbers that would become infinite. A sum of a sparse and "
-        "a dense matrix is dense.",
+        "Does one thing to X, dense or sparse, and writes it as Y with the names of its rows, the "
+        "same bits on any number of ranks. X is any file that convert reads; a dense one may be "
+        "larger than --memory. What a sparse matrix does not store is 0 and stays so. Sums are in "
+        "float64. Numbers that have no transform, such as negative counts or NaN, are refused with "
+        "their row and column; --scale, --add and --norms hand NaN and infinity on, and refuse "
+        "finite numbers that would become infinite. A sum of a sparse and a dense matrix is dense.",
     .examples =
         "counts to positive pointwise mutual information\ttrunnion transform X.h5 --ppmi --cds "
         "0.75 -o Y.h5\n"
