@@ -110,15 +110,24 @@ static bool take_side(const char **at, const char *after, int64_t *side) {
     return true;
 }
 
+/* "(7,)": numbers in a row are a column, for labels and lists of rows are kept so. */
+static bool take_line(const char *at, trn_npy_t *npy) {
+    if (!take_side(&at, ",", &npy->rows)) return false;
+    npy->cols = 1;
+    at += strspn(at, " ");
+    return *at == ')';
+}
+
 static trn_status_t parse_shape(trn_npy_t *npy, const char *path, const char *shape) {
     const char *at = shape ? shape + (*shape == '(') : "";
     bool good = shape && *shape == '(' && take_side(&at, ",", &npy->rows) &&
                 take_side(&at, ",)", &npy->cols);
     if (good) at += strspn(at, " "); /* (2, 3,) is good Python too */
     if (!good || *at != ')') {
+        if (shape && *shape == '(' && take_line(shape + 1, npy)) return TRN_OK;
         int length = (int)(shape && *shape == '(' ? strspn(shape, "(0123456789L, )") : 0);
         return trn_fail(TRN_INPUT,
-                        "%s: shape: %.*s is not two-dimensional; save it with "
+                        "%s: shape: %.*s is neither one- nor two-dimensional; save it with "
                         ".reshape(rows, columns)",
                         path, length ? (length < 24 ? length : 24) : 7, length ? shape : "missing");
     }

@@ -2,7 +2,7 @@
  * report. */
 #include "cli/steps.h"
 
-#include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/tall_in.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -44,15 +44,28 @@ trn_status_t trn_run_note(trn_run_t *run, json_t *figures) {
 static trn_status_t look(const taken_t *taken) {
     const trn_steps_t *steps = taken->steps;
     trn_run_t *run = taken->run;
-    if (steps->matrix) TRN_TRY(trn_matrix_in_look(taken->job, run->comm, run->files[0]));
+    if (steps->matrix || steps->rows)
+        TRN_TRY(trn_matrix_in_look(taken->job, run->comm, run->files[0]));
     /* A figure for which one rank has no memory is noted last. */
     return trn_agree(run->comm, steps->look ? steps->look(run, taken->job) : TRN_OK);
 }
 
+/* Rows that memory does not hold pass by, if they can. Local. */
+static void choose_rows(const taken_t *taken, int ranks) {
+    trn_tall_in_t *in = taken->job;
+    int64_t limit = trn_params_size(taken->run->params, "memory");
+    in->streams = false;
+    in->streams = limit > 0 && trn_tall_in_can_stream(in) &&
+                  trn_estimate_bytes(ranks, taken->steps->plan, taken->job) > limit;
+}
+
 static trn_status_t cut(const taken_t *taken, int ranks) {
     const trn_steps_t *steps = taken->steps;
-    if (steps->matrix) TRN_TRY(trn_matrix_in_cut(taken->job, taken->run->comm, ranks));
-    return steps->cut ? steps->cut(taken->run, taken->job, ranks) : TRN_OK;
+    if (steps->matrix || steps->rows)
+        TRN_TRY(trn_matrix_in_cut(taken->job, taken->run->comm, ranks));
+    if (steps->cut) TRN_TRY(steps->cut(taken->run, taken->job, ranks));
+    if (steps->rows) choose_rows(taken, ranks);
+    return TRN_OK;
 }
 
 /* Dry runs ------------------------------------------------------------------------------------- */
@@ -150,6 +163,7 @@ trn_status_t trn_steps_run(trn_run_t *run, const trn_steps_t *steps) {
     if (status == TRN_OK) status = take(&taken);
     if (taken.job && steps->free) steps->free(taken.job);
     if (taken.job && steps->matrix) trn_matrix_in_free(taken.job);
+    if (taken.job && steps->rows) trn_tall_in_free(taken.job);
     trn_free(&taken.job);
     return status;
 }

@@ -22,6 +22,9 @@ typedef struct trn_steps {
      * the first argument as a matrix before `look`, cuts it into tall bands before `cut`, and frees
      * it after `free`. */
     bool matrix;
+    /* It begins with a trn_tall_in_t (algo/matrix/tall_in.h) instead: the same, and after `cut` the
+     * program sees by the plan whether its rows stay in memory under --memory, or stream. */
+    bool rows;
     /* Options into the job; open the inputs and look at them, at no number. Tells in the result
      * what a dry run may know. Collective. */
     trn_status_t (*look)(trn_run_t *run, void *job);

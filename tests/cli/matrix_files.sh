@@ -163,10 +163,11 @@ bad 3 'cut.mtx.gz: .*truncated' "truncated gzip" convert "$scratch/cut.mtx.gz" "
 bad 3 'cut.mtx.gz: .*truncated' "info of a damaged file" info "$scratch/c8.npy" "$scratch/cut.mtx.gz"
 "$python" -c 'import numpy, sys
 numpy.save(sys.argv[1] + "/object.npy", numpy.array([[1, None]], dtype=object))
-numpy.save(sys.argv[1] + "/line.npy", numpy.arange(5.0))' "$scratch"
+numpy.save(sys.argv[1] + "/line.npy", numpy.arange(5.0))
+numpy.save(sys.argv[1] + "/cube.npy", numpy.zeros((2, 2, 2)))' "$scratch"
 bad 3 "object.npy: descr: the elements are Python objects" "objects" convert "$scratch/object.npy" \
     "$work/x.mtx"
-bad 3 "line.npy: shape: .*not two-dimensional" "one dimension" convert "$scratch/line.npy" \
+bad 3 "cube.npy: shape: .*neither one- nor two-dim" "three dimensions" convert "$scratch/cube.npy" \
     "$work/x.h5"
 head -c 2000 "$scratch/c8.npy" >"$scratch/short.npy"
 bad 3 'short.npy: shape 61 x 37 needs' "truncated array" convert "$scratch/short.npy" "$work/x.h5"

@@ -23,7 +23,12 @@ io/formats: base kern kern/* text graph mpi mpi/* io io/text io/store io/foreign
 io/rows: base kern kern/* text graph mpi mpi/* io io/text io/formats
 algo/common: base kern kern/* text graph model mpi mpi/* io io/*
 algo/matrix algo/vectors algo/words algo/graph algo/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/common
-algo/matrix/product: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix
+algo/matrix/product algo/matrix/spectral algo/matrix/factor: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix
+algo/matrix/factor: algo/matrix/spectral
+algo/rows algo/map algo/cluster: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix algo/matrix/spectral
+algo/map algo/cluster algo/vectors algo/matrix/factor: algo/rows
+algo/vectors: algo/matrix
+algo/map: algo/cluster
 algo/words: algo/vectors
 algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg
 algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer
@@ -33,7 +38,7 @@ report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
 cli/param: base io/text
 cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli/param
 cli/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* cli cli/param
-cmd cmd/words cmd/vectors cmd/matrix cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
+cmd cmd/words cmd/vectors cmd/matrix cmd/rows cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/* cmd/bench/contest
 main: cli
@@ -47,7 +52,7 @@ src/cli/param/param.c
 io/rows/rows.c
 io/foreign/foreign_child.c
 src/algo/kg/import/kg_import_estimate.c
-src/algo/matrix/svd.c
+src/algo/matrix/spectral/svd.c
 '
 # help and man name exit codes and common options for each other, param parses its own rows, rows are
 # written as they are read, the process that reads foreign files sends by what starts it, import

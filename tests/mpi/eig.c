@@ -1,5 +1,5 @@
 /* Eigenvectors of symmetric matrices: known spectra, residuals, and what is refused. */
-#include "algo/matrix/eig.h"
+#include "algo/matrix/spectral/eig.h"
 
 #include "mpi/agree.h"
 #include "mpi/dense/scalapack.h"

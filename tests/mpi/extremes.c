@@ -2,9 +2,9 @@
  * numbers rather than for time: rank-deficient, zero, repeated values, graded, at both ends of
  * float64, badly scaled. Each is held against LAPACK on one rank, and against its own bits alone.
  */
-#include "algo/matrix/eig.h"
-#include "algo/matrix/qr.h"
-#include "algo/matrix/svd.h"
+#include "algo/matrix/spectral/eig.h"
+#include "algo/matrix/spectral/qr.h"
+#include "algo/matrix/spectral/svd.h"
 
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"

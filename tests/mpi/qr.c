@@ -1,5 +1,5 @@
 /* A = Q R: orthonormal, triangular, and A again; for easy, hard and hopeless matrices. */
-#include "algo/matrix/qr.h"
+#include "algo/matrix/spectral/qr.h"
 
 #include "mpi/agree.h"
 #include "tall_sample.h"

@@ -1,5 +1,5 @@
 /* Singular triplets of matrices whose spectrum is known, by both methods. */
-#include "algo/matrix/svd.h"
+#include "algo/matrix/spectral/svd.h"
 
 #include "mpi/agree.h"
 #include "tall_sample.h"

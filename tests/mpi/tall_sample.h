@@ -5,7 +5,7 @@
 
 #include "algo/matrix/gram.h"
 #include "algo/matrix/tall.h"
-#include "algo/matrix/tall_orthonormal.h"
+#include "algo/matrix/spectral/tall_orthonormal.h"
 
 #include "harness.h"
 

@@ -199,6 +199,16 @@ static void refused(const char *pattern) {
         fail_msg("'%s' does not say '%s'", trn_message(), pattern);
 }
 
+/* Numbers in a row are a column. */
+static void takes_a_line(void **state) {
+    (void)state;
+    trn_npy_t npy;
+    make(1, DICTIONARY("'<f4'", "False", "(15,)"), 15, 4, false);
+    assert_int_equal(trn_npy_open(&npy, path), TRN_OK);
+    assert_int_equal(npy.rows, 15);
+    assert_int_equal(npy.cols, 1);
+}
+
 static void refuses(void **state) {
     (void)state;
 #define DICTIONARY(descr, order, shape)                                                            \
@@ -215,14 +225,12 @@ static void refuses(void **state) {
     refused("of an unknown type, neither");
     make(1, DICTIONARY("[('a', '<f4')]", "False", "(5, 3)"), 15, 4, false);
     refused("descr: the elements are records of several fields");
-    make(1, DICTIONARY("'<f4'", "False", "(15,)"), 15, 4, false);
-    refused("two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(5, 3, 1)"), 15, 4, false);
     refused("two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(-5, 3)"), 15, 4, false);
-    refused("shape: ( is not two-dimensional");
+    refused("shape: ( is neither one- nor two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(5, 3\x1b)"), 15, 4, false);
-    refused("shape: (5, 3 is not two-dimensional");
+    refused("shape: (5, 3 is neither one- nor two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(99999999999, 99999999999)"), 15, 4, false);
     refused("too large");
     make(1, DICTIONARY("'<f4'", "Perhaps", "(5, 3)"), 15, 4, false);
@@ -284,6 +292,7 @@ int main(void) {
         cmocka_unit_test(reads_empty_and_old),
         cmocka_unit_test(counts_what_does_not_fit),
         cmocka_unit_test(writes_headers),
+        cmocka_unit_test(takes_a_line),
         cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, create, destroy);

@@ -1,5 +1,5 @@
 /* eig.c: the verb `eig`: eigenvalues and eigenvectors of a symmetric matrix. */
-#include "algo/matrix/eig.h"
+#include "algo/matrix/spectral/eig.h"
 
 #include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"

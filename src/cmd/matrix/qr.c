@@ -1,5 +1,5 @@
 /* qr.c: the verb `qr`: orthonormal columns and the triangle that makes a tall matrix of them. */
-#include "algo/matrix/qr.h"
+#include "algo/matrix/spectral/qr.h"
 
 #include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"

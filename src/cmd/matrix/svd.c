@@ -1,5 +1,5 @@
 /* svd.c: the verb `svd`: the largest singular values of a matrix, or its principal components. */
-#include "algo/matrix/svd.h"
+#include "algo/matrix/spectral/svd.h"
 
 #include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"

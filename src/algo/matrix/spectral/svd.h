@@ -10,7 +10,7 @@
 #ifndef TRN_ALGO_MATRIX_SVD_H
 #define TRN_ALGO_MATRIX_SVD_H
 
-#include "algo/matrix/operator.h"
+#include "algo/matrix/spectral/operator.h"
 #include "algo/matrix/tall.h"
 
 #include <mpi.h>

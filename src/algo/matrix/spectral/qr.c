@@ -1,10 +1,10 @@
 /* qr.c: A = Q R by Cholesky's factor of the Gram matrix, twice, and by an orthonormal basis where A
  * is too close to dependent columns for that; columns at either end of float64 are scaled first. */
-#include "algo/matrix/qr.h"
+#include "algo/matrix/spectral/qr.h"
 
 #include "algo/matrix/gram.h"
 #include "algo/matrix/scale.h"
-#include "algo/matrix/tall_orthonormal.h"
+#include "algo/matrix/spectral/tall_orthonormal.h"
 #include "base/mem.h"
 #include "kern/dense/blas.h"
 #include "kern/dense/lapack.h"

@@ -2,7 +2,7 @@
 #ifndef TRN_ALGO_MATRIX_SVD_IMPL_H
 #define TRN_ALGO_MATRIX_SVD_IMPL_H
 
-#include "algo/matrix/svd.h"
+#include "algo/matrix/spectral/svd.h"
 
 /* From an orthonormal basis v [cols x rank] of the space of right vectors, which `svd` takes over,
  * make the triplets: the singular values of A v, and residuals. Collective. */

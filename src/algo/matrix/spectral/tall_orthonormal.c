@@ -1,6 +1,6 @@
 /* tall_orthonormal.c: orthonormal bases of what tall matrices span, by eigenvectors of their Gram
  * matrices. It stands above tall.c and gram.c, which know nothing of it. */
-#include "algo/matrix/tall_orthonormal.h"
+#include "algo/matrix/spectral/tall_orthonormal.h"
 
 #include "algo/matrix/gram.h"
 #include "base/mem.h"

@@ -1,11 +1,11 @@
 /* svd.c: singular values of any matrix: what is scaled, centered and by which method; the Gram
  * method; and what both methods end with, the way from a basis of right vectors to triplets. */
-#include "algo/matrix/svd.h"
+#include "algo/matrix/spectral/svd.h"
 
 #include "algo/matrix/gram.h"
 #include "algo/matrix/scale.h"
-#include "algo/matrix/svd_impl.h"
-#include "algo/matrix/tall_orthonormal.h"
+#include "algo/matrix/spectral/svd_impl.h"
+#include "algo/matrix/spectral/tall_orthonormal.h"
 #include "base/mem.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"

@@ -1,6 +1,6 @@
 /* operator.c: a matrix, dense or sparse, as products with blocks of columns; centered and deflated
  * without touching its numbers. */
-#include "algo/matrix/operator.h"
+#include "algo/matrix/spectral/operator.h"
 
 #include "base/mem.h"
 #include "mpi/agree.h"

@@ -1,6 +1,6 @@
 /* eig.c: is a matrix symmetric, and its eigenvectors: by LAPACK on rank 0, or by ScaLAPACK on the
  * squarest grid of ranks. */
-#include "algo/matrix/eig.h"
+#include "algo/matrix/spectral/eig.h"
 
 #include "algo/matrix/scale.h"
 #include "base/mem.h"

@@ -1,10 +1,10 @@
 /* svd_krylov.c: singular vectors by a block Krylov method on A^T A with full orthogonalization and
  * thick restarts. */
-#include "algo/matrix/svd.h"
+#include "algo/matrix/spectral/svd.h"
 
 #include "algo/matrix/gram.h"
-#include "algo/matrix/svd_impl.h"
-#include "algo/matrix/tall_orthonormal.h"
+#include "algo/matrix/spectral/svd_impl.h"
+#include "algo/matrix/spectral/tall_orthonormal.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
 
