@@ -4,8 +4,8 @@
 #define TESTS_MPI_TALL_SAMPLE_H
 
 #include "algo/matrix/gram.h"
-#include "algo/matrix/tall.h"
 #include "algo/matrix/spectral/tall_orthonormal.h"
+#include "algo/matrix/tall.h"
 
 #include "harness.h"
 

@@ -199,6 +199,9 @@ static void refused(const char *pattern) {
         fail_msg("'%s' does not say '%s'", trn_message(), pattern);
 }
 
+#define DICTIONARY(descr, order, shape)                                                            \
+    "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
+
 /* Numbers in a row are a column. */
 static void takes_a_line(void **state) {
     (void)state;
@@ -211,8 +214,6 @@ static void takes_a_line(void **state) {
 
 static void refuses(void **state) {
     (void)state;
-#define DICTIONARY(descr, order, shape)                                                            \
-    "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape "}"
     make(1, DICTIONARY("'|O'", "False", "(5, 3)"), 15, 8, false);
     refused("descr");
     make(1, DICTIONARY("'<c8'", "False", "(5, 3)"), 15, 8, false);
