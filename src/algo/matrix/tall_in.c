@@ -110,9 +110,10 @@ static trn_status_t hold(trn_tall_in_t *in, MPI_Comm comm, bool streams) {
     trn_dtype_t type = held_type(in, streams) == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
     int64_t block = trn_tall_block(info->rows);
     TRN_TRY(trn_rows_hold(r->rows, block, type, streams ? INT64_MAX : 0));
-    if (in->single || !trn_rows_resident(r->rows)) return TRN_OK;
-    return trn_agree(comm, trn_alloc(&r->wide, block_rows(info) * info->cols, sizeof(double),
-                                     "a block of rows"));
+    trn_status_t status = TRN_OK; /* a rank without rows holds all of them either way */
+    if (!in->single && trn_rows_resident(r->rows))
+        status = trn_alloc(&r->wide, block_rows(info) * info->cols, sizeof(double), "rows");
+    return trn_agree(comm, status);
 }
 
 trn_status_t trn_tall_in_open(trn_tall_in_t *in, MPI_Comm comm, bool streams) {

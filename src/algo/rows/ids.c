@@ -12,8 +12,9 @@
 static const char *format_of(const char *path) {
     bool packed;
     const trn_file_format_t *format = trn_format_by_ending(path, &packed);
-    bool text = !format || strcmp(format->name, "text") == 0;
-    return text && !strchr(path, ':') ? "tsv" : NULL;
+    bool vectors =
+        format && (strcmp(format->name, "glove") == 0 || strcmp(format->name, "word2vec") == 0);
+    return (!format || vectors) && !strchr(path, ':') ? "tsv" : NULL;
 }
 
 static trn_status_t check_shape(const trn_rows_about_t *about, const char *path) {
