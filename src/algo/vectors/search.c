@@ -1,8 +1,10 @@
+/* search.c: tiles of queries and blocks of rows, and lists of the best of them. */
 #include "algo/vectors/search.h"
 
 #include "base/mem.h"
 #include "kern/dense/blas.h"
 #include "mpi/agree.h"
+#include "mpi/best.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -23,8 +25,7 @@ typedef struct plan {
     float *sum;       /* [CHUNK x dim] what ADD compares with */
     float *score;     /* [threads x 2 x CHUNK x BLOCK] scores and cosines */
     trn_best_t *best; /* [threads x CHUNK x k] */
-    MPI_Datatype list;
-    MPI_Op merge;
+    trn_best_lists_t lists;
 } plan_t;
 
 int64_t trn_search_bytes(int64_t dim, trn_answer_t answer, int k, int threads) {
@@ -42,15 +43,6 @@ static trn_status_t allocate(plan_t *p) {
     TRN_TRY(trn_alloc(&p->score, (int64_t)p->threads * (add ? 1 : 2) * CHUNK * BLOCK,
                       sizeof *p->score, "scores"));
     return trn_alloc(&p->best, (int64_t)p->threads * CHUNK * p->k, sizeof *p->best, "best rows");
-}
-
-/* MPI calls this with lists of one query each; their length is in the type's size. */
-static void merge_lists(void *from, void *into, int *count, MPI_Datatype *type) {
-    int bytes;
-    MPI_Type_size(*type, &bytes);
-    int64_t k = bytes / (int)sizeof(trn_best_t);
-    for (int i = 0; i < *count; i++)
-        trn_topk_merge(k, (trn_best_t *)from + i * k, (trn_best_t *)into + i * k);
 }
 
 static void release(plan_t *p) {
@@ -166,18 +158,16 @@ trn_status_t trn_search(const trn_embedding_t *embedding, int64_t count, const t
     trn_status_t status = trn_agree(comm, allocate(&p));
     if (status == TRN_OK) {
         trn_blas_single();
-        MPI_Type_contiguous((int)(k * (int)sizeof(trn_best_t)), MPI_BYTE, &p.list);
-        MPI_Type_commit(&p.list);
-        MPI_Op_create(merge_lists, 1, &p.merge);
+        p.lists = trn_best_lists(k);
         for (int64_t first = 0; first < count; first += CHUNK) {
             int64_t some = count - first < CHUNK ? count - first : CHUNK;
             fetch_terms(&p, some, queries + first);
             if (answer == TRN_ANSWER_ADD) add_terms(&p, some, queries + first);
             search_blocks(&p, some, queries + first, best + first * k);
-            MPI_Allreduce(MPI_IN_PLACE, best + first * k, (int)some, p.list, p.merge, comm);
+            MPI_Allreduce(MPI_IN_PLACE, best + first * k, (int)some, p.lists.type, p.lists.merge,
+                          comm);
         }
-        MPI_Op_free(&p.merge);
-        MPI_Type_free(&p.list);
+        trn_best_lists_free(&p.lists);
     }
     release(&p);
     return status;

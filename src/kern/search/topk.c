@@ -21,6 +21,12 @@ static void insert(trn_best_t entry, int64_t k, trn_best_t *best) {
     best[place] = entry;
 }
 
+bool trn_topk_enter(trn_best_t entry, int64_t k, trn_best_t *best) {
+    if (!better(entry, best[k - 1])) return false;
+    insert(entry, k, best);
+    return true;
+}
+
 /* Index -1 marks a free place, which any score takes. */
 void trn_topk_clear(int64_t k, trn_best_t *best) {
     for (int64_t i = 0; i < k; i++)

@@ -5,12 +5,13 @@
 #ifndef TRN_KERN_SEARCH_TOPK_H
 #define TRN_KERN_SEARCH_TOPK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One entry of a list, best first. An unused entry has index -1 and score -infinity. */
 typedef struct trn_best {
     int64_t index;
-    double score; /* a float32, widened: the struct then has no padding and travels as bytes */
+    double score; /* maybe a float32, widened: the struct has no padding and travels as bytes */
 } trn_best_t;
 
 /* Make best[k] a list of unused entries. Local. */
@@ -20,6 +21,9 @@ void trn_topk_clear(int64_t k, trn_best_t *best);
  * Scores of -infinity and NaN never enter. Local. Cost: one comparison a score, and k for each
  * that enters. */
 void trn_topk_update(int64_t n, const float *score, int64_t first, int64_t k, trn_best_t *best);
+
+/* Let one entry compete for best[k]: whether it entered. NaN never does. Local. Cost: k at most. */
+bool trn_topk_enter(trn_best_t entry, int64_t k, trn_best_t *best);
 
 /* Let the entries of from[k] compete for best[k]; both lists are sorted. Local. Cost: k^2 at
  * most. */
