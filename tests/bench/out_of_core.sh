@@ -33,13 +33,13 @@ one() { # NAME OUTPUT VERB ARGUMENT...
     local job=$!
     while kill -0 $job 2>/dev/null; do
         now=$(du -sb --exclude big.safetensors --exclude "$(basename "$out")*" "$dir" | cut -f1)
-        [ "$now" -gt $most ] && most=$now
+        [ "$now" -gt "$most" ] && most=$now
         sleep 1
     done
     wait $job || { echo "$name: exit $?: $(tail -n 1 "$dir/err")"; return; }
     taken=$(($(field "$dir/result.json" peak_rss) - nothing))
-    printf '%-28s %12s %12s %6.2f %9.1f %14s\n' "$name" "$told" $taken \
-        "$(awk "BEGIN { print $told / $taken }")" "$(awk "BEGIN { print $(date +%s.%N) - $start }")" $most
+    printf '%-28s %12s %12s %6.2f %9.1f %14s\n' "$name" "$told" "$taken" \
+        "$(awk "BEGIN { print $told / $taken }")" "$(awk "BEGIN { print $(date +%s.%N) - $start }")" "$most"
 }
 
 one spectrum none spectrum "$m"
