@@ -298,6 +298,7 @@ def settings(d):
         ("info vec", "info vec.txt vec.bin"),
         ("info mtx", "info sp.mtx"),
         ("neighbors h5", "neighbors vec.h5 -k 10 " + " ".join(some)),
+        ("neighbors files", "neighbors --queries vec.h5 --among vec.h5 --exclude self -k 10 -o o.h5"),
         ("neighbors txt", "neighbors vec.txt -k 10 " + " ".join(some)),
         ("words-eval h5", "words-eval vec.h5 --similarity sim.tsv --analogy ana.txt"),
         ("words-eval bin cosmul", "words-eval vec.bin --analogy ana.txt --cosmul"),

@@ -33,6 +33,7 @@ words() {
     keep e.h5
     one words-eval "$scratch/e.h5" --similarity "$scratch/pairs.ws.tsv"
     one neighbors "$scratch/e.h5" common0
+    one neighbors --queries "$scratch/e.h5" --among "$scratch/e.h5" --exclude self -k 2 -o "$work/n.h5" --graph "$work/n.mtx"
     one convert "$scratch/e.h5" "$work/e.txt"
     one info "$scratch/e.h5"
 }

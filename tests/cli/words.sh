@@ -152,6 +152,12 @@ expect 0 "neighbours by default" ranks 1 neighbors "$scratch/small.txt" KING
 expect_equal "neighbours by default: as many as there are" "$(grep -c '^ *KING' "$scratch/out")" 7
 bad 3 "kinh: .*did you mean 'king'" "unknown word" neighbors "$scratch/small.txt" kinh
 bad 3 "xyzzy: not in the vocabulary" "no near word" neighbors "$scratch/small.txt" "king + xyzzy"
+expect 0 "one unknown word of three" ranks 2 neighbors "$scratch/small.txt" kinh "king - man + woman" man -k 1 --json
+expect_equal "the others are answered" "$(tr -d ' \n' <"$scratch/out" | grep -o '"word":"[^"]*"' | tr '\n' ' ')" \
+    '"word":"queen" "word":"king" '
+expect_equal "it is named" '"unknown":["kinh"]' "$(tr -d ' \n' <"$scratch/out" | grep -o '"unknown":[^]]*]')"
+expect_equal "and warned of, once" 1 "$(grep -c "warn.*kinh: .*did you mean 'king'" "$scratch/err")"
+bad 3 "kinh: not in" "no word is known" neighbors "$scratch/small.txt" kinh "xyzzy - man"
 bad 2 "joined by" "no sign between" neighbors "$scratch/small.txt" "king man"
 bad 2 "must end with a word" "a sign at the end" neighbors "$scratch/small.txt" "king -"
 bad 2 "argument|FILES" "no word" neighbors "$scratch/small.txt"
