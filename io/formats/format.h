@@ -32,6 +32,7 @@ typedef struct trn_source {
     bool named;    /* the file itself has names for its rows */
     bool mirrored; /* about half of its entries are in the file */
     bool routed;   /* its entries have no order: `route`, not `read` */
+    bool flat;     /* one-dimensional: a list of numbers, which is a column */
     bool plain;    /* has nothing to verify but that its rows can be read */
     bool asked;    /* the format was said, not found out */
     bool lossy;    /* see trn_rows_how_t */
@@ -55,7 +56,9 @@ typedef struct trn_sink {
     int64_t rows, cols;
     trn_dtype_t type;
     bool named;
-    bool words; /* for the format: some name is no number */
+    bool words;         /* for the format: some name is no number */
+    bool flat;          /* one column, to be one-dimensional where the format tells these apart */
+    const int64_t *ids; /* [rows] numbers of the rows they were, for a store; or NULL */
     /* Names of the rows: those of this rank's [own_first, own_first + own_rows), for a format that
      * writes them beside the numbers; or in blocks, as trn_strings_t of io/store/store.h. */
     char **own_names;

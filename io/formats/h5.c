@@ -108,7 +108,8 @@ static trn_status_t describe_dense(trn_source_t *source) {
     if (source->type >= TRN_NUMBER_TYPES)
         return trn_fail(TRN_INPUT, "%s:%s: holds %ss, not numbers; name another dataset",
                         source->path, source->member, trn_dtype_name(source->type));
-    if (source->cols == 0) source->cols = 1; /* a list of numbers is a column */
+    source->flat = source->cols == 0;
+    if (source->flat) source->cols = 1; /* a list of numbers is a column */
     return TRN_OK;
 }
 
@@ -301,24 +302,6 @@ static trn_status_t read_sparse(trn_source_t *source, trn_sparse_type_t type, tr
                     trn_message());
 }
 
-/* Names of relations, then of their inverses, as the model of a graph has their vectors; there are
- * few of them. Collective. */
-static trn_status_t read_both(h5_t *h5, MPI_Comm comm) {
-    static const char inverse[] = "^-1";
-    char **names, *text;
-    int64_t count, used = 0;
-    TRN_TRY(trn_store_read_strings(h5->store, h5->names, &count, &names));
-    int64_t bytes = 2 * trn_strings_bytes(count, names) + count * (int64_t)strlen(inverse);
-    trn_status_t status = trn_alloc(&text, bytes, 1, "names of relations");
-    for (int64_t i = 0; i < 2 * count && status == TRN_OK; i++)
-        used += 1 + snprintf(text + used, (size_t)(bytes - used), "%s%s", names[i % count],
-                             i < count ? "" : inverse);
-    if (status == TRN_OK) status = trn_strings_make(2 * count, text, used, &h5->both);
-    trn_free(&text);
-    trn_free(&names);
-    return trn_agree(comm, status);
-}
-
 /* Names, and what else there is ---------------------------------------------------------------- */
 
 static trn_status_t names_h5(trn_source_t *source, int64_t first, int64_t count, char ***names) {
@@ -328,7 +311,7 @@ static trn_status_t names_h5(trn_source_t *source, int64_t first, int64_t count,
         int rank;
         MPI_Comm_rank(source->comm, &rank);
         *names = NULL;
-        if (!h5->both) TRN_TRY(read_both(h5, source->comm));
+        if (!h5->both) TRN_TRY(trn_h5_both_names(h5->store, h5->names, source->comm, &h5->both));
         return trn_agree(source->comm,
                          rank == 0 ? trn_strings_copy(count, h5->both + first, names) : TRN_OK);
     }
@@ -351,8 +334,9 @@ static trn_status_t verify_h5(trn_source_t *source) {
 
 /* Writing stores ------------------------------------------------------------------------------- */
 
-/* Collective. */
+/* What goes beside the rows. Collective. */
 static trn_status_t declare_names(trn_store_t *store, const trn_sink_t *sink) {
+    if (sink->ids) TRN_TRY(trn_store_dataset(store, "/ids", TRN_I64, sink->rows, 0));
     if (!sink->named) return TRN_OK;
     return trn_store_strings_from(store, "/vocab", sink->rows, sink->names_bytes, sink->some_names,
                                   sink->names_self);
@@ -365,7 +349,7 @@ static trn_status_t begin_h5(trn_sink_t *sink) {
     TRN_TRY(trn_store_create(&store, sink->comm, sink->path, embedding ? "embedding" : "matrix",
                              sink->created_by, sink->params, sink->seed));
     trn_status_t status = trn_store_dataset(store, embedding ? "/embedding" : "/matrix", sink->type,
-                                            sink->rows, sink->cols);
+                                            sink->rows, sink->flat ? 0 : sink->cols);
     if (status == TRN_OK) status = declare_names(store, sink);
     if (status == TRN_OK) status = trn_store_begin(store);
     if (status != TRN_OK) trn_store_abandon(&store);
@@ -376,6 +360,7 @@ static trn_status_t begin_h5(trn_sink_t *sink) {
 static trn_status_t put_h5(trn_sink_t *sink, int64_t first, int64_t rows, const void *values) {
     if (*sink->member) return trn_h5_member_put(sink, first, rows, values);
     bool embedding = sink->named && sink->type == TRN_F32;
+    if (sink->ids) TRN_TRY(trn_store_write(sink->self, "/ids", first, rows, sink->ids + first));
     return trn_store_write(sink->self, embedding ? "/embedding" : "/matrix", first, rows, values);
 }
 
@@ -449,9 +434,11 @@ static trn_status_t write_starts(trn_store_t *store, const trn_sparse_t *sparse,
     return status;
 }
 
-static trn_status_t write_band(trn_store_t *store, const trn_sparse_t *sparse,
-                               const totals_t *totals) {
+static trn_status_t write_band(trn_store_t *store, const trn_sink_t *sink,
+                               const trn_sparse_t *sparse, const totals_t *totals) {
     int64_t first = totals->entries_before, count = trn_sparse_count(sparse);
+    int64_t row = totals->rows_before, rows = trn_sparse_extent(sparse).rows;
+    if (sink->ids && rows > 0) TRN_TRY(trn_store_write(store, "/ids", row, rows, sink->ids + row));
     TRN_TRY(write_starts(store, sparse, totals));
     TRN_TRY(trn_store_write(store, "/col", first, count, trn_sparse_column(sparse)));
     return trn_store_write(store, "/value", first, count, trn_sparse_values(sparse));
@@ -465,7 +452,7 @@ static trn_status_t save_sparse(const trn_sink_t *sink, const trn_sparse_t *spar
                              sink->params, sink->seed));
     trn_status_t status = declare(store, sink, sparse, &totals);
     if (status == TRN_OK)
-        return trn_store_commit_replace(&store, write_band(store, sparse, &totals));
+        return trn_store_commit_replace(&store, write_band(store, sink, sparse, &totals));
     trn_store_abandon(&store);
     return status;
 }

@@ -4,6 +4,7 @@
 #define TRN_IO_FORMATS_H5_FOREIGN_H
 
 #include "io/formats/format.h"
+#include "io/store/store.h"
 
 /* A matrix in a file of others, or in a store of ours whose datasets others have packed. Opaque. */
 typedef struct trn_h5_foreign trn_h5_foreign_t;
@@ -34,6 +35,12 @@ void trn_h5_foreign_tell(const trn_h5_foreign_t *foreign, json_t *into);
 /* As `list`. Collective. */
 trn_status_t trn_h5_foreign_list(MPI_Comm comm, const char *path,
                                  void (*visit)(void *user, const trn_item_t *item), void *user);
+
+/* *both = the strings of `dataset`, then each with "^-1" behind, as a graph's model has vectors for
+ * relations and their inverses; freed with trn_free. Collective. Fails (agreed) as
+ * trn_store_read_strings. */
+trn_status_t trn_h5_both_names(trn_store_t *store, const char *dataset, MPI_Comm comm,
+                               char ***both);
 
 /* FILE.h5:/DATASET: into a copy of FILE, which takes its place, or into a new one: `begin`, `put`
  * and `finish` of a format. Collective, Local, Collective. Fail with TRN_INPUT too: FILE is no

@@ -158,3 +158,21 @@ trn_status_t trn_h5_member_finish(trn_sink_t *sink, trn_status_t status) {
     sink->self = NULL;
     return status;
 }
+
+/* Names of relations, then of their inverses. Collective. */
+trn_status_t trn_h5_both_names(trn_store_t *store, const char *dataset, MPI_Comm comm,
+                               char ***both) {
+    static const char inverse[] = "^-1";
+    char **names, *text;
+    int64_t count, used = 0;
+    TRN_TRY(trn_store_read_strings(store, dataset, &count, &names));
+    int64_t bytes = 2 * trn_strings_bytes(count, names) + count * (int64_t)strlen(inverse);
+    trn_status_t status = trn_alloc(&text, bytes, 1, "names of relations");
+    for (int64_t i = 0; i < 2 * count && status == TRN_OK; i++)
+        used += 1 + snprintf(text + used, (size_t)(bytes - used), "%s%s", names[i % count],
+                             i < count ? "" : inverse);
+    if (status == TRN_OK) status = trn_strings_make(2 * count, text, used, both);
+    trn_free(&text);
+    trn_free(&names);
+    return trn_agree(comm, status);
+}

@@ -114,6 +114,7 @@ static bool take_side(const char **at, const char *after, int64_t *side) {
 static bool take_line(const char *at, trn_npy_t *npy) {
     if (!take_side(&at, ",", &npy->rows)) return false;
     npy->cols = 1;
+    npy->flat = true;
     at += strspn(at, " ");
     return *at == ')';
 }
@@ -318,9 +319,11 @@ void trn_npy_header(trn_dtype_t type, int64_t rows, int64_t cols, char header[TR
     header[9] = 0;
     int size = (int)trn_dtype_size(type);
     char kind = !trn_dtype_whole(type) ? 'f' : trn_dtype_signed(type) ? 'i' : 'u';
+    char second[32] = "";
+    if (cols >= 0) snprintf(second, sizeof second, " %lld", (long long)cols);
     int used = snprintf(header + START, TRN_NPY_HEADER - START,
-                        "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (%lld, %lld), }",
-                        size > 1 ? '<' : '|', kind, size, (long long)rows, (long long)cols);
+                        "{'descr': '%c%c%d', 'fortran_order': False, 'shape': (%lld,%s), }",
+                        size > 1 ? '<' : '|', kind, size, (long long)rows, second);
     header[START + used] = ' ';
     header[TRN_NPY_HEADER - 1] = '\n';
 }
@@ -350,6 +353,7 @@ trn_status_t trn_npy_adopt(trn_source_t *source, const trn_npy_t *found) {
     npy->input = source->input;
     source->rows = npy->rows;
     source->cols = npy->cols;
+    source->flat = npy->flat;
     source->type = npy->type;
     return TRN_OK;
 }
@@ -364,6 +368,7 @@ static trn_status_t open_npy(trn_source_t *source) {
     npy->input = source->input;
     source->rows = npy->rows;
     source->cols = npy->cols;
+    source->flat = npy->flat;
     source->type = npy->type;
     return TRN_OK;
 }
@@ -400,7 +405,7 @@ static void tell(trn_source_t *source, json_t *into) {
 
 static trn_status_t begin_npy(trn_sink_t *sink) {
     char header[TRN_NPY_HEADER];
-    trn_npy_header(sink->type, sink->rows, sink->cols, header);
+    trn_npy_header(sink->type, sink->rows, sink->flat ? -1 : sink->cols, header);
     return trn_fixed_begin(sink, header, TRN_NPY_HEADER, 0);
 }
 

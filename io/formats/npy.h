@@ -21,6 +21,7 @@ typedef struct trn_npy {
     trn_dtype_t type;   /* of numbers */
     bool swapped;       /* byte order other than this machine's */
     bool fortran;       /* columns lie together rather than rows */
+    bool flat;          /* one-dimensional: a column */
 } trn_npy_t;
 
 enum { TRN_NPY_HEADER = 128 /* bytes that trn_npy_header writes */ };
@@ -53,8 +54,8 @@ trn_matrix_type_t trn_npy_type(const trn_npy_t *npy);
 trn_status_t trn_npy_read(const trn_npy_t *npy, const char *path, int64_t first, int64_t rows,
                           trn_dtype_t type, void *values, trn_misfit_t *misfit);
 
-/* The version 1 header of a little-endian array of `type`, neither bfloat16 nor bool, in C order.
- * Local. */
+/* The version 1 header of a little-endian array of `type`, neither bfloat16 nor bool, in C order;
+ * cols -1: one-dimensional. Local. */
 void trn_npy_header(trn_dtype_t type, int64_t rows, int64_t cols, char header[TRN_NPY_HEADER]);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct tensor {
 
 /* What rank 0 finds out, to be told to all. */
 typedef struct found {
-    int64_t rows, cols, type, offset;
+    int64_t rows, cols, type, offset, flat;
     char *name, *path;
 } found_t;
 
@@ -86,6 +86,7 @@ static trn_status_t describe(const trn_tensors_t *all, const char *path, const t
     trn_tensor_extent(all, tensor, extent);
     found->rows = extent[0];
     found->cols = extent[1]; /* a list of numbers is a column */
+    found->flat = tensor->rank == 1;
     found->type = (int64_t)trn_tensor_type(tensor);
     found->offset = all->data + tensor->begin;
     TRN_TRY(trn_strdup(&found->name, name));
@@ -153,18 +154,20 @@ static trn_status_t look_by_index(const char *path, const char *member, found_t 
 
 /* Rank 0's texts and numbers on every rank. Collective. */
 static trn_status_t share_found(MPI_Comm comm, found_t *found) {
-    int64_t numbers[4] = {found->rows, found->cols, found->type, found->offset}, bytes[2] = {0, 0};
+    int64_t numbers[] = {found->rows, found->cols, found->type, found->offset, found->flat};
+    int64_t bytes[2] = {0, 0};
     int rank;
     MPI_Comm_rank(comm, &rank);
     if (rank == 0) bytes[0] = (int64_t)strlen(found->name) + 1;
     if (rank == 0) bytes[1] = (int64_t)strlen(found->path) + 1;
     TRN_TRY(trn_share(comm, &found->name, &bytes[0], "the name of a tensor"));
     TRN_TRY(trn_share(comm, &found->path, &bytes[1], "a path"));
-    MPI_Bcast(numbers, 4, MPI_INT64_T, 0, comm);
+    MPI_Bcast(numbers, sizeof numbers / sizeof *numbers, MPI_INT64_T, 0, comm);
     found->rows = numbers[0];
     found->cols = numbers[1];
     found->type = numbers[2];
     found->offset = numbers[3];
+    found->flat = numbers[4];
     return TRN_OK;
 }
 
@@ -183,6 +186,7 @@ static void settle(trn_source_t *source, found_t *found) {
     found->name = found->path = NULL;
     source->rows = found->rows;
     source->cols = found->cols;
+    source->flat = found->flat != 0;
     source->type = (trn_dtype_t)found->type;
     tensor->shard = (trn_input_t){.path = tensor->path, .content = TRN_CONTENT_ANY};
     tensor->raw = (trn_raw_t){.input = &tensor->shard,
@@ -300,9 +304,10 @@ static trn_status_t begin_tensor(trn_sink_t *sink) {
     char *to = head + LENGTH;
     *to++ = '{';
     to = put_string(to, name);
-    to += sprintf(to, ":{\"dtype\":\"%s\",\"shape\":[%lld,%lld],\"data_offsets\":[0,%lld]}}",
-                  trn_tensor_kind_of(sink->type), (long long)sink->rows, (long long)sink->cols,
-                  (long long)bytes);
+    to += sprintf(to, ":{\"dtype\":\"%s\",\"shape\":[%lld", trn_tensor_kind_of(sink->type),
+                  (long long)sink->rows);
+    if (!sink->flat) to += sprintf(to, ",%lld", (long long)sink->cols);
+    to += sprintf(to, "],\"data_offsets\":[0,%lld]}}", (long long)bytes);
     while ((to - head) % 8 != 0)
         *to++ = ' ';
     uint64_t length = (uint64_t)(to - head - LENGTH);

@@ -98,6 +98,7 @@ static void describe(trn_rows_t *rows) {
                                      .entries = source->entries,
                                      .sparse = source->sparse,
                                      .routed = source->routed,
+                                     .flat = source->flat,
                                      .mirrored = source->mirrored,
                                      .coding = source->input.coding,
                                      .named = source->named || rows->names_file,

@@ -56,6 +56,7 @@ typedef struct trn_rows_about {
                          * symmetric matrix has about half */
     bool sparse;
     bool routed;         /* its entries have no order by rows: they come into memory as a whole */
+    bool flat;           /* one-dimensional in the file: a list of numbers, read as a column */
     bool mirrored;       /* about half of its entries are in the file */
     trn_coding_t coding; /* of the whole file */
     bool named;          /* trn_rows_names gives names */
@@ -160,6 +161,19 @@ trn_status_t trn_rows_load_sparse(trn_rows_t *rows, trn_sparse_type_t type, cons
 trn_status_t trn_rows_read(trn_rows_t *rows, int64_t first, int64_t count, trn_dtype_t type,
                            void *values);
 
+/* The same of a sparse file with order: rows [first, first + count) as a block of `type`, F32 or
+ * F64. Local. Fails likewise. */
+trn_status_t trn_rows_read_sparse(trn_rows_t *rows, int64_t first, int64_t count,
+                                  trn_sparse_type_t type, trn_sparse_t **out);
+
+/* Rows of a file without order, moved: its row i becomes row place[i] of those that `dist` cuts
+ * into bands as in trn_rows_load, or is left out where place[i] is -1; no row comes twice. place[]
+ * has a number for every row of the file. A sparse file becomes *sparse, of float64, or, as does a
+ * dense one, values[own rows x cols] of float64 where `sparse` is NULL. Collective, equal arguments
+ * but for values. Fails (agreed) as trn_rows_load. Cost: each entry travels once. */
+trn_status_t trn_rows_load_moved(trn_rows_t *rows, const int64_t *place, const trn_dist_t *dist,
+                                 trn_sparse_t **sparse, double *values);
+
 /* Read everything and see that it is sound: checksums, lines, numbers. Collective. Fails (agreed)
  * as reading does. Cost: one read of the file. */
 trn_status_t trn_rows_verify(trn_rows_t *rows);
@@ -172,8 +186,8 @@ void trn_rows_tell(trn_rows_t *rows, json_t *into);
 /* A matrix on its way into a file. Opaque. */
 typedef struct trn_rows_out trn_rows_out_t;
 
-/* What is to be written. Everything is borrowed until trn_rows_create returns, names_of and names
- * until trn_rows_commit. */
+/* What is to be written. Everything is borrowed until trn_rows_create returns, names_of, names and
+ * ids until trn_rows_commit. */
 typedef struct trn_rows_make {
     const char *format; /* a name in the table of formats; NULL or "auto": by the ending */
     int64_t rows, cols;
@@ -183,7 +197,11 @@ typedef struct trn_rows_make {
     trn_rows_t *names_of;        /* open rows whose names go along, if they have any; or NULL */
     char *const *names;          /* or these, on every rank; or NULL */
     const char *names_file;      /* where names go that the format cannot hold; NULL: PATH.vocab */
-    bool lossy;                  /* what does not fit is rounded and counted, not refused */
+    const int64_t *ids; /* [rows] on every rank: the numbers that these rows had in another matrix,
+                         * which a store of ours keeps as /ids; or NULL */
+    bool flat;          /* one column is written one-dimensional, as .npy, safetensors and stores
+                         * can */
+    bool lossy;         /* what does not fit is rounded and counted, not refused */
     /* A store notes these. */
     const char *created_by;
     const json_t *params;

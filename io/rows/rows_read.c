@@ -105,6 +105,13 @@ trn_status_t trn_rows_read(trn_rows_t *rows, int64_t first, int64_t count, trn_d
     return TRN_OK;
 }
 
+trn_status_t trn_rows_read_sparse(trn_rows_t *rows, int64_t first, int64_t count,
+                                  trn_sparse_type_t type, trn_sparse_t **out) {
+    trn_extent_t place = {first, count, 0, rows->about.cols};
+    rows->wanted = type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
+    return rows->source.format->read_sparse(&rows->source, type, place, out, &rows->misfit);
+}
+
 /* Holding -------------------------------------------------------------------------------------- */
 
 static int64_t own_rows(const trn_rows_t *rows) {

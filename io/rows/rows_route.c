@@ -15,20 +15,32 @@ trn_status_t trn_rows_count(trn_rows_t *rows) {
 /* Sparse: entries pile up, and become a block in the end. */
 typedef struct heap {
     const trn_dist_t *dist;
+    const int64_t *place; /* [rows] where rows go, or nowhere (-1); NULL: they stay as they are */
+    int64_t rows;
+    int rank; /* where those stay that go nowhere, to be left out at once */
     trn_triplet_t *triplets;
     int64_t count, room;
 } heap_t;
 
 static int heap_owner(void *user, int64_t row, int64_t col) {
-    return trn_sparse_owner(((heap_t *)user)->dist, row, col);
+    const heap_t *heap = user;
+    if (row < 0 || row >= heap->rows) return -1; /* to be refused */
+    int64_t to = heap->place ? heap->place[row] : row;
+    return to < 0 ? heap->rank : trn_sparse_owner(heap->dist, to, col);
 }
 
 static trn_status_t heap_take(void *user, int64_t count, const trn_triplet_t *triplets) {
     heap_t *heap = user;
-    TRN_TRY(trn_grow(&heap->triplets, &heap->room, heap->count + count, sizeof *triplets,
+    int64_t kept = count;
+    for (int64_t i = 0; i < count && heap->place; i++)
+        kept -= heap->place[triplets[i].row] < 0;
+    TRN_TRY(trn_grow(&heap->triplets, &heap->room, heap->count + kept, sizeof *triplets,
                      "entries of a matrix"));
-    memcpy(heap->triplets + heap->count, triplets, (size_t)count * sizeof *triplets);
-    heap->count += count;
+    for (int64_t i = 0; i < count; i++) {
+        trn_triplet_t entry = triplets[i];
+        if (heap->place) entry.row = heap->place[entry.row];
+        if (entry.row >= 0) heap->triplets[heap->count++] = entry;
+    }
     return TRN_OK;
 }
 
@@ -45,15 +57,18 @@ static void warn_of_sums(const trn_rows_t *rows, int64_t summed) {
  * be without copies at: what a head says of the number of entries may be a lie. */
 static trn_status_t heap_begin(heap_t *heap, const trn_rows_t *rows) {
     enum { MOST = 1 << 18 /* 6 MB */ };
-    int64_t share = rows->about.entries / rows->ranks + 1;
+    int64_t share = rows->about.entries / rows->ranks + 1, stay = 0;
+    for (int64_t i = 0; i < heap->rows && heap->place; i++)
+        stay += heap->place[i] >= 0;
+    if (heap->place) share = (int64_t)((double)share * (double)stay / (double)heap->rows) + 1;
     if (share > MOST) share = MOST;
     heap->room = share + share / 16;
     return trn_alloc(&heap->triplets, heap->room, sizeof *heap->triplets, "entries of a matrix");
 }
 
-trn_status_t trn_rows_route_sparse(trn_rows_t *rows, trn_sparse_type_t type, const trn_dist_t *dist,
-                                   trn_sparse_t **sparse) {
-    heap_t heap = {.dist = dist};
+static trn_status_t route_sparse(trn_rows_t *rows, trn_sparse_type_t type, const trn_dist_t *dist,
+                                 const int64_t *move, trn_sparse_t **sparse) {
+    heap_t heap = {.dist = dist, .place = move, .rows = rows->about.rows, .rank = rows->rank};
     trn_route_t to = {heap_owner, NULL, heap_take, &heap};
     trn_dtype_t real = type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
     trn_status_t status = trn_agree(rows->comm, heap_begin(&heap, rows));
@@ -68,9 +83,17 @@ trn_status_t trn_rows_route_sparse(trn_rows_t *rows, trn_sparse_type_t type, con
     return status;
 }
 
+trn_status_t trn_rows_route_sparse(trn_rows_t *rows, trn_sparse_type_t type, const trn_dist_t *dist,
+                                   trn_sparse_t **sparse) {
+    return route_sparse(rows, type, dist, NULL, sparse);
+}
+
 /* Dense: every entry goes to its place at once. */
 typedef struct target {
     const trn_dist_t *dist;
+    const int64_t *place; /* as in heap_t */
+    int64_t rows;
+    int rank;
     trn_dtype_t type;
     int64_t first, cols;
     char *values;
@@ -78,14 +101,19 @@ typedef struct target {
 } target_t;
 
 static int target_owner(void *user, int64_t row, int64_t col) {
-    return trn_sparse_owner(((target_t *)user)->dist, row, col);
+    const target_t *target = user;
+    if (row < 0 || row >= target->rows) return -1;
+    int64_t to = target->place ? target->place[row] : row;
+    return to < 0 ? target->rank : trn_sparse_owner(target->dist, to, col);
 }
 
 static trn_status_t target_take(void *user, int64_t count, const trn_triplet_t *triplets) {
     target_t *target = user;
     int64_t size = trn_dtype_size(target->type);
     for (int64_t i = 0; i < count; i++) {
-        int64_t at = (triplets[i].row - target->first) * target->cols + triplets[i].col;
+        int64_t row = target->place ? target->place[triplets[i].row] : triplets[i].row;
+        int64_t at = (row - target->first) * target->cols + triplets[i].col;
+        if (row < 0) continue;
         trn_numbers_t from = {TRN_F64, false, (void *)&triplets[i].value, 1};
         trn_numbers_t to = {target->type, false, target->values + at * size, 1};
         trn_convert(from, to, 1, triplets[i].row * target->cols + triplets[i].col, &target->misfit);
@@ -93,13 +121,41 @@ static trn_status_t target_take(void *user, int64_t count, const trn_triplet_t *
     return TRN_OK;
 }
 
-trn_status_t trn_rows_route_dense(trn_rows_t *rows, trn_dtype_t type, const trn_dist_t *dist,
-                                  void *values) {
+static trn_status_t route_dense(trn_rows_t *rows, trn_dtype_t type, const trn_dist_t *dist,
+                                const int64_t *move, void *values) {
     trn_extent_t place = trn_sparse_extent_of(dist, rows->rank);
-    target_t target = {dist, type, place.first_row, rows->about.cols, values, {0}};
+    target_t target = {.dist = dist,
+                       .place = move,
+                       .rows = rows->about.rows,
+                       .rank = rows->rank,
+                       .type = type,
+                       .first = place.first_row,
+                       .cols = rows->about.cols,
+                       .values = values};
     trn_route_t to = {target_owner, NULL, target_take, &target};
     memset(values, 0, (size_t)(place.rows * rows->about.cols * trn_dtype_size(type)));
     TRN_TRY(rows->source.format->route(&rows->source, type, &to));
     return trn_misfit_judge(rows->comm, rows->path, rows->about.cols, type, &target.misfit,
                             rows->source.lossy);
+}
+
+trn_status_t trn_rows_route_dense(trn_rows_t *rows, trn_dtype_t type, const trn_dist_t *dist,
+                                  void *values) {
+    return route_dense(rows, type, dist, NULL, values);
+}
+
+/* Entries of a sparse file pile up, of a dense one they have their places. */
+trn_status_t trn_rows_load_moved(trn_rows_t *rows, const int64_t *place, const trn_dist_t *dist,
+                                 trn_sparse_t **sparse, double *values) {
+    trn_sparse_t *own = NULL;
+    if (sparse) *sparse = NULL;
+    TRN_TRY(trn_rows_count(rows));
+    rows->wanted = TRN_F64;
+    if (!rows->source.sparse) return route_dense(rows, TRN_F64, dist, place, values);
+    TRN_TRY(route_sparse(rows, TRN_SPARSE_F64, dist, place, sparse ? sparse : &own));
+    if (sparse) return TRN_OK;
+    trn_rows_fill(own, 0, trn_sparse_extent(own).rows, rows->about.cols, TRN_F64, values,
+                  &rows->misfit);
+    trn_sparse_destroy(&own);
+    return TRN_OK;
 }

@@ -212,6 +212,8 @@ static trn_status_t fill_in(trn_rows_out_t *out, MPI_Comm comm, const char *path
                          .own_first = make->own_first,
                          .own_rows = make->own_rows,
                          .type = make->type,
+                         .flat = make->flat && make->cols == 1,
+                         .ids = make->ids,
                          .some_names = some_names,
                          .names_self = out,
                          .created_by = make->created_by,

@@ -101,10 +101,16 @@ static trn_status_t add(trn_files_t *files, const entry_t *like, const char *pat
     return TRN_OK;
 }
 
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 /* A file, and those that go with it. `own`: of the verb itself, so that it is locked. */
 static trn_status_t add_all(trn_files_t *files, entry_t like, const trn_file_rule_t *rule,
                             const char *path, bool own) {
     bool folder = rule->use == TRN_FILE_FOLDER;
+    if (rule->folder && is_folder(path)) return TRN_OK;
     like.with = files->count;
     like.endings = rule->endings;
     like.use = folder ? TRN_FILE_WRITTEN : rule->use;

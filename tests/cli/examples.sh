@@ -23,6 +23,7 @@ words() {
     gzip -k corpus.txt
     printf 'common0 common1 5\ncommon0 common2 3\ncommon1 common2 1\n' >pairs.tsv
     printf ': all\ncommon0 common1 common2 common3\n' >analogies.txt
+    printf 'common%d\t%d\n' 0 90 1 80 2 70 >counts.tsv
     must cooccur corpus.txt -o X.h5 --log-json first.jsonl
     must swivel X.h5 -o E.h5 --dim 8 --epochs 2 --log-json second.jsonl
     mkdir logs && cp first.jsonl logs
@@ -48,6 +49,7 @@ matrices() {
     must convert a.mtx A.npy
     must convert b.mtx B.npy
     must gram A.npy -o S.npy
+    printf '7\n3\n80\n' >ids.txt
 }
 
 # One after the other in a fresh copy of the inputs, for the names of outputs are those of inputs.

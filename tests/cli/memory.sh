@@ -3,7 +3,7 @@
 # --memory of as much suffices; --memory of next to nothing is refused before the work, and the number
 # that the refusal names suffices. tests/bench/memory_table.py measures more and larger ones.
 . "$(dirname "$0")/lib_program.sh" || exit 1
-need transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report
+need transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim
 need_python
 [ "${TRUNNION_SLOWER:-1}" = 1 ] || skip "a build that checks itself takes other memory"
 limit=120
@@ -29,6 +29,8 @@ random.shuffle(places)
 with open("sparse.mtx", "w") as out:
     out.write("%%%%MatrixMarket matrix coordinate real general\n40000 30000 %d\n" % len(places))
     np.savetxt(out, np.stack([places // 30000 + 1, places % 30000 + 1, places % 9 + 1], 1), "%d %d %d")
+np.save("all", np.arange(30000))
+np.save("half", np.sort(random.permutation(30000)[:15000]))
 words = np.array(["w%d" % i for i in range(20000)])
 ids = (20000 * random.random(900000) ** 4).astype(int)
 open("corpus", "w").writelines(" ".join(words[ids[i:i + 20]]) + "\n" for i in range(0, len(ids), 20))
@@ -114,6 +116,9 @@ for p in 1 3; do
     check "$p" words-eval vectors.h5 --similarity pairs.tsv
     check "$p" cooccur corpus -o out.h5 --window 5
     check "$p" swivel counts.h5 -o out.h5 --dim 100 --epochs 1 --shard-size 512
+    check "$p" trim vectors.h5 --ids half.npy -o out.h5
+    check "$p" trim sparse.mtx --ids half.npy -o out.h5
+    check "$p" trim thin.npy --restore thin.npy --ids all.npy -o out.h5
     check "$p" info counts.h5 vectors.npy
     check "$p" report log.jsonl -o out.html
 done

@@ -1,4 +1,5 @@
 /* ids.c: rank 0 reads a column of whole numbers, everybody gets them. */
+#define _GNU_SOURCE
 #include "algo/rows/ids.h"
 
 #include "base/mem.h"
@@ -6,6 +7,7 @@
 #include "io/rows/rows.h"
 #include "mpi/agree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A list of numbers in text has no ending that says so: it is a table of one column. */
@@ -93,4 +95,20 @@ trn_status_t trn_ids_of_rows(const trn_ids_t *ids, int64_t rows, const char *fil
     if (ids->count == rows) return TRN_OK;
     return trn_fail(TRN_INPUT, "%s: %lld numbers, but %s has %lld rows", ids->path,
                     (long long)ids->count, file, (long long)rows);
+}
+
+static int by_number(const void *a, const void *b, void *numbers) {
+    const int64_t *id = numbers;
+    int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
+    if (id[i] != id[j]) return id[i] < id[j] ? -1 : 1;
+    return i < j ? -1 : 1;
+}
+
+void trn_ids_order(int64_t count, const int64_t *id, int64_t *order) {
+    bool sorted = true;
+    for (int64_t i = 0; i < count; i++) {
+        order[i] = i;
+        sorted = sorted && (i == 0 || id[i - 1] <= id[i]);
+    }
+    if (!sorted) qsort_r(order, (size_t)count, sizeof *order, by_number, (void *)(uintptr_t)id);
 }

@@ -32,6 +32,10 @@ trn_status_t trn_ids_within(const trn_ids_t *ids, int64_t least, int64_t bound, 
  * places, TRN_MEMORY. Local. Memory: bound bits. */
 trn_status_t trn_ids_unique(const trn_ids_t *ids, int64_t bound);
 
+/* order[count] = the places of numbers id[count], by ascending number, equal ones by place. Local.
+ * Cost: a sort, unless they ascend already. */
+void trn_ids_order(int64_t count, const int64_t *id, int64_t *order);
+
 /* That there is one for each of `rows` rows of `file`. Fails with TRN_INPUT. Local. */
 trn_status_t trn_ids_of_rows(const trn_ids_t *ids, int64_t rows, const char *file);
 

@@ -1,0 +1,435 @@
+#define _POSIX_C_SOURCE 200809L
+/* trim.c: the verb `trim`: some rows of embedding matrices into files of their own, and back. */
+#include "algo/rows/trim.h"
+
+#include "algo/rows/choose.h"
+#include "algo/rows/trim_files.h"
+#include "base/emit.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "io/formats/format.h"
+#include "io/lock.h"
+#include "mpi/agree.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const trn_param_t params[] = {
+    {"output", 'o', TRN_PARAM_TEXT, .metavar = "FILE", .required = true,
+     .file = {TRN_FILE_WRITTEN, .folder = true},
+     .help =
+         "file to write, of any format; for several matrices, or if there is such, a directory, "
+         "in which each keeps its name"},
+    {"ids", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ,
+     .group = "Rows to keep", .excludes = "counts words vocab",
+     .help =
+         "numbers of rows, from 0, in a .npy, a text with one a line, ...; their order is kept"},
+    {"counts", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ,
+     .excludes = "words vocab",
+     .help = "the frequent ones: lines NAME<tab>COUNT or WORD COUNT, or a column of a count for "
+             "each row; in the order of the matrix"},
+    {"min", 0, TRN_PARAM_INT, "1", 0, 9e18, .needs = "counts",
+     .help = "rows that were counted fewer times go"},
+    {"top", 0, TRN_PARAM_INT, "0", 0, 9e18, .needs = "counts",
+     .help = "of the others only so many stay, the most frequent, of equal ones the first; 0: all"},
+    {"keep", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ, .needs = "counts",
+     .help = "rows that stay anyway, by name (by number if rows have no names): special tokens"},
+    {"words", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ, .excludes = "vocab",
+     .help = "those of these names, one a line, perhaps with counts; in the order of the matrix"},
+    {"vocab", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ,
+     .help = "the same as --words"},
+    {"unknown", 0, TRN_PARAM_CHOICE, "refuse", .choices = "refuse|skip",
+     .needs = "words,vocab,keep",
+     .help = "names that no row has: refuse the list, or leave them out and tell how many"},
+    {"restore", 0, TRN_PARAM_TEXT, .metavar = "E", .file.use = TRN_FILE_READ,
+     .excludes = "counts words vocab map", .group = "The way back",
+     .help =
+         "put the rows of the argument back into this matrix, whose others stay: to the numbers "
+         "in --ids, by default those that the argument, a store, has as /ids"},
+    {"map", 0, TRN_PARAM_TEXT, .metavar = "MAP.npy", .group = "Output",
+     .file = {TRN_FILE_WRITTEN, .endings = ".npy"},
+     .help = "write for each old row its new number, -1 where it is gone"},
+    {"to", 0, TRN_PARAM_CHOICE, "auto", .choices = TRN_FORMAT_CHOICES,
+     .help = "format of the output; auto goes by its ending, in a directory by that of the input"},
+    {"type", 0, TRN_PARAM_CHOICE, "same",
+     .choices = "same|f64|f32|f16|bf16|i64|i32|i16|i8|u64|u32|u16|u8",
+     .help = "numbers in the output; same: as they are, or where its format has no such numbers, "
+             "float32 or float64"},
+    {"misfits", 0, TRN_PARAM_CHOICE, "refuse", .choices = "refuse|warn",
+     .needs = "type=f64|f32|f16|bf16|i64|i32|i16|i8|u64|u32|u16|u8",
+     .help = "numbers that the type cannot hold: refuse the file, or round them and tell how many"},
+    {0}};
+
+typedef struct job {
+    trn_run_t *run;
+    json_t *made_with;
+    trn_trim_t *trims; /* [n] distinct matrices, each with its open file */
+    int n, *of;        /* of[nfiles]: the matrix that an argument is */
+    char **to;         /* [n] files to write */
+    trn_rows_t *small; /* to be put back, or NULL */
+    trn_ids_t ids;
+    int64_t unknown; /* names that no row has */
+    char *listed;    /* the name of /ids of a store */
+    trn_held_t held;
+    trn_lock_t **locks; /* [n] of files in a directory */
+} job_t;
+
+static bool chosen(const job_t *job, const char *name) {
+    return trn_params_text(job->run->params, name) != NULL;
+}
+
+/* Matrices ------------------------------------------------------------------------------------- */
+
+static trn_status_t allocate(job_t *job) {
+    int files = job->run->nfiles;
+    TRN_TRY(trn_alloc_zero(&job->trims, files + 1, sizeof *job->trims, "matrices"));
+    TRN_TRY(trn_alloc_zero(&job->to, files + 1, sizeof *job->to, "file names"));
+    TRN_TRY(trn_alloc_zero(&job->locks, files + 1, sizeof *job->locks, "locks"));
+    return trn_alloc_zero(&job->of, files + 1, sizeof *job->of, "matrices");
+}
+
+static trn_status_t open_rows(const job_t *job, const char *path, trn_rows_t **rows) {
+    bool lossy = strcmp(trn_params_text(job->run->params, "misfits"), "warn") == 0;
+    return trn_rows_open(rows, job->run->comm, path, &(trn_rows_how_t){.lossy = lossy});
+}
+
+/* The matrix that argument i is: one that was named before, or a further one. Collective. */
+static trn_status_t open_next(job_t *job, int i) {
+    const trn_run_t *run = job->run;
+    trn_rows_t *rows;
+    bool same = false;
+    int first;
+    TRN_TRY(trn_trim_tied(run->comm, run->files[i], i, run->files, &same, &first));
+    if (same && first >= 0) {
+        job->of[i] = job->of[first];
+        return TRN_OK;
+    }
+    TRN_TRY(open_rows(job, run->files[i], &rows));
+    job->trims[job->n].rows = rows; /* to be closed whatever comes */
+    job->of[i] = job->n;
+    for (int k = 0; k < job->n; k++) {
+        TRN_TRY(trn_trim_same(run->comm, job->trims[k].rows, rows, &same));
+        if (!same) continue;
+        job->of[i] = k;
+        trn_rows_close(&job->trims[job->n].rows);
+        return TRN_OK;
+    }
+    job->n++;
+    int64_t all = trn_rows_about(job->trims[0].rows)->rows, own = trn_rows_about(rows)->rows;
+    if (own == all) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s: has %lld rows, but %s has %lld; one list of rows is for all matrices",
+                    run->files[i], (long long)own, run->files[0], (long long)all);
+}
+
+static trn_status_t open_all(job_t *job) {
+    for (int i = 0; i < job->run->nfiles; i++)
+        TRN_TRY(open_next(job, i));
+    return TRN_OK;
+}
+
+/* The whole matrix and the rows to be put back. Collective. */
+static trn_status_t open_both(job_t *job) {
+    const char *whole = trn_params_text(job->run->params, "restore");
+    if (job->run->nfiles > 1)
+        return trn_fail(TRN_USAGE, "%s: one file is put back with --restore", job->run->files[1]);
+    TRN_TRY(open_rows(job, whole, &job->trims[0].rows));
+    job->n = 1;
+    TRN_TRY(open_rows(job, job->run->files[0], &job->small));
+    const trn_rows_about_t *a = trn_rows_about(job->trims[0].rows), *b = trn_rows_about(job->small);
+    if (a->sparse || a->routed || b->sparse || b->routed)
+        return trn_fail(TRN_INPUT,
+                        "%s: is sparse or has no order of rows; convert it to .npy first",
+                        a->sparse || a->routed ? whole : job->run->files[0]);
+    if (a->cols == b->cols) return TRN_OK;
+    return trn_fail(TRN_INPUT, "%s: has %lld columns, but %s has %lld", job->run->files[0],
+                    (long long)b->cols, whole, (long long)a->cols);
+}
+
+/* Rows ----------------------------------------------------------------------------------------- */
+
+/* "S.h5:/ids" of the store S.h5. */
+static trn_status_t find_list(job_t *job, const char **path) {
+    char *file, *member;
+    static const char behind[] = ":/ids";
+    *path = trn_params_text(job->run->params, "ids");
+    if (*path) return TRN_OK;
+    if (strcmp(trn_rows_about(job->small)->format, "h5") != 0)
+        return trn_fail(TRN_USAGE, "%s: is no store with /ids; give the numbers with --ids",
+                        job->run->files[0]);
+    TRN_TRY(trn_path_cut(job->run->files[0], false, &file, &member));
+    size_t length = strlen(file);
+    trn_status_t status =
+        trn_alloc(&job->listed, (int64_t)(length + sizeof behind), 1, "a file name");
+    if (status == TRN_OK) memcpy(memcpy(job->listed, file, length) + length, behind, sizeof behind);
+    trn_free(&file);
+    trn_free(&member);
+    *path = job->listed;
+    return status;
+}
+
+static trn_status_t read_ids(job_t *job, int64_t rows) {
+    const char *path = trn_params_text(job->run->params, "ids");
+    if (job->small) TRN_AGREE(job->run->comm, find_list(job, &path));
+    TRN_TRY(trn_ids_read(&job->ids, job->run->comm, path));
+    if (job->small)
+        TRN_TRY(trn_ids_of_rows(&job->ids, trn_rows_about(job->small)->rows, job->run->files[0]));
+    TRN_TRY(trn_ids_within(&job->ids, 0, rows, "rows"));
+    return trn_agree(job->run->comm, trn_ids_unique(&job->ids, rows));
+}
+
+/* Names are those of the first matrix that has any. */
+static trn_rows_t *named(const job_t *job) {
+    for (int i = 0; i < job->n; i++)
+        if (trn_rows_about(job->trims[i].rows)->named) return job->trims[i].rows;
+    return job->trims[0].rows;
+}
+
+static trn_status_t choose(job_t *job) {
+    const trn_params_t *p = job->run->params;
+    int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    if (job->small || chosen(job, "ids")) return read_ids(job, rows);
+    trn_row_choice_t choice = {.counts = trn_params_text(p, "counts"),
+                               .least = trn_params_int(p, "min"),
+                               .top = trn_params_int(p, "top"),
+                               .keep = trn_params_text(p, "keep"),
+                               .words =
+                                   trn_params_text(p, chosen(job, "words") ? "words" : "vocab"),
+                               .skip = strcmp(trn_params_text(p, "unknown"), "skip") == 0};
+    return trn_choose_rows(&job->ids, job->run->comm, named(job), &choice, &job->unknown);
+}
+
+/* Files ---------------------------------------------------------------------------------------- */
+
+/* *is: the output is a directory. Collective. */
+static trn_status_t in_folder(const job_t *job, bool *is) {
+    struct stat info;
+    const char *output = trn_params_text(job->run->params, "output");
+    bool there = job->run->rank == 0 && output && stat(output, &info) == 0 && S_ISDIR(info.st_mode);
+    *is = (job->run->nfiles > 1 && !job->small) || trn_any(job->run->comm, there);
+    return TRN_OK;
+}
+
+/* Where each goes; apart from each other and from what is read. Rank 0 sees the files. */
+static trn_status_t name_outputs(job_t *job, bool folder) {
+    const trn_params_t *p = job->run->params;
+    const char *output = trn_params_text(p, "output");
+    for (int i = 0; i < job->n; i++) {
+        if (folder)
+            TRN_TRY(trn_trim_place(job->trims[i].rows, output ? output : ".",
+                                   trn_params_text(p, "to"), &job->to[i]));
+        else
+            TRN_TRY(trn_strdup(&job->to[i], output ? output : "trimmed.h5")); /* a dry run */
+        job->trims[i].to = job->to[i];
+        for (int k = 0; k < i; k++)
+            if (strcmp(job->to[k], job->to[i]) == 0)
+                return trn_fail(TRN_USAGE, "--output: %s would be written twice, for %s and %s",
+                                job->to[i], trn_rows_path(job->trims[k].rows),
+                                trn_rows_path(job->trims[i].rows));
+    }
+    for (int i = 0; i < job->n * job->n && job->run->rank == 0 && folder; i++)
+        TRN_TRY(trn_trim_apart(job->to[i / job->n], job->trims[i % job->n].rows));
+    return TRN_OK;
+}
+
+/* What a matrix becomes: numbers as they are, if the format has such. */
+static trn_status_t set_make(job_t *job, trn_trim_t *trim) {
+    const trn_params_t *p = job->run->params;
+    const trn_rows_about_t *about = trn_rows_about(trim->rows);
+    const char *type = trn_params_text(p, "type"), *to = trn_params_text(p, "to");
+    char *file, *member;
+    TRN_TRY(trn_path_cut(trim->to, true, &file, &member));
+    const trn_file_format_t *format =
+        strcmp(to, "auto") == 0 ? trn_format_by_ending(file, NULL) : trn_format_by_name(to);
+    bool apart = *member && format && format->member;
+    trn_free(&file);
+    trn_free(&member);
+    trn_dtype_t real = about->real == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
+    trn_dtype_t own = about->type == TRN_BOOL                                   ? TRN_U8
+                      : about->type == TRN_F64 && about->real == TRN_MATRIX_F32 ? TRN_F32
+                                                                                : about->type;
+    trn_dtype_t asked = trn_dtype_named(type);
+    unsigned types = !format ? 0 : apart ? format->member : format->types;
+    if (strcmp(type, "same") == 0) asked = types >> own & 1 ? own : real;
+    trim->make = (trn_rows_make_t){.format = to,
+                                   .type = asked,
+                                   .flat = about->flat,
+                                   .lossy = strcmp(trn_params_text(p, "misfits"), "warn") == 0,
+                                   .created_by = job->run->command,
+                                   .params = job->made_with};
+    trim->sparse = about->sparse && format && format->save_sparse && !apart && !job->small &&
+                   (asked == TRN_F32 || asked == TRN_F64);
+    return TRN_OK;
+}
+
+/* Steps ---------------------------------------------------------------------------------------- */
+
+static trn_status_t check_options(const job_t *job) {
+    if (chosen(job, "restore") || chosen(job, "ids") || chosen(job, "counts") ||
+        chosen(job, "words") || chosen(job, "vocab"))
+        return TRN_OK;
+    return trn_fail(TRN_USAGE, "trim: say which rows stay: --ids, --counts or --words");
+}
+
+static trn_status_t look(trn_run_t *run, void *user) {
+    job_t *job = user;
+    bool folder;
+    job->run = run;
+    job->made_with = trn_params_json(run->params);
+    TRN_TRY(check_options(job));
+    TRN_AGREE(run->comm, allocate(job));
+    TRN_TRY(chosen(job, "restore") ? open_both(job) : open_all(job));
+    TRN_TRY(choose(job));
+    const trn_rows_about_t *about = trn_rows_about(job->trims[0].rows);
+    if (job->ids.count == 0 && !job->small)
+        return trn_fail(TRN_INPUT, "%s: no row of the %lld is left; %s", run->files[0],
+                        (long long)about->rows,
+                        chosen(job, "counts") ? "lower --min" : "the list is empty");
+    TRN_TRY(in_folder(job, &folder));
+    TRN_AGREE(run->comm, name_outputs(job, folder));
+    for (int i = 0; i < job->n; i++)
+        TRN_AGREE(run->comm, set_make(job, &job->trims[i]));
+    job->held = trn_held_now(run->comm);
+    int64_t rows = job->small ? about->rows : job->ids.count;
+    return trn_run_note(run, json_pack("{s:I, s:I, s:I}", "rows_before", (json_int_t)about->rows,
+                                       "rows", (json_int_t)rows, "cols", (json_int_t)about->cols));
+}
+
+static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
+    const job_t *job = user;
+    trn_held_take(ledger, &job->held);
+    if (job->small)
+        trn_restore_plan(ledger, &job->trims[0], job->small, job->ids.count, ranks, rank);
+    else
+        trn_trim_plan(ledger, job->trims, job->n, job->ids.count, ranks, rank);
+}
+
+/* Nothing but reading and writing. */
+static void cost(const void *user, trn_cost_t *cost) {
+    const job_t *job = user;
+    for (int i = 0; i < job->n; i++) {
+        double rows =
+            (double)(job->small ? trn_rows_about(job->trims[i].rows)->rows : job->ids.count);
+        cost->file_bytes += 2 * rows * (double)trn_rows_about(job->trims[i].rows)->cols *
+                            (double)trn_dtype_size(job->trims[i].make.type);
+    }
+}
+
+/* Files in a directory are locked one by one, and could all be written. Collective. */
+static trn_status_t take_places(job_t *job, bool folder) {
+    for (int i = 0; i < job->n; i++) {
+        const trn_trim_t *trim = &job->trims[i];
+        trn_rows_make_t make = trim->make;
+        char *file, *member;
+        make.names_of = trim->rows;
+        TRN_TRY(trn_rows_place(job->run->comm, trim->to, &make, trim->sparse));
+        if (!folder) continue;
+        TRN_AGREE(job->run->comm, trn_path_cut(trim->to, true, &file, &member));
+        trn_status_t status = trn_lock_take(&job->locks[i], job->run->comm, file);
+        trn_free(&file);
+        trn_free(&member);
+        TRN_TRY(status);
+    }
+    return TRN_OK;
+}
+
+static trn_status_t copy(job_t *job, bool folder) {
+    const trn_run_t *run = job->run;
+    const char *map = trn_params_text(run->params, "map");
+    int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    TRN_TRY(take_places(job, folder));
+    if (job->small) return trn_restore(&job->trims[0], job->small, run->comm, &job->ids);
+    TRN_TRY(trn_trim(job->trims, job->n, run->comm, &job->ids));
+    if (!map) return TRN_OK;
+    return trn_trim_map(run->comm, map, rows, &job->ids, &job->trims[0].make);
+}
+
+static trn_status_t work(trn_run_t *run, void *user) {
+    job_t *job = user;
+    bool folder, made = false;
+    const char *output = trn_params_text(run->params, "output");
+    TRN_TRY(in_folder(job, &folder));
+    if (folder) TRN_TRY(trn_trim_folder(run->comm, output, &made));
+    trn_status_t status = copy(job, folder);
+    for (int i = 0; i < job->n; i++)
+        trn_lock_release(&job->locks[i]);
+    MPI_Barrier(run->comm);
+    if (status != TRN_OK && made && run->rank == 0) (void)rmdir(output); /* if it is empty */
+    return status;
+}
+
+/* Bytes of the numbers, before and after. */
+static trn_status_t report(trn_run_t *run, void *user) {
+    job_t *job = user;
+    int64_t before = 0, after = 0;
+    json_t *files = json_array(), *tied = json_array();
+    for (int i = 0; i < job->n; i++) {
+        const trn_rows_about_t *about = trn_rows_about(job->trims[i].rows);
+        before += about->entries * trn_dtype_size(about->type);
+        after += job->trims[i].entries * trn_dtype_size(job->trims[i].make.type);
+        json_array_append_new(files, trn_json_text(job->to[i]));
+    }
+    for (int i = 0; i < run->nfiles && !job->small; i++)
+        for (int k = 0; k < i; k++)
+            if (job->of[k] == job->of[i]) {
+                json_array_append_new(tied, json_pack("{s:o, s:o}", "matrix",
+                                                      trn_json_text(run->files[i]), "is",
+                                                      trn_json_text(run->files[k])));
+                break;
+            }
+    MPI_Allreduce(MPI_IN_PLACE, &after, 1, MPI_INT64_T, MPI_SUM, run->comm);
+    json_object_set_new(run->result, "files", files);
+    if (json_array_size(tied) > 0)
+        json_object_set_new(run->result, "tied", tied);
+    else
+        json_decref(tied);
+    return trn_run_note(run,
+                        json_pack("{s:I, s:I, s:I}", "bytes_before", (json_int_t)before, "bytes",
+                                  (json_int_t)after, "unknown_names", (json_int_t)job->unknown));
+}
+
+static void job_free(void *user) {
+    job_t *job = user;
+    for (int i = 0; job->trims && i <= job->n && i <= job->run->nfiles; i++)
+        trn_rows_close(&job->trims[i].rows);
+    for (int i = 0; job->to && i < job->n; i++)
+        trn_free(&job->to[i]);
+    trn_rows_close(&job->small);
+    trn_ids_free(&job->ids);
+    trn_free(&job->trims);
+    trn_free(&job->to);
+    trn_free(&job->of);
+    trn_free(&job->locks);
+    trn_free(&job->listed);
+    json_decref(job->made_with);
+}
+
+const trn_command_t trn_command_trim = {
+    .name = "trim",
+    .summary = "keep some rows of embedding matrices, or put them back",
+    .files = "A... -o OUT",
+    .description =
+        "Writes the rows that stay: by number, the frequent ones by counts, or by name. Several "
+        "matrices of one model (input and output embeddings, a bias) are cut by one list; one that "
+        "is named twice, or an lm_head that a model in safetensors does not hold because it is its "
+        "input matrix, is written once, and the result says so. A is any file that convert reads. "
+        "Rows are copies, bit for bit, in numbers as they are; a store has their old numbers as "
+        "/ids and their names as /vocab. Little memory is needed: only what is written is read.\n"
+        "After training the small matrix, --restore puts its rows back into the whole one.",
+    .examples = "the rows that a list of numbers names, and where they went\ttrunnion trim A.npy "
+                "--ids ids.txt -o small.h5 --map map.npy\n"
+                "the 100 most frequent words\ttrunnion trim E.h5 --counts counts.tsv --top 100 "
+                "-o frequent.h5",
+    .min_files = 1,
+    .max_files = 1 << 10,
+    .operands = TRN_OPERANDS({"A", {TRN_FILE_READ, .also = ".vocab"}}),
+    .params = params,
+    .steps = &(const trn_steps_t){.size = sizeof(job_t),
+                                  .look = look,
+                                  .plan = plan,
+                                  .cost = cost,
+                                  .work = work,
+                                  .report = report,
+                                  .free = job_free},
+};
