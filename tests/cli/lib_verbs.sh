@@ -35,6 +35,8 @@ words() {
     one neighbors "$scratch/e.h5" common0
     one neighbors --queries "$scratch/e.h5" --among "$scratch/e.h5" --exclude self -k 2 -o "$work/n.h5" --graph "$work/n.mtx"
     one convert "$scratch/e.h5" "$work/e.txt"
+    printf '3\n0\n7\n' >"$scratch/ids.txt"
+    one trim "$scratch/e.h5" --ids "$scratch/ids.txt" -o "$work/t.h5" --map "$work/map.npy"
     one info "$scratch/e.h5"
 }
 
