@@ -69,6 +69,7 @@ matrices() { # sparse and dense
     one transform "$scratch/a.mtx" --ppmi -o "$work/p.mtx"
     one svd "$scratch/a.mtx" -k 2 -o "$work/s.h5"
     one qr "$scratch/a.mtx" -o "$work/q.h5"
+    one kmeans "$scratch/a.mtx" -k 4 --steps 2 -o "$work/k.h5"
     one eig "$scratch/g.npy" -o "$work/e.h5"
     ranks 1 gram "$scratch/g.npy" -o "$scratch/gg.npy" --quiet --log-json "$scratch/log.jsonl" >/dev/null
     one report "$scratch/log.jsonl" -o "$work/page.html"
