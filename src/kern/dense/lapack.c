@@ -34,6 +34,18 @@ bool trn_lapack_eig(int64_t n, double *a, double *values, double *work) {
     return info == 0;
 }
 
+int64_t trn_lapack_eigenvalues_work(int64_t n) {
+    return (2 + BLOCK) * n + 2; /* one of them for the one integer that DSYEVD takes */
+}
+
+/* By columns the lower triangle of a row-major matrix is the upper one. */
+bool trn_lapack_eigenvalues(int64_t n, double *a, double *values, double *work) {
+    int size = (int)n, lda = lead(n), info = 0, lwork = (int)((2 + BLOCK) * n + 1), liwork = 1;
+    dsyevd_("N", "U", &size, a, &lda, values, work, &lwork, (int *)(void *)(work + lwork), &liwork,
+            &info, 1, 1);
+    return info == 0;
+}
+
 int64_t trn_lapack_svd_work(int64_t n) {
     return (5 + BLOCK) * n + 1 + n * n;
 }

@@ -10,12 +10,17 @@ enum { TRN_LAPACK_MOST = 16384 /* largest n: 32-bit counts of n^2 numbers */ };
 
 /* Numbers of work space that each function below takes for a given n. Local. */
 int64_t trn_lapack_eig_work(int64_t n);
+int64_t trn_lapack_eigenvalues_work(int64_t n);
 int64_t trn_lapack_svd_work(int64_t n);
 int64_t trn_lapack_qr_work(int64_t n);
 
 /* Eigenvalues of symmetric a [n x n], ascending, and eigenvectors as the rows of `a`. Numbers must
  * be finite. False: no convergence. Local. Cost: about 9 n^3 flop. Source: LAPACK's DSYEVD. */
 bool trn_lapack_eig(int64_t n, double *a, double *values, double *work);
+
+/* Eigenvalues alone, ascending; of symmetric `a`, which is destroyed, what is on and below the
+ * diagonal counts. Local. Cost: about 4/3 n^3 flop. Source: LAPACK's DSYEVD. */
+bool trn_lapack_eigenvalues(int64_t n, double *a, double *values, double *work);
 
 /* a [n x n] = left diag(values) right: values descending, left vectors as columns, right vectors as
  * rows; `a` is destroyed. False: no convergence. Local. Source: LAPACK's DGESVD. */
