@@ -50,6 +50,7 @@ matrices() {
     must convert b.mtx B.npy
     must gram A.npy -o S.npy
     printf '7\n3\n80\n' >ids.txt
+    seq 0 89 | sed 's|.$||; s|^$|0|' >labels.txt
 }
 
 # One after the other in a fresh copy of the inputs, for the names of outputs are those of inputs.

@@ -3,7 +3,7 @@
 # --memory of as much suffices; --memory of next to nothing is refused before the work, and the number
 # that the refusal names suffices. tests/bench/memory_table.py measures more and larger ones.
 . "$(dirname "$0")/lib_program.sh" || exit 1
-need transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim
+need transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum
 need_python
 [ "${TRUNNION_SLOWER:-1}" = 1 ] || skip "a build that checks itself takes other memory"
 limit=120
@@ -18,6 +18,7 @@ u, v = np.linalg.qr(random.standard_normal((12000, 60)))[0], np.linalg.qr(random
 np.save("steep", (u * np.logspace(0, -10, 60)) @ v.T) # Gram does not see the small ones
 np.save("square", random.standard_normal((1400, 1400)))
 np.save("thin", random.standard_normal((30000, 64), dtype="f4"))
+np.save("groups", np.arange(12000) % 120)
 x = random.standard_normal((900, 900))
 np.save("symmetric", x + x.T)
 np.save("vectors", random.standard_normal((60000, 100), dtype="f4"))
@@ -105,6 +106,8 @@ for p in 1 3; do
     check "$p" gram tall.npy -o out.h5
     check "$p" multiply square.npy square.npy -o out.h5
     check "$p" multiply sparse.h5 thin.npy -o out.npy
+    check "$p" spectrum tall.npy --center --kurtosis
+    check "$p" spectrum tall.npy --groups groups.npy --eigenscore --lidar -o out.h5
     check "$p" svd sparse.h5 -o out.h5 -k 10 --tolerance 0.1
     check "$p" svd steep.npy -o out.h5 -k 40 --method gram
     check "$p" qr tall.npy -o out.h5

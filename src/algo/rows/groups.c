@@ -222,25 +222,44 @@ static int by_row(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row);
 }
 
+/* Room for `need` things, whose old content is not wanted. */
+static trn_status_t room(void *pointer, int64_t *capacity, int64_t need, size_t size) {
+    if (need <= *capacity) return TRN_OK;
+    trn_free(pointer);
+    *capacity = 0;
+    TRN_TRY(trn_alloc(pointer, need, size, "rows of groups"));
+    *capacity = need;
+    return TRN_OK;
+}
+
+/* Rows of this rank among those of groups that rank `to` gets in this round, counted from `at` on,
+ * noted unless `item` is NULL. */
+static int64_t list_rows(const round_t *r, int to, item_t *item, int64_t at) {
+    const trn_groups_t *g = r->groups;
+    int64_t first = trn_tall_start(r->x.comm, r->x.rows, r->rank), end = first + r->x.block.rows;
+    for (int64_t i = g->start[r->next[to]]; i < g->start[r->end[to]]; i++) {
+        if (g->member[i] < first || g->member[i] >= end) continue;
+        if (item) item[at] = (item_t){g->member[i], to};
+        at++;
+    }
+    return at;
+}
+
 /* The rows of this rank that others, or it, get in this round, ascending; bytes and places of each.
  */
 static trn_status_t plan_send(round_t *r, int64_t *count) {
-    const trn_groups_t *g = r->groups;
-    int64_t first = trn_tall_start(r->x.comm, r->x.rows, r->rank), end = first + r->x.block.rows;
+    int64_t cols = r->x.block.cols;
     *count = 0;
     for (int k = 0; k < r->ranks; k++) {
-        int64_t before = *count, from = g->start[r->next[k]], until = g->start[r->end[k]];
-        TRN_TRY(trn_grow(&r->item, &r->item_capacity, before + until - from, sizeof *r->item,
-                         "rows of groups"));
-        for (int64_t i = from; i < until; i++)
-            if (g->member[i] >= first && g->member[i] < end)
-                r->item[(*count)++] = (item_t){g->member[i], k};
-        r->at[k] = before;
-        r->bytes[k] = (*count - before) * r->x.block.cols * (int64_t)sizeof(double);
+        r->at[k] = *count;
+        *count = list_rows(r, k, NULL, *count);
+        r->bytes[k] = (*count - r->at[k]) * cols * (int64_t)sizeof(double);
     }
+    TRN_TRY(room(&r->item, &r->item_capacity, *count, sizeof *r->item));
+    for (int k = 0; k < r->ranks; k++)
+        list_rows(r, k, r->item, r->at[k]);
     qsort(r->item, (size_t)*count, sizeof *r->item, by_row);
-    return trn_grow(&r->send, &r->send_capacity, *count * r->x.block.cols, sizeof *r->send,
-                    "rows of groups");
+    return room(&r->send, &r->send_capacity, *count * cols, sizeof *r->send);
 }
 
 static void check(round_t *r, int64_t row, const double *numbers) {
@@ -268,7 +287,7 @@ static void pack(round_t *r, int64_t count) {
 static trn_status_t plan_places(round_t *r) {
     const trn_groups_t *g = r->groups;
     int64_t from = g->start[r->next[r->rank]], count = g->start[r->end[r->rank]] - from;
-    TRN_TRY(trn_grow(&r->item, &r->item_capacity, 2 * count, sizeof *r->item, "rows of groups"));
+    TRN_TRY(room(&r->item, &r->item_capacity, 2 * count, sizeof *r->item));
     item_t *sorted = r->item + count;
     for (int64_t i = 0; i < count; i++)
         sorted[i] = (item_t){g->member[from + i], i};
@@ -329,7 +348,7 @@ void trn_groups_each_plan(trn_ledger_t *ledger, const trn_groups_t *g, int64_t c
     if (quota < g->largest) quota = g->largest;
     if (quota > share) quota = share;
     trn_ledger_t before = *ledger;
-    trn_ledger_take(ledger, "moving", 2 * quota + quota / 4 + g->largest, row);
+    trn_ledger_take(ledger, "moving", (quota + quota / 4) * 2 + g->largest, row);
     trn_ledger_take(ledger, "moving", 2 * quota, sizeof(item_t));
     trn_ledger_back(ledger, &before);
 }
