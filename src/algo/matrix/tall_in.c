@@ -1,11 +1,13 @@
 /* tall_in.c: rows that pass by, from memory or out of their file. */
 #include "algo/matrix/tall_in.h"
 
+#include "algo/matrix/scale.h"
 #include "base/mem.h"
 #include "io/text/decode.h"
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -152,6 +154,23 @@ trn_status_t trn_tall_in_outcome(trn_tall_in_t *in, trn_status_t status) {
     (void)trn_fail(status, "%s", message);
     trn_message_set_rank(rank);
     return status;
+}
+
+void trn_tall_in_scale(trn_tall_in_t *in, int *exponent) {
+    trn_tall_t x = in->tall;
+    double largest = 0;
+    *exponent = 0;
+    if (in->in.info.type != TRN_MATRIX_F64) return;
+    int64_t block = trn_tall_first_block(x);
+    trn_view_t rows;
+    for (int64_t at = 0; at < x.block.rows; at += rows.rows) {
+        rows = trn_tall_block_rows(x, block++);
+        for (int64_t i = 0; i < rows.rows * rows.cols; i++)
+            largest = fmax(largest, fabs(((const double *)rows.data)[i]));
+    }
+    MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, x.comm);
+    *exponent = trn_scale_exponent(largest);
+    x.source->exponent = -*exponent;
 }
 
 void trn_tall_in_close(trn_tall_in_t *in) {

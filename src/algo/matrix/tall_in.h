@@ -45,6 +45,11 @@ trn_status_t trn_tall_in_open(trn_tall_in_t *in, MPI_Comm comm, bool streams);
  * column, from 0, of a number that is not finite, or as given. */
 trn_status_t trn_tall_in_outcome(trn_tall_in_t *in, trn_status_t status);
 
+/* Let the rows of an open matrix, not `single`, come as x 2^-*exponent from now on, so that their
+ * squares and sums of them stay within float64: trn_scale_exponent of its largest number, which
+ * only a file of float64 can have other than 0, and only such a one is read for it. Collective. */
+void trn_tall_in_scale(trn_tall_in_t *in, int *exponent);
+
 /* Let go of the rows; what was looked at stays. {0} and twice are fine. Local. */
 void trn_tall_in_close(trn_tall_in_t *in);
 

@@ -3,7 +3,6 @@
 #include "algo/rows/spectrum.h"
 
 #include "algo/matrix/gram.h"
-#include "algo/matrix/scale.h"
 #include "base/mem.h"
 #include "kern/dense/finite.h"
 #include "kern/dense/lapack.h"
@@ -19,25 +18,6 @@
 static int64_t blocks_of(int64_t rows) {
     int64_t block = trn_tall_block(rows);
     return (rows + block - 1) / block;
-}
-
-/* Only float64 numbers can have squares beyond float64: they are scaled by a power of two, which
- * the source does from then on. Collective. */
-static void scale(trn_tall_in_t *in, int *exponent) {
-    trn_tall_t x = in->tall;
-    double largest = 0;
-    *exponent = 0;
-    if (in->in.info.type != TRN_MATRIX_F64) return;
-    int64_t block = trn_tall_first_block(x);
-    trn_view_t rows;
-    for (int64_t at = 0; at < x.block.rows; at += rows.rows) {
-        rows = trn_tall_block_rows(x, block++);
-        for (int64_t i = 0; i < rows.rows * rows.cols; i++)
-            largest = fmax(largest, fabs(((const double *)rows.data)[i]));
-    }
-    MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, x.comm);
-    *exponent = trn_scale_exponent(largest);
-    x.source->exponent = -*exponent;
 }
 
 /* The transpose, block after block: of this rank's next rows every rank gets the columns that it
@@ -185,7 +165,7 @@ static trn_status_t measure(trn_tall_in_t *in, const trn_measures_how_t *how, in
     trn_tall_t x = in->tall, tall = {0};
     int exponent;
     bool wide = x.rows < x.block.cols;
-    scale(in, &exponent);
+    trn_tall_in_scale(in, &exponent);
     if (how->center) TRN_TRY(trn_tall_center(x, mean));
     if (how->want[TRN_KURTOSIS] || how->want[TRN_KURTOSIS_OSP]) TRN_TRY(kurtosis(x, out, flat));
     if (!wide) return by_gram(x, how, threads, exponent, out);
