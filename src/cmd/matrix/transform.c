@@ -2,6 +2,7 @@
 #include "algo/matrix/transform.h"
 
 #include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/rope.h"
 #include "base/mem.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
@@ -30,6 +31,18 @@ static const trn_param_t params[] = {
     {"normalize", 0, TRN_PARAM_CHOICE, .choices = "sym",
      .help = "D^-1/2 X D^-1/2 of a square matrix, D its row sums"},
     {"binarize", 0, TRN_PARAM_BOOL, "false", .help = "1 where x is not 0"},
+    {"rope", 0, TRN_PARAM_BOOL, "false",
+     .help = "rotary position embedding: turn pair i of row m by m BASE^(-2i/columns)"},
+    {"base", 0, TRN_PARAM_REAL, "10000", 1, 1e300, .needs = "rope", .help = "with --rope: BASE"},
+    {"from", 0, TRN_PARAM_INT, "0", 0, 1e15, .metavar = "M", .needs = "rope",
+     .help = "with --rope: position of the first row"},
+    {"split", 0, TRN_PARAM_CHOICE, "pairs", .choices = "pairs|half", .needs = "rope",
+     .help = "with --rope: columns 2i and 2i + 1 are a pair, or i and i + columns/2, as in "
+             "checkpoints of LLaMA"},
+    {"rope-check", 0, TRN_PARAM_INT, NULL, 1, 1e8, .metavar = "L", .needs = "rope",
+     .help =
+         "with --rope: tell up to which distance, at most L, this base keeps similar keys ahead "
+         "of random ones; a dry run tells it, too"},
     {"add", 0, TRN_PARAM_TEXT, .metavar = "Z", .file.use = TRN_FILE_READ,
      .help = "alpha X + beta Z, Z of the size of X"},
     {"alpha", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .needs = "add",
@@ -45,8 +58,9 @@ static const trn_param_t params[] = {
 /* X, maybe Z, and what is made of them. */
 typedef struct job {
     const char *output, *add; /* add: file of Z, or NULL */
-    bool norms;
+    bool norms, rotates;
     trn_transform_t transform;
+    trn_rope_t rope;      /* if it rotates */
     trn_matrix_in_t x, z; /* the same rows */
     bool sparse;
     bool streams; /* rows pass by, for memory does not hold them */
@@ -80,6 +94,9 @@ static void parse(const trn_params_t *p, job_t *job) {
     job->output = trn_params_text(p, "output");
     job->add = trn_params_text(p, "add");
     job->norms = trn_params_given(p, "norms");
+    job->rotates = trn_params_bool(p, "rope");
+    job->rope = (trn_rope_t){trn_params_real(p, "base"), trn_params_int(p, "from"),
+                             strcmp(trn_params_text(p, "split"), "half") == 0};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (ways[i].flag ? !trn_params_bool(p, ways[i].name) : !trn_params_given(p, ways[i].name))
             continue;
@@ -106,18 +123,31 @@ static trn_status_t look_at_term(const trn_run_t *run, job_t *job) {
     return TRN_OK;
 }
 
+/* What the base of a rotation is good for, if that is asked for. Local. */
+static trn_status_t check_base(trn_run_t *run, const job_t *job) {
+    double least;
+    if (!trn_params_given(run->params, "rope-check")) return TRN_OK;
+    int64_t most = trn_params_int(run->params, "rope-check");
+    int64_t first = trn_rope_first_negative(job->rope.base, job->x.info.cols, most, &least);
+    TRN_TRY(
+        trn_run_note(run, json_pack("{s:b, s:f}", "rope_holds", first == 0, "rope_least", least)));
+    if (first == 0) return TRN_OK;
+    return trn_run_note(run, json_pack("{s:I}", "rope_first_negative", (json_int_t)first));
+}
+
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const char *dtype = trn_params_text(run->params, "dtype");
     parse(run->params, job);
     TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
     TRN_TRY(trn_matrix_in_look(&job->x, run->comm, run->files[0]));
-    job->sparse = job->x.info.sparse;
+    job->sparse = job->x.info.sparse && !job->rotates;
     job->type = job->x.info.type;
     if (job->add) TRN_TRY(look_at_term(run, job));
     if (strcmp(dtype, "f32") == 0) job->type = TRN_MATRIX_F32;
     if (strcmp(dtype, "f64") == 0) job->type = TRN_MATRIX_F64;
     TRN_TRY(trn_matrix_file_place(run->comm, job->output, job->sparse && !job->norms));
+    TRN_TRY(check_base(run, job));
     return trn_run_note(run, json_pack("{s:I, s:I}", "rows", (json_int_t)job->x.info.rows, "cols",
                                        (json_int_t)job->x.info.cols));
 }
@@ -163,6 +193,8 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     } else if (job->norms) {
         trn_ledger_take(ledger, "sums", rows, trn_matrix_type_size(job->type));
         trn_ledger_take(ledger, "sums", rows, sizeof(double) + sizeof(int));
+    } else if (job->rotates) {
+        trn_ledger_pass(ledger, "sums", job->x.info.cols / 2, sizeof(double));
     } else {
         trn_transform_plan(ledger, &job->transform, job->x.bands.start, job->x.info.cols, ranks,
                            rank);
@@ -255,11 +287,17 @@ done:
     return status;
 }
 
+/* Numbers changed alone, in place or as they pass by. Collective. */
+static trn_status_t change_alone(const job_t *job, const trn_banded_t *x) {
+    return job->rotates ? trn_rope(x, &job->rope, job->x.path)
+                        : trn_transform(x, &job->transform, job->x.path);
+}
+
 /* What is asked for, done to x in place. Collective. */
 static trn_status_t change(const trn_run_t *run, const job_t *job, trn_dist_t *dist,
                            trn_banded_t *x, trn_banded_t *z) {
     if (job->norms) return TRN_OK;
-    if (!job->add) return trn_transform(x, &job->transform, job->x.path);
+    if (!job->add) return change_alone(job, x);
     TRN_TRY(load(job, &job->z, dist, z));
     return trn_transform_add(x, trn_params_real(run->params, "alpha"), z,
                              trn_params_real(run->params, "beta"), job->x.path);
@@ -301,7 +339,7 @@ static void pass_out(void *user, int64_t first, trn_view_t rows) {
 /* Failures in the order in which one leads to the other: of reading, of writing, of numbers.
  * Collective. */
 static trn_status_t pass(const job_t *job, passing_t *passing, const trn_banded_t *x) {
-    trn_status_t status = trn_transform(x, &job->transform, job->x.path);
+    trn_status_t status = change_alone(job, x);
     trn_status_t reading = trn_rows_outcome(passing->rows);
     if (reading != TRN_OK) return reading;
     return passing->written != TRN_OK ? passing->written : status;
@@ -358,7 +396,7 @@ static void job_free(void *user) {
 
 const trn_command_t trn_command_transform = {
     .name = "transform",
-    .summary = "change a matrix number by number: PMI, logarithms, scaling, sums",
+    .summary = "change a matrix number by number: PMI, logarithms, scaling, sums, rotary positions",
     .files = "X -o Y",
     .description =
         "Does one thing to X, dense or sparse, and writes it as Y with the names of its rows, the "
@@ -366,7 +404,10 @@ const trn_command_t trn_command_transform = {
         "larger than --memory. What a sparse matrix does not store is 0 and stays so. Sums are in "
         "float64. Numbers that have no transform, such as negative counts or NaN, are refused with "
         "their row and column; --scale, --add and --norms hand NaN and infinity on, and refuse "
-        "finite numbers that would become infinite. A sum of a sparse and a dense matrix is dense.",
+        "finite numbers that would become infinite. A sum of a sparse and a dense matrix is dense, "
+        "and "
+        "so is what --rope turns. Queries and keys of length 1, as QKNorm has them, come of "
+        "--scale-rows l2, which leaves rows of zeros as they are.",
     .examples =
         "counts to positive pointwise mutual information\ttrunnion transform X.h5 --ppmi --cds "
         "0.75 -o Y.h5\n"
@@ -375,7 +416,7 @@ const trn_command_t trn_command_transform = {
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("X")),
     .params = params,
-    .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms",
+    .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms rope",
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
                                   .look = look,
                                   .cut = cut,
