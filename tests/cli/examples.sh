@@ -49,6 +49,8 @@ matrices() {
     must convert a.mtx A.npy
     must convert b.mtx B.npy
     must gram A.npy -o S.npy
+    numbers 90 20 | awk 'NR < 3 { print; next } { print $1 * $1 * $1 % 7 }' >g.mtx # of full rank
+    must convert g.mtx gradient.npy
     printf '7\n3\n80\n' >ids.txt
     seq 0 89 | sed 's|.$||; s|^$|0|' >labels.txt
 }

@@ -198,8 +198,8 @@ const trn_command_t trn_command_orthogonalize = {
         "quite; --polar does. All is done in float64, and the number of ranks does not change a "
         "bit. G is any file that convert reads; without --polar, and with no more columns than "
         "rows, it may be larger than --memory.",
-    .examples = "an update of Muon\ttrunnion orthogonalize A.npy --scale -o X.npy\n"
-                "the polar factor\ttrunnion orthogonalize A.npy --polar -o X.h5",
+    .examples = "an update of Muon\ttrunnion orthogonalize gradient.npy --scale -o X.npy\n"
+                "the polar factor\ttrunnion orthogonalize gradient.npy --polar -o X.h5",
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("G")),
