@@ -44,8 +44,9 @@ trn_status_t trn_run_note(trn_run_t *run, json_t *figures) {
 static trn_status_t look(const taken_t *taken) {
     const trn_steps_t *steps = taken->steps;
     trn_run_t *run = taken->run;
-    if (steps->matrix || steps->rows)
-        TRN_TRY(trn_matrix_in_look(taken->job, run->comm, run->files[0]));
+    const char *path = run->nfiles > 0 ? run->files[0] : NULL;
+    if (steps->first) TRN_TRY(steps->first(run, taken->job, &path));
+    if (steps->matrix || steps->rows) TRN_TRY(trn_matrix_in_look(taken->job, run->comm, path));
     /* A figure for which one rank has no memory is noted last. */
     return trn_agree(run->comm, steps->look ? steps->look(run, taken->job) : TRN_OK);
 }

@@ -25,6 +25,8 @@ typedef struct trn_steps {
     /* It begins with a trn_tall_in_t (algo/matrix/tall_in.h) instead: the same, and after `cut` the
      * program sees by the plan whether its rows stay in memory under --memory, or stream. */
     bool rows;
+    /* *path = the file of that matrix, where it is not the first argument. Collective. */
+    trn_status_t (*first)(trn_run_t *run, void *job, const char **path);
     /* Options into the job; open the inputs and look at them, at no number. Tells in the result
      * what a dry run may know. Collective. */
     trn_status_t (*look)(trn_run_t *run, void *job);

@@ -53,6 +53,8 @@ matrices() {
     must convert g.mtx gradient.npy
     printf '7\n3\n80\n' >ids.txt
     seq 0 89 | sed 's|.$||; s|^$|0|' >labels.txt
+    must fit pca A.npy --rank 5 -o P.h5
+    must apply P.h5 A.npy -o projected.npy
 }
 
 # One after the other in a fresh copy of the inputs, for the names of outputs are those of inputs.

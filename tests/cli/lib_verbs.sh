@@ -74,6 +74,9 @@ matrices() { # sparse and dense
     one qr "$scratch/a.mtx" -o "$work/q.h5"
     one kmeans "$scratch/a.mtx" -k 4 --steps 2 -o "$work/k.h5"
     one eig "$scratch/g.npy" -o "$work/e.h5"
+    one fit whiten "$scratch/g.npy" --epsilon 1 -o "$work/w.h5"
+    keep w.h5
+    one apply "$scratch/w.h5" "$scratch/g.npy" -o "$work/y.npy"
     ranks 1 gram "$scratch/g.npy" -o "$scratch/gg.npy" --quiet --log-json "$scratch/log.jsonl" >/dev/null
     one report "$scratch/log.jsonl" -o "$work/page.html"
 }

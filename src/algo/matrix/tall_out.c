@@ -54,6 +54,7 @@ trn_status_t trn_tall_save(trn_tall_in_t *in, const char *path, const trn_tall_m
         status = write_blocks(in, made, out, values);
         /* The others' reading counts, too: nothing is put in place that has zeros for rows. */
         status = trn_tall_in_outcome(in, trn_agree(comm, status));
+        if (made->outcome) status = made->outcome(made->user, status);
         status = trn_rows_commit(&out, status);
     }
     trn_free(&values);

@@ -11,6 +11,9 @@ typedef struct trn_tall_made {
     /* values[rows.rows x cols] = what rows [first, first + rows.rows) become; float64 `rows` may
      * be changed. It never fails. Local. */
     void (*make)(void *user, int64_t first, trn_view_t rows, void *values);
+    /* How making went, after the last row, on top of `status`; NULL: it cannot fail. Collective;
+     * fails (agreed), and then nothing is put in place. */
+    trn_status_t (*outcome)(void *user, trn_status_t status);
     void *user;
 } trn_tall_made_t;
 

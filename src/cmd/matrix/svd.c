@@ -188,6 +188,19 @@ static trn_status_t write(const void *user, trn_store_t *store) {
     return job->options.center ? trn_tall_write(store, "/mean", svd->mean) : TRN_OK;
 }
 
+/* Of principal components the shares of the variance. */
+static trn_status_t report_shares(trn_run_t *run, const trn_svd_t *svd) {
+    json_t *shares = json_array();
+    double all = 0;
+    for (int64_t i = 0; i < svd->rank; i++) {
+        double root = svd->spread > 0 ? svd->values[i] / svd->spread : 0;
+        json_array_append_new(shares, json_real(root * root));
+        all += root * root;
+    }
+    return trn_run_note(
+        run, json_pack("{s:f, s:o}", "explained_total", all < 1 ? all : 1, "explained", shares));
+}
+
 static trn_status_t report(trn_run_t *run, void *user) {
     const job_t *job = user;
     const trn_svd_t *svd = &job->svd;
@@ -196,13 +209,14 @@ static trn_status_t report(trn_run_t *run, void *user) {
     json_t *values = json_array();
     for (int64_t i = 0; i < svd->rank; i++)
         json_array_append_new(values, json_real(svd->values[i]));
-    return trn_run_note(run,
-                        json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:I, s:o}", "rows",
-                                  (json_int_t)info->rows, "cols", (json_int_t)info->cols, "entries",
-                                  (json_int_t)info->entries, "method", name_of(job->options.method),
-                                  "steps", (json_int_t)svd->steps, "basis", (json_int_t)svd->basis,
-                                  "residual", svd->residual, "matrix_bytes", (json_int_t)bytes,
-                                  "singular_values", values));
+    TRN_TRY(
+        trn_run_note(run, json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:f, s:I, s:o}", "rows",
+                                    (json_int_t)info->rows, "cols", (json_int_t)info->cols,
+                                    "entries", (json_int_t)info->entries, "method",
+                                    name_of(job->options.method), "steps", (json_int_t)svd->steps,
+                                    "basis", (json_int_t)svd->basis, "residual", svd->residual,
+                                    "matrix_bytes", (json_int_t)bytes, "singular_values", values)));
+    return job->options.center ? report_shares(run, svd) : TRN_OK;
 }
 
 static void job_free(void *user) {

@@ -1,5 +1,6 @@
 #include "kern/dense/lapack.h"
 
+#include <math.h>
 #include <stddef.h>
 
 /* LAPACK stores by columns: what it takes for a matrix is the transpose of ours. */
@@ -14,6 +15,13 @@ void dgelqf_(const int *m, const int *n, double *a, const int *lda, double *tau,
 void dorglq_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau,
              double *work, const int *lwork, int *info);
 void dpotrf_(const char *triangle, const int *n, double *a, const int *lda, int *info, size_t);
+void dpocon_(const char *triangle, const int *n, const double *a, const int *lda,
+             const double *norm, double *rcond, double *work, int *iwork, int *info, size_t);
+void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivot, int *info);
+void dgecon_(const char *norm_of, const int *n, const double *a, const int *lda, const double *norm,
+             double *rcond, double *work, int *iwork, int *info, size_t);
+void dgetri_(const int *n, double *a, const int *lda, const int *pivot, double *work,
+             const int *lwork, int *info);
 
 enum { BLOCK = 64 /* columns that LAPACK's blocked code takes at a time, at most */ };
 
@@ -79,4 +87,44 @@ bool trn_lapack_cholesky(int64_t n, double *a) {
         for (int64_t j = 0; j < i; j++)
             a[i * n + j] = 0;
     return info == 0;
+}
+
+/* Two lists of integers, and the larger of what DGECON and DGETRI take. */
+int64_t trn_lapack_invert_work(int64_t n) {
+    return 2 * n + BLOCK * n + 4;
+}
+
+double trn_lapack_cholesky_condition(int64_t n, const double *r, double norm, double *work) {
+    int size = (int)n, lda = lead(n), info = 0;
+    double rcond = 0;
+    dpocon_("L", &size, r, &lda, &norm, &rcond, work + n, (int *)(void *)work, &info, 1);
+    return info == 0 ? rcond : 0;
+}
+
+/* The largest sum of sizes along a row, which is a column of what LAPACK sees. */
+static double norm_of(int64_t n, const double *a) {
+    double most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < n; j++)
+            sum += fabs(a[i * n + j]);
+        most = sum > most ? sum : most;
+    }
+    return most;
+}
+
+/* The inverse of the transpose is the transpose of the inverse. */
+double trn_lapack_invert(int64_t n, double *a, bool *negative, double *work) {
+    int size = (int)n, lda = lead(n), info = 0, lwork = (int)(BLOCK * n);
+    int *pivot = (int *)(void *)work, *more = (int *)(void *)(work + n);
+    double norm = norm_of(n, a), rcond = 0;
+    bool sign = false;
+    dgetrf_(&size, &size, a, &lda, pivot, &info);
+    for (int64_t i = 0; i < n; i++)
+        sign = sign != ((a[i * n + i] < 0) != (pivot[i] != i + 1));
+    if (negative) *negative = sign;
+    if (info != 0) return 0;
+    dgecon_("1", &size, a, &lda, &norm, &rcond, work + 2 * n, more, &info, 1);
+    dgetri_(&size, a, &lda, pivot, work + 2 * n, &lwork, &info);
+    return info == 0 ? rcond : 0;
 }

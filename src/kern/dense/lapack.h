@@ -13,6 +13,7 @@ int64_t trn_lapack_eig_work(int64_t n);
 int64_t trn_lapack_eigenvalues_work(int64_t n);
 int64_t trn_lapack_svd_work(int64_t n);
 int64_t trn_lapack_qr_work(int64_t n);
+int64_t trn_lapack_invert_work(int64_t n);
 
 /* Eigenvalues of symmetric a [n x n], ascending, and eigenvectors as the rows of `a`. Numbers must
  * be finite. False: no convergence. Local. Cost: about 9 n^3 flop. Source: LAPACK's DSYEVD. */
@@ -34,5 +35,15 @@ void trn_lapack_qr(int64_t n, double *a, double *r, double *work);
 /* Upper triangular r, zero below, with r^T r = a, in the place of `a`. False: `a` is not positive
  * definite. Local. Source: LAPACK's DPOTRF. */
 bool trn_lapack_cholesky(int64_t n, double *a);
+
+/* The reciprocal condition number, in the 1-norm, of the matrix of which `r` is the factor by
+ * trn_lapack_cholesky and `norm` the 1-norm; 0: singular. `work` is of trn_lapack_invert_work.
+ * Local. Cost: a few n^2 flop. Source: LAPACK's DPOCON. */
+double trn_lapack_cholesky_condition(int64_t n, const double *r, double norm, double *work);
+
+/* a [n x n] becomes its inverse; returns the reciprocal condition number in the 1-norm, 0 where `a`
+ * is singular and left destroyed. *negative (may be NULL): whether its determinant is. Local. Cost:
+ * 2 n^3 flop. Source: LAPACK's DGETRF, DGECON and DGETRI. */
+double trn_lapack_invert(int64_t n, double *a, bool *negative, double *work);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "algo/matrix/gram.h"
 #include "algo/matrix/scale.h"
+#include "algo/matrix/spectral/spread.h"
 #include "algo/matrix/spectral/svd_impl.h"
 #include "algo/matrix/spectral/tall_orthonormal.h"
 #include "base/mem.h"
@@ -262,6 +263,8 @@ static trn_status_t center(trn_svd_t *svd, trn_svd_matrix_t a, trn_operator_t *o
     const double *mine =
         a.sparse ? trn_operator_mean(op).block.data : mean + trn_tall_start(a.comm, a.cols, rank);
     memcpy(svd->mean.block.data, mine, sizeof *mine * (size_t)svd->mean.block.rows);
+    status = a.sparse ? trn_spread_sparse(svd->mean, a.rows, a.sparse, &svd->spread)
+                      : trn_spread_dense(a.dense, &svd->spread);
 done:
     trn_free(&mean);
     return status;
@@ -347,6 +350,7 @@ static trn_status_t decompose(trn_svd_t *svd, trn_svd_matrix_t a, const trn_svd_
                               trn_operator_t *op) {
     trn_tall_t mean;
     if (options->center) TRN_TRY(center(svd, a, op));
+    double spread = svd->spread;
     mean = svd->mean;
     svd->mean = (trn_tall_t){0};
     trn_status_t status = svd->method == TRN_SVD_KRYLOV
@@ -354,6 +358,7 @@ static trn_status_t decompose(trn_svd_t *svd, trn_svd_matrix_t a, const trn_svd_
                               : trn_svd_gram(svd, a.dense, options->rank);
     if (status == TRN_OK) status = find_small(svd, op, options->stop);
     svd->mean = mean;
+    svd->spread = spread;
     return status;
 }
 
@@ -373,6 +378,7 @@ trn_status_t trn_svd(trn_svd_t *svd, trn_svd_matrix_t matrix, const trn_svd_opti
     status = trn_scale_back(svd->values, svd->rank, exponent, "the largest singular value");
     if (status == TRN_OK && options->center)
         status = trn_scale_back(svd->mean.block.data, svd->mean.block.rows, exponent, "a mean");
+    if (status == TRN_OK) status = trn_scale_back(&svd->spread, 1, exponent, "the spread of rows");
     status = trn_agree(matrix.comm, status);
 done:
     trn_operator_destroy(&op);
@@ -417,6 +423,7 @@ void trn_svd_plan(trn_ledger_t *ledger, trn_svd_method_t method, const trn_opera
     int64_t side = matrix->rows < matrix->cols ? matrix->rows : matrix->cols;
     trn_operator_size_t op = *matrix;
     trn_operator_plan(ledger, matrix, ranks, at);
+    if (matrix->sparse && matrix->center) trn_spread_sparse_plan(ledger, matrix->cols);
     if (!matrix->sparse &&
         matrix->center) { /* its numbers change, and the operator does not know */
         op.center = false;

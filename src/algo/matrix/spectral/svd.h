@@ -25,6 +25,7 @@ typedef struct trn_svd {
     double *values;  /* [rank], descending */
     trn_tall_t u, v; /* [m x rank], [n x rank] */
     trn_tall_t mean; /* [n x 1]: of the columns, if they were centered */
+    double spread; /* likewise: the root of the sum of squares then; s^2 are shares of it. Else 0 */
     trn_svd_method_t method;
     double residual; /* the largest |A^T u - s v|, over the largest value */
     int64_t steps;   /* blocks that went through A^T A; 0 by Gram */
