@@ -115,7 +115,7 @@ static void make_rows(void *user, int64_t first, trn_view_t rows, void *values) 
 static void writes_what_is_made(void) {
     enum { ROWS = 2600 };
     int64_t blocks = 0;
-    const trn_tall_made_t made = {.cols = 2, .type = TRN_F64, .make = make_rows, .user = &blocks};
+    const trn_tall_made_t made = {2, TRN_F64, make_rows, &blocks};
     const char *path = in_directory("rows.npy"), *out = in_directory("made.npy");
     write_file(path, ROWS, TRN_F64, NULL);
     for (int turn = 0; turn < 2; turn++) {

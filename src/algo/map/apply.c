@@ -65,7 +65,7 @@ static void make(void *user, int64_t first, trn_view_t rows, void *values) {
 }
 
 /* Other views' reading first, for it explains numbers. */
-static trn_status_t outcome(void *user, trn_status_t status) {
+trn_status_t trn_apply_outcome(void *user, trn_status_t status) {
     trn_apply_t *apply = user;
     for (int v = 1; v < apply->views.count; v++)
         status = trn_tall_in_outcome(apply->views.in[v], status);
@@ -79,8 +79,7 @@ static trn_status_t outcome(void *user, trn_status_t status) {
 }
 
 trn_tall_made_t trn_apply_made(trn_apply_t *apply, int64_t cols) {
-    return (trn_tall_made_t){
-        .cols = cols, .type = TRN_F64, .make = make, .outcome = outcome, .user = apply};
+    return (trn_tall_made_t){.cols = cols, .type = TRN_F64, .make = make, .user = apply};
 }
 
 static trn_status_t create(trn_apply_t *apply, int count, trn_tall_in_t **in) {

@@ -19,8 +19,13 @@ typedef struct trn_apply {
                          * -1 */
 } trn_apply_t;
 
-/* What rows become, for trn_tall_save; `apply` is borrowed. Local. */
+/* What rows become, for trn_tall_save_if; `apply` is borrowed. Local. */
 trn_tall_made_t trn_apply_made(trn_apply_t *apply, int64_t cols);
+
+/* How a pass went, for trn_tall_save_if: `apply` is the first argument. Collective. Fails (agreed)
+ * as reading does, with TRN_NUMERIC naming a row that becomes too large for float64, or as given.
+ */
+trn_status_t trn_apply_outcome(void *apply, trn_status_t status);
 
 /* Get ready for a pass over open matrices, which have map->in columns together. Collective. Fails
  * (agreed) with TRN_MEMORY. */

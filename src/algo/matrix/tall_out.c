@@ -39,6 +39,12 @@ static trn_status_t write_blocks(trn_tall_in_t *in, const trn_tall_made_t *made,
 
 trn_status_t trn_tall_save(trn_tall_in_t *in, const char *path, const trn_tall_made_t *made,
                            const trn_rows_make_t *make) {
+    return trn_tall_save_if(in, path, made, make, NULL);
+}
+
+trn_status_t trn_tall_save_if(trn_tall_in_t *in, const char *path, const trn_tall_made_t *made,
+                              const trn_rows_make_t *make,
+                              trn_status_t (*outcome)(void *user, trn_status_t status)) {
     MPI_Comm comm = in->tall.comm;
     int rank, ranks;
     void *values;
@@ -54,7 +60,7 @@ trn_status_t trn_tall_save(trn_tall_in_t *in, const char *path, const trn_tall_m
         status = write_blocks(in, made, out, values);
         /* The others' reading counts, too: nothing is put in place that has zeros for rows. */
         status = trn_tall_in_outcome(in, trn_agree(comm, status));
-        if (made->outcome) status = made->outcome(made->user, status);
+        if (outcome) status = outcome(made->user, status);
         status = trn_rows_commit(&out, status);
     }
     trn_free(&values);

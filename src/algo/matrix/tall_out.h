@@ -11,9 +11,6 @@ typedef struct trn_tall_made {
     /* values[rows.rows x cols] = what rows [first, first + rows.rows) become; float64 `rows` may
      * be changed. It never fails. Local. */
     void (*make)(void *user, int64_t first, trn_view_t rows, void *values);
-    /* How making went, after the last row, on top of `status`; NULL: it cannot fail. Collective;
-     * fails (agreed), and then nothing is put in place. */
-    trn_status_t (*outcome)(void *user, trn_status_t status);
     void *user;
 } trn_tall_made_t;
 
@@ -23,6 +20,13 @@ typedef struct trn_tall_made {
  * trn_tall_in_outcome. */
 trn_status_t trn_tall_save(trn_tall_in_t *in, const char *path, const trn_tall_made_t *made,
                            const trn_rows_make_t *make);
+
+/* The same where making may fail: `outcome` is asked how it went, after the last row and on top of
+ * `status`, before anything is put in place. Collective, and so is `outcome`, which fails
+ * (agreed). */
+trn_status_t trn_tall_save_if(trn_tall_in_t *in, const char *path, const trn_tall_made_t *made,
+                              const trn_rows_make_t *make,
+                              trn_status_t (*outcome)(void *user, trn_status_t status));
 
 /* What that takes beside `in`, under "saving". Local. */
 void trn_tall_save_plan(trn_ledger_t *ledger, const trn_tall_in_t *in, const char *path,

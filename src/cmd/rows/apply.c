@@ -158,7 +158,8 @@ static trn_status_t save(const trn_run_t *run, job_t *job) {
     trn_tall_made_t made = trn_apply_made(&job->apply, job->chain.whole.out);
     json_t *given = trn_params_json(run->params);
     job->make.params = given;
-    trn_status_t status = trn_tall_save(&job->a, job->output, &made, &job->make);
+    trn_status_t status =
+        trn_tall_save_if(&job->a, job->output, &made, &job->make, trn_apply_outcome);
     if (status == TRN_OK && job->loglik)
         status = trn_apply_save_loglik(&job->apply, job->loglik, &job->make);
     job->make.params = NULL;
