@@ -27,9 +27,6 @@ static inline int64_t trn_fit_cols(const trn_fit_t *fit, int at) {
     return fit->in[at]->in.info.cols;
 }
 
-/* That matrix `at` is not empty, and no wider than LAPACK takes. Local. */
-trn_status_t trn_fit_check_one(const trn_fit_t *fit, int at);
-
 /* That matrix `at` has as many rows (columns) as the first. Local. */
 trn_status_t trn_fit_same_rows(const trn_fit_t *fit, int at);
 trn_status_t trn_fit_same_cols(const trn_fit_t *fit, int at);

@@ -222,7 +222,7 @@ const trn_command_t trn_command_fit = {
         "The store has /matrix, /mean, /bias and /values (eigenvalues, or singular values), all "
         "float64; so are all sums, whatever the files hold. The entry of largest size of every "
         "vector is positive.",
-    .examples = "whiten the rows of a matrix\ttrunnion fit whiten A.npy -o W.h5\n"
+    .examples = "whiten the rows of a matrix\ttrunnion fit whiten A.npy --epsilon 0.01 -o W.h5\n"
                 "its five principal components\ttrunnion fit pca A.npy --rank 5 -o P.h5",
     .min_files = 1,
     .max_files = 1 + TRN_MAP_VIEWS,
