@@ -73,6 +73,7 @@ matrices() { # sparse and dense
     one svd "$scratch/a.mtx" -k 2 -o "$work/s.h5"
     one qr "$scratch/a.mtx" -o "$work/q.h5"
     one kmeans "$scratch/a.mtx" -k 4 --steps 2 -o "$work/k.h5"
+    one quantize "$scratch/a.mtx" --block 8 -o "$work/b.h5"
     one eig "$scratch/g.npy" -o "$work/e.h5"
     one fit whiten "$scratch/g.npy" --epsilon 1 -o "$work/w.h5"
     keep w.h5
