@@ -137,6 +137,8 @@ for x in classes classes_mapped; do
 done
 closed "zeros" rankme 0 0 zeros.npy
 closed "zeros" stable_rank 0 0 zeros.npy
+closed "one row for all, centered" rankme 0 0 constant.npy --center
+closed "one row for all, centered, in a group" entropy_rank 0 0 constant.npy --center --eigenscore
 
 # As numpy finds, and the same bits ----------------------------------------------------------------------
 cat >check.py <<'END'

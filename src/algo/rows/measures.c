@@ -39,19 +39,25 @@ double trn_measures_entropy_rank(int64_t count, const double *values, double eps
     return exp(entropy);
 }
 
-/* What the eigenvalues cannot tell from 0 is 0: an eigenvalue is off by some 2^-52 of the largest,
- * so its root may be 1e-8 of the largest root where nothing is. */
-static void drop_rounding(int64_t count, double *values) {
-    double least = count > 0 ? values[count - 1] * (double)count * DBL_EPSILON : 0;
-    for (int64_t i = 0; i < count; i++)
-        if (!(values[i] > least)) values[i] = 0;
+double trn_measures_rounding(int64_t rows, double means) {
+    return 16 * DBL_EPSILON * DBL_EPSILON * means * (double)rows;
 }
 
-void trn_measures_of_squares(const trn_measures_how_t *how, int64_t count, double *values,
-                             int exponent, double *out) {
-    int64_t top = how->top > 0 && how->top < count ? how->top : count;
-    double largest = 0, sum = 0, roots = 0;
-    drop_rounding(count, values);
+/* What the eigenvalues cannot tell from 0 is 0: an eigenvalue is off by some 2^-52 of the largest,
+ * so its root may be 1e-8 of the largest root where nothing is. */
+static void drop_rounding(const trn_squares_t *s) {
+    double *values = s->values;
+    double least = s->count > 0 ? values[s->count - 1] * (double)s->count * DBL_EPSILON : 0;
+    for (int64_t i = 0; i < s->count; i++)
+        if (!(values[i] > fmax(least, s->least))) values[i] = 0;
+}
+
+void trn_measures_of_squares(const trn_measures_how_t *how, const trn_squares_t *squares,
+                             double *out) {
+    int64_t count = squares->count, top = how->top > 0 && how->top < count ? how->top : count;
+    double largest = 0, sum = 0, roots = 0, *values = squares->values;
+    int exponent = squares->exponent;
+    drop_rounding(squares);
     for (int64_t i = count - 1; i >= 0; i--)
         sum += values[i];
     if (count > 0) largest = values[count - 1];
@@ -132,8 +138,9 @@ void trn_measures_work_plan(trn_ledger_t *ledger, int64_t side) {
                     sizeof(double));
 }
 
-static void center_columns(trn_view_t x) {
-    double *data = x.data;
+/* Returns the sum of the squares of the means. */
+static double center_columns(trn_view_t x) {
+    double *data = x.data, squares = 0;
     for (int64_t j = 0; j < x.cols; j++) {
         double mean = 0;
         for (int64_t i = 0; i < x.rows; i++)
@@ -141,7 +148,9 @@ static void center_columns(trn_view_t x) {
         mean /= (double)x.rows;
         for (int64_t i = 0; i < x.rows; i++)
             data[i * x.cols + j] -= mean;
+        squares += mean * mean;
     }
+    return squares;
 }
 
 static void center_rows(trn_view_t x) {
@@ -208,32 +217,31 @@ static trn_status_t eigenscore_of(const trn_measures_how_t *how, trn_view_t x, i
                                  "down before (transform --scale)");
 }
 
-/* The products of pairs of rows serve both the volume and, of no more rows than columns, the
- * singular values; the eigenscore comes last, for it centers the rows. */
+/* The eigenscore comes last, for it centers the rows. */
 trn_status_t trn_measures_of_rows(const trn_measures_how_t *how, trn_view_t x,
                                   const trn_measures_work_t *work, double *out) {
-    double largest = 0, *data = x.data, sum[3] = {0};
+    double largest = 0, means = 0, *data = x.data, sum[3] = {0};
     bool short_rows = x.rows <= x.cols;
-    int64_t side = short_rows ? x.rows : x.cols;
     for (int i = 0; i < TRN_MEASURES; i++)
         out[i] = NAN;
-    if (how->center) center_columns(x);
-    trn_measures_add_kurtosis(x, sum);
     for (int64_t i = 0; i < x.rows * x.cols; i++)
         largest = fmax(largest, fabs(data[i]));
     int exponent = trn_scale_exponent(largest);
     trn_scale_view(x, -exponent);
+    if (how->center) means = center_columns(x);
+    trn_measures_add_kurtosis(x, sum);
+    out[TRN_KURTOSIS] = sum[2] > 0 ? sum[0] / sum[2] : NAN;
+    out[TRN_KURTOSIS_OSP] = sum[2] > 0 ? sum[1] / sum[2] : NAN;
+    trn_squares_t squares = {short_rows ? x.rows : x.cols, work->values,
+                             trn_measures_rounding(x.rows, means), exponent};
     multiply(x, short_rows, work->square);
-    TRN_TRY(eigenvalues(side, work));
-    trn_measures_of_squares(how, side, work->values, exponent, out);
+    TRN_TRY(eigenvalues(squares.count, work));
+    trn_measures_of_squares(how, &squares, out);
     if (how->want[TRN_VOLUME]) {
         multiply(x, true, work->square);
         mirror(x.rows, work->square);
         out[TRN_VOLUME] = volume_of(how, x.rows, work->square, work->values);
     }
-    if (how->want[TRN_EIGENSCORE])
-        TRN_TRY(eigenscore_of(how, x, exponent, work, &out[TRN_EIGENSCORE]));
-    out[TRN_KURTOSIS] = sum[2] > 0 ? sum[0] / sum[2] : NAN;
-    out[TRN_KURTOSIS_OSP] = sum[2] > 0 ? sum[1] / sum[2] : NAN;
-    return TRN_OK;
+    if (!how->want[TRN_EIGENSCORE]) return TRN_OK;
+    return eigenscore_of(how, x, exponent, work, &out[TRN_EIGENSCORE]);
 }

@@ -46,12 +46,23 @@ typedef struct trn_measures_how {
 /* A side of the matrix that is made square: longer ones are refused. */
 enum { TRN_MEASURES_SIDE = 4096 };
 
-/* out[TRN_RANKME .. TRN_STABLE_RANK] = measures of a matrix whose numbers, taken by 2^-exponent,
- * have a Gram matrix with these `count` eigenvalues, ascending; `values` is changed. Eigenvalues
- * below count x 2^-52 of the largest are rounding and count as 0. A matrix of zeros has ranks of 0.
- * Local. */
-void trn_measures_of_squares(const trn_measures_how_t *how, int64_t count, double *values,
-                             int exponent, double *out);
+/* A matrix by the squares of its singular values. */
+typedef struct trn_squares {
+    int64_t count;
+    double *values; /* [count] eigenvalues of a Gram matrix, ascending */
+    double least;   /* those up to here are rounding: trn_measures_rounding */
+    int exponent;   /* the numbers of the matrix were taken by 2^-exponent */
+} trn_squares_t;
+
+/* What taking means off may leave of columns that are constant: the largest eigenvalue of the Gram
+ * matrix of `rows` rows from which means were taken whose squares sum up to `means`. Local. */
+double trn_measures_rounding(int64_t rows, double means);
+
+/* out[TRN_RANKME .. TRN_STABLE_RANK] = measures of such a matrix; the values are changed. Those
+ * below count x 2^-52 of the largest are rounding, too, and count as 0. A matrix of zeros has ranks
+ * of 0. Local. */
+void trn_measures_of_squares(const trn_measures_how_t *how, const trn_squares_t *squares,
+                             double *out);
 
 /* Sums over rows of what the two kurtoses are means of: add to sum[0] and sum[1], and to sum[2] the
  * number of rows that have one. Local. */

@@ -118,27 +118,30 @@ static void square_free(square_t *s) {
 }
 
 /* Measures out of eigenvalues, on rank 0. */
-static trn_status_t split(const trn_measures_how_t *how, square_t *s, int64_t n, int exponent,
+static trn_status_t split(const trn_measures_how_t *how, square_t *s, trn_squares_t squares,
                           double *out) {
+    int64_t n = squares.count;
+    squares.values = s->values;
     for (int64_t i = 0; i < n * n; i++)
         if (!isfinite(s->gram[i])) return trn_fail(TRN_NUMERIC, "the Gram matrix is not finite");
     if (!trn_lapack_eigenvalues(n, s->gram, s->values, s->work))
         return trn_fail(TRN_NUMERIC, "eigenvalues of the Gram matrix did not converge");
-    trn_measures_of_squares(how, n, s->values, exponent, out);
+    trn_measures_of_squares(how, &squares, out);
     return TRN_OK;
 }
 
 /* A x with no more columns than rows. Collective; `out` on rank 0. */
-static trn_status_t by_gram(trn_tall_t x, const trn_measures_how_t *how, int threads, int exponent,
-                            double *out) {
+static trn_status_t by_gram(trn_tall_t x, const trn_measures_how_t *how, int threads,
+                            trn_squares_t squares, double *out) {
     int rank;
     square_t s;
     MPI_Comm_rank(x.comm, &rank);
     int64_t n = x.block.cols, mine = rank == 0 ? n : 0;
+    squares.count = n;
     trn_status_t status = trn_agree(x.comm, square_create(&s, mine));
     if (status == TRN_OK)
         status = trn_gram(x, 0, (trn_view_t){TRN_MATRIX_F64, mine, n, n, s.gram}, threads);
-    if (status == TRN_OK && rank == 0) status = split(how, &s, n, exponent, out);
+    if (status == TRN_OK && rank == 0) status = split(how, &s, squares, out);
     square_free(&s);
     return status;
 }
@@ -163,14 +166,18 @@ static trn_status_t kurtosis(trn_tall_t x, double *out, int64_t *flat) {
 static trn_status_t measure(trn_tall_in_t *in, const trn_measures_how_t *how, int threads,
                             double *out, int64_t *flat, double *mean) {
     trn_tall_t x = in->tall, tall = {0};
-    int exponent;
     bool wide = x.rows < x.block.cols;
-    trn_tall_in_scale(in, &exponent);
-    if (how->center) TRN_TRY(trn_tall_center(x, mean));
+    trn_squares_t squares = {0};
+    trn_tall_in_scale(in, &squares.exponent);
+    if (how->center) {
+        TRN_TRY(trn_tall_center(x, mean));
+        for (int64_t j = 0; j < x.block.cols; j++)
+            squares.least += trn_measures_rounding(x.rows, mean[j] * mean[j]);
+    }
     if (how->want[TRN_KURTOSIS] || how->want[TRN_KURTOSIS_OSP]) TRN_TRY(kurtosis(x, out, flat));
-    if (!wide) return by_gram(x, how, threads, exponent, out);
+    if (!wide) return by_gram(x, how, threads, squares, out);
     TRN_TRY(turn(x, &tall));
-    trn_status_t status = by_gram(tall, how, threads, exponent, out);
+    trn_status_t status = by_gram(tall, how, threads, squares, out);
     trn_tall_free(&tall);
     return status;
 }
