@@ -24,8 +24,10 @@ words() {
     printf 'common0 common1 5\ncommon0 common2 3\ncommon1 common2 1\n' >pairs.tsv
     printf ': all\ncommon0 common1 common2 common3\n' >analogies.txt
     printf 'common%d\t%d\n' 0 90 1 80 2 70 >counts.tsv
+    printf 'first\tcommon0 common1\nsecond\tcommon2\n' >pieces.tsv
     must cooccur corpus.txt -o X.h5 --log-json first.jsonl
     must swivel X.h5 -o E.h5 --dim 8 --epochs 2 --log-json second.jsonl
+    must convert E.h5 new.npy
     mkdir logs && cp first.jsonl logs
 }
 

@@ -37,6 +37,8 @@ words() {
     one convert "$scratch/e.h5" "$work/e.txt"
     printf '3\n0\n7\n' >"$scratch/ids.txt"
     one trim "$scratch/e.h5" --ids "$scratch/ids.txt" -o "$work/t.h5" --map "$work/map.npy"
+    printf 'new\tcommon0 common1\n' >"$scratch/pieces.tsv"
+    one transplant --source "$scratch/e.h5" --pieces "$scratch/pieces.tsv" -o "$work/p.h5" --why "$work/why.npy"
     one info "$scratch/e.h5"
 }
 

@@ -3,6 +3,7 @@
 #include "algo/rows/trim.h"
 
 #include "algo/rows/choose.h"
+#include "algo/rows/out_type.h"
 #include "algo/rows/trim_files.h"
 #include "base/emit.h"
 #include "base/mem.h"
@@ -233,33 +234,18 @@ static trn_status_t name_outputs(job_t *job, bool folder) {
     return TRN_OK;
 }
 
-/* What a matrix becomes: numbers as they are, if the format has such. */
+/* What a matrix becomes. */
 static trn_status_t set_make(job_t *job, trn_trim_t *trim) {
     const trn_params_t *p = job->run->params;
     const trn_rows_about_t *about = trn_rows_about(trim->rows);
-    const char *type = trn_params_text(p, "type"), *to = trn_params_text(p, "to");
-    char *file, *member;
-    TRN_TRY(trn_path_cut(trim->to, true, &file, &member));
-    const trn_file_format_t *format =
-        strcmp(to, "auto") == 0 ? trn_format_by_ending(file, NULL) : trn_format_by_name(to);
-    bool apart = *member && format && format->member;
-    trn_free(&file);
-    trn_free(&member);
-    trn_dtype_t real = about->real == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
-    trn_dtype_t own = about->type == TRN_BOOL                                   ? TRN_U8
-                      : about->type == TRN_F64 && about->real == TRN_MATRIX_F32 ? TRN_F32
-                                                                                : about->type;
-    trn_dtype_t asked = trn_dtype_named(type);
-    unsigned types = !format ? 0 : apart ? format->member : format->types;
-    if (strcmp(type, "same") == 0) asked = types >> own & 1 ? own : real;
-    trim->make = (trn_rows_make_t){.format = to,
-                                   .type = asked,
+    trim->make = (trn_rows_make_t){.format = trn_params_text(p, "to"),
                                    .flat = about->flat,
                                    .lossy = strcmp(trn_params_text(p, "misfits"), "warn") == 0,
                                    .created_by = job->run->command,
                                    .params = job->made_with};
-    trim->sparse = about->sparse && format && format->save_sparse && !apart && !job->small &&
-                   (asked == TRN_F32 || asked == TRN_F64);
+    TRN_TRY(trn_out_type(about, trim->to, trim->make.format, trn_params_text(p, "type"),
+                         &trim->make.type, &trim->sparse));
+    trim->sparse = trim->sparse && about->sparse && !job->small;
     return TRN_OK;
 }
 
