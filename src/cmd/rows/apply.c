@@ -136,13 +136,16 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     return TRN_OK;
 }
 
+/* Rows pass by once, so that they need not stay in memory where they can be read in order. */
+static const bool STREAMS = true;
+
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     int64_t rows = job->a.in.info.rows;
     trn_tall_made_t made = trn_apply_made((trn_apply_t *)&job->apply, job->chain.whole.out);
     trn_chain_plan(ledger, &job->chain, rank);
     for (int v = 0; v < job->count; v++)
-        trn_tall_in_plan(ledger, job->in[v], job->a.streams, ranks, rank);
+        trn_tall_in_plan(ledger, job->in[v], STREAMS, ranks, rank);
     trn_apply_plan(ledger, &job->apply, job->count, rows, job->chain.whole.in, ranks, rank);
     trn_tall_save_plan(ledger, &job->a, job->output, &made, &job->make, ranks, rank);
 }
@@ -171,7 +174,7 @@ static trn_status_t work(trn_run_t *run, void *user) {
     job_t *job = user;
     TRN_TRY(trn_chain_load(&job->chain, run->comm));
     for (int v = 0; v < job->count; v++)
-        TRN_TRY(trn_tall_in_open(job->in[v], run->comm, job->a.streams));
+        TRN_TRY(trn_tall_in_open(job->in[v], run->comm, STREAMS));
     TRN_TRY(trn_apply_open(&job->apply, job->count, job->in));
     return save(run, job);
 }
