@@ -4,8 +4,8 @@
   run.py PAGE.md...     exit 0 all as written, 1 something else came out, 77 a thing the page needs is missing
   run.py --self-test    the comparison can fail
 
-A page holds blocks fenced as ```console: a line "$ COMMAND" (a backslash carries it on), then the lines
-that it prints to stdout. Blocks run in order, in one empty folder of the page's own. "..." alone stands
+A page holds blocks fenced as ```console: a line "$ COMMAND" (a backslash carries it on, and a
+here-document, <<'END', goes to its END), then the lines that it prints to stdout. Blocks run in order, in one empty folder of the page's own. "..." alone stands
 for any lines, inside a line for any text. Other numbers agree when they differ by at most the page's
 tolerance (<!-- tolerance: 0.05 -->, relative; without one they are equal); runs of blanks are one blank. A
 command has to end with exit code 0 unless "[exit N]" follows its output.
@@ -31,9 +31,12 @@ class Step:
 
 
 def steps_of(text):
-    steps, inside, more = [], False, False
+    steps, inside, more, until = [], False, False, None
     for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("```"):
+        if until:
+            steps[-1].command += "\n" + line
+            until = None if line == until else until
+        elif line.startswith("```"):
             inside = not inside and line.strip() == "```console"
         elif inside and more:
             steps[-1].command += "\n" + line
@@ -41,6 +44,8 @@ def steps_of(text):
         elif inside and line.startswith("$ "):
             steps.append(Step(line[2:], number))
             more = line.endswith("\\")
+            here = re.search(r"<<'(\w+)'", line)
+            until = here and here.group(1)
         elif inside and re.fullmatch(r"\[exit \d+\]", line):
             steps[-1].code = int(line[6:-1])
         elif inside:
@@ -139,6 +144,7 @@ def self_test():
                 file.write(text)
             return run_page(name)
         assert page("```console\n$ echo 1 \\\n  2\n1 2\n$ false\n[exit 1]\n```\n") == 0
+        assert page("```console\n$ cat <<'END'\n$ x\nEND\n...\n$ true\n```\n") == 0
         assert page("```console\n$ echo 1\n2\n```\n") == 1 and page("```console\n$ false\n```\n") == 1
         assert page("<!-- needs: /no/such -->\n```console\n$ true\n```\n") == 77
         assert page("no block\n") == 1
