@@ -25,6 +25,7 @@ words() {
     printf ': all\ncommon0 common1 common2 common3\n' >analogies.txt
     printf 'common%d\t%d\n' 0 90 1 80 2 70 >counts.tsv
     printf 'first\tcommon0 common1\nsecond\tcommon2\n' >pieces.tsv
+    printf 'common0\tcommon1\ncommon2\tcommon3\n' >antonyms.tsv
     must cooccur corpus.txt -o X.h5 --log-json first.jsonl
     must swivel X.h5 -o E.h5 --dim 8 --epochs 2 --log-json second.jsonl
     must convert E.h5 new.npy

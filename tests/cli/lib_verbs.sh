@@ -39,6 +39,8 @@ words() {
     one trim "$scratch/e.h5" --ids "$scratch/ids.txt" -o "$work/t.h5" --map "$work/map.npy"
     printf 'new\tcommon0 common1\n' >"$scratch/pieces.tsv"
     one transplant --source "$scratch/e.h5" --pieces "$scratch/pieces.tsv" -o "$work/p.h5" --why "$work/why.npy"
+    printf 'common0\tcommon1\n' >"$scratch/antonyms.tsv"
+    one axes "$scratch/e.h5" --pairs "$scratch/antonyms.tsv" -o "$work/x.h5"
     one info "$scratch/e.h5"
 }
 

@@ -27,7 +27,7 @@ algo/matrix/product algo/matrix/spectral algo/matrix/factor: base kern kern/* te
 algo/matrix/factor: algo/matrix/spectral
 algo/rows algo/map algo/cluster: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix algo/matrix/spectral
 algo/map algo/cluster algo/vectors algo/matrix/factor: algo/rows
-algo/vectors: algo/matrix
+algo/vectors: algo/matrix algo/matrix/spectral
 algo/map: algo/cluster
 algo/words: algo/vectors
 algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg

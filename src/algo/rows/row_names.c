@@ -8,6 +8,7 @@
 #include "mpi/agree.h"
 #include "text/list.h"
 #include "text/lookup.h"
+#include "text/normalize.h"
 #include "text/number.h"
 
 #include <string.h>
@@ -99,6 +100,12 @@ void trn_name_list_free(trn_name_list_t *list) {
 
 /* From names to rows --------------------------------------------------------------------------- */
 
+static int rank_of(MPI_Comm comm) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return rank;
+}
+
 /* Without names a row is its number. Local. */
 static void by_number(int64_t rows, int64_t count, char *const *name, int64_t *row) {
     for (int64_t i = 0; i < count; i++) {
@@ -125,26 +132,95 @@ static trn_status_t ask_rows(trn_rows_t *rows, int rank, const trn_lookup_t *wan
     return status;
 }
 
-trn_status_t trn_row_names_find(trn_rows_t *rows, MPI_Comm comm, int64_t count, char *const *name,
-                                int64_t *row) {
+/* Names that some words go by, for those that have no row yet: row[i] of name[i]; NULL: it has
+ * none. Collective. */
+static trn_status_t find_form(trn_rows_t *rows, MPI_Comm comm, int64_t count, char *const *name,
+                              bool fold, int64_t *row) {
     trn_lookup_t *wanted = NULL;
-    int rank;
-    MPI_Comm_rank(comm, &rank);
-    if (!trn_rows_about(rows)->named) {
-        if (rank == 0) by_number(trn_rows_about(rows)->rows, count, name, row);
-        return TRN_OK;
-    }
+    int rank = rank_of(comm);
     trn_status_t status = TRN_OK;
-    if (rank == 0) status = trn_lookup_create(&wanted, count, name, false, NULL);
+    if (rank == 0) status = trn_lookup_create(&wanted, count, name, fold, NULL);
     status = trn_agree(comm, status);
-    for (int64_t i = 0; i < count && rank == 0; i++)
-        row[i] = -1;
     if (status == TRN_OK) status = ask_rows(rows, rank, wanted, row);
     /* The table has but the first of equal names. */
     for (int64_t i = 0; i < count && rank == 0 && status == TRN_OK; i++)
-        row[i] = row[trn_lookup_find(wanted, name[i])];
+        if (row[i] < 0) row[i] = row[trn_lookup_find(wanted, name[i])];
     trn_lookup_destroy(&wanted);
     return status;
+}
+
+trn_status_t trn_row_names_find(trn_rows_t *rows, MPI_Comm comm, int64_t count, char *const *name,
+                                int64_t *row) {
+    bool first = rank_of(comm) == 0;
+    for (int64_t i = 0; first && i < count; i++)
+        row[i] = -1;
+    if (trn_rows_about(rows)->named) return find_form(rows, comm, count, name, false, row);
+    if (first) by_number(trn_rows_about(rows)->rows, count, name, row);
+    return TRN_OK;
+}
+
+/* Words that no row has yet, in another form. */
+typedef struct rest {
+    int64_t count;
+    int64_t *at;  /* [count] which words they are */
+    char **name;  /* [count] their forms, to be freed if they are not the words themselves */
+    int64_t *row; /* [count] */
+    bool own;
+} rest_t;
+
+static void rest_free(rest_t *rest) {
+    for (int64_t i = 0; rest->own && rest->name && i < rest->count; i++)
+        trn_free(&rest->name[i]);
+    trn_free(&rest->at);
+    trn_free(&rest->name);
+    trn_free(&rest->row);
+}
+
+/* Rank 0. form -1: as they are; 0, 1: decomposed, composed, where that is another word. */
+static trn_status_t take_rest(int64_t count, char *const *name, const int64_t *row, int form,
+                              rest_t *rest) {
+    rest->own = form >= 0;
+    TRN_TRY(trn_alloc(&rest->at, count, sizeof *rest->at, "words to look up"));
+    TRN_TRY(trn_alloc(&rest->name, count, sizeof *rest->name, "words to look up"));
+    TRN_TRY(trn_alloc(&rest->row, count, sizeof *rest->row, "words to look up"));
+    for (int64_t i = 0; i < count; i++) {
+        char *other = name[i];
+        if (row[i] >= 0) continue;
+        if (form >= 0) TRN_TRY(trn_normalize(name[i], form, &other));
+        if (!other) continue;
+        rest->at[rest->count] = i;
+        rest->row[rest->count] = -1;
+        rest->name[rest->count++] = other;
+    }
+    return TRN_OK;
+}
+
+/* The exact form has been tried already where form is -1. Collective. */
+static trn_status_t find_rest(trn_rows_t *rows, MPI_Comm comm, int64_t count, char *const *name,
+                              int form, int64_t *row) {
+    rest_t rest = {0};
+    bool first = rank_of(comm) == 0;
+    trn_status_t status =
+        trn_agree(comm, first ? take_rest(count, name, row, form, &rest) : TRN_OK);
+    int64_t left = rest.count;
+    MPI_Bcast(&left, 1, MPI_INT64_T, 0, comm);
+    if (status == TRN_OK && left > 0 && form >= 0)
+        status = find_form(rows, comm, left, rest.name, false, rest.row);
+    if (status == TRN_OK && left > 0)
+        status = find_form(rows, comm, left, rest.name, true, rest.row);
+    for (int64_t i = 0; i < rest.count && status == TRN_OK; i++)
+        row[rest.at[i]] = rest.row[i];
+    rest_free(&rest);
+    return status;
+}
+
+trn_status_t trn_row_names_find_like(trn_rows_t *rows, MPI_Comm comm, int64_t count,
+                                     char *const *name, int64_t *row) {
+    TRN_TRY(trn_row_names_find(rows, comm, count, name, row));
+    if (!trn_rows_about(rows)->named) return TRN_OK;
+    TRN_TRY(find_rest(rows, comm, count, name, -1, row));
+    TRN_TRY(find_rest(rows, comm, count, name, 1, row));
+    return find_rest(rows, comm, count, name, 0, row);
 }
 
 /* From rows to names --------------------------------------------------------------------------- */

@@ -34,10 +34,16 @@ trn_status_t trn_name_list_numbers(const trn_name_list_t *list, int64_t *number)
 void trn_name_list_free(trn_name_list_t *list);
 
 /* row[count] = the first row that has each name, -1: none has; where rows have no names, the row of
- * that number. Names and rows on rank 0 only, all of them NULL elsewhere. Collective, equal count.
- * Fails (agreed) as trn_rows_names. Cost: one pass over the names of all rows. */
+ * that number. Names and rows are those of rank 0; elsewhere they are not looked at. Collective,
+ * equal count. Fails (agreed) as trn_rows_names. Cost: one pass over the names of all rows. */
 trn_status_t trn_row_names_find(trn_rows_t *rows, MPI_Comm comm, int64_t count, char *const *name,
                                 int64_t *row);
+
+/* The same for words as people write them: a name as it is, else the first that is equal regardless
+ * of case, else the same for the word's normalization forms C and D. Collective. Fails (agreed)
+ * likewise. Cost: one pass more for each of these that some word needs. */
+trn_status_t trn_row_names_find_like(trn_rows_t *rows, MPI_Comm comm, int64_t count,
+                                     char *const *name, int64_t *row);
 
 /* The names of rows ids->id, in this order, on every rank: one allocation, to be freed with
  * trn_free; NULL if the rows have none. Collective. Fails (agreed) likewise. Cost: one pass. */
