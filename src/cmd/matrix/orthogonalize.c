@@ -103,7 +103,7 @@ static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
     double m = (double)job->a.in.info.rows, n = (double)job->a.in.info.cols;
     double side = m < n ? m : n, steps = job->how.polar ? 40 : job->how.steps;
-    *cost = (trn_cost_t){.flops = 3 * m * n * side + 8 * steps * side * side * side,
+    *cost = (trn_cost_t){.flops = 3 * m * n * side + 6 * steps * side * side * side,
                          .file_bytes = 16 * m * n};
 }
 

@@ -1,6 +1,7 @@
 /* orthogonalize.c: Newton and Schulz's iteration on the square of the shorter side. With A = X^T X
- * and S = a I + b A + c A A a step is X <- X S, and so A <- S A S: only squares change, whose rows
- * are dealt to the ranks, and the product Q of all S is what x is multiplied by in the end. */
+ * and S = a I + b A + c A A a step is X <- X S, and so A <- A S S, for polynomials in A commute:
+ * only squares change, whose rows are dealt to the ranks, and the product Q of all S is what x is
+ * multiplied by in the end. Squares of symmetric matrices are Gram matrices, at half the work. */
 #include "algo/matrix/factor/orthogonalize.h"
 
 #include "algo/matrix/gram.h"
@@ -24,82 +25,43 @@ static const polynomial_t MUON = {3.4445, -4.7750, 2.0315}, CUBIC = {1.5, -0.5, 
 /* Squares [n x n]: whole on every rank, and as tall matrices, of which each rank has a band. */
 typedef struct newton {
     MPI_Comm comm;
-    int64_t n;
-    double *a, *s;      /* whole: A; S of the present step */
-    trn_tall_t q, t, u; /* bands: the product of all S so far; scratch */
-    int64_t steps;      /* that q is the product of */
+    int threads;
+    int64_t n, first;     /* first: row of this rank's bands */
+    double *a, *s, *both; /* whole: A; S of the present step; S S */
+    trn_tall_t q, u;      /* bands: the product of all S so far; scratch */
+    int64_t steps;        /* that q is the product of */
 } newton_t;
 
-static trn_status_t newton_create(newton_t *w, MPI_Comm comm, int64_t n) {
-    *w = (newton_t){.comm = comm, .n = n};
+static trn_status_t newton_create(newton_t *w, MPI_Comm comm, int64_t n, int threads) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    *w = (newton_t){
+        .comm = comm, .threads = threads, .n = n, .first = trn_tall_start(comm, n, rank)};
     TRN_TRY(trn_alloc(&w->a, n * n, sizeof(double), "a Gram matrix"));
     TRN_TRY(trn_alloc(&w->s, n * n, sizeof(double), "a Gram matrix"));
+    TRN_TRY(trn_alloc(&w->both, n * n, sizeof(double), "a Gram matrix"));
     TRN_TRY(trn_tall_create(&w->q, comm, n, n));
-    TRN_TRY(trn_tall_create(&w->t, comm, n, n));
     return trn_tall_create(&w->u, comm, n, n);
 }
 
 static void newton_free(newton_t *w) {
     trn_free(&w->a);
     trn_free(&w->s);
+    trn_free(&w->both);
     trn_tall_free(&w->q);
-    trn_tall_free(&w->t);
     trn_tall_free(&w->u);
 }
 
 static void newton_plan(trn_ledger_t *ledger, int64_t n, int ranks, int rank) {
-    trn_ledger_take(ledger, "squares", 2 * n * n + 3 * trn_tall_rows(n, ranks, rank) * n,
+    trn_ledger_take(ledger, "squares", 3 * n * n + 2 * trn_tall_rows(n, ranks, rank) * n,
                     sizeof(double));
 }
 
-static void swap(trn_tall_t *x, trn_tall_t *y) {
-    trn_tall_t kept = *x;
-    *x = *y;
-    *y = kept;
-}
-
-/* t = this rank's rows of S. */
-static void form(newton_t *w, polynomial_t p) {
-    int rank;
-    MPI_Comm_rank(w->comm, &rank);
-    int64_t first = trn_tall_start(w->comm, w->n, rank), n = w->n;
-    double *to = w->t.block.data;
-    trn_tall_t band = w->t;
-    band.block.data = w->a + first * n;
-    if (p.c != 0)
-        trn_tall_multiply(p.c, band, w->a, n, 0, w->t);
-    else
-        memset(to, 0, sizeof *to * (size_t)(w->t.block.rows * n));
-    for (int64_t i = 0; i < w->t.block.rows; i++) {
-        for (int64_t j = 0; j < n; j++)
-            to[i * n + j] += p.b * w->a[(first + i) * n + j];
-        to[i * n + first + i] += p.a;
-    }
-}
-
-/* What rounding has made of a symmetric matrix. */
-static void symmetrize(int64_t n, double *a) {
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < i; j++)
-            a[i * n + j] = a[j * n + i] = (a[i * n + j] + a[j * n + i]) / 2;
-}
-
-/* q <- q S, and A <- S A S unless no step follows. Collective. */
-static trn_status_t step(newton_t *w, polynomial_t p, bool last) {
-    form(w, p);
-    TRN_TRY(trn_tall_gather(w->t, w->s));
-    if (w->steps++ == 0)
-        memcpy(w->q.block.data, w->t.block.data, sizeof(double) * (size_t)(w->t.block.rows * w->n));
-    else {
-        trn_tall_multiply(1, w->q, w->s, w->n, 0, w->u);
-        swap(&w->q, &w->u);
-    }
-    if (last) return TRN_OK;
-    trn_tall_multiply(1, w->t, w->a, w->n, 0, w->u);
-    trn_tall_multiply(1, w->u, w->s, w->n, 0, w->t);
-    TRN_TRY(trn_tall_gather(w->t, w->a));
-    symmetrize(w->n, w->a);
-    return TRN_OK;
+/* This rank's rows of a whole square. */
+static trn_tall_t band(const newton_t *w, double *whole) {
+    trn_tall_t x = w->u;
+    x.block.data = whole + w->first * w->n;
+    return x;
 }
 
 static trn_status_t gram_of(trn_tall_t x, int threads, double *a) {
@@ -110,6 +72,47 @@ static trn_status_t gram_of(trn_tall_t x, int threads, double *a) {
 static void scale_square(int64_t n, double by, double *a) {
     for (int64_t i = 0; i < n * n; i++)
         a[i] *= by;
+}
+
+/* What rounding has made of a symmetric matrix. */
+static void symmetrize(int64_t n, double *a) {
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < i; j++)
+            a[i * n + j] = a[j * n + i] = (a[i * n + j] + a[j * n + i]) / 2;
+}
+
+/* s = S, on every rank. Collective. */
+static trn_status_t form(newton_t *w, polynomial_t p) {
+    int64_t n = w->n;
+    if (p.c != 0)
+        TRN_TRY(gram_of(band(w, w->a), w->threads, w->s));
+    else
+        memset(w->s, 0, sizeof *w->s * (size_t)(n * n));
+    for (int64_t i = 0; i < n * n; i++)
+        w->s[i] = p.b * w->a[i] + p.c * w->s[i];
+    for (int64_t i = 0; i < n; i++)
+        w->s[i * n + i] += p.a;
+    return TRN_OK;
+}
+
+/* q <- q S, and A <- A S S unless no step follows. Collective. */
+static trn_status_t step(newton_t *w, polynomial_t p, bool last) {
+    TRN_TRY(form(w, p));
+    if (w->steps++ == 0) {
+        memcpy(w->q.block.data, band(w, w->s).block.data,
+               sizeof(double) * (size_t)(w->q.block.rows * w->n));
+    } else {
+        trn_tall_multiply(1, w->q, w->s, w->n, 0, w->u);
+        trn_tall_t kept = w->q;
+        w->q = w->u;
+        w->u = kept;
+    }
+    if (last) return TRN_OK;
+    TRN_TRY(gram_of(band(w, w->s), w->threads, w->both));
+    trn_tall_multiply(1, band(w, w->a), w->both, w->n, 0, w->u);
+    TRN_TRY(trn_tall_gather(w->u, w->a));
+    symmetrize(w->n, w->a);
+    return TRN_OK;
 }
 
 /* Muon ----------------------------------------------------------------------------------------- */
@@ -128,7 +131,7 @@ trn_status_t trn_orthogonalize_factor(trn_tall_t x, int exponent, int steps, int
                                       double *q) {
     newton_t w;
     int64_t n = x.block.cols;
-    trn_status_t status = trn_agree(x.comm, newton_create(&w, x.comm, n));
+    trn_status_t status = trn_agree(x.comm, newton_create(&w, x.comm, n, threads));
     TRN_OR(done, status);
     TRN_OR(done, gram_of(x, threads, w.a));
     double factor = muon_factor(n, w.a, exponent);
@@ -230,7 +233,7 @@ static trn_status_t polar_tall(trn_tall_t x, const trn_orthogonalize_how_t *how,
                                trn_orthogonalized_t *done) {
     newton_t w;
     double *scratch = NULL;
-    trn_status_t status = newton_create(&w, x.comm, x.block.cols);
+    trn_status_t status = newton_create(&w, x.comm, x.block.cols, how->threads);
     if (status == TRN_OK)
         status =
             trn_alloc(&scratch, TRN_TALL_BLOCK * x.block.cols, sizeof *scratch, "a block of rows");

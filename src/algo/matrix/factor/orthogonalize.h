@@ -24,7 +24,7 @@ enum {
  * = (3.4445, -4.7750, 2.0315). Singular values come out in about [0.7, 1.2], not as 1. x may come
  * from a source, scaled: its numbers are 2^exponent times those that pass by. Collective, equal
  * arguments but for rows of x. Fails (agreed) with TRN_MEMORY, TRN_NUMERIC (not finite). Bits do
- * not depend on the number of ranks. Cost: a pass, rows n^2 flop over all ranks, then 8 n^3 flop a
+ * not depend on the number of ranks. Cost: a pass, rows n^2 flop over all ranks, then 6 n^3 flop a
  * step, over all ranks. Source: Jordan et al., Muon: An optimizer for hidden layers in neural
  * networks (2024). */
 trn_status_t trn_orthogonalize_factor(trn_tall_t x, int exponent, int steps, int threads,
