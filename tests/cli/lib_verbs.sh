@@ -91,6 +91,7 @@ benchmarks() {
     one bench cooccur "$scratch/corpus.txt" --repeats 1 --dir "$scratch"
     one bench gemm 40x50x60 --repeat 1 --against all
     one bench gram --rows 500 --cols 20 --repeats 1
+    one bench orthogonalize --rows 500 --cols 20 --repeats 1
     one bench kg --model rotate --entities 50 --relations 3 --dim 8 --batch 20
     one bench kg-graph -o "$work/g.tsv" --entities 50 --relations 3 --triples 200
     one bench rows --rows 50 --cols 4 -o "$work/r.npy"
