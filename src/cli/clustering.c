@@ -60,9 +60,10 @@ json_t *trn_clustering_figures(const trn_kmeans_t *found) {
         if (found->size[c] < least) least = found->size[c];
         if (found->size[c] > most) most = found->size[c];
     }
-    return json_pack("{s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:i}", "clusters",
+    return json_pack("{s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:i, s:f}", "clusters",
                      (json_int_t)found->k, "steps", (json_int_t)found->steps, "first_objective",
                      found->objective[0], "objective", found->objective[found->steps], "empty",
                      (json_int_t)found->empty, "moved", (json_int_t)found->moved, "smallest",
-                     (json_int_t)least, "largest", (json_int_t)most, "chosen", found->chosen);
+                     (json_int_t)least, "largest", (json_int_t)most, "chosen", found->chosen,
+                     "step_seconds", found->seconds);
 }

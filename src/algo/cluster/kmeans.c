@@ -4,6 +4,7 @@
 #include "algo/cluster/kmeans.h"
 
 #include "algo/cluster/kmeans_impl.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "kern/search/nearest.h"
@@ -51,7 +52,7 @@ void trn_kmeans_plan(trn_ledger_t *ledger, int64_t own, int64_t cols,
     trn_assign_plan(ledger, o->k, cols, o->threads);
     if (o->steps > 0) trn_ledger_take(ledger, "sums", o->k * cols, sizeof(int64_t));
     trn_ledger_take(ledger, "sums", cols, sizeof(double));
-    int64_t sum = o->k * cols * (int64_t)sizeof(int64_t);
+    int64_t sum = o->steps > 0 ? o->k * cols * (int64_t)sizeof(int64_t) : 0;
     trn_ledger_take(ledger, "sums", sum < MESSAGE ? sum : MESSAGE, 1);
     trn_ledger_back(ledger, &before);
 }
@@ -141,6 +142,7 @@ static trn_status_t run(trn_lloyd_t *l, int start) {
     const trn_kmeans_options_t *o = l->options;
     now->chosen = start;
     TRN_TRY(trn_lloyd_start(l, start));
+    double began = trn_seconds();
     for (now->steps = 0, now->moved = 0;; now->steps++) {
         int64_t moved = now->moved;
         TRN_TRY(pass(l, now->steps < o->steps, &now->objective[now->steps]));
@@ -150,6 +152,7 @@ static trn_status_t run(trn_lloyd_t *l, int start) {
         if (now->steps == o->steps || settled(l, moved)) break;
         TRN_TRY(step(l));
     }
+    now->seconds = (trn_seconds() - began) / (double)(now->steps + 1);
     memcpy(now->center, l->assign.center, sizeof *now->center * (size_t)(now->k * now->cols));
     now->empty = 0;
     for (int64_t c = 0; c < now->k; c++)

@@ -49,6 +49,7 @@ typedef struct trn_kmeans {
     int chosen;            /* the start that was best */
     int64_t empty, moved;  /* clusters that are empty in the end; rows that filled empty ones */
     int64_t again;         /* rows compared in float64, by this rank */
+    double seconds;        /* of a step, on average over all passes of this start; by this rank */
 } trn_kmeans_t;
 
 /* Cluster the rows. Collective, equal arguments. Fails (agreed) with TRN_INPUT (k above the rows,

@@ -13,7 +13,7 @@ typedef struct cells {
     const trn_cluster_rows_t *rows;
     const trn_two_level_options_t *options;
     trn_two_level_t *result;
-    int rank, ranks;
+    int rank, ranks, rounds;
     int64_t size; /* bytes of a row */
     trn_kmeans_t coarse;
     int *bin;          /* [k1] rank x rounds + round */
@@ -42,7 +42,7 @@ static void free_round(cells_t *s) {
 
 static void deal(cells_t *s) {
     const int64_t *size = s->coarse.size;
-    double bins = (double)s->ranks * s->options->rounds, all = (double)s->rows->tall.rows;
+    double bins = (double)s->ranks * s->rounds, all = (double)s->rows->tall.rows;
     double before = 0;
     s->result->smallest = s->result->largest = size[0];
     for (int64_t c = 0; c < s->options->k1; c++) {
@@ -54,12 +54,32 @@ static void deal(cells_t *s) {
     }
 }
 
+/* Rows that the fullest rank takes in its fullest round. */
+static int64_t fullest(const cells_t *s) {
+    int64_t most = 0, sum = 0;
+    for (int64_t c = 0; c < s->options->k1; c++) {
+        sum = c > 0 && s->bin[c] == s->bin[c - 1] ? sum + s->coarse.size[c] : s->coarse.size[c];
+        if (sum > most) most = sum;
+    }
+    return most;
+}
+
+/* Cells turn out as unequal as the rows are: more rounds where memory is too short for the fullest,
+ * which lies there twice while it is sorted, and has as many rows to send. Collective. */
+static void choose_rounds(cells_t *s) {
+    int64_t left = trn_mem_left();
+    MPI_Allreduce(MPI_IN_PLACE, &left, 1, MPI_INT64_T, MPI_MIN, s->rows->tall.comm);
+    s->rounds = s->options->rounds;
+    for (deal(s); s->rounds < s->options->k1 && fullest(s) > left / 9 * 4 / (s->size + 8); deal(s))
+        s->rounds *= 2;
+}
+
 static bool in_round(const cells_t *s, int64_t cell, int round) {
-    return s->bin[cell] % s->options->rounds == round;
+    return s->bin[cell] % s->rounds == round;
 }
 
 static int owner(const cells_t *s, int64_t cell) {
-    return s->bin[cell] / s->options->rounds;
+    return s->bin[cell] / s->rounds;
 }
 
 /* Rows to each rank, and from each. Collective. */
@@ -329,8 +349,8 @@ static trn_status_t run(cells_t *s) {
     coarse.k = s->options->k1;
     TRN_TRY(trn_kmeans(&s->coarse, s->rows, &coarse));
     TRN_AGREE(comm, take(s));
-    deal(s);
-    for (int round = 0; round < s->options->rounds; round++)
+    choose_rounds(s);
+    for (int round = 0; round < s->rounds; round++)
         TRN_TRY(round_of(s, round));
     TRN_TRY(number(s));
     if (s->options->reassign) TRN_TRY(reassign(s));
@@ -357,6 +377,7 @@ trn_status_t trn_two_level(trn_two_level_t *result, const trn_cluster_rows_t *ro
     trn_free(&s.start);
     trn_free(&s.count);
     trn_free(&s.from);
+    result->rounds = s.rounds;
     return status;
 }
 

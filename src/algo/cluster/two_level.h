@@ -11,7 +11,8 @@
 
 typedef struct trn_two_level_options {
     int64_t k1, k2;
-    int rounds;    /* in which cells are worked on: each takes its part of the rows along */
+    int rounds;    /* in which cells are worked on, at least: each takes its part of the rows along;
+                    * more where memory asks for it */
     bool reassign; /* in the end every row gets the nearest of all centers, not of its cell's only:
                     * K1 K2 centers on every rank, and a pass as of one level */
     trn_kmeans_options_t coarse; /* start, starts, steps, tolerance, seed, unit, split, threads; of
@@ -30,6 +31,7 @@ typedef struct trn_two_level {
     double reassigned;    /* from the nearest of all centers; NaN: not asked for */
     int64_t empty;
     int64_t smallest, largest; /* rows of a cell */
+    int rounds;                /* that there were */
 } trn_two_level_t;
 
 /* Cluster the rows. Collective, equal arguments. Fails (agreed) as trn_kmeans does. Free the result

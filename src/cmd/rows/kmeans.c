@@ -258,7 +258,7 @@ static trn_status_t report(trn_run_t *run, void *user) {
             figures, json_pack("{s:I, s:f, s:I, s:I, s:I, s:I}", "clusters", (json_int_t)cells->k,
                                "objective_within", cells->within, "empty", (json_int_t)cells->empty,
                                "smallest_cell", (json_int_t)cells->smallest, "largest_cell",
-                               (json_int_t)cells->largest, "rounds", (json_int_t)job->two.rounds));
+                               (json_int_t)cells->largest, "rounds", (json_int_t)cells->rounds));
         if (job->two.reassign)
             json_object_set_new(figures, "objective", json_real(cells->reassigned));
     } else {
