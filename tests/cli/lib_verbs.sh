@@ -75,6 +75,8 @@ matrices() { # sparse and dense
     one multiply "$scratch/a.mtx" "$scratch/a.mtx" --transpose-b --boolean -o "$work/c.mtx"
     one transform "$scratch/a.mtx" --ppmi -o "$work/p.mtx"
     one svd "$scratch/a.mtx" -k 2 -o "$work/s.h5"
+    one factor "$scratch/a.mtx" --nmf -k 2 --steps 3 -o "$work/f.h5"
+    one factor "$scratch/g.npy" --svd -k 2 -o "$work/f.h5" --residual "$work/r.npy"
     one qr "$scratch/a.mtx" -o "$work/q.h5"
     one kmeans "$scratch/a.mtx" -k 4 --steps 2 -o "$work/k.h5"
     one quantize "$scratch/a.mtx" --block 8 -o "$work/b.h5"

@@ -16,6 +16,7 @@ typedef struct trn_tall_reader {
     trn_tall_source_t source; /* of the view */
     trn_rows_t *rows;
     bool single, spared;
+    const trn_tall_in_t *in;
     void *wide;     /* [block x cols] rows on their way from memory, to be changed at will; NULL:
                      * they come into a buffer of their own anyway */
     int64_t sound;  /* blocks below this number have been looked at: passes ascend */
@@ -79,6 +80,7 @@ static trn_view_t read_block(void *user, int64_t block) {
     trn_tall_reader_t *r = user;
     trn_view_t view = trn_rows_block(r->rows, block);
     check(r, block, view);
+    if (r->in->still && view.type == TRN_MATRIX_F64 && r->bad[0] < 0) return view;
     if (r->wide && view.type == TRN_MATRIX_F32) {
         const float *from = view.data;
         double *to = r->wide;
@@ -99,6 +101,7 @@ static trn_status_t create_reader(trn_tall_in_t *in) {
     r = in->reader;
     r->single = in->single;
     r->spared = in->spared;
+    r->in = in;
     r->bad[0] = -1;
     r->source = (trn_tall_source_t){.rows = read_block, .user = r};
     return TRN_OK;

@@ -22,8 +22,10 @@ typedef struct trn_tall_in {
                          * program sets it (cli/steps.h) */
     bool single;        /* for the caller to set before a plan: blocks come as float32 */
     bool spared;        /* likewise: NaN and infinity may pass */
-    trn_tall_t tall;    /* once open: what trn_tall_multiply, _cross, _center and trn_gram take. Its
-                         * source may be scaled and centered unless `single` */
+    bool still;      /* likewise, at any time: rows are only looked at, neither scaled nor centered;
+                      * those      of float64 in memory then come as they lie there, without a copy */
+    trn_tall_t tall; /* once open: what trn_tall_multiply, _cross, _center and trn_gram take. Its
+                      * source may be scaled and centered unless `single` */
     struct trn_tall_reader *reader; /* private */
 } trn_tall_in_t;
 

@@ -253,6 +253,7 @@ trn_status_t trn_nearest_files_run(trn_nearest_files_t *f, const char *created_b
                                    const json_t *params) {
     trn_dist_t *dist = NULL;
     trn_sparse_t *pairs = NULL;
+    f->among.still = f->queries.still = true;
     trn_status_t status = trn_tall_in_open(&f->among, f->comm, f->streams);
     if (status == TRN_OK && !f->same) status = trn_tall_in_open(&f->queries, f->comm, f->streams);
     if (status == TRN_OK) status = load_pairs(f, &dist, &pairs);

@@ -85,6 +85,7 @@ trn_status_t trn_factor_train(trn_factors_t *factors, const trn_trainer_run_t *r
     static const trn_trained_t trained = {begin, train, save, write_result};
     learner_t l = {.write = write, .user = user};
     l.frame = (trn_trainer_t){.comm = factors->x.comm, .run = run, .trained = &trained, .self = &l};
+    if (factors->x.dense) factors->x.dense->still = true;
     trn_status_t status = trn_factor_state_create(&l.state, factors);
     if (status == TRN_OK) status = trn_trainer_run(&l.frame);
     trn_factor_state_free(&l.state);

@@ -30,6 +30,10 @@ typedef struct trn_factor_matrix {
     const char *name; /* for messages */
 } trn_factor_matrix_t;
 
+/* sums = of squares of all numbers, and of their sizes; refuses negative ones. Collective. Fails
+ * (agreed) with TRN_INPUT naming row and column, TRN_NUMERIC, and as reading. Cost: one pass. */
+trn_status_t trn_factor_look(const trn_factor_matrix_t *x, bool nonnegative, double sums[2]);
+
 typedef struct trn_factor_options {
     trn_factor_method_t method;
     int64_t rank, steps;
@@ -51,6 +55,7 @@ typedef struct trn_factors {
     trn_tall_t w, ht;
     double *objective; /* [steps + 1] half the squared error at the start and after each step */
     int64_t done;      /* steps */
+    double squares;    /* sum over X */
 } trn_factors_t;
 
 /* Train in the trainers' frame: resume, save, stop; `write` (Collective, agreed) is called with
@@ -72,6 +77,9 @@ typedef struct trn_factor_size {
     bool sparse, save_behind;
 } trn_factor_size_t;
 void trn_factor_plan(trn_ledger_t *ledger, const trn_factor_size_t *size, int ranks, int at);
+
+/* *primitive [r x d] = H on every rank, to be freed. Collective. Fails (agreed) with TRN_MEMORY. */
+trn_status_t trn_factors_primitive(const trn_factors_t *factors, double **primitive);
 
 /* A store of kind "factors": /coordinates [n x r] of `type`, /primitive [r x d] and /objective
  * [done + 1], float64. `names` of rows, or NULL. Collective. Fails (agreed) with TRN_IO,

@@ -48,8 +48,7 @@ static settings_t settings_of(const trn_factor_state_t *s) {
 
 /* Writing ---------------------------------------------------------------------------------------*/
 
-/* *primitive [r x d] = H on every rank. Collective. Fails (agreed) with TRN_MEMORY. */
-static trn_status_t gather_primitive(const trn_factors_t *f, double **primitive) {
+trn_status_t trn_factors_primitive(const trn_factors_t *f, double **primitive) {
     int64_t r = f->ht.block.cols, d = f->ht.rows;
     double *whole = NULL;
     trn_status_t status = trn_alloc(primitive, r * d, sizeof(double), "a factor");
@@ -110,7 +109,7 @@ trn_status_t trn_factors_save(const trn_factors_t *f, const char *path,
     double *primitive = NULL;
     trn_store_t *store = NULL;
     trn_status_t status;
-    TRN_OR(done, gather_primitive(f, &primitive));
+    TRN_OR(done, trn_factors_primitive(f, &primitive));
     TRN_OR(done, trn_store_create(&store, f->x.comm, path, "factors", run->created_by, run->params,
                                   f->options.seed));
     status = declare(f, store, type, names);
@@ -141,7 +140,7 @@ trn_status_t trn_factor_checkpoint(trn_factor_state_t *s, const trn_trainer_run_
     double *primitive = NULL;
     trn_store_t *store = NULL;
     trn_status_t status;
-    TRN_OR(done, gather_primitive(f, &primitive));
+    TRN_OR(done, trn_factors_primitive(f, &primitive));
     TRN_OR(done, trn_store_create(&store, f->x.comm, run->checkpoint, "factors", run->created_by,
                                   run->params, f->options.seed));
     status = declare_state(s, store);

@@ -115,64 +115,13 @@ void trn_factor_plan(trn_ledger_t *ledger, const trn_factor_size_t *size, int ra
     trn_ledger_back(ledger, &before);
 }
 
-/* A first look ----------------------------------------------------------------------------------*/
-
-/* Sums of squares and of sizes, and the first negative number that was seen. */
-typedef struct scan {
-    trn_factor_state_t *s;
-    int64_t row, col; /* -1: none */
-    double value;
-} scan_t;
-
-static void see(scan_t *scan, int64_t row, int64_t col, double x, double *values) {
-    values[0] += x * x;
-    values[1] += fabs(x);
-    if (x >= 0 || scan->row >= 0) return;
-    scan->row = row, scan->col = col, scan->value = x;
-}
-
-static void scan_dense(void *user, int64_t block, double *values) {
-    scan_t *scan = user;
-    trn_view_t x = trn_tall_block_rows(scan->s->f->x.dense->tall, block);
-    int64_t first = block * trn_tall_block(scan->s->f->x.rows);
-    values[0] = values[1] = 0;
-    for (int64_t i = 0; i < x.rows; i++)
-        for (int64_t j = 0; j < x.cols; j++)
-            see(scan, first + i, j, ((double *)x.data)[i * x.stride + j], values);
-}
-
-static void scan_sparse(void *user, int64_t block, double *values) {
-    scan_t *scan = user;
-    const trn_sparse_t *x = scan->s->f->x.sparse;
-    trn_extent_t extent = trn_sparse_extent(x);
-    int64_t size = trn_tall_block(scan->s->f->x.rows), first = block * size - extent.first_row;
-    values[0] = values[1] = 0;
-    for (int64_t i = first; i < first + size && i < extent.rows; i++)
-        for (int64_t e = trn_sparse_start(x)[i]; e < trn_sparse_start(x)[i + 1]; e++)
-            see(scan, extent.first_row + i, trn_sparse_column(x)[e], trn_sparse_value(x, e),
-                values);
-}
-
 trn_status_t trn_factor_scan(trn_factor_state_t *s) {
-    const trn_factor_matrix_t *x = &s->f->x;
-    int64_t block = trn_tall_block(x->rows);
     double sums[2];
-    scan_t scan = {.s = s, .row = -1};
-    trn_status_t status = trn_reduce_tree(x->comm, (x->rows + block - 1) / block, 2,
-                                          x->dense ? scan_dense : scan_sparse, &scan, sums);
-    if (x->dense) status = trn_tall_in_outcome(x->dense, status);
-    TRN_TRY(status);
-    s->total = sums[0];
+    const trn_factor_matrix_t *x = &s->f->x;
+    TRN_TRY(trn_factor_look(x, s->f->options.method == TRN_FACTOR_NMF, sums));
+    s->total = s->f->squares = sums[0];
     s->mean = sums[1] / ((double)x->rows * (double)x->cols);
-    if (!isfinite(s->total))
-        return trn_fail(TRN_NUMERIC, "%s: squares of its numbers overflow, or are not finite",
-                        x->name);
-    if (s->f->options.method == TRN_FACTOR_NMF && scan.row >= 0)
-        status = trn_fail(TRN_INPUT,
-                          "%s: row %lld, column %lld (from 0) is %g; --nmf takes no "
-                          "negative numbers (--snmf does)",
-                          x->name, (long long)scan.row, (long long)scan.col, scan.value);
-    return trn_agree(x->comm, status);
+    return TRN_OK;
 }
 
 /* Starts ----------------------------------------------------------------------------------------*/
