@@ -35,10 +35,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_GRAPH = 70,      /* made-up triples */
     TRN_RNG_KMEANS = 80,     /* rows that clusters start from */
     TRN_RNG_TRANSPLANT = 81, /* rows of a new vocabulary that are drawn */
-    TRN_RNG_DROPOUT = 64, /* hidden units left out of a step */
-    TRN_RNG_GRAPH = 70,   /* made-up triples */
-    TRN_RNG_KMEANS = 80,  /* rows that clusters start from */
-    TRN_RNG_FACTOR = 82, /* starting factors */
+    TRN_RNG_FACTOR = 82,     /* starting factors */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
