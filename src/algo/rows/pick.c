@@ -9,10 +9,9 @@
 
 enum {
     SPAN = 1 << 20,      /* bytes that are read at once */
-    NEAR = 32 << 10,     /* bytes between two rows that cost less to read than a call does */
+    NEAR = 4 << 10,      /* bytes between two rows that cost less to read than a call does; a row
+                          * in vain is read anyway, so that at most twice as much is read */
     CHECKED = 256 << 10, /* the same where bytes come in blocks with a checksum, or as text */
-    LIST = 16 << 20,     /* bytes of the rows of a list */
-    LONG_LIST = 256 << 20
 };
 
 /* Whether rows lie in the file as they are, to be read from any of them on. */
@@ -40,20 +39,21 @@ static int64_t span_rows(const trn_rows_about_t *about, trn_dtype_t type) {
     return rows < about->rows ? rows : at_least_one(about->rows);
 }
 
-int64_t trn_pick_room(const trn_rows_about_t *about, trn_dtype_t type, int64_t rows) {
-    int64_t bytes = sequential(about) ? LONG_LIST : LIST;
+int64_t trn_pick_room(const trn_rows_about_t *about, trn_dtype_t type, int64_t rows,
+                      int64_t bytes) {
+    if (sequential(about)) bytes *= 4;
     int64_t room = at_least_one(bytes / row_bytes(about, type));
     return room < rows ? room : at_least_one(rows);
 }
 
 trn_status_t trn_pick_begin(trn_pick_t *pick, trn_rows_t *rows, trn_dtype_t type, int64_t room) {
     const trn_rows_about_t *about = trn_rows_about(rows);
-    int64_t gap = direct(about) ? NEAR : CHECKED;
+    int64_t row = row_bytes(about, type), gap = direct(about) ? NEAR : CHECKED;
     *pick = (trn_pick_t){.rows = rows,
                          .type = type,
                          .room = room,
                          .span_rows = span_rows(about, type),
-                         .gap = gap / row_bytes(about, type)};
+                         .gap = gap > row ? gap / row : 1};
     TRN_TRY(trn_alloc(&pick->order, room, sizeof *pick->order, "the order of rows"));
     trn_status_t status =
         trn_alloc(&pick->span, pick->span_rows, (size_t)row_bytes(about, type), "rows to pick");

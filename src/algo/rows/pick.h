@@ -30,10 +30,9 @@ void trn_pick_plan(trn_ledger_t *ledger, const trn_rows_about_t *about, trn_dtyp
  * cheaper than to leave them out. Fails as trn_rows_read. Local. */
 trn_status_t trn_pick_rows(trn_pick_t *pick, int64_t count, const int64_t *id, void *values);
 
-/* How many rows of so many bytes a list should have: 16 MiB of them, and of files that are read
- * from front to back, which every list has to do anew, all of `rows`, but no more than 256 MiB.
- * At least 1. Local. */
-int64_t trn_pick_room(const trn_rows_about_t *about, trn_dtype_t type, int64_t rows);
+/* How many of `rows` rows a list should have: `bytes` of them, or four times as many in files that
+ * are read from front to back, which every list has to do anew. At least 1. Local. */
+int64_t trn_pick_room(const trn_rows_about_t *about, trn_dtype_t type, int64_t rows, int64_t bytes);
 
 /* Free what it holds; {0} and twice are fine. Local. */
 void trn_pick_free(trn_pick_t *pick);

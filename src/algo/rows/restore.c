@@ -18,10 +18,10 @@ typedef struct restoring {
     char *values, *over; /* [block x cols] of the whole and of the small matrix */
 } restoring_t;
 
-static int64_t block_rows(const trn_rows_about_t *about, trn_dtype_t type) {
-    enum { BYTES = 2 << 20 };
-    int64_t row = about->cols * trn_dtype_size(type), rows = row > 0 ? BYTES / row : about->rows;
-    rows = rows < about->rows ? rows : about->rows;
+/* Two lists of rows, so half of what one may have. */
+static int64_t block_rows(const trn_rows_make_t *make, int64_t list) {
+    int64_t row = make->cols * trn_dtype_size(make->type), rows = row > 0 ? list / 2 / row : 1;
+    rows = rows < make->own_rows ? rows : make->own_rows;
     return rows > 0 ? rows : 1;
 }
 
@@ -29,7 +29,7 @@ static trn_status_t begin(restoring_t *r, trn_rows_t *small) {
     const trn_rows_about_t *about = trn_rows_about(r->trim->rows);
     trn_dtype_t type = r->trim->make.type;
     size_t size = (size_t)trn_dtype_size(type);
-    r->block = block_rows(about, type);
+    r->block = block_rows(&r->trim->make, r->trim->list);
     TRN_TRY(trn_alloc(&r->order, r->ids->count, sizeof *r->order, "the order of rows"));
     TRN_TRY(trn_alloc(&r->from, r->block, sizeof *r->from, "rows to put back"));
     TRN_TRY(trn_alloc(&r->values, r->block * about->cols, size, "rows to copy"));
@@ -108,8 +108,9 @@ void trn_restore_plan(trn_ledger_t *ledger, const trn_trim_t *trim, const trn_ro
     enum { PIECE = 1 << 20 /* that a reader keeps */ };
     const trn_rows_about_t *about = trn_rows_about(trim->rows);
     trn_rows_make_t make = trim->make;
-    int64_t block = block_rows(about, make.type), size = trn_dtype_size(make.type);
+    int64_t size = trn_dtype_size(make.type);
     set_band(&make, about, ranks, rank);
+    int64_t block = block_rows(&make, trim->list);
     make.names_of = trim->rows;
     trn_ledger_take(ledger, "writing", trn_rows_write_bytes(trim->to, &make, rank == 0), 1);
     trn_ledger_take(ledger, "rows", block * 2 * about->cols, size);

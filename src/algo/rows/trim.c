@@ -49,7 +49,7 @@ static trn_status_t copy_ordered(trn_trim_t *trim, MPI_Comm comm, const trn_ids_
     const trn_rows_about_t *about = trn_rows_about(trim->rows);
     trn_pick_t pick = {0};
     char *values = NULL;
-    int64_t room = trn_pick_room(about, trim->make.type, trim->make.own_rows);
+    int64_t room = trn_pick_room(about, trim->make.type, trim->make.own_rows, trim->list);
     trn_status_t status = trn_pick_begin(&pick, trim->rows, trim->make.type, room);
     if (status == TRN_OK)
         status = trn_alloc(&values, room * about->cols, (size_t)trn_dtype_size(trim->make.type),
@@ -220,7 +220,7 @@ static void plan_copy(trn_ledger_t *ledger, const trn_trim_t *trim, int ranks) {
         if (about->sparse) plan_entries(ledger, trim, own, ranks);
         trn_ledger_take(ledger, "rows", own * about->cols, sizeof(double));
     } else {
-        int64_t room = trn_pick_room(about, trim->make.type, own);
+        int64_t room = trn_pick_room(about, trim->make.type, own, trim->list);
         trn_pick_plan(ledger, about, trim->make.type, room);
         trn_ledger_take(ledger, "rows", room * about->cols, size);
     }

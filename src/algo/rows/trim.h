@@ -20,6 +20,7 @@ typedef struct trn_trim {
     const char *to;       /* borrowed */
     trn_rows_make_t make; /* format, type, lossy, and what a store notes; the rest is filled in */
     bool sparse;          /* it is, and stays so; its type is F32 or F64 */
+    int64_t list;         /* bytes of rows that are read and written at a time, about */
     int64_t entries;      /* once it is trimmed: numbers of this rank that were written */
     /* Private. */
     char **names;

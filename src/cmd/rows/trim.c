@@ -291,6 +291,19 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_trim_plan(ledger, job->trims, job->n, job->ids.count, ranks, rank);
 }
 
+/* As long lists as memory allows: fewer passes over files that are read from front to back. */
+static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    static const int64_t lists[] = {64 << 20, 16 << 20, 4 << 20, 1 << 20};
+    job_t *job = user;
+    int64_t limit = trn_params_size(run->params, "memory");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (int k = 0; k < job->n; k++)
+            job->trims[k].list = lists[i];
+        if (limit == 0 || trn_estimate_bytes(ranks, plan, job) <= limit) break;
+    }
+    return TRN_OK;
+}
+
 /* Nothing but reading and writing. */
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
@@ -413,6 +426,7 @@ const trn_command_t trn_command_trim = {
     .params = params,
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
                                   .look = look,
+                                  .cut = cut,
                                   .plan = plan,
                                   .cost = cost,
                                   .work = work,
