@@ -44,6 +44,9 @@ alike product 2 x.npy --pq 12 --bits 4 --steps 3 --memory 5M
 alike vector 1 x.npy --vq 20 --steps 3 --start random --empty split
 alike vector 3 x.h5 --vq 20 --steps 3 --start random --empty split --threads 2
 
+alike signs 1 x.npy --hashed 6
+alike signs 3 x.h5 --hashed 6
+
 # Figures of the reference, and codes that come back.
 figures() { # KEY...
     "$python" -c '
@@ -86,6 +89,36 @@ n = np.stack([n & 15, n >> 4], 2).reshape(500, 6).astype(int)
 n[n > 7] -= 16
 assert (np.load("b4.npy") == n * np.repeat(2.0 ** b["scales"][()], 4, 1)[:, :6]).all()
 PY
+expect 0 "codes of signs" ranks 2 quantize q.npy --hashed 3 --dtype f64 -o hq.h5 --quiet
+expect 0 "encode signs" "$TRUNNION" quantize h.npy --encode --codebook hq.h5 -o he.h5 --quiet
+"$python" -c 'import numpy as np; np.save("w.npy", np.load("q.npy")[:6, :5])'
+for n in 1 3; do
+    for b in hq pq; do
+        expect 0 "products by $b on $n ranks" ranks $n apply $b.h5 h.npy --weights w.npy -o $b-$n.npy --json --quiet
+        figures relative_error >$b-$n.error
+    done
+done
+expect 0 "products by the definition" "$python" - <<'PY'
+import h5py, numpy as np
+q, h, w = np.load("q.npy"), np.load("h.npy"), np.load("w.npy")
+code = lambda x: (x.reshape(len(x), 2, 3) > 0) @ np.array([1, 2, 4])
+b, e = h5py.File("hq.h5"), h5py.File("he.h5")
+assert (b["codes"][()] == code(q)).all() and (e["codes"][()] == code(h)).all()
+c = b["codebook"][()].reshape(2, 8, 3)
+for p in range(2):
+    for k in range(8):
+        of = q[code(q)[:, p] == k, 3 * p:3 * p + 3]
+        assert np.allclose(c[p, k], of.mean(0) if len(of) else 0, rtol=1e-14, atol=0)
+near = np.concatenate([c[p][code(h)[:, p]] for p in range(2)], 1)
+r = h5py.File("pq.h5")["codebook"][()].reshape(3, 8, 2)
+d = ((h.reshape(40, 3, 1, 2) - r[None]) ** 2).sum(3).argmin(2)
+parts = np.concatenate([r[p][d[:, p]] for p in range(3)], 1)
+for name, x in ("hq", near), ("pq", parts):
+    y = [np.load(f"{name}-{n}.npy") for n in (1, 3)]
+    assert (y[0] == y[1]).all() and np.allclose(y[0], x @ w, rtol=0, atol=1e-13)
+    error = np.linalg.norm(x @ w - h @ w) / np.linalg.norm(h @ w)
+    assert abs(float(open(f"{name}-3.error").read()) / error - 1) < 1e-9
+PY
 expect 0 "names go along" "$TRUNNION" quantize x.h5 --block 64 -o n.h5 --quiet
 expect 0 "names come back" "$TRUNNION" quantize n.h5 --decode -o n.glove --quiet
 expect_equal "names come back" "w0 w11999" "$(awk 'NR == 1 { printf "%s ", $1 } END { print $1 }' n.glove)"
@@ -110,5 +143,16 @@ bad 3 'holds no codes' 1 x.h5 --decode
 bad 2 '--codebook must be given' 1 v.h5 --decode
 bad 3 'are not of the shape' 1 e.h5 --decode --codebook vq.h5
 bad 3 'is no codebook with labels' 1 h.npy --logits --codebook q.npy
+bad 2 'cannot be cut into parts of so many' 1 wide.npy --hashed 4
 bad 2 'exactly one|vq' 1 x.npy --vq 4 --block 3
+bad_apply() { # CODE PATTERN ARGUMENT...
+    expect "$1" "apply ${*:3}" "$TRUNNION" apply "${@:3}" -o left/y.npy
+    expect_message "apply ${*:3}" "$2"
+    expect_only "apply ${*:3}" left
+}
+bad_apply 2 'give --weights' pq.h5 h.npy
+bad_apply 2 'takes one matrix behind it' pq.h5 h.npy h.npy --weights w.npy
+bad_apply 3 'codes rows of 6 numbers, but those of wide.npy have 7' pq.h5 wide.npy --weights w.npy
+bad_apply 3 'has 9 rows, but those of h.npy have 6 numbers' pq.h5 h.npy --weights wide.npy
+bad_apply 2 'inverse' pq.h5 h.npy --weights w.npy --inverse
 finish

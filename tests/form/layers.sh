@@ -37,7 +37,7 @@ algo/kg/ask: base kern kern/* text graph model mpi mpi/* io io/* algo/common alg
 report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
 cli/param: base io/text
 cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli/param
-cli/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* cli cli/param
+cli/kg cli/rows: base kern kern/* text graph model mpi mpi/* io io/* algo/* cli cli/param
 cmd cmd/words cmd/vectors cmd/matrix cmd/rows cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/* cmd/bench/contest

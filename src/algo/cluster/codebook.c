@@ -64,7 +64,7 @@ static trn_status_t read_labels(trn_codebook_t *book, trn_store_t *store) {
 /* Local: any rank reads. */
 static trn_status_t read_store(trn_codebook_t *book, trn_store_t *store, bool labels) {
     trn_dtype_t type;
-    int64_t rows, cols;
+    int64_t rows, cols, signs = 0;
     TRN_TRY(trn_store_readable(store, "/codebook"));
     trn_store_has(store, "/codebook", &type, &rows, &cols);
     if (trn_store_get_int(store, "/", "parts", &book->parts) != TRN_OK) book->parts = 1;
@@ -77,6 +77,10 @@ static trn_status_t read_store(trn_codebook_t *book, trn_store_t *store, bool la
                         (long long)book->parts);
     book->k = rows / book->parts;
     book->width = cols;
+    book->signs = trn_store_get_int(store, "/", "signs", &signs) == TRN_OK && signs;
+    if (book->signs && (cols > 16 || book->k != (int64_t)1 << cols))
+        return trn_fail(TRN_INPUT, "%s: /codebook has %lld centers for the signs of %lld numbers",
+                        book->path, (long long)book->k, (long long)cols);
     TRN_TRY(read_center(book, store, rows, cols, type));
     return labels ? read_labels(book, store) : TRN_OK;
 }

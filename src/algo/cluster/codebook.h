@@ -16,8 +16,9 @@ typedef struct trn_codebook {
     int64_t parts;    /* pieces that a row is cut into, each with centers of its own; 1: whole */
     int64_t k, width; /* centers of a part, and their numbers: a row has parts x width */
     double *center;   /* [parts x k x width] */
-    int64_t rows;     /* of the matrix that a store was made from; 0: not told */
-    int32_t *label;   /* [rows] its labels, if they were asked for and are there */
+    bool signs;   /* a part's code is the signs of its numbers (hashed.h), not the nearest center */
+    int64_t rows; /* of the matrix that a store was made from; 0: not told */
+    int32_t *label; /* [rows] its labels, if they were asked for and are there */
 } trn_codebook_t;
 
 /* Read a codebook, with its labels if they are `wanted`. Collective, equal arguments. Fails

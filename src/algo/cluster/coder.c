@@ -1,6 +1,7 @@
 /* coder.c: rows into codes and back, by any of the three ways. */
 #include "algo/cluster/coder.h"
 
+#include "algo/cluster/hashed.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ trn_status_t trn_coder_create(trn_coder_t *coder, int64_t rows, int threads) {
     TRN_TRY(trn_alloc(&coder->label, rows, sizeof *coder->label, "codes of a block"));
     TRN_TRY(trn_alloc(&coder->square, rows > coder->cols ? rows : coder->cols,
                       sizeof *coder->square, "distances of a block"));
-    if (coder->kind == TRN_CODES_BLOCK) return TRN_OK;
+    if (coder->kind == TRN_CODES_BLOCK || book->signs) return TRN_OK;
     TRN_TRY(trn_alloc_zero(&coder->assign, book->parts, sizeof *coder->assign, "codebooks"));
     for (int64_t p = 0; p < book->parts; p++) {
         trn_assign_t *assign = &coder->assign[p];
@@ -49,18 +50,21 @@ void trn_coder_plan(trn_ledger_t *ledger, const trn_coder_t *coder, int64_t rows
     int64_t doubles = rows > coder->cols ? rows : coder->cols;
     trn_ledger_take(ledger, "codes", rows, sizeof(int32_t));
     trn_ledger_take(ledger, "codes", doubles, sizeof(double));
-    if (coder->kind == TRN_CODES_BLOCK) return;
+    if (coder->kind == TRN_CODES_BLOCK || coder->book->signs) return;
     for (int64_t p = 0; p < coder->book->parts; p++)
         trn_assign_plan(ledger, coder->book->k, coder->book->width, threads);
 }
 
-/* The nearest centers of each part. */
+/* The nearest centers of each part, or the numbers of their signs. */
 static void encode_parts(trn_coder_t *coder, trn_view_t rows, void *codes) {
     const trn_codebook_t *book = coder->book;
     trn_dtype_t type = trn_coder_shape(coder).type;
     for (int64_t p = 0; p < book->parts; p++) {
         trn_view_t part = trn_view_part(rows, 0, rows.rows, p * book->width, book->width);
-        trn_assign_rows(&coder->assign[p], part, coder->label, coder->square);
+        if (book->signs)
+            trn_hashed_codes(part, coder->label);
+        else
+            trn_assign_rows(&coder->assign[p], part, coder->label, coder->square);
         for (int64_t i = 0; i < rows.rows; i++) {
             int64_t at = i * book->parts + p;
             if (type == TRN_U8)

@@ -3,7 +3,7 @@
 
 #include "algo/map/chain.h"
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/rows/tables.h"
 #include "mpi/agree.h"
 
 #include <string.h>
@@ -19,6 +19,10 @@ static const trn_param_t params[] = {
      .help = "after a map that whitens: file for the log-likelihood of each row"},
     {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
      .help = "numbers to write; auto: as narrow as those of E"},
+    {"weights", 0, TRN_PARAM_TEXT, .metavar = "W", .file.use = TRN_FILE_READ,
+     .help =
+         "with a codebook of quantize --pq, --vq or --hashed: the matrix whose product with the "
+         "rows of E is looked up, approximately; how far it is off is told"},
     {0}};
 
 /* Maps, and matrices side by side. */
@@ -33,16 +37,6 @@ typedef struct job {
     trn_apply_t apply;
 } job_t;
 
-/* The kind of store that comes first says what is done. A codebook of `quantize` is a map, too,
- * that no matrix is: its case belongs here. */
-static trn_status_t check_kind(const trn_run_t *run) {
-    enum { KIND = 32 };
-    char kind[KIND];
-    TRN_TRY(trn_map_kind(run->comm, run->files[0], kind, KIND));
-    if (strcmp(kind, "codebook") != 0) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s: is a codebook; quantize --encode takes those", run->files[0]);
-}
-
 static trn_status_t allocate(const trn_run_t *run, job_t *job) {
     TRN_TRY(trn_alloc_zero(&job->others, run->nfiles, sizeof *job->others, "matrices"));
     return trn_alloc(&job->in, run->nfiles, sizeof *job->in, "matrices");
@@ -55,7 +49,7 @@ static trn_status_t first(trn_run_t *run, void *user, const char **path) {
     chain->inverse = trn_params_bool(run->params, "inverse");
     job->loglik = trn_params_text(run->params, "loglik");
     TRN_AGREE(run->comm, allocate(run, job));
-    TRN_TRY(check_kind(run));
+    TRN_TRY(trn_params_idle(run->params, "weights", "unless the first file is a codebook"));
     TRN_TRY(trn_chain_look(chain, run->comm, run->nfiles, (const char *const *)run->files));
     if (chain->count == run->nfiles)
         return trn_fail(TRN_USAGE, "give the matrix behind the maps: %s is one, too",
@@ -189,6 +183,23 @@ static void job_free(void *user) {
     trn_free(&job->in);
 }
 
+/* A codebook of `quantize` is a map, too, that no matrix is. */
+static trn_status_t run(trn_run_t *run) {
+    enum { KIND = 32 };
+    char kind[KIND];
+    static const trn_steps_t maps = {.size = sizeof(job_t),
+                                     .rows = true,
+                                     .first = first,
+                                     .look = look,
+                                     .cut = cut,
+                                     .plan = plan,
+                                     .cost = cost,
+                                     .work = work,
+                                     .free = job_free};
+    TRN_TRY(trn_map_kind(run->comm, run->files[0], kind, KIND));
+    return trn_steps_run(run, strcmp(kind, "codebook") == 0 ? &trn_tables_steps : &maps);
+}
+
 const trn_command_t trn_command_apply = {
     .name = "apply",
     .summary = "take the rows of a matrix through maps that fit made",
@@ -206,13 +217,6 @@ const trn_command_t trn_command_apply = {
     .operands = TRN_OPERANDS(TRN_READS("MAP"), TRN_READS("E")),
     .blas = true,
     .params = params,
-    .steps = &(const trn_steps_t){.size = sizeof(job_t),
-                                  .rows = true,
-                                  .first = first,
-                                  .look = look,
-                                  .cut = cut,
-                                  .plan = plan,
-                                  .cost = cost,
-                                  .work = work,
-                                  .free = job_free},
+    .plans = true,
+    .run = run,
 };

@@ -1,7 +1,7 @@
 /* kmeans.c: the verb `kmeans`: clusters of the rows of a matrix. */
 #include "algo/cluster/two_level.h"
 #include "base/mem.h"
-#include "cli/clustering.h"
+#include "cli/rows/clustering.h"
 #include "mpi/agree.h"
 
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* quantize.c: the verb `quantize`: rows of a matrix as codes of few bits, and back. */
 #include "algo/cluster/quantize.h"
 #include "algo/cluster/decode.h"
+#include "algo/cluster/hashed.h"
 #include "algo/cluster/pq.h"
-#include "algo/matrix/tall_out.h"
 #include "base/mem.h"
-#include "cli/clustering.h"
-#include "kern/dense/gemm.h"
+#include "cli/rows/clustering.h"
+#include "cli/rows/logits.h"
 #include "mpi/agree.h"
 
 #include <math.h>
@@ -21,6 +21,9 @@ static const trn_param_t params[] = {
      .help = "rows cut into M equal parts, one of 2^bits centers for each: product quantization"},
     {"block", 0, TRN_PARAM_INT, .low = 1, .high = 1e9, .metavar = "N",
      .help = "whole numbers of 8 or 4 bits, with a scale for every N columns of a row"},
+    {"hashed", 0, TRN_PARAM_INT, .low = 1, .high = TRN_HASHED_BITS, .metavar = "BITS",
+     .help = "parts of so many columns, coded by the signs of their numbers; centers are the means "
+             "of parts with equal signs"},
     {"encode", 0, TRN_PARAM_BOOL, "false",
      .help = "codes of the rows of E by a codebook that is there"},
     {"decode", 0, TRN_PARAM_BOOL, "false", .help = "the rows that codes stand for"},
@@ -49,6 +52,7 @@ typedef struct job {
     trn_codebook_t book; /* given, or found */
     trn_kmeans_options_t options;
     int64_t parts;      /* of --pq; 0: none */
+    int bits;           /* of --hashed; 0: none */
     trn_kmeans_t found; /* --vq */
     trn_pq_t product;   /* --pq */
     trn_quantize_t pass;
@@ -71,6 +75,22 @@ static trn_status_t look_block(const trn_run_t *run, job_t *job) {
         return trn_fail(TRN_INPUT, "%s: has no columns, so nothing to code", job->a.in.path);
     if (bits == 8 || bits == 4) return TRN_OK;
     return trn_fail(TRN_USAGE, "--bits %lld: codes of blocks have 8 or 4", (long long)bits);
+}
+
+/* Parts that are coded by their signs. */
+static trn_status_t look_hashed(const trn_run_t *run, job_t *job) {
+    int64_t cols = job->coder.cols, bits = trn_params_int(run->params, "hashed");
+    job->bits = (int)bits;
+    job->finds = true;
+    job->parts = cols / bits;
+    job->coder.kind = TRN_CODES_PRODUCT;
+    job->book = (trn_codebook_t){
+        .parts = cols / bits, .k = (int64_t)1 << bits, .width = bits, .signs = true};
+    if (cols > 0 && cols % bits == 0) return TRN_OK;
+    return trn_fail(TRN_USAGE,
+                    "--hashed %lld: %s has %lld columns, which cannot be cut into parts "
+                    "of so many",
+                    (long long)bits, job->a.in.path, (long long)cols);
 }
 
 /* The shape of a codebook that is to be found. */
@@ -129,6 +149,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
     TRN_TRY(trn_matrix_in_names(&job->a.in, run->comm));
     job->size = trn_dtype_size(trn_rows_about(job->a.in.names.rows)->type);
     if (trn_params_given(run->params, "block")) return look_block(run, job);
+    if (trn_params_given(run->params, "hashed")) return look_hashed(run, job);
     return trn_params_bool(run->params, "encode") ? look_encoding(run, job)
                                                   : look_finding(run, job);
 }
@@ -144,14 +165,17 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
                            shape.scales * trn_dtype_size(shape.scale));
     if (book->center) trn_ledger_take(ledger, "centers", centers, sizeof(double));
     trn_tall_in_plan(ledger, &job->a, job->a.streams, ranks, rank);
-    if (job->finds && job->parts)
+    if (job->bits) {
+        trn_hashed_plan(ledger, info->rows, info->cols, job->bits, ranks, rank);
+        trn_coder_plan(ledger, &job->coder, block < info->rows ? block : info->rows, 1);
+    } else if (job->finds && job->parts)
         trn_pq_plan(ledger, own, info->cols, job->parts, &job->options);
     else if (job->finds)
         trn_kmeans_plan(ledger, own, info->cols, &job->options);
     else
         trn_coder_plan(ledger, &job->coder, block < info->rows ? block : info->rows,
                        job->options.threads);
-    if (job->finds && job->parts && book->k <= 256)
+    if (job->finds && job->parts && !job->bits && book->k <= 256)
         trn_ledger_take(ledger, "labels", own * job->parts, 1);
     trn_quantize_plan(ledger, &job->coder, info->rows);
     trn_ledger_take(ledger, "saving", trn_store_write_bytes(coded + (rank == 0 ? 4 * centers : 0)),
@@ -186,8 +210,17 @@ static trn_status_t narrow_codes(job_t *job) {
     return TRN_OK;
 }
 
+/* Codes by signs need no search, so that they are made once more as rows pass. Collective. */
+static trn_status_t find_hashed(trn_run_t *run, job_t *job) {
+    int64_t rows = job->a.in.info.rows, block = trn_tall_block(rows);
+    TRN_TRY(trn_hashed(&job->book, &job->rows, job->bits));
+    round_centers(job);
+    return trn_agree(run->comm, trn_coder_create(&job->coder, block < rows ? block : rows, 1));
+}
+
 /* Collective. */
 static trn_status_t find(trn_run_t *run, job_t *job) {
+    if (job->bits) return find_hashed(run, job);
     if (job->parts) {
         TRN_TRY(trn_pq(&job->product, &job->rows, job->parts, &job->options));
         job->book.center = job->product.book.center;
@@ -222,6 +255,7 @@ static trn_status_t declare(void *user, trn_store_t *store) {
     TRN_TRY(trn_quantize_declare(&job->pass, store));
     if (!job->finds) return TRN_OK;
     TRN_TRY(trn_codebook_declare(store, book->parts, book->k, book->width, job->type));
+    if (job->bits) TRN_TRY(trn_store_set_int(store, "/", "signs", 1));
     if (job->parts) return TRN_OK;
     TRN_TRY(trn_store_dataset(store, "/sizes", TRN_I64, book->k, 0));
     TRN_TRY(trn_store_dataset(store, "/objective", TRN_F64, job->found.steps + 1, 0));
@@ -249,10 +283,10 @@ static trn_status_t report(trn_run_t *run, void *user) {
     int64_t numbers = book->parts * book->k * book->width;
     int64_t more = job->finds ? numbers * trn_dtype_size(job->type) : 0;
     json_t *figures = trn_quantize_figures(&job->pass, job->size, more);
-    if (job->finds && job->parts)
+    if (job->finds && job->parts && !job->bits)
         json_object_update_new(figures, json_pack("{s:f, s:I}", "objective", job->product.objective,
                                                   "empty", (json_int_t)job->product.empty));
-    else if (job->finds)
+    else if (job->finds && !job->bits)
         json_object_update_new(figures, trn_clustering_figures(&job->found));
     return trn_run_note(run, figures);
 }
@@ -264,103 +298,6 @@ static void job_free(void *user) {
     trn_kmeans_free(&job->found);
     trn_pq_free(&job->product);
     trn_free(&job->narrow);
-}
-
-/* Logits --------------------------------------------------------------------------------------- */
-
-/* Products of rows with centers, and a copy for each label. */
-typedef struct logits {
-    trn_tall_in_t a; /* first: the program looks at it */
-    trn_codebook_t book;
-    double *product; /* [block x k] */
-    const char *output;
-    trn_dtype_t type;
-} logits_t;
-
-static trn_status_t look_logits(trn_run_t *run, void *user) {
-    logits_t *job = user;
-    const char *path = trn_params_text(run->params, "codebook");
-    job->output = trn_params_text(run->params, "output");
-    job->type = trn_dtype_named(trn_params_text(run->params, "dtype"));
-    if (!path) return trn_fail(TRN_USAGE, "--codebook must be given");
-    TRN_TRY(trn_codebook_read(&job->book, run->comm, path, true));
-    TRN_TRY(trn_clustering_fits(&job->book, job->a.in.info.cols));
-    trn_rows_make_t make = {.type = job->type};
-    return trn_rows_place(run->comm, job->output, &make, false);
-}
-
-static void make_logits(void *user, int64_t first, trn_view_t rows, void *values) {
-    logits_t *job = user;
-    const trn_codebook_t *book = &job->book;
-    (void)first;
-    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
-                           .m = rows.rows,
-                           .n = book->k,
-                           .k = book->width,
-                           .alpha = 1,
-                           .a = {rows.data, rows.stride, false},
-                           .b = {book->center, book->width, true},
-                           .c = job->product,
-                           .ldc = book->k});
-    for (int64_t i = 0; i < rows.rows; i++)
-        for (int64_t v = 0; v < book->rows; v++) {
-            double x = job->product[i * book->k + book->label[v]];
-            if (job->type == TRN_F32)
-                ((float *)values)[i * book->rows + v] = (float)x;
-            else
-                ((double *)values)[i * book->rows + v] = x;
-        }
-}
-
-static trn_tall_made_t logits_made(const logits_t *job) {
-    return (trn_tall_made_t){job->book.rows, job->type, make_logits, (void *)job};
-}
-
-static int64_t logits_block(const logits_t *job) {
-    int64_t rows = job->a.in.info.rows, block = trn_tall_block(rows);
-    return (block < rows ? block : rows) * job->book.k;
-}
-
-static void plan_logits(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
-    const logits_t *job = user;
-    const trn_codebook_t *book = &job->book;
-    trn_tall_made_t made = logits_made(job);
-    trn_rows_make_t make = {.type = job->type};
-    trn_ledger_take(ledger, "centers", book->k * book->width, sizeof(double));
-    trn_ledger_take(ledger, "labels", book->rows, sizeof(int32_t));
-    trn_ledger_take(ledger, "products", logits_block(job), sizeof(double));
-    trn_tall_in_plan(ledger, &job->a, job->a.streams, ranks, rank);
-    trn_tall_save_plan(ledger, &job->a, job->output, &made, &make, ranks, rank);
-}
-
-static trn_status_t work_logits(trn_run_t *run, void *user) {
-    logits_t *job = user;
-    json_t *given = trn_params_json(run->params);
-    trn_tall_made_t made = logits_made(job);
-    trn_rows_make_t make = {.type = job->type, .created_by = run->command, .params = given};
-    trn_status_t status = trn_agree(
-        run->comm, trn_alloc(&job->product, logits_block(job), sizeof(double), "products"));
-    if (status == TRN_OK) status = trn_matrix_in_names(&job->a.in, run->comm);
-    make.names_of = job->a.in.names.rows;
-    if (status == TRN_OK) status = trn_tall_in_open(&job->a, run->comm, job->a.streams);
-    if (status == TRN_OK) status = trn_tall_save(&job->a, job->output, &made, &make);
-    json_decref(given);
-    return status;
-}
-
-static trn_status_t report_logits(trn_run_t *run, void *user) {
-    const logits_t *job = user;
-    double rows = (double)job->a.in.info.rows, cols = (double)job->book.width;
-    return trn_run_note(
-        run, json_pack("{s:I, s:I, s:f, s:f}", "rows", (json_int_t)job->a.in.info.rows, "cols",
-                       (json_int_t)job->book.rows, "flops", 2 * rows * cols * (double)job->book.k,
-                       "flops_of_all_rows", 2 * rows * cols * (double)job->book.rows));
-}
-
-static void logits_free(void *user) {
-    logits_t *job = user;
-    trn_codebook_free(&job->book);
-    trn_free(&job->product);
 }
 
 /* Rows of codes -------------------------------------------------------------------------------- */
@@ -409,20 +346,14 @@ static void decoding_free(void *user) {
 /* The verb ------------------------------------------------------------------------------------- */
 
 static trn_status_t run(trn_run_t *run) {
-    static const trn_steps_t logits = {.size = sizeof(logits_t),
-                                       .rows = true,
-                                       .look = look_logits,
-                                       .plan = plan_logits,
-                                       .work = work_logits,
-                                       .report = report_logits,
-                                       .free = logits_free};
     static const trn_steps_t decoding = {.size = sizeof(decoding_t),
                                          .look = look_decoding,
                                          .plan = plan_decoding,
                                          .work = work_decoding,
                                          .report = report_decoding,
                                          .free = decoding_free};
-    bool found = trn_params_given(run->params, "vq") || trn_params_given(run->params, "pq");
+    bool found = trn_params_given(run->params, "vq") || trn_params_given(run->params, "pq") ||
+                 trn_params_given(run->params, "hashed");
     trn_steps_t codes = {.size = sizeof(job_t),
                          .rows = true,
                          .look = look,
@@ -436,7 +367,7 @@ static trn_status_t run(trn_run_t *run) {
                          .report = report,
                          .free = job_free};
     if (trn_params_bool(run->params, "decode")) return trn_steps_run(run, &decoding);
-    return trn_steps_run(run, trn_params_bool(run->params, "logits") ? &logits : &codes);
+    return trn_steps_run(run, trn_params_bool(run->params, "logits") ? &trn_logits_steps : &codes);
 }
 
 const trn_command_t trn_command_quantize = {
@@ -444,11 +375,13 @@ const trn_command_t trn_command_quantize = {
     .summary = "turn rows of a matrix into codes of few bits, and back",
     .files = "E -o Q.h5",
     .description =
-        "Vector quantization (--vq), product quantization (--pq) and block quantization (--block) "
-        "of E, any file that convert reads; the last and --encode let it pass by once, whatever "
+        "Vector quantization (--vq), product quantization (--pq), codes of signs (--hashed) and "
+        "block quantization (--block) of E, any file that convert reads; the last and --encode let "
+        "it pass by once, whatever "
         "its size. The result tells bytes before and after, and how far decoded rows are off: the "
         "sum and the mean of squared differences, the part of the norm, the largest, and the mean "
-        "cosine of rows with what they became. Stores of --vq and --pq are of kind codebook and "
+        "cosine of rows with what they became. Stores of --vq, --pq and --hashed are of kind "
+        "codebook and "
         "hold /codebook and the codes of E (/labels; /codes, a byte a part); those of --block and "
         "--encode are of kind codes, with /scales for blocks. With --decode E is such a store. "
         "Neither ranks nor threads nor --memory change a bit.",
@@ -461,7 +394,7 @@ const trn_command_t trn_command_quantize = {
     .operands = TRN_OPERANDS(TRN_READS("E")),
     .blas = true,
     .params = params,
-    .one_of = "vq pq block encode decode logits",
+    .one_of = "vq pq block hashed encode decode logits",
     .plans = true,
     .run = run,
 };

@@ -1,6 +1,6 @@
 /* clustering.h: how a verb is told to cluster rows. */
-#ifndef TRN_CLI_CLUSTERING_H
-#define TRN_CLI_CLUSTERING_H
+#ifndef TRN_CLI_ROWS_CLUSTERING_H
+#define TRN_CLI_ROWS_CLUSTERING_H
 
 #include "algo/cluster/codebook.h"
 #include "algo/cluster/kmeans.h"

@@ -1,5 +1,5 @@
 /* clustering.c: options of k-means, and its results in stores. */
-#include "cli/clustering.h"
+#include "cli/rows/clustering.h"
 
 #include <string.h>
 
