@@ -2,6 +2,7 @@
 #include "algo/matrix/transform.h"
 
 #include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/passing.h"
 #include "algo/matrix/rope.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -261,13 +262,6 @@ static trn_status_t save(const trn_run_t *run, job_t *job, const trn_banded_t *m
     return status;
 }
 
-/* Rows on their way from file to file, and how writing went. */
-typedef struct passing {
-    trn_rows_t *rows;
-    trn_rows_out_t *out;
-    trn_status_t written;
-} passing_t;
-
 /* A matrix of one column. Collective. */
 static trn_status_t save_norms(const trn_run_t *run, job_t *job, const trn_banded_t *m) {
     trn_dist_t *dist = NULL;
@@ -276,10 +270,7 @@ static trn_status_t save_norms(const trn_run_t *run, job_t *job, const trn_bande
     TRN_OR(done, status);
     TRN_OR(done, trn_matrix_create(&norms.dense, m->comm, job->type, dist));
     status = trn_row_norms(m, job->transform.norm, trn_matrix_block(norms.dense), job->x.path);
-    if (m->stream) {
-        trn_status_t reading = trn_rows_outcome(((passing_t *)m->stream->user)->rows);
-        if (reading != TRN_OK) status = reading;
-    }
+    if (m->stream) status = trn_passing_outcome(m->stream->user, status);
     if (status == TRN_OK) status = save(run, job, &norms);
 done:
     trn_matrix_destroy(&norms.dense);
@@ -288,7 +279,8 @@ done:
 }
 
 /* Numbers changed alone, in place or as they pass by. Collective. */
-static trn_status_t change_alone(const job_t *job, const trn_banded_t *x) {
+static trn_status_t change_alone(const void *user, const trn_banded_t *x) {
+    const job_t *job = user;
     return job->rotates ? trn_rope(x, &job->rope, job->x.path)
                         : trn_transform(x, &job->transform, job->x.path);
 }
@@ -325,53 +317,22 @@ done:
     return status;
 }
 
-static trn_view_t pass_in(void *user, int64_t block) {
-    return trn_rows_block(((passing_t *)user)->rows, block);
-}
-
-static void pass_out(void *user, int64_t first, trn_view_t rows) {
-    passing_t *passing = user;
-    trn_dtype_t type = rows.type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
-    if (passing->written == TRN_OK)
-        passing->written = trn_rows_write(passing->out, first, rows.rows, type, rows.data);
-}
-
-/* Failures in the order in which one leads to the other: of reading, of writing, of numbers.
- * Collective. */
-static trn_status_t pass(const job_t *job, passing_t *passing, const trn_banded_t *x) {
-    trn_status_t status = change_alone(job, x);
-    trn_status_t reading = trn_rows_outcome(passing->rows);
-    if (reading != TRN_OK) return reading;
-    return passing->written != TRN_OK ? passing->written : status;
-}
-
 /* The same without the matrix in memory. Collective. */
 static trn_status_t work_passing(trn_run_t *run, job_t *job) {
-    const trn_matrix_info_t *info = &job->x.info;
-    passing_t passing = {0};
-    trn_dtype_t type = job->type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
-    int64_t first = job->x.bands.start[run->rank], end = job->x.bands.start[run->rank + 1];
-    trn_banded_stream_t stream = {pass_in, pass_out, &passing, job->type, first, end - first};
-    trn_banded_t x = {run->comm, info->rows, info->cols, NULL, NULL, NULL, &stream};
+    trn_passing_t passing = {0};
     json_t *made_with = trn_params_json(run->params);
     trn_status_t status =
-        trn_rows_open(&passing.rows, run->comm, job->x.path, &(trn_rows_how_t){0});
-    TRN_OR(done, status);
-    TRN_OR(done, trn_rows_hold(passing.rows, trn_transform_block(info->rows), type, INT64_MAX));
-    job->entries = info->rows * info->cols;
-    if (job->norms) status = save_norms(run, job, &x);
-    if (job->norms) goto done;
-    TRN_OR(done, trn_matrix_in_names(&job->x, run->comm));
-    trn_rows_make_t make = made_by(run, job, made_with);
-    make.rows = info->rows;
-    make.cols = info->cols;
-    make.own_first = first;
-    make.own_rows = end - first;
-    make.type = type;
-    TRN_OR(done, trn_rows_create(&passing.out, run->comm, job->output, &make));
-    status = trn_rows_commit(&passing.out, pass(job, &passing, &x));
-done:
-    trn_rows_close(&passing.rows);
+        trn_passing_open(&passing, run->comm, job->x.path, job->type, job->x.bands.start);
+    job->entries = job->x.info.entries;
+    if (status == TRN_OK && job->norms) {
+        status = save_norms(run, job, &passing.x);
+    } else if (status == TRN_OK) {
+        status = trn_matrix_in_names(&job->x, run->comm);
+        trn_rows_make_t make = made_by(run, job, made_with);
+        if (status == TRN_OK)
+            status = trn_passing_save(&passing, job->output, make, change_alone, job);
+    }
+    trn_passing_close(&passing);
     json_decref(made_with);
     return status;
 }
