@@ -35,7 +35,9 @@ static const struct kind {
              {"svd", "/u", "/vocab", false, false}, /* rows of /v are columns of what it is of */
              {"qr", "/q", "/vocab", false, false},
              {"eigen", "/vectors", "/vocab", false, false},
-             {"axes", "/scores", "/vocab", false, false}};
+             {"axes", "/scores", "/vocab", false, false},
+             {"factors", "/coordinates", "/vocab", false, false},
+             {"neighbors", "/scores", "/vocab", false, false}};
 
 static const struct kind *kind_of(const trn_store_t *store) {
     const char *kind;
