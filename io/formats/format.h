@@ -173,4 +173,7 @@ trn_status_t trn_format_of(const char *path, const trn_file_format_t **format);
  * freed with trn_free. Local; to be done on rank 0 and broadcast. Fails with TRN_MEMORY. */
 trn_status_t trn_path_cut(const char *path, bool output, char **file, char **member);
 
+/* Whether `path` is no file that is there but may name a member of one. Local; likewise. */
+bool trn_path_has_member(const char *path);
+
 #endif

@@ -186,6 +186,11 @@ static trn_status_t part(const char *path, size_t length, char **file, char **me
     return status;
 }
 
+bool trn_path_has_member(const char *path) {
+    struct stat about;
+    return strchr(path, ':') && stat(path, &about) != 0;
+}
+
 trn_status_t trn_path_cut(const char *path, bool output, char **file, char **member) {
     struct stat about;
     size_t whole = strlen(path);

@@ -79,6 +79,10 @@ same list.npy E.npy --ids ids.npy
 expect 0 "the map" ranks 3 trim --quiet E.npy --ids ids.txt -o text.h5 --map map.npy
 same packed.h5 G.npy.gz --ids ids.npy
 same counted.npy E.npy --counts counts.tsv --min 5 --top 100 --keep keep.txt
+"$python" -c "import h5py, numpy
+h5py.File('counts.h5', 'w')['/n'] = numpy.load('counts.npy')"
+same member.npy E.npy --counts counts.h5:/n --min 5 --top 100 --keep keep.txt
+expect 0 "counts in a dataset" cmp at1/counted.npy at1/member.npy
 expect 0 "a column of counts" ranks 1 trim --quiet E.npy --counts counts.npy --min 5 --top 100 -o column.npy
 expect 0 "names" ranks 2 trim --quiet E.npy --vocab some.txt -o named.h5
 expect 0 "vectors of words" ranks 2 trim --quiet E.vec --words some.txt -o named.vec

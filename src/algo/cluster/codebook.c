@@ -2,6 +2,7 @@
 #include "algo/cluster/codebook.h"
 
 #include "base/mem.h"
+#include "io/formats/format.h"
 #include "io/rows/rows.h"
 #include "kern/dense/convert.h"
 #include "kern/dense/finite.h"
@@ -23,7 +24,7 @@ static trn_status_t open_store(trn_store_t **store, MPI_Comm comm, const char *p
     *store = NULL;
     MPI_Comm_rank(comm, &rank);
     trn_status_t status = TRN_OK;
-    if (rank == 0 && !strchr(path, ':')) status = trn_store_recognized(path, &ours);
+    if (rank == 0 && !trn_path_has_member(path)) status = trn_store_recognized(path, &ours);
     TRN_AGREE(comm, status);
     answer = ours;
     MPI_Bcast(&answer, 1, MPI_INT, 0, comm);

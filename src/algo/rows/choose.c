@@ -89,7 +89,7 @@ static trn_status_t is_column(const char *path, bool *column) {
     bool table = !format || strcmp(format->name, "tsv") == 0 || format->holds & TRN_NEEDS_NAMES;
     char *text;
     *column = true;
-    if (!table) return TRN_OK;
+    if (!table || trn_path_has_member(path)) return TRN_OK;
     TRN_TRY(trn_share_file(MPI_COMM_SELF, path, &text));
     const char *line = text + strspn(text, " \t\r\n");
     size_t field = strcspn(line, " \t\r\n");

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list of numbers in text has no ending that says so: it is a table of one column. */
-static const char *format_of(const char *path) {
+/* A list of numbers in text has no ending that says so: it is a table of one column. Rank 0. */
+static bool is_text(const char *path) {
     bool packed;
     const trn_file_format_t *format = trn_format_by_ending(path, &packed);
     bool vectors =
         format && (strcmp(format->name, "glove") == 0 || strcmp(format->name, "word2vec") == 0);
-    return (!format || vectors) && !strchr(path, ':') ? "tsv" : NULL;
+    return (!format || vectors) && !trn_path_has_member(path);
 }
 
 static trn_status_t check_shape(const trn_rows_about_t *about, const char *path) {
@@ -40,7 +40,9 @@ trn_status_t trn_ids_read(trn_ids_t *ids, MPI_Comm comm, const char *path) {
     int rank;
     MPI_Comm_rank(comm, &rank);
     *ids = (trn_ids_t){.path = path};
-    TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){.format = format_of(path)}));
+    int text = rank == 0 && is_text(path);
+    MPI_Bcast(&text, 1, MPI_INT, 0, comm);
+    TRN_TRY(trn_rows_open(&rows, comm, path, &(trn_rows_how_t){.format = text ? "tsv" : NULL}));
     const trn_rows_about_t *about = trn_rows_about(rows);
     trn_status_t status = check_shape(about, path);
     ids->count = about->rows * about->cols;

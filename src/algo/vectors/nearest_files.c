@@ -44,7 +44,7 @@ static trn_status_t check_sizes(const trn_nearest_files_t *f) {
 static bool may_be_sparse(const char *path) {
     bool packed;
     const trn_file_format_t *format = trn_format_by_ending(path, &packed);
-    return strchr(path, ':') || (format && format->holds & TRN_HOLDS_SPARSE);
+    return trn_path_has_member(path) || (format && format->holds & TRN_HOLDS_SPARSE);
 }
 
 /* Pairs in a sparse matrix, or a row for each query. Collective. */
