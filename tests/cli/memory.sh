@@ -30,6 +30,10 @@ random.shuffle(places)
 with open("sparse.mtx", "w") as out:
     out.write("%%%%MatrixMarket matrix coordinate real general\n40000 30000 %d\n" % len(places))
     np.savetxt(out, np.stack([places // 30000 + 1, places % 30000 + 1, places % 9 + 1], 1), "%d %d %d")
+np.save("thin60", random.standard_normal((60000, 64), dtype="f4"))
+np.save("new", random.standard_normal((9000, 64), dtype="f4"))
+open("new.npy.vocab", "w").writelines("%s\n" % w for w in names[:3000] + ["new%d" % i for i in range(6000)])
+open("antonyms.tsv", "w").writelines("%s\t%s\n" % (names[2 * i], names[2 * i + 1]) for i in range(40))
 np.save("all", np.arange(30000))
 np.save("half", np.sort(random.permutation(30000)[:15000]))
 words = np.array(["w%d" % i for i in range(20000)])
@@ -122,6 +126,9 @@ for p in 1 3; do
     check "$p" trim vectors.h5 --ids half.npy -o out.h5
     check "$p" trim sparse.mtx --ids half.npy -o out.h5
     check "$p" trim thin.npy --restore thin.npy --ids all.npy -o out.h5
+    check "$p" transplant --source vectors.h5 --aux-source thin60.npy --aux-target new.npy --same-names -o out.h5
+    check "$p" transplant --source thin.npy --mean-cov 20000 -o out.h5
+    check "$p" axes vectors.h5 --pairs antonyms.tsv -o out.h5
     check "$p" info counts.h5 vectors.npy
     check "$p" report log.jsonl -o out.html
 done
