@@ -163,28 +163,30 @@ trn_status_t trn_trim(trn_trim_t *trims, int n, MPI_Comm comm, const trn_ids_t *
 }
 
 trn_status_t trn_trim_map(MPI_Comm comm, const char *path, int64_t rows, const trn_ids_t *ids,
-                          const trn_rows_make_t *made) {
+                          const trn_rows_make_t *made, trn_rows_out_t **out) {
     trn_rows_make_t make = {.cols = 1,
                             .flat = true,
                             .type = TRN_I64,
                             .created_by = made->created_by,
                             .params = made->params};
-    trn_rows_out_t *out = NULL;
     int64_t *number = NULL;
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &ranks);
     set_band(&make, rows, ranks, rank);
+    *out = NULL;
     TRN_AGREE(comm, trn_alloc(&number, make.own_rows, sizeof *number, "new numbers of rows"));
     for (int64_t i = 0; i < make.own_rows; i++)
         number[i] = -1;
     for (int64_t i = 0; i < ids->count; i++)
         if (ids->id[i] >= make.own_first && ids->id[i] < make.own_first + make.own_rows)
             number[ids->id[i] - make.own_first] = i;
-    trn_status_t status = trn_rows_create(&out, comm, path, &make);
-    if (status == TRN_OK)
-        status = trn_rows_commit(
-            &out, trn_rows_write(out, make.own_first, make.own_rows, TRN_I64, number));
+    trn_status_t status = trn_rows_create(out, comm, path, &make);
+    if (status == TRN_OK) {
+        status = trn_rows_write(*out, make.own_first, make.own_rows, TRN_I64, number);
+        status = trn_agree(comm, status);
+        if (status != TRN_OK) status = trn_rows_commit(out, status);
+    }
     trn_free(&number);
     return status;
 }

@@ -49,9 +49,10 @@ void trn_restore_plan(trn_ledger_t *ledger, const trn_trim_t *trim, const trn_ro
                       int64_t count, int ranks, int rank);
 
 /* Write `rows` numbers as `path`, one-dimensional: for each old row its new number, -1 where it is
- * gone. `made` has what a store notes. Collective, equal arguments. Fails (agreed) as
- * trn_rows_create. Memory: this rank's share of the numbers. */
+ * gone. `made` has what a store notes. *out is for trn_rows_commit to end, after the matrices.
+ * Collective, equal arguments. Fails (agreed) as trn_rows_create, *out then NULL. Memory: this
+ * rank's share of the numbers. */
 trn_status_t trn_trim_map(MPI_Comm comm, const char *path, int64_t rows, const trn_ids_t *ids,
-                          const trn_rows_make_t *made);
+                          const trn_rows_make_t *made, trn_rows_out_t **out);
 
 #endif

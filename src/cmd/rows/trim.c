@@ -284,7 +284,14 @@ static trn_status_t look(trn_run_t *run, void *user) {
 
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
+    const char *map = trn_params_text(job->run->params, "map");
+    int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    trn_rows_make_t column = {.rows = rows, .cols = 1, .type = TRN_I64};
     trn_held_take(ledger, &job->held);
+    if (map) {
+        trn_ledger_take(ledger, "writing", trn_rows_write_bytes(map, &column, rank == 0), 1);
+        trn_ledger_pass(ledger, "writing", rows / ranks + 1, sizeof(int64_t));
+    }
     if (job->small)
         trn_restore_plan(ledger, &job->trims[0], job->small, job->ids.count, ranks, rank);
     else
@@ -337,11 +344,13 @@ static trn_status_t copy(job_t *job, bool folder) {
     const trn_run_t *run = job->run;
     const char *map = trn_params_text(run->params, "map");
     int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    trn_rows_out_t *out = NULL;
     TRN_TRY(take_places(job, folder));
     if (job->small) return trn_restore(&job->trims[0], job->small, run->comm, &job->ids);
-    TRN_TRY(trn_trim(job->trims, job->n, run->comm, &job->ids));
-    if (!map) return TRN_OK;
-    return trn_trim_map(run->comm, map, rows, &job->ids, &job->trims[0].make);
+    /* Written first and put in place last, so that nothing is there if it cannot be written. */
+    if (map) TRN_TRY(trn_trim_map(run->comm, map, rows, &job->ids, &job->trims[0].make, &out));
+    trn_status_t status = trn_trim(job->trims, job->n, run->comm, &job->ids);
+    return trn_rows_commit(&out, status);
 }
 
 static trn_status_t work(trn_run_t *run, void *user) {

@@ -230,9 +230,11 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_rows_about_t *about = trn_rows_about(job->rows);
     trn_rows_make_t make = job->make;
-    const char *to = text(job, "output");
+    const char *to = text(job, "output"), *why = text(job, "why");
+    trn_rows_make_t column = {.rows = make.rows, .cols = 1, .type = TRN_I8};
     set_band(&make, job->route, ranks, rank);
     trn_held_take(ledger, &job->held);
+    if (why) trn_ledger_take(ledger, "writing", trn_rows_write_bytes(why, &column, rank == 0), 1);
     if (job->route != GROWN) plan_parts(job, ranks, rank, ledger);
     trn_ledger_t before = *ledger;
     bool streams = job->route != GROWN || job->source.streams;
@@ -331,23 +333,25 @@ static trn_status_t save(job_t *job) {
     return trn_rows_commit(&out, status);
 }
 
-/* Collective. */
-static trn_status_t save_why(const job_t *job) {
+/* *out is for trn_rows_commit to end. Collective. */
+static trn_status_t write_why(const job_t *job, trn_rows_out_t **out) {
     trn_rows_make_t make = {.rows = job->make.rows,
                             .cols = 1,
                             .own_first = job->made.first,
                             .own_rows = job->made.own,
                             .type = TRN_I8,
                             .flat = true};
-    trn_rows_out_t *out;
-    TRN_TRY(trn_rows_create(&out, job->run->comm, text(job, "why"), &make));
-    return trn_rows_commit(
-        &out, trn_rows_write(out, job->made.first, job->made.own, TRN_I8, job->made.why));
+    TRN_TRY(trn_rows_create(out, job->run->comm, text(job, "why"), &make));
+    trn_status_t status =
+        trn_rows_write(*out, job->made.first, job->made.own, TRN_I8, job->made.why);
+    status = trn_agree(job->run->comm, status);
+    return status == TRN_OK ? TRN_OK : trn_rows_commit(out, status);
 }
 
 static trn_status_t work(trn_run_t *run, void *user) {
     job_t *job = user;
     bool drawn = job->route == GROWN;
+    trn_rows_out_t *why = NULL;
     if (job->route == SIMILAR) TRN_TRY(settle_similar(job));
     if (job->route == NAMES)
         TRN_TRY(trn_transplant_overlap(&job->made, run->comm, job->make.rows, job->overlap));
@@ -359,9 +363,10 @@ static trn_status_t work(trn_run_t *run, void *user) {
         drawn = job->count[TRN_WHY_RANDOM] > 0;
     }
     TRN_TRY(prepare(job, drawn));
-    TRN_TRY(save(job));
-    if (job->route != GROWN && text(job, "why")) TRN_TRY(save_why(job));
-    return TRN_OK;
+    /* Written first and put in place last, so that nothing is there if it cannot be written. */
+    if (job->route != GROWN && text(job, "why")) TRN_TRY(write_why(job, &why));
+    trn_status_t status = save(job);
+    return trn_rows_commit(&why, status);
 }
 
 static trn_status_t report(trn_run_t *run, void *user) {
