@@ -66,10 +66,10 @@ matrices() { # sparse and dense
         for (i = 0; i < 350; i++) print i % 90 + 1, (i * i + int(i / 90)) % 70 + 1, i % 7 + 1
     }' >"$scratch/a.mtx"
     one gram "$scratch/a.mtx" -o "$work/g.npy"
+    keep g.npy
     one spectrum "$scratch/a.mtx" --center
     one xcorr "$scratch/a.mtx" "$scratch/a.mtx" --epsilon 1e-5 -o "$work/c.npy"
     one orthogonalize "$scratch/a.mtx" -o "$work/o.npy"
-    keep g.npy
     one multiply "$scratch/a.mtx" "$scratch/a.mtx" --transpose-a -o "$work/c.h5"
     one multiply "$scratch/g.npy" "$scratch/g.npy" -o "$work/c.h5"
     one multiply "$scratch/a.mtx" "$scratch/a.mtx" --transpose-b --boolean -o "$work/c.mtx"
