@@ -2,6 +2,7 @@
 #include "algo/map/apply.h"
 
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "kern/dense/finite.h"
 #include "kern/dense/gemm.h"
 #include "mpi/agree.h"
@@ -120,6 +121,7 @@ void trn_apply_close(trn_apply_t *apply) {
 void trn_apply_plan(trn_ledger_t *ledger, const trn_apply_t *apply, int count, int64_t rows,
                     int64_t cols, int ranks, int rank) {
     trn_ledger_take(ledger, "work", trn_views_numbers(count, rows, cols), sizeof(double));
+    trn_ledger_take(ledger, "libraries", trn_blas_bytes(sizeof(double), TRN_TALL_BLOCK, cols), 1);
     if (apply->wants_loglik)
         trn_ledger_take(ledger, "loglik", trn_tall_rows(rows, ranks, rank), sizeof(double));
 }

@@ -234,6 +234,7 @@ static trn_status_t run(trn_fit_t *fit) {
     TRN_OR(done, status);
     for (int i = 0; i < fit->count && i < 2; i++)
         TRN_OR(done, trn_tall_in_outcome(fit->in[i], TRN_OK));
+    TRN_OR(done, trn_fit_allocate(fit));
     TRN_OR(done, trn_agree(fit->comm, rank == 0 ? make(fit, &found) : TRN_OK));
     if (fit->count < 3) goto done;
     TRN_OR(done, split(&spared, fit->in[2]->tall, fit->in[2]->in.path));
@@ -269,12 +270,14 @@ static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger
     } else {
         split_plan(fit, 0, ranks, rank, ledger);
     }
+    trn_fit_allocate_plan(fit, rank, ledger);
     if (fit->count < 3) return;
     split_plan(fit, 2, ranks, rank, ledger);
     if (rank == 0) trn_ledger_pass(ledger, "work", 2 * d * d, sizeof(double));
 }
 
-const trn_fit_kind_t trn_fit_remove = {"remove", 1, 1, "U", "alpha", check, run, plan};
-const trn_fit_kind_t trn_fit_soft = {"soft", 1, 1, "E", "alpha", check, run, plan};
-const trn_fit_kind_t trn_fit_calibrate = {"calibrate",           2,     3,   "--pairs A B",
-                                          "pairs lambda remove", check, run, plan};
+/* Least and most matrices, what they are, options, whether a few passes do. */
+const trn_fit_kind_t trn_fit_remove = {"remove", 1, 1, "U", "alpha", false, check, run, plan};
+const trn_fit_kind_t trn_fit_soft = {"soft", 1, 1, "E", "alpha", true, check, run, plan};
+const trn_fit_kind_t trn_fit_calibrate = {
+    "calibrate", 2, 3, "--pairs A B", "pairs lambda remove", false, check, run, plan};

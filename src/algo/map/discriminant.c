@@ -247,6 +247,7 @@ static trn_status_t run(trn_fit_t *fit) {
     trn_status_t status = trn_agree(fit->comm, held_create(fit, &held));
     TRN_OR(done, status);
     trn_tall_t x = held.views.tall;
+    TRN_OR(done, trn_fit_allocate(fit));
     TRN_OR(done, share_targets(fit, &held.groups));
     TRN_OR(done, trn_tall_center(x, held.mean));
     TRN_OR(done, trn_fit_gram(fit, x, &held.gram));
@@ -263,6 +264,7 @@ static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger
     int64_t rows = trn_fit_rows(fit, 0), d = fit->map.in, r = fit->map.out;
     int64_t block = trn_tall_block(rows), some = block < rows ? block : rows;
     int64_t z = fit->figures > 1 ? (int64_t)fit->figure[1].value : r + 1;
+    trn_fit_allocate_plan(fit, rank, ledger);
     trn_ledger_take(ledger, "labels", rows * 2, sizeof(int64_t));
     trn_ledger_take(ledger, "labels", rows, sizeof(int32_t));
     trn_ledger_take(ledger, "work", z * (r + 1) + some * r + 2 * d + d * r, sizeof(double));
@@ -277,5 +279,7 @@ static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger
     trn_fit_solve_plan(d, rank, ledger);
 }
 
+/* Least and most matrices, what they are, options, whether a few passes do. */
 const trn_fit_kind_t trn_fit_discriminant = {
-    "discriminant", 1, INT_MAX, "X --labels y", "labels subclasses rank lambda", check, run, plan};
+    "discriminant", 1,   INT_MAX, "X --labels y", "labels subclasses rank lambda", false,
+    check,          run, plan};

@@ -35,6 +35,10 @@ const char *trn_fit_has(const trn_fit_kind_t *kind) {
     return kind->has;
 }
 
+bool trn_fit_brief(const trn_fit_kind_t *kind) {
+    return kind->brief;
+}
+
 /* Checks --------------------------------------------------------------------------------------- */
 
 /* Not empty, and no wider than LAPACK takes. */
@@ -62,20 +66,17 @@ trn_status_t trn_fit_check(trn_fit_t *fit) {
 
 /* Reading explains what went wrong with its numbers, so it is asked last. */
 trn_status_t trn_fit(trn_fit_t *fit) {
-    int rank;
-    MPI_Comm_rank(fit->comm, &rank);
-    trn_status_t status = trn_agree(fit->comm, rank == 0 ? trn_map_allocate(&fit->map) : TRN_OK);
-    if (status == TRN_OK) status = fit->kind->run(fit);
+    trn_status_t status = fit->kind->run(fit);
     for (int i = 0; i < fit->count; i++)
         status = trn_tall_in_outcome(fit->in[i], status);
     return status;
 }
 
 void trn_fit_plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger) {
-    if (rank == 0) trn_ledger_take(ledger, "map", trn_map_numbers(&fit->map), sizeof(double));
     trn_ledger_t before = *ledger;
     fit->kind->plan(fit, ranks, rank, ledger);
     trn_ledger_back(ledger, &before);
+    trn_fit_allocate_plan(fit, rank, ledger);
 }
 
 /* The Gram matrix, and the passes with the map; eigenvectors. */

@@ -54,6 +54,10 @@ const char *trn_fit_name(const trn_fit_kind_t *kind);
 void trn_fit_takes(const trn_fit_kind_t *kind, int *least, int *most, const char **matrices);
 const char *trn_fit_has(const trn_fit_kind_t *kind);
 
+/* Whether rows pass by but two or three times, so that they need not stay in memory where they can
+ * be read again for little. Local. */
+bool trn_fit_brief(const trn_fit_kind_t *kind);
+
 /* That sizes, labels and options fit each other, of matrices that have been looked at; sets the
  * shape of the map. Fails with TRN_INPUT, TRN_USAGE. Local, equal arguments. */
 trn_status_t trn_fit_check(trn_fit_t *fit);

@@ -10,8 +10,10 @@ struct trn_fit_kind {
     int least, most;      /* matrices */
     const char *matrices; /* what they are, for messages */
     const char *has;      /* its options, between blanks */
+    bool brief;           /* two or three passes do */
     trn_status_t (*check)(trn_fit_t *fit);
-    trn_status_t (*run)(trn_fit_t *fit); /* fit->map has its shape, and memory on rank 0 */
+    trn_status_t (*run)(trn_fit_t *fit); /* fit->map has its shape; rank 0 takes its memory */
+    /* What that takes, the map among it. */
     void (*plan)(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger);
 };
 
@@ -33,6 +35,10 @@ trn_status_t trn_fit_same_cols(const trn_fit_t *fit, int at);
 
 /* *rank = the one asked for, or `most` of what there are: `what`. Local. */
 trn_status_t trn_fit_rank(const trn_fit_t *fit, int64_t most, const char *what, int64_t *rank);
+
+/* Take memory for the map on rank 0. Collective. Fails (agreed) with TRN_MEMORY. Its plan. */
+trn_status_t trn_fit_allocate(trn_fit_t *fit);
+void trn_fit_allocate_plan(const trn_fit_t *fit, int rank, trn_ledger_t *ledger);
 
 /* Tell a figure. Local. */
 void trn_fit_note(trn_fit_t *fit, const char *name, double value);

@@ -37,6 +37,16 @@ trn_status_t trn_fit_rank(const trn_fit_t *fit, int64_t most, const char *what, 
                     (long long)*rank, (long long)most, what);
 }
 
+trn_status_t trn_fit_allocate(trn_fit_t *fit) {
+    int rank;
+    MPI_Comm_rank(fit->comm, &rank);
+    return trn_agree(fit->comm, rank == 0 ? trn_map_allocate(&fit->map) : TRN_OK);
+}
+
+void trn_fit_allocate_plan(const trn_fit_t *fit, int rank, trn_ledger_t *ledger) {
+    if (rank == 0) trn_ledger_take(ledger, "map", trn_map_numbers(&fit->map), sizeof(double));
+}
+
 void trn_fit_note(trn_fit_t *fit, const char *name, double value) {
     if (fit->figures == TRN_FIT_FIGURES) return;
     fit->figure[fit->figures].name = name;

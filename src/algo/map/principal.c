@@ -95,10 +95,10 @@ static bool far_apart(const trn_fit_t *fit) {
 }
 
 /* Damping moves values alone, not vectors: it is taken off them again. */
-static trn_status_t make(trn_fit_t *fit, double *gram, double *values) {
+static trn_status_t make(trn_fit_t *fit, double *gram, const double *mean, double *values) {
     int64_t d = fit->map.in;
     double total = 0, kept = 0, damp = 0;
-    if (centers(fit)) trn_fit_clear(d, gram, fit->map.mean, trn_fit_rows(fit, 0));
+    if (centers(fit)) trn_fit_clear(d, gram, mean, trn_fit_rows(fit, 0));
     for (int64_t i = 0; i < d * d && centers(fit); i++)
         gram[i] /= (double)(trn_fit_rows(fit, 0) - 1);
     for (int64_t i = 0; i < d; i++)
@@ -110,6 +110,8 @@ static trn_status_t make(trn_fit_t *fit, double *gram, double *values) {
     for (int64_t i = 0; i < d; i++)
         values[i] -= damp;
     if (whitens(fit)) TRN_TRY(check_spread(fit, d, values));
+    TRN_TRY(trn_map_allocate(&fit->map)); /* now that LAPACK has given back as much */
+    if (centers(fit)) memcpy(fit->map.mean, mean, sizeof *mean * (size_t)d);
     for (int64_t j = 0; j < fit->map.count; j++) {
         fit->map.values[j] = values[d - 1 - j] > 0 ? values[d - 1 - j] : 0;
         kept += fit->map.values[j];
@@ -123,21 +125,29 @@ static trn_status_t make(trn_fit_t *fit, double *gram, double *values) {
 /* Whitened once more ----------------------------------------------------------------------------
  */
 
+enum { PIECE = 128 /* rows that are whitened at a time */ };
+
 /* Rows as the map leaves them: y = x m of centered rows. */
 typedef struct image {
     trn_tall_t x, tall;
     trn_tall_source_t source;
     const double *m; /* [x.cols x tall.cols] */
-    double *rows;    /* [block x tall.cols] */
+    double *rows;    /* [PIECE x tall.cols] on their way back into the block of x */
 } image_t;
 
 static trn_view_t image_rows(void *user, int64_t block) {
     image_t *image = user;
     int64_t r = image->tall.block.cols;
     trn_view_t x = trn_tall_block_rows(image->x, block);
-    trn_fit_multiply(x.rows, r, x.cols, &(trn_factor_t){x.data, x.stride, false}, image->m,
-                     image->rows);
-    return (trn_view_t){TRN_MATRIX_F64, x.rows, r, r, image->rows};
+    for (int64_t at = 0; at < x.rows; at += PIECE) {
+        double *from = (double *)x.data + at * x.stride;
+        int64_t rows = x.rows - at < PIECE ? x.rows - at : PIECE;
+        trn_fit_multiply(rows, r, x.cols, &(trn_factor_t){from, x.stride, false}, image->m,
+                         image->rows);
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(from + i * x.stride, image->rows + i * r, sizeof(double) * (size_t)r);
+    }
+    return trn_view_part(x, 0, x.rows, 0, r);
 }
 
 /* matrix = matrix V diag(values)^-1/2 V^T, V and values those of the covariance that is left. Rank
@@ -200,7 +210,7 @@ static trn_status_t turn_exactly(int64_t d, double *matrix, const char *path) {
  * apart the covariance of the whitened rows is summed as well, and its inverse root joined to the
  * map: what is then left of a covariance of condition c is about 1e-16 sqrt(c). Collective. */
 static trn_status_t refine(trn_fit_t *fit, trn_tall_t x) {
-    int64_t block = trn_tall_block(x.rows), r = fit->map.out;
+    int64_t r = fit->map.out;
     image_t image = {.x = x, .tall = x, .m = fit->map.matrix};
     double *gram = NULL;
     int rank;
@@ -209,8 +219,7 @@ static trn_status_t refine(trn_fit_t *fit, trn_tall_t x) {
     image.tall.source = &image.source;
     image.tall.block.cols = image.tall.block.stride = r;
     trn_status_t status =
-        trn_agree(fit->comm, trn_alloc(&image.rows, (block < x.rows ? block : x.rows) * r,
-                                       sizeof(double), "whitened rows"));
+        trn_agree(fit->comm, trn_alloc(&image.rows, PIECE * r, sizeof(double), "whitened rows"));
     if (status == TRN_OK) status = trn_fit_gram(fit, image.tall, &gram);
     trn_free(&image.rows);
     if (status == TRN_OK) status = trn_agree(fit->comm, rank == 0 ? correct(fit, gram) : TRN_OK);
@@ -228,17 +237,16 @@ static trn_status_t refine(trn_fit_t *fit, trn_tall_t x) {
 static trn_status_t run(trn_fit_t *fit) {
     trn_tall_t x = fit->in[0]->tall;
     int64_t d = fit->map.in;
-    double *gram = NULL, *values = NULL;
+    double *gram = NULL, *values = NULL; /* means, then eigenvalues */
     int rank;
     MPI_Comm_rank(fit->comm, &rank);
     trn_status_t status =
-        trn_agree(fit->comm, trn_alloc(&values, d, sizeof *values, "eigenvalues"));
+        trn_agree(fit->comm, trn_alloc_zero(&values, 2 * d, sizeof *values, "eigenvalues"));
     TRN_OR(done, status);
     if (centers(fit)) TRN_OR(done, trn_tall_center(x, values));
-    if (centers(fit) && rank == 0) memcpy(fit->map.mean, values, sizeof *values * (size_t)d);
     TRN_OR(done, trn_fit_gram(fit, x, &gram));
     TRN_OR(done, trn_tall_in_outcome(fit->in[0], TRN_OK));
-    TRN_OR(done, trn_agree(fit->comm, rank == 0 ? make(fit, gram, values) : TRN_OK));
+    TRN_OR(done, trn_agree(fit->comm, rank == 0 ? make(fit, gram, values, values + d) : TRN_OK));
     trn_free(&gram);
     if (!trn_any(fit->comm, rank == 0 && far_apart(fit))) goto done;
     TRN_OR(done, trn_map_share(&fit->map, fit->comm));
@@ -249,26 +257,34 @@ done:
     return status;
 }
 
+/* The means, products, eigenvectors; and in case it is refined, once more products. */
 static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger) {
-    int64_t rows = trn_fit_rows(fit, 0), d = fit->map.in;
-    trn_ledger_take(ledger, "work", 2 * d, sizeof(double)); /* values, and means of the source */
+    int64_t rows = trn_fit_rows(fit, 0), d = fit->map.in, r = fit->map.out;
+    trn_ledger_take(ledger, "work", 3 * d, sizeof(double)); /* values, means, those of the source */
+    trn_ledger_t before = *ledger;
     if (centers(fit)) trn_ledger_pass(ledger, "work", trn_tall_rows(rows, ranks, rank), 8);
     if (centers(fit)) trn_tall_cross_plan(ledger, rows, 1, d, ranks, rank);
     trn_fit_gram_plan(fit, rows, d, ranks, rank, ledger);
     trn_fit_eig_plan(d, rank, ledger);
+    trn_fit_allocate_plan(fit, rank, ledger);
     if (rank == 0 && turns_back(fit)) trn_ledger_pass(ledger, "work", d * d, sizeof(double));
-    if (!whitens(fit) || fit->options.epsilon > 0) return;
-    int64_t block = trn_tall_block(rows), r = fit->map.out; /* in case it is refined */
-    trn_ledger_t before = *ledger;
-    if (rank != 0) trn_ledger_take(ledger, "map", trn_map_numbers(&fit->map), sizeof(double));
-    trn_ledger_take(ledger, "work", (block < rows ? block : rows) * r, sizeof(double));
-    trn_gram_plan(ledger, rows, r, TRN_MATRIX_F64, ranks, rank);
     trn_ledger_back(ledger, &before);
+    if (!whitens(fit) || fit->options.epsilon > 0) return;
+    trn_ledger_take(ledger, "map", trn_map_numbers(&fit->map), sizeof(double));
+    before = *ledger;
+    trn_ledger_take(ledger, "work", PIECE * r, sizeof(double));
+    trn_fit_gram_plan(fit, rows, r, ranks, rank, ledger);
+    trn_ledger_back(ledger, &before);
+    if (rank != 0) return;
+    trn_ledger_take(ledger, "work", r * r, sizeof(double));
+    trn_fit_eig_plan(r, rank, ledger);
     int64_t small = turns_back(fit) ? 2 * d * d + d + trn_lapack_svd_work(d) : r * r + d * r + r;
-    if (rank == 0) trn_ledger_pass(ledger, "work", small, sizeof(double));
+    trn_ledger_pass(ledger, "work", small, sizeof(double));
 }
 
-const trn_fit_kind_t trn_fit_pca = {"pca", 1, 1, "E", "rank", check, run, plan};
-const trn_fit_kind_t trn_fit_whiten = {"whiten", 1, 1, "E", "rank zca epsilon", check, run, plan};
-const trn_fit_kind_t trn_fit_zca = {"zca", 1, 1, "E", "epsilon", check, run, plan};
-const trn_fit_kind_t trn_fit_slice = {"slice", 1, 1, "E", "rank damp", check, run, plan};
+/* Least and most matrices, what they are, options, whether a few passes do. */
+const trn_fit_kind_t trn_fit_pca = {"pca", 1, 1, "E", "rank", true, check, run, plan};
+const trn_fit_kind_t trn_fit_whiten = {"whiten", 1,     1,   "E", "rank zca epsilon",
+                                       true,     check, run, plan};
+const trn_fit_kind_t trn_fit_zca = {"zca", 1, 1, "E", "epsilon", true, check, run, plan};
+const trn_fit_kind_t trn_fit_slice = {"slice", 1, 1, "E", "rank damp", true, check, run, plan};

@@ -116,6 +116,7 @@ static trn_status_t run(trn_fit_t *fit) {
     int rank;
     MPI_Comm_rank(fit->comm, &rank);
     trn_status_t status = trn_agree(fit->comm, trn_alloc(&cross, d * d, sizeof *cross, "products"));
+    if (status == TRN_OK) status = trn_fit_allocate(fit);
     if (status == TRN_OK && fit->options.center) status = center(fit, a, b);
     TRN_OR(done, status);
     TRN_OR(done, trn_tall_cross(a, b, cross));
@@ -134,6 +135,7 @@ done:
 
 static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger) {
     int64_t rows = trn_fit_rows(fit, 0), d = fit->map.in;
+    trn_fit_allocate_plan(fit, rank, ledger);
     trn_ledger_take(ledger, "work", d * d + 4 * d, sizeof(double));
     trn_ledger_pass(ledger, "work", trn_tall_rows(rows, ranks, rank), sizeof(double));
     trn_tall_cross_plan(ledger, rows, d, d, ranks, rank);
@@ -143,5 +145,6 @@ static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger
     trn_fit_residual_plan(rows, d, ranks, rank, ledger);
 }
 
-const trn_fit_kind_t trn_fit_procrustes = {"procrustes", 2,   2,   "A B", "scale center rotation",
-                                           check,        run, plan};
+/* Least and most matrices, what they are, options, whether a few passes do. */
+const trn_fit_kind_t trn_fit_procrustes = {"procrustes", 2,     2,   "A B", "scale center rotation",
+                                           false,        check, run, plan};

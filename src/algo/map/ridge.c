@@ -127,6 +127,7 @@ static trn_status_t run(trn_fit_t *fit) {
     trn_status_t status = trn_alloc(&means, d + k, sizeof *means, "column means");
     if (status == TRN_OK) status = trn_alloc(&cross, d * k, sizeof *cross, "products");
     TRN_OR(done, trn_agree(fit->comm, status));
+    TRN_OR(done, trn_fit_allocate(fit));
     TRN_OR(done, center(fit, x, t, means));
     TRN_OR(done, trn_fit_gram(fit, x, &gram));
     TRN_OR(done, trn_tall_cross(x, t, cross));
@@ -151,6 +152,7 @@ done:
 
 static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger) {
     int64_t rows = trn_fit_rows(fit, 0), d = fit->map.in, k = fit->map.out;
+    trn_fit_allocate_plan(fit, rank, ledger);
     trn_ledger_take(ledger, "work", 2 * (d + k), sizeof(double));
     trn_ledger_pass(ledger, "work", trn_tall_rows(rows, ranks, rank), sizeof(double));
     trn_ledger_t before = *ledger;
@@ -163,4 +165,5 @@ static void plan(const trn_fit_t *fit, int ranks, int rank, trn_ledger_t *ledger
     trn_fit_residual_plan(rows, k, ranks, rank, ledger);
 }
 
-const trn_fit_kind_t trn_fit_ridge = {"ridge", 2, 2, "X T", "lambda", check, run, plan};
+/* Least and most matrices, what they are, options, whether a few passes do. */
+const trn_fit_kind_t trn_fit_ridge = {"ridge", 2, 2, "X T", "lambda", false, check, run, plan};

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+static bool is_plain(const trn_rows_about_t *about) {
+    bool numbers = strcmp(about->format, "npy") == 0 || strcmp(about->format, "safetensors") == 0;
+    return numbers && !about->sparse && about->coding == TRN_CODING_NONE;
+}
+
 /* Kept as plain data: plans are made of it for any number of ranks. */
 trn_matrix_info_t trn_matrix_info_of(const trn_rows_about_t *about) {
     return (trn_matrix_info_t){.sparse = about->sparse,
@@ -13,6 +18,7 @@ trn_matrix_info_t trn_matrix_info_of(const trn_rows_about_t *about) {
                                .named = about->named,
                                .store = strcmp(about->format, "h5") == 0,
                                .coding = about->coding,
+                               .plain = is_plain(about),
                                .entries = about->entries,
                                .type = about->real};
 }

@@ -25,6 +25,8 @@ typedef struct trn_matrix_info {
     bool store;    /* it is one of HDF5 */
     bool named;    /* its rows have names */
     trn_coding_t coding;
+    bool plain; /* its numbers lie in the file as they are, row by row: to read them again is a copy
+                 * out of the system's cache */
     int64_t rows, cols;
     int64_t entries;        /* in the file */
     trn_matrix_type_t type; /* that is meant for its numbers: trn_rows_about_t */

@@ -42,6 +42,8 @@ typedef struct job {
     trn_tall_in_t *others; /* [fit.count - 1] */
     const char **path;     /* [fit.count] */
     trn_fit_t fit;
+    bool passes_by; /* rows need not stay in memory, for they are read two or three times only, and
+                     * out of the system's cache */
 } job_t;
 
 /* Options that the kind has not. */
@@ -123,6 +125,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
                             .damp = trn_params_real(p, "damp"),
                             .alpha = trn_params_real(p, "alpha"),
                             .lambda = trn_params_real(p, "lambda")};
+    job->passes_by = trn_fit_brief(fit->kind) && job->a.in.info.plain;
     for (int i = 1; i < fit->count; i++)
         TRN_TRY(trn_matrix_in_look(&job->others[i - 1].in, run->comm, job->path[i]));
     if (labels) TRN_TRY(trn_ids_read(&fit->labels, run->comm, labels));
@@ -140,11 +143,15 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     return TRN_OK;
 }
 
+static bool streams(const job_t *job) {
+    return job->a.streams || job->passes_by;
+}
+
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     trn_ledger_t before = *ledger;
     for (int i = 0; i < job->fit.count; i++)
-        trn_tall_in_plan(ledger, job->fit.in[i], job->a.streams, ranks, rank);
+        trn_tall_in_plan(ledger, job->fit.in[i], streams(job), ranks, rank);
     trn_fit_plan(&job->fit, ranks, rank, ledger);
     trn_ledger_back(ledger, &before);
     int64_t bytes = rank == 0 ? trn_map_numbers(&job->fit.map) * (int64_t)sizeof(double) : 0;
@@ -164,7 +171,7 @@ static trn_status_t work(trn_run_t *run, void *user) {
     job_t *job = user;
     trn_status_t status = TRN_OK;
     for (int i = 0; i < job->fit.count && status == TRN_OK; i++)
-        status = trn_tall_in_open(job->fit.in[i], run->comm, job->a.streams);
+        status = trn_tall_in_open(job->fit.in[i], run->comm, streams(job));
     if (status == TRN_OK) status = trn_fit(&job->fit);
     for (int i = 0; i < job->fit.count; i++)
         trn_tall_in_close(job->fit.in[i]);
