@@ -12,6 +12,7 @@
 #include "io/lock.h"
 #include "mpi/agree.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -163,7 +164,7 @@ static trn_status_t find_list(job_t *job, const char **path) {
     size_t length = strlen(file);
     trn_status_t status =
         trn_alloc(&job->listed, (int64_t)(length + sizeof behind), 1, "a file name");
-    if (status == TRN_OK) memcpy(memcpy(job->listed, file, length) + length, behind, sizeof behind);
+    if (status == TRN_OK) snprintf(job->listed, length + sizeof behind, "%s%s", file, behind);
     trn_free(&file);
     trn_free(&member);
     *path = job->listed;
