@@ -13,10 +13,11 @@ static trn_status_t look_at(trn_chain_t *chain, MPI_Comm comm, int at, bool *is)
     char kind[KIND];
     TRN_TRY(trn_map_kind(comm, chain->path[at], kind, KIND));
     *is = strcmp(kind, "map") == 0;
-    if (*is) return trn_map_look(&chain->map[at], comm, chain->path[at]);
+    /* What is no store at all is told by who opens it. */
+    if (*is || (at == 0 && !kind[0])) return trn_map_look(&chain->map[at], comm, chain->path[at]);
     if (at > 0) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s: is no map%s%s; make one with fit", chain->path[at],
-                    kind[0] ? ", but of kind " : "", kind);
+    return trn_fail(TRN_INPUT, "%s: is no map, but of kind %s; make one with fit", chain->path[at],
+                    kind);
 }
 
 static trn_status_t check_widths(const trn_chain_t *chain) {

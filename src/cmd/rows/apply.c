@@ -17,7 +17,7 @@ static const trn_param_t params[] = {
          "whiten and slice give the nearest rows"},
     {"loglik", 0, TRN_PARAM_TEXT, .metavar = "L", .file.use = TRN_FILE_WRITTEN,
      .help = "after a map that whitens: file for the log-likelihood of each row"},
-    {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64|f16|bf16",
+    {"type", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f64|f32|f16|bf16",
      .help = "numbers to write; auto: as narrow as those of E"},
     {"weights", 0, TRN_PARAM_TEXT, .metavar = "W", .file.use = TRN_FILE_READ,
      .help =
@@ -96,10 +96,7 @@ static trn_dtype_t type_of(const trn_run_t *run, const job_t *job) {
     for (int v = 0; v < job->count; v++)
         wide = wide || job->in[v]->in.info.type == TRN_MATRIX_F64;
     if (strcmp(type, "auto") == 0) return wide ? TRN_F64 : TRN_F32;
-    return strcmp(type, "f64") == 0    ? TRN_F64
-           : strcmp(type, "f16") == 0  ? TRN_F16
-           : strcmp(type, "bf16") == 0 ? TRN_BF16
-                                       : TRN_F32;
+    return trn_dtype_named(type);
 }
 
 static trn_status_t look(trn_run_t *run, void *user) {
