@@ -192,10 +192,11 @@ whole wider.npy --center
 run "extreme numbers" 1 huge.npy --top 3 --kurtosis
 expect 0 "extreme numbers: numpy" "$python" check.py huge.npy -
 first=""
-for x in single.npy single.h5 single.safetensors; do
-    run "$x" 2 $x --top 3 --kurtosis --center --threads 2
+for x in "single.npy 1" "single.npy 2" "single.h5 2" "single.safetensors 1"; do
+    read -r file threads <<<"$x"
+    run "$x" 2 "$file" --top 3 --kurtosis --center --threads "$threads"
     bits=$(lasting result | md5sum)
-    expect_equal "$x: as in other formats" "$bits" "${first:-$bits}"
+    expect_equal "$x threads: as in other formats" "$bits" "${first:-$bits}"
     first=$bits
 done
 expect 0 "single: numpy" "$python" check.py single.npy - --center
