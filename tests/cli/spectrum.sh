@@ -247,6 +247,7 @@ bad 3 'nan.npy: row 1234, column 7 \(from 0\) is nan' "NaN in a group" nan.npy -
     -o work/g.h5
 bad 3 'empty.npy: an empty matrix' "nothing" empty.npy
 bad 3 'big.npy: 4200 x 4100; .*svd --rank' "two long sides" big.npy
+bad 3 'big.npy: 4200 rows of 4100 columns in a group; .*4096' "too large a group" big.npy --eigenscore
 bad 3 'one column has no covariance' "one column" one.npy --eigenscore
 bad 3 'classes_labels.npy: 128 numbers, but tall.npy has 3000 rows' "other rows" tall.npy \
     --groups classes_labels.npy

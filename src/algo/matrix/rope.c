@@ -25,6 +25,7 @@ static void note(trn_excess_t *found, int64_t row, int64_t col, double value) {
     if (!found->found) *found = (trn_excess_t){true, row, col, value};
 }
 
+/* What a number becomes, watched: infinity and NaN in the matrix are told from what overflows. */
 static double keep(turning_t *t, int64_t row, int64_t col, double before, double after) {
     if (!isfinite(before)) note(&t->odd, row, col, before);
     if (!isfinite(t->single ? (double)(float)after : after) && isfinite(before))
@@ -53,6 +54,7 @@ static void turn_view(turning_t *t, trn_view_t view, int64_t first) {
         }
 }
 
+/* This rank's blocks, from its source to where changed rows go. */
 static void turn_passing(turning_t *t, const trn_banded_t *m) {
     const trn_banded_stream_t *stream = m->stream;
     int64_t height = trn_transform_block(m->rows);

@@ -25,6 +25,7 @@ static int64_t quota_of(const trn_groups_t *g, int64_t cols, int ranks) {
 
 /* Who belongs where ---------------------------------------------------------------------------- */
 
+/* To be sorted by label, and by row where labels are equal. */
 typedef struct labeled {
     int64_t label, row;
 } labeled_t;
@@ -40,6 +41,7 @@ static int by_first(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
+/* Room for as many groups as rows, the most that there can be. */
 static trn_status_t take(trn_groups_t *g, int64_t rows) {
     const char *what = "groups of rows";
     g->rows = rows;
@@ -131,9 +133,9 @@ void trn_groups_free(trn_groups_t *g) {
     *g = (trn_groups_t){0};
 }
 
-/* Beside labels, sorted pairs and first rows while groups are made. */
+/* Beside labels, sorted pairs and first rows while groups are made, and what qsort takes itself. */
 void trn_groups_plan(trn_ledger_t *ledger, int64_t rows) {
-    trn_ledger_pass(ledger, "groups", (4 + 5) * rows, sizeof(int64_t));
+    trn_ledger_pass(ledger, "groups", (4 + 7) * rows, sizeof(int64_t));
     trn_ledger_take(ledger, "groups", 4 * rows + 1, sizeof(int64_t));
 }
 
@@ -217,6 +219,7 @@ static bool advance(round_t *r) {
     return any;
 }
 
+/* Rows are unique, so the order is one, whatever the sort. */
 static int by_row(const void *a, const void *b) {
     const item_t *x = a, *y = b;
     return (x->row > y->row) - (x->row < y->row);
@@ -262,6 +265,7 @@ static trn_status_t plan_send(round_t *r, int64_t *count) {
     return room(&r->send, &r->send_capacity, *count * cols, sizeof *r->send);
 }
 
+/* Every row of a group is sent once, so it is looked at once, and by the rank that holds it. */
 static void check(round_t *r, int64_t row, const double *numbers) {
     int64_t at = trn_not_finite_f64(r->x.block.cols, numbers);
     if (at < 0 || (r->bad[0] >= 0 && r->bad[0] < row)) return;
@@ -297,6 +301,7 @@ static trn_status_t plan_places(round_t *r) {
     return TRN_OK;
 }
 
+/* Group after group, its rows side by side: BLAS sees the same shapes and numbers on any rank. */
 static void show(round_t *r, trn_group_visit_t visit, void *user) {
     const trn_groups_t *g = r->groups;
     int64_t cols = r->x.block.cols, from = g->start[r->next[r->rank]];

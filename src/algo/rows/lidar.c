@@ -40,6 +40,8 @@ typedef struct between {
     int64_t *wanted;
 } between_t;
 
+/* Groups lie where their rows are, rows of a tall matrix where its blocks say: this rank's part of
+ * the latter is asked for. */
 static trn_status_t between_create(between_t *b, const trn_groups_t *g, trn_tall_t x) {
     int rank;
     MPI_Comm_rank(x.comm, &rank);
@@ -63,7 +65,8 @@ static void between_free(between_t *b) {
     trn_free(&b->wanted);
 }
 
-/* Rows of a matrix whose Gram matrix is Sb. */
+/* Rows of a matrix whose Gram matrix is Sb: sqrt(n_c n / (N (n - 1))) (m_c - m). b->mean is the sum
+ * of all rows, not yet divided. */
 static void weigh(between_t *b, const trn_groups_t *g) {
     double all = (double)g->start[g->count], n = (double)g->count;
     const double *size = b->sizes.block.data;
@@ -120,6 +123,7 @@ static trn_view_t centered_rows(void *user, int64_t block) {
     return view;
 }
 
+/* *count = groups that rows of this rank are in. */
 static trn_status_t within_create(within_t *w, const trn_groups_t *g, trn_tall_t x,
                                   int64_t *count) {
     int rank;
@@ -162,7 +166,9 @@ done:
 
 /* Both together -------------------------------------------------------------------------------- */
 
-/* R^-T Sb R^-1, with R^T R = Sw, has the eigenvalues of Sw^-1/2 Sb Sw^-1/2. On rank 0. */
+/* R^-T Sb R^-1, with R^T R = Sw, has the eigenvalues of Sw^-1/2 Sb Sw^-1/2, for it is Q^T times
+ * that times Q, Q = Sw^1/2 R^-1 being orthogonal. Rounding leaves it not quite symmetric. On rank
+ * 0. */
 static trn_status_t compare(const trn_groups_t *g, const trn_lidar_how_t *how, int64_t d,
                             double *between, double *within, double *values, double *work,
                             double *lidar) {

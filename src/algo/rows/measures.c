@@ -74,7 +74,8 @@ void trn_measures_of_squares(const trn_measures_how_t *how, const trn_squares_t 
 
 /* Kurtosis ------------------------------------------------------------------------------------- */
 
-/* Moments of one row, which may be scaled by any factor: both kurtoses are the same. */
+/* Moments of one row, scaled so that fourth powers stay within float64: neither kurtosis changes by
+ * a factor. False: its numbers are all equal. */
 static bool row_kurtosis(int64_t d, const double *x, double *centered, double *raw) {
     double mean = 0, largest = 0, second = 0, fourth = 0, raw_fourth = 0;
     for (int64_t j = 0; j < d; j++) {
@@ -164,7 +165,8 @@ static void center_rows(trn_view_t x) {
     }
 }
 
-/* square[side x side] = x x^T, or x^T x, on and below the diagonal. */
+/* square[side x side] = x x^T, or x^T x, on and below the diagonal. BLAS takes a matrix without
+ * rows for a mistake. */
 static void multiply(trn_view_t x, bool pairs, double *square) {
     int rows = (int)x.rows, cols = (int)x.cols, side = pairs ? rows : cols;
     if (side == 0) return;
@@ -195,6 +197,7 @@ static double volume_of(const trn_measures_how_t *how, int64_t n, double *square
     return 2 * sum;
 }
 
+/* Of work->square, which is destroyed, into work->values. */
 static trn_status_t eigenvalues(int64_t n, const trn_measures_work_t *work) {
     if (trn_lapack_eigenvalues(n, work->square, work->values, work->work)) return TRN_OK;
     return trn_fail(TRN_NUMERIC, "eigenvalues of a Gram matrix did not converge");

@@ -1,5 +1,9 @@
 /* spectrum.c: the Gram matrix of the shorter side of a matrix, whose eigenvalues rank 0 finds for
- * all; and measures of groups of rows, each on one rank. */
+ * all; and measures of groups of rows, each on one rank.
+ *
+ * Bits: sums over rows follow the tree over blocks, a group is measured by one rank out of its rows
+ * in ascending order, and means over groups follow a tree over their numbers. Eigenvalues are found
+ * on one rank alone, for two builds of LAPACK may differ. */
 #include "algo/rows/spectrum.h"
 
 #include "algo/matrix/gram.h"
@@ -23,12 +27,12 @@ static int64_t blocks_of(int64_t rows) {
 /* The transpose, block after block: of this rank's next rows every rank gets the columns that it
  * owns as rows. A wide matrix has at most TRN_MEASURES_SIDE rows, so there are few blocks. */
 typedef struct turn {
-    trn_tall_t x, to;
+    trn_tall_t x, to; /* [rows x cols], borrowed; [cols x rows] */
     int ranks;
-    int64_t rounds;
-    int64_t *bytes;
-    double *send;
-    trn_parcels_t got;
+    int64_t rounds;    /* blocks of the rank that has most: all ranks take part in each */
+    int64_t *bytes;    /* [ranks] to send */
+    double *send;      /* [block x cols], in parts by rank */
+    trn_parcels_t got; /* of each rank, rows of its block: this rank's columns of them */
 } turn_t;
 
 static trn_status_t turn_create(turn_t *t, trn_tall_t x) {
@@ -100,8 +104,9 @@ static void turn_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info, int r
     trn_ledger_back(ledger, &before);
 }
 
+/* The Gram matrix [n x n], its eigenvalues [n] and LAPACK's space: on rank 0; elsewhere n is 0. */
 typedef struct square {
-    double *gram, *values, *work; /* rank 0 */
+    double *gram, *values, *work;
 } square_t;
 
 static trn_status_t square_create(square_t *s, int64_t n) {
@@ -146,13 +151,15 @@ static trn_status_t by_gram(trn_tall_t x, const trn_measures_how_t *how, int thr
     return status;
 }
 
-enum { SUMS = 3 };
+enum { SUMS = 3 /* of trn_measures_add_kurtosis */ };
 
+/* A leaf of the tree. */
 static void add_block(void *user, int64_t block, double *values) {
     memset(values, 0, SUMS * sizeof *values);
     trn_measures_add_kurtosis(trn_tall_block_rows(*(const trn_tall_t *)user, block), values);
 }
 
+/* Means over the rows that have a kurtosis. Collective. */
 static trn_status_t kurtosis(trn_tall_t x, double *out, int64_t *flat) {
     double sum[SUMS];
     TRN_TRY(trn_reduce_tree(x.comm, blocks_of(x.rows), SUMS, add_block, &x, sum));
@@ -213,12 +220,13 @@ void trn_spectrum_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
 
 /* Groups --------------------------------------------------------------------------------------- */
 
+/* What is made of the groups as they come to this rank. */
 typedef struct visiting {
     const trn_measures_how_t *how;
-    trn_measures_work_t work;
-    int64_t first; /* group of this rank */
-    double *out, *means;
-    trn_status_t status; /* of the first group that failed */
+    trn_measures_work_t work; /* for the largest of all groups, on every rank */
+    int64_t first;            /* group of this rank */
+    double *out, *means;      /* [own groups x TRN_MEASURES], [own groups x cols] or NULL */
+    trn_status_t status;      /* of the first group that failed */
 } visiting_t;
 
 static void mean_of(trn_view_t rows, double *mean) {
@@ -231,12 +239,22 @@ static void mean_of(trn_view_t rows, double *mean) {
         mean[j] /= (double)rows.rows;
 }
 
+/* The mean first, for measuring destroys the rows. A group with a number that is not finite, which
+ * ends the job, goes by: LAPACK might not come back from it. */
 static void visit(void *user, int64_t group, trn_view_t rows) {
     visiting_t *v = user;
     int64_t at = group - v->first;
     if (v->means) mean_of(rows, v->means + at * rows.cols);
     if (v->status != TRN_OK || trn_not_finite_f64(rows.rows * rows.cols, rows.data) >= 0) return;
     v->status = trn_measures_of_rows(v->how, rows, &v->work, v->out + at * TRN_MEASURES);
+}
+
+trn_status_t trn_spectrum_groups_check(const trn_groups_t *groups, const trn_measures_how_t *how,
+                                       int64_t cols, const char *name) {
+    if (trn_measures_side(how, groups->largest, cols) <= TRN_MEASURES_SIDE) return TRN_OK;
+    return trn_fail(TRN_INPUT,
+                    "%s: %lld rows of %lld columns in a group; measures of groups take %d at most",
+                    name, (long long)groups->largest, (long long)cols, (int)TRN_MEASURES_SIDE);
 }
 
 trn_status_t trn_spectrum_groups(trn_tall_in_t *in, const trn_groups_t *groups,
@@ -248,12 +266,7 @@ trn_status_t trn_spectrum_groups(trn_tall_in_t *in, const trn_groups_t *groups,
     MPI_Comm_size(x.comm, &ranks);
     v.first = trn_groups_first(groups, ranks, rank);
     int64_t side = trn_measures_side(how, groups->largest, x.block.cols);
-    if (side > TRN_MEASURES_SIDE)
-        return trn_fail(TRN_INPUT,
-                        "%s: a group of %lld rows of %lld columns; measures of groups take %d at "
-                        "most",
-                        in->in.path, (long long)groups->largest, (long long)x.block.cols,
-                        (int)TRN_MEASURES_SIDE);
+    TRN_TRY(trn_spectrum_groups_check(groups, how, x.block.cols, in->in.path));
     trn_status_t status = trn_agree(x.comm, trn_measures_work_create(&v.work, side));
     if (status == TRN_OK) status = trn_groups_each(groups, x, in->in.path, visit, &v);
     status = trn_tall_in_outcome(in, status);

@@ -24,11 +24,15 @@ trn_status_t trn_spectrum(trn_tall_in_t *in, const trn_measures_how_t *how, int 
 void trn_spectrum_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
                        const trn_measures_how_t *how, int ranks, int rank);
 
+/* That every group is small enough to be measured; `name` is the matrix's. Fails with TRN_INPUT (a
+ * square beyond TRN_MEASURES_SIDE). Local. */
+trn_status_t trn_spectrum_groups_check(const trn_groups_t *groups, const trn_measures_how_t *how,
+                                       int64_t cols, const char *name);
+
 /* out[own groups x TRN_MEASURES] = what is wanted of each group of this rank; NaN: not wanted, or
  * there is none. means[own groups x cols], unless it is NULL, become the groups' means. Rows of
  * `in`, which was opened with .spared, move once. Collective, equal arguments but for `out` and
- * `means`. Fails (agreed) with TRN_INPUT (a group beyond TRN_MEASURES_SIDE), TRN_MEMORY,
- * TRN_NUMERIC, and as trn_groups_each. */
+ * `means`. Fails (agreed) as the check, with TRN_MEMORY, TRN_NUMERIC, and as trn_groups_each. */
 trn_status_t trn_spectrum_groups(trn_tall_in_t *in, const trn_groups_t *groups,
                                  const trn_measures_how_t *how, double *out, double *means);
 

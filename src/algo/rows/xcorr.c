@@ -80,7 +80,7 @@ trn_status_t trn_xcorr(trn_tall_in_t *a, trn_tall_in_t *b, double epsilon, doubl
     int64_t d = a->tall.block.cols;
     double *space = NULL;
     TRN_AGREE(comm, trn_alloc(&space, 3 * d, sizeof *space, "means and deviations"));
-    double *mean = space, *da = space + d, *db = da + d;
+    double *mean = space, *da = space + d, *db = da + d; /* [d] each; the means in turn */
     trn_status_t status = standardize(a, epsilon, mean, da);
     TRN_OR(done, status);
     TRN_OR(done, standardize(b, epsilon, mean, db));

@@ -34,6 +34,7 @@ typedef struct job {
     double *q;            /* [cols x cols] that factor */
 } job_t;
 
+/* Only the polar factor, and a wide matrix, need all numbers at a time. Collective. */
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;
@@ -72,10 +73,12 @@ static void multiply(void *user, int64_t first, trn_view_t rows, void *values) {
     trn_tall_multiply(1, x, job->q, rows.cols, 0, y);
 }
 
+/* How a row of the file is made of one of G. */
 static trn_tall_made_t made(const job_t *job) {
     return (trn_tall_made_t){job->a.in.info.cols, TRN_F64, multiply, (void *)job};
 }
 
+/* In memory G is held once: it is read block by block, whatever its file. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;

@@ -42,6 +42,8 @@ static const trn_param_t params[] = {
      .help = "take classes of other sizes, weighted by their rows"},
     {0}};
 
+/* Measures of all rows come from one Gram matrix, those of groups from the rows of each; all rows
+ * are one group where a measure is of pairs of rows. */
 typedef struct job {
     trn_tall_in_t a; /* first: the program looks at it */
     trn_measures_how_t how;
@@ -97,7 +99,8 @@ static trn_status_t check(const job_t *job) {
     if (job->how.want[TRN_EIGENSCORE] && info->cols < 2)
         return trn_fail(TRN_INPUT, "%s: one column has no covariance between rows", path);
     if (job->lidar) TRN_TRY(trn_lidar_check(&job->groups, info->cols, &job->lidar_how, path));
-    if (job->grouped || side <= TRN_MEASURES_SIDE) return TRN_OK;
+    if (job->grouped) return trn_spectrum_groups_check(&job->groups, &job->how, info->cols, path);
+    if (side <= TRN_MEASURES_SIDE) return TRN_OK;
     return trn_fail(TRN_INPUT,
                     "%s: %lld x %lld; a spectrum takes %d rows or columns at most: take the "
                     "largest values by svd --rank",
@@ -118,6 +121,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
                                        "largest_group", (json_int_t)job->groups.largest));
 }
 
+/* Labels and groups lie on every rank, results of groups on that which has them. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;
@@ -135,6 +139,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     if (job->lidar) trn_lidar_plan(ledger, &job->groups, info->cols, ranks, rank);
 }
 
+/* Products of the shorter side, of the matrix or of a group, and eigenvalues. */
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;
@@ -145,6 +150,8 @@ static void cost(const void *user, trn_cost_t *cost) {
     if (job->lidar) cost->flops += numbers * (double)info->cols;
 }
 
+/* The measures in one pass; LiDAR, which wants the means of all groups first, in another.
+ * Collective. */
 static trn_status_t work_in_groups(trn_run_t *run, job_t *job) {
     int64_t cols = job->a.in.info.cols;
     job->first = trn_groups_first(&job->groups, run->ranks, run->rank);
@@ -197,6 +204,7 @@ static trn_status_t write_columns(const job_t *job, trn_store_t *store, double *
     return TRN_OK;
 }
 
+/* Groups are dealt in ascending order, so a rank's are a band of each dataset. */
 static trn_status_t write(const void *user, trn_store_t *store) {
     const job_t *job = user;
     const trn_groups_t *g = &job->groups;
@@ -216,6 +224,7 @@ done:
     return status;
 }
 
+/* JSON has no NaN, which is what a measure that there is not is. */
 static json_t *real_or_null(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }

@@ -16,6 +16,7 @@ static const trn_param_t params[] = {
              "normalization adds 1e-5"},
     {0}};
 
+/* Both matrices stream if the first one does, which the program decides by the plan. */
 typedef struct job {
     trn_tall_in_t a; /* first: the program looks at it */
     trn_tall_in_t b;
@@ -25,6 +26,7 @@ typedef struct job {
     trn_barlow_t loss;
 } job_t;
 
+/* C as a file, cut evenly though every rank has all of it. */
 static trn_rows_make_t shape(const job_t *job, int ranks, int rank) {
     int64_t d = job->a.in.info.cols, first = trn_part_start(d, ranks, rank);
     return (trn_rows_make_t){.rows = d,
@@ -58,6 +60,7 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     return trn_matrix_in_cut(&((job_t *)user)->b.in, run->comm, ranks);
 }
 
+/* Rows are let go of before C is written. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     int64_t d = job->a.in.info.cols;
