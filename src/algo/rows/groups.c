@@ -179,6 +179,7 @@ typedef struct round {
 static trn_status_t round_create(round_t *r, const trn_groups_t *g, trn_tall_t x) {
     const char *what = "rows of groups";
     *r = (round_t){.groups = g, .x = x, .bad = {-1, 0}};
+    r->item_capacity = r->send_capacity = -1; /* room for nothing is room, too: no NULL */
     MPI_Comm_rank(x.comm, &r->rank);
     MPI_Comm_size(x.comm, &r->ranks);
     r->quota = quota_of(g, x.block.cols, r->ranks);
