@@ -2,6 +2,8 @@
  * with the bits of one; starts, empty clusters, two levels; memory that fails. */
 #include "algo/cluster/kmeans.h"
 
+#include "algo/cluster/hashed.h"
+#include "algo/cluster/pq.h"
 #include "algo/cluster/two_level.h"
 #include "harness.h"
 
@@ -306,10 +308,29 @@ static trn_status_t try_two_level(void *user) {
     return status;
 }
 
+static trn_status_t try_parts(void *user) {
+    const sample_t *s = user;
+    trn_pq_t found;
+    trn_kmeans_options_t o = {.k = 3, .starts = 1, .steps = 1, .threads = 1};
+    trn_status_t status = trn_pq(&found, &s->rows, 2, &o);
+    trn_pq_free(&found);
+    return status;
+}
+
+static trn_status_t try_signs(void *user) {
+    const sample_t *s = user;
+    trn_codebook_t book;
+    trn_status_t status = trn_hashed(&book, &s->rows, 2);
+    trn_codebook_free(&book);
+    return status;
+}
+
 static void no_memory(void) {
     sample_t s = sample_of(comm, 4000, 2, TRN_F32, smooth);
     harness_inject(try_kmeans, &s);
     harness_inject(try_two_level, &s);
+    harness_inject(try_parts, &s);
+    harness_inject(try_signs, &s);
     free(s.data);
 }
 

@@ -37,6 +37,7 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* The tile is as narrow as the centers are few. */
 static trn_status_t create_desk(desk_t *desk, int64_t k, int64_t width) {
     TRN_TRY(trn_alloc(&desk->row, ROWS * width, sizeof *desk->row, "rows to compare"));
     TRN_TRY(trn_alloc(&desk->tile, ROWS * least(k, CENTERS), sizeof *desk->tile, "scores"));
@@ -44,6 +45,7 @@ static trn_status_t create_desk(desk_t *desk, int64_t k, int64_t width) {
     return trn_alloc(&desk->again, ROWS, sizeof *desk->again, "rows to compare again");
 }
 
+/* Everything is taken before the first row: nothing below can fail. */
 trn_status_t trn_assign_create(trn_assign_t *assign, int64_t k, int64_t width, int threads) {
     *assign = (trn_assign_t){.k = k, .width = width, .threads = threads};
     trn_blas_single();
@@ -71,6 +73,7 @@ void trn_assign_free(trn_assign_t *assign) {
     trn_free(&assign->mean);
 }
 
+/* The same walk as trn_assign_create, and what BLAS packs for each thread. */
 void trn_assign_plan(trn_ledger_t *ledger, int64_t k, int64_t width, int threads) {
     const int64_t wide = sizeof(double), narrow = sizeof(float);
     trn_ledger_take(ledger, "centers", k * width, wide + narrow);
@@ -120,6 +123,7 @@ static float slack_of(const trn_assign_t *a, double length) {
     return bounded ? (float)(2.01 * error) : INFINITY;
 }
 
+/* A row of zeros has no direction and stays what it is. */
 double trn_assign_factor(bool unit_rows, trn_dtype_t type, int64_t width, const void *row) {
     if (!unit_rows) return 1;
     trn_nearest_row_t whole = {type, width, row, 1};
@@ -127,11 +131,14 @@ double trn_assign_factor(bool unit_rows, trn_dtype_t type, int64_t width, const 
     return square > 0 ? 1 / sqrt(square) : 1;
 }
 
+/* Row i of a view as the loops want it; no copy. */
 static trn_nearest_row_t row_of(trn_view_t rows, int64_t i, double factor) {
     const char *x = (const char *)rows.data + i * rows.stride * trn_matrix_type_size(rows.type);
     return (trn_nearest_row_t){rows.type, rows.cols, x, factor};
 }
 
+/* Row i moved and scaled, and the bound that follows from its length. Without a bound no score
+ * counts, and float64 sees all centers. */
 static void begin_row(const trn_assign_t *a, trn_view_t rows, int64_t i, desk_t *desk) {
     trn_nearest_row_t row = row_of(rows, i, 1);
     row.factor = trn_assign_factor(a->unit, rows.type, rows.cols, row.x);

@@ -39,6 +39,7 @@ static bool put_scale(const trn_block_form_t *form, double largest, int64_t b, v
     return isfinite(*value);
 }
 
+/* What scale `b` stands for. */
 static double get_scale(const trn_block_form_t *form, const void *scale, int64_t b) {
     if (form->power) {
         int e = ((const int8_t *)scale)[b];
@@ -55,6 +56,7 @@ static int code_of(double x, double scale, int most) {
     return code > most ? most : code < -most ? -most : (int)code;
 }
 
+/* Halves of a byte: even columns set it, odd ones add to it, so columns must come in order. */
 static void put_code(const trn_block_form_t *form, int64_t j, int value, unsigned char *code) {
     if (form->bits == 8)
         code[j] = (unsigned char)(value & 255);
@@ -71,6 +73,7 @@ static int get_code(const trn_block_form_t *form, int64_t j, const unsigned char
     return half < 8 ? half : half - 16;
 }
 
+/* Block by block; after a scale that does not fit the codes are zeros, and the caller gives up. */
 bool trn_block_encode(const trn_block_form_t *form, const double *x, void *scale, void *code) {
     int most = form->bits == 8 ? 127 : 7;
     bool fits = true;

@@ -48,6 +48,7 @@ static trn_status_t read_center(trn_codebook_t *book, trn_store_t *store, int64_
     return status;
 }
 
+/* Every rank reads all of them: who makes logits wants them all. */
 static trn_status_t read_labels(trn_codebook_t *book, trn_store_t *store) {
     if (!trn_store_has(store, "/labels", NULL, NULL, NULL))
         return trn_fail(TRN_INPUT, "%s: has no /labels; make it with kmeans, or quantize --vq",
@@ -117,6 +118,7 @@ static trn_status_t read_matrix(trn_codebook_t *book, MPI_Comm comm) {
     return status;
 }
 
+/* A NaN would be the nearest to nothing, and a label would be missing. */
 static trn_status_t check_finite(const trn_codebook_t *book) {
     int64_t at = trn_not_finite_f64(book->parts * book->k * book->width, book->center);
     if (at < 0) return TRN_OK;
@@ -127,6 +129,7 @@ static trn_status_t check_finite(const trn_codebook_t *book) {
                     book->center[at]);
 }
 
+/* A store says itself what it is; anything else is taken for a matrix. */
 trn_status_t trn_codebook_read(trn_codebook_t *book, MPI_Comm comm, const char *path, bool wanted) {
     trn_store_t *store;
     *book = (trn_codebook_t){.path = path};
@@ -147,6 +150,7 @@ trn_status_t trn_codebook_read(trn_codebook_t *book, MPI_Comm comm, const char *
     return status;
 }
 
+/* Parts follow each other: row p k + c is center c of part p. */
 trn_status_t trn_codebook_declare(trn_store_t *store, int64_t parts, int64_t k, int64_t width,
                                   trn_dtype_t type) {
     TRN_TRY(trn_store_dataset(store, "/codebook", type, parts * k, width));

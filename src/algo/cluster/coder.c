@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+/* Codes are as narrow as the number of centers lets them be; labels are those of kmeans. */
 trn_code_shape_t trn_coder_shape(const trn_coder_t *coder) {
     if (coder->kind == TRN_CODES_VECTOR)
         return (trn_code_shape_t){.codes = "/labels", .type = TRN_I32, .cols = 1};
@@ -21,6 +22,7 @@ trn_code_shape_t trn_coder_shape(const trn_coder_t *coder) {
                               .scales = trn_block_scales(form)};
 }
 
+/* Each part has centers of its own, hence a trn_assign_t of its own. */
 trn_status_t trn_coder_create(trn_coder_t *coder, int64_t rows, int threads) {
     const trn_codebook_t *book = coder->book;
     TRN_TRY(trn_alloc(&coder->label, rows, sizeof *coder->label, "codes of a block"));
@@ -46,6 +48,7 @@ void trn_coder_free(trn_coder_t *coder) {
     trn_free(&coder->square);
 }
 
+/* The same walk. */
 void trn_coder_plan(trn_ledger_t *ledger, const trn_coder_t *coder, int64_t rows, int threads) {
     int64_t doubles = rows > coder->cols ? rows : coder->cols;
     trn_ledger_take(ledger, "codes", rows, sizeof(int32_t));
@@ -77,6 +80,7 @@ static void encode_parts(trn_coder_t *coder, trn_view_t rows, void *codes) {
     }
 }
 
+/* Block codes are made of float64, one row at a time; the others of the rows as they are. */
 bool trn_coder_encode(trn_coder_t *coder, trn_view_t rows, void *codes, void *scales) {
     trn_code_shape_t shape = trn_coder_shape(coder);
     bool fits = true;
@@ -95,11 +99,13 @@ bool trn_coder_encode(trn_coder_t *coder, trn_view_t rows, void *codes, void *sc
     return fits;
 }
 
+/* Code number `at`, of any of the types that codes have. */
 static int64_t code_at(trn_dtype_t type, const void *codes, int64_t at) {
     if (type == TRN_U8) return ((const uint8_t *)codes)[at];
     return type == TRN_U16 ? ((const uint16_t *)codes)[at] : ((const int32_t *)codes)[at];
 }
 
+/* Parts of the row are copies of their centers, side by side. */
 void trn_coder_decode(const trn_coder_t *coder, const void *codes, const void *scales, int64_t i,
                       double *row) {
     trn_code_shape_t shape = trn_coder_shape(coder);
@@ -117,6 +123,7 @@ void trn_coder_decode(const trn_coder_t *coder, const void *codes, const void *s
     }
 }
 
+/* Scales need no check: any code and any scale make a number. */
 trn_status_t trn_coder_check(const trn_coder_t *coder, const char *path, int64_t first,
                              int64_t rows, const void *codes) {
     trn_code_shape_t shape = trn_coder_shape(coder);

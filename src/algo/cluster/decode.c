@@ -3,6 +3,7 @@
 
 #include "algo/matrix/tall.h"
 #include "base/mem.h"
+#include "base/strings.h"
 #include "mpi/agree.h"
 
 #include <string.h>
@@ -13,6 +14,7 @@ void trn_codes_close(trn_codes_t *codes) {
     trn_free(&codes->names);
 }
 
+/* The form of block codes, all of which the store must tell and keep to. Local. */
 static trn_status_t block_form(trn_codes_t *c, const char *path) {
     trn_block_form_t *form = &c->coder.block;
     trn_dtype_t scale;
@@ -64,6 +66,7 @@ static trn_status_t check_shape(const trn_codes_t *c, const char *path) {
                     c->book.path ? c->book.path : "its scales");
 }
 
+/* The codebook before the shape: the codes depend on how many centers there are. */
 trn_status_t trn_codes_open(trn_codes_t *codes, MPI_Comm comm, const char *path, const char *book) {
     int64_t count = 0;
     *codes = (trn_codes_t){0};
@@ -90,11 +93,13 @@ typedef struct desk {
     double *rows;
 } desk_t;
 
+/* Rows that are decoded together: blocks as of a matrix that passes by. */
 static int64_t block_of(int64_t rows) {
     int64_t block = trn_tall_block(rows);
     return block < rows ? block : rows;
 }
 
+/* Room for one block. */
 static trn_status_t create(desk_t *d, const trn_codes_t *c) {
     trn_code_shape_t shape = trn_coder_shape(&c->coder);
     d->block = block_of(c->rows);
@@ -121,6 +126,7 @@ static trn_status_t decode_rows(trn_codes_t *c, desk_t *d, trn_rows_out_t *out, 
     return TRN_OK;
 }
 
+/* The file as a whole, and this rank's band of it: whole blocks, as tall matrices are dealt. */
 static trn_rows_make_t whole(const trn_codes_t *c, const trn_rows_make_t *make, int ranks,
                              int rank) {
     trn_rows_make_t all = *make;
@@ -153,6 +159,7 @@ trn_status_t trn_codes_decode(trn_codes_t *codes, MPI_Comm comm, const char *out
     return status;
 }
 
+/* Names are on every rank from the start. */
 void trn_codes_plan(trn_ledger_t *ledger, const trn_codes_t *codes, const char *output,
                     trn_dtype_t type, int ranks, int rank) {
     trn_code_shape_t shape = trn_coder_shape(&codes->coder);
@@ -160,6 +167,11 @@ void trn_codes_plan(trn_ledger_t *ledger, const trn_codes_t *codes, const char *
     int64_t block = block_of(codes->rows);
     trn_rows_make_t make = whole(codes, &(trn_rows_make_t){.type = type}, ranks, rank);
     trn_ledger_take(ledger, "codes", trn_store_open_bytes(), 1);
+    if (codes->names)
+        trn_ledger_take(ledger, "names",
+                        trn_strings_bytes(codes->rows, codes->names) +
+                            codes->rows * (int64_t)sizeof(char *),
+                        1);
     trn_ledger_take(ledger, "codes", block * shape.cols, trn_dtype_size(shape.type));
     trn_ledger_take(ledger, "codes", block * shape.scales, trn_dtype_size(shape.scale));
     trn_ledger_take(ledger, "centers", book->parts * book->k * book->width, sizeof(double));

@@ -7,12 +7,14 @@
 
 #include <string.h>
 
+/* Number (i, j) of a view of either type. */
 static double number(trn_view_t rows, int64_t i, int64_t j) {
     int64_t at = i * rows.stride + j;
     return rows.type == TRN_F32 ? (double)((const float *)rows.data)[at]
                                 : ((const double *)rows.data)[at];
 }
 
+/* Zero, of either sign, counts as not positive. */
 void trn_hashed_codes(trn_view_t rows, int32_t *code) {
     for (int64_t i = 0; i < rows.rows; i++) {
         code[i] = 0;
@@ -46,6 +48,7 @@ static void add_block(void *user, int64_t block, double *values) {
         }
 }
 
+/* Sums in float64 over the fixed tree, counts beside them: exact up to 2^53 rows. */
 trn_status_t trn_hashed(trn_codebook_t *book, const trn_cluster_rows_t *rows, int bits) {
     MPI_Comm comm = rows->tall.comm;
     sums_t user = {rows, book};
@@ -72,6 +75,7 @@ trn_status_t trn_hashed(trn_codebook_t *book, const trn_cluster_rows_t *rows, in
     return status;
 }
 
+/* The same walk; a node of the tree has as many sums as the book. */
 void trn_hashed_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, int bits, int ranks,
                      int rank) {
     int64_t centers = cols / bits << bits, block = trn_tall_block(rows);
@@ -83,6 +87,7 @@ void trn_hashed_plan(trn_ledger_t *ledger, int64_t rows, int64_t cols, int bits,
     trn_ledger_back(ledger, &before);
 }
 
+/* In the order of the parts, so that equal codes give equal bits. */
 void trn_hashed_sum(int64_t parts, int64_t k, int64_t cols, const double *tables,
                     const int32_t *code, double *y) {
     memset(y, 0, sizeof *y * (size_t)cols);

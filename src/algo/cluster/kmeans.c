@@ -24,6 +24,8 @@ void trn_kmeans_free(trn_kmeans_t *result) {
     trn_free(&result->objective);
 }
 
+/* A result of its own for each start that is under way: at most two, the best and the present one.
+ */
 static trn_status_t create_result(trn_kmeans_t *r, const trn_cluster_rows_t *rows,
                                   const trn_kmeans_options_t *o) {
     *r = (trn_kmeans_t){.k = o->k, .cols = rows->cols, .rows = rows->tall.block.rows};
@@ -129,6 +131,8 @@ static trn_status_t step(trn_lloyd_t *l) {
     return TRN_OK;
 }
 
+/* Whether the last step is worth no more: with tolerance 0, whether it changed nothing. Rounding
+ * may make the objective rise by a hair where nothing changes, which counts as no fall. */
 static bool settled(const trn_lloyd_t *l, int64_t moved) {
     const trn_kmeans_t *now = &l->now;
     if (now->steps == 0 || now->moved > moved) return false; /* a row moved: nothing is settled */
@@ -181,6 +185,7 @@ static trn_status_t choose_units(trn_lloyd_t *l) {
     return TRN_OK;
 }
 
+/* What only the sizes tell; equal on all ranks. */
 static trn_status_t check(const trn_cluster_rows_t *rows, const trn_kmeans_options_t *o) {
     if (rows->cols == 0)
         return trn_fail(TRN_INPUT, "%s: has no columns, so nothing to cluster", rows->name);
@@ -193,6 +198,7 @@ static trn_status_t check(const trn_cluster_rows_t *rows, const trn_kmeans_optio
                     rows->name, (long long)o->k, (long long)rows->tall.rows);
 }
 
+/* Sums are needed only where centers move. */
 static trn_status_t create(trn_lloyd_t *l) {
     const trn_kmeans_options_t *o = l->options;
     int64_t cols = l->rows->cols;
@@ -221,6 +227,7 @@ static trn_status_t run_all(trn_lloyd_t *l, trn_kmeans_t *result) {
     return TRN_OK;
 }
 
+/* What was taken for a start that came out worse goes with the rest. */
 trn_status_t trn_kmeans(trn_kmeans_t *result, const trn_cluster_rows_t *rows,
                         const trn_kmeans_options_t *options) {
     trn_lloyd_t l = {.rows = rows, .options = options, .span = trn_cluster_span(rows)};

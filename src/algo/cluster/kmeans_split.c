@@ -57,6 +57,8 @@ static trn_status_t move(trn_lloyd_t *l, int64_t row, int64_t from, int64_t to, 
     return TRN_OK;
 }
 
+/* Empty clusters in the order of their numbers. The largest is looked for anew each time, for it
+ * may have become smaller. */
 static trn_status_t fill(trn_lloyd_t *l, unsigned char *done, double *space) {
     for (int64_t c = 0; c < l->now.k; c++) {
         int64_t from;
@@ -73,6 +75,7 @@ static trn_status_t fill(trn_lloyd_t *l, unsigned char *done, double *space) {
     return TRN_OK;
 }
 
+/* Every rank knows all sizes, so that all take the same turns. */
 trn_status_t trn_lloyd_split(trn_lloyd_t *l) {
     unsigned char *done = NULL;
     double *space = NULL;

@@ -10,12 +10,14 @@
 #include <math.h>
 #include <string.h>
 
+/* With the factor that makes it of length 1, where that is asked for. */
 trn_nearest_row_t trn_lloyd_row(const trn_lloyd_t *l, trn_view_t rows, int64_t i) {
     const char *x = (const char *)rows.data + i * rows.stride * trn_matrix_type_size(rows.type);
     double factor = trn_assign_factor(l->options->unit, rows.type, rows.cols, x);
     return (trn_nearest_row_t){rows.type, rows.cols, x, factor};
 }
 
+/* The mean of directions is no direction until it is scaled. */
 void trn_lloyd_normalize(trn_lloyd_t *l, int64_t c) {
     double *center = l->assign.center + c * l->now.cols;
     double factor = trn_assign_factor(l->options->unit, TRN_F64, l->now.cols, center);
@@ -30,6 +32,7 @@ static double draw(const trn_lloyd_t *l, int start, int64_t c) {
     return uniform[0];
 }
 
+/* The first of k-means++: any row, each as likely. */
 static int64_t drawn_row(const trn_lloyd_t *l, int start, int64_t c) {
     int64_t rows = l->rows->tall.rows, row = (int64_t)(draw(l, start, c) * (double)rows);
     return row < rows ? row : rows - 1;
@@ -119,6 +122,8 @@ static trn_status_t draw_far(trn_lloyd_t *l, int start) {
     return status;
 }
 
+/* Centers of rows are fetched in one pass, but for k-means++, where each depends on those before.
+ */
 trn_status_t trn_lloyd_start(trn_lloyd_t *l, int start) {
     const trn_kmeans_options_t *o = l->options;
     int64_t numbers = l->now.k * l->now.cols;

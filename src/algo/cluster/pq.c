@@ -11,6 +11,7 @@ void trn_pq_free(trn_pq_t *result) {
     trn_free(&result->code);
 }
 
+/* Codes of 16 bits, whatever k: the caller narrows them. */
 static trn_status_t create(trn_pq_t *r) {
     const trn_codebook_t *book = &r->book;
     TRN_TRY(trn_alloc(&r->book.center, book->parts * book->k * book->width, sizeof(double),
@@ -38,6 +39,7 @@ static trn_status_t cluster_part(trn_pq_t *r, const trn_cluster_rows_t *rows, in
     return status;
 }
 
+/* One part after the other, so that memory is that of one k-means of cols / parts columns. */
 trn_status_t trn_pq(trn_pq_t *result, const trn_cluster_rows_t *rows, int64_t parts,
                     const trn_kmeans_options_t *options) {
     *result = (trn_pq_t){
@@ -49,6 +51,7 @@ trn_status_t trn_pq(trn_pq_t *result, const trn_cluster_rows_t *rows, int64_t pa
     return TRN_OK;
 }
 
+/* The same walk: parts come one after the other. */
 void trn_pq_plan(trn_ledger_t *ledger, int64_t own, int64_t cols, int64_t parts,
                  const trn_kmeans_options_t *options) {
     trn_ledger_take(ledger, "centers", options->k * cols, sizeof(double));

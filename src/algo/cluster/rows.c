@@ -13,6 +13,7 @@ trn_cluster_rows_t trn_cluster_rows_of(trn_tall_in_t *in) {
     return (trn_cluster_rows_t){in->tall, 0, in->in.info.cols, in, in->in.path};
 }
 
+/* Blocks as trn_tall deals them: whole ones, in rank order. */
 trn_cluster_span_t trn_cluster_span(const trn_cluster_rows_t *rows) {
     int64_t block = trn_tall_block(rows->tall.rows);
     trn_cluster_span_t span = {.blocks = (rows->tall.rows + block - 1) / block,
@@ -51,6 +52,7 @@ typedef struct wanted {
     int64_t row, slot;
 } wanted_t;
 
+/* Ascending, so that a block is read once however many of its rows are wanted. */
 static int by_row(const void *a, const void *b) {
     int64_t x = ((const wanted_t *)a)->row, y = ((const wanted_t *)b)->row;
     return (x > y) - (x < y);
@@ -83,6 +85,7 @@ static void copy_rows(const trn_cluster_rows_t *rows, int64_t count, const wante
     }
 }
 
+/* Each row is put by its owner into zeros of the others: the sum is exact. */
 trn_status_t trn_cluster_fetch(const trn_cluster_rows_t *rows, int64_t count, const int64_t *number,
                                double *to) {
     wanted_t *wanted;
@@ -100,6 +103,7 @@ trn_status_t trn_cluster_fetch(const trn_cluster_rows_t *rows, int64_t count, co
     return status;
 }
 
+/* A maximum does not depend on the order, hence not on the ranks. */
 trn_status_t trn_cluster_peak(const trn_cluster_rows_t *rows, double *most) {
     trn_cluster_span_t span = trn_cluster_span(rows);
     double greatest = 0;

@@ -37,6 +37,7 @@ static void encode(trn_tables_t *t, trn_view_t rows) {
     }
 }
 
+/* One block: its looked-up sums into the file, and the exact products beside them for the error. */
 static void make(void *user, int64_t first, trn_view_t rows, void *values) {
     trn_tables_t *t = user;
     const trn_codebook_t *book = t->book;
@@ -65,6 +66,7 @@ static int64_t block_of(int64_t rows) {
     return block < rows ? block : rows;
 }
 
+/* All that a pass takes. */
 static trn_status_t create(trn_tables_t *t, const trn_tall_in_t *in, int threads) {
     const trn_codebook_t *book = t->book;
     int64_t rows = block_of(in->in.info.rows), cols = t->weight->width;
@@ -76,6 +78,8 @@ static trn_status_t create(trn_tables_t *t, const trn_tall_in_t *in, int threads
     return trn_alloc(&t->error, 2 * own, sizeof(double), "errors of blocks");
 }
 
+/* Table p is the product of the centers of part p with the rows of the matrix that meet that part.
+ */
 trn_status_t trn_tables_open(trn_tables_t *t, const trn_tall_in_t *in, int threads) {
     const trn_codebook_t *book = t->book;
     int64_t cols = t->weight->width, rows = in->in.info.rows;
@@ -90,6 +94,7 @@ trn_status_t trn_tables_open(trn_tables_t *t, const trn_tall_in_t *in, int threa
     return TRN_OK;
 }
 
+/* Blocks are summed by the tree, so that the error has the same bits on any number of ranks. */
 trn_status_t trn_tables_error(const trn_tables_t *t, const trn_tall_in_t *in, double squares[2]) {
     int64_t blocks = (in->in.info.rows + t->block - 1) / t->block;
     return trn_reduce_blocks(in->tall.comm, blocks, 2, t->error, squares);
@@ -103,6 +108,7 @@ void trn_tables_close(trn_tables_t *t) {
     trn_free(&t->error);
 }
 
+/* The same walk; blocks of errors are few. */
 void trn_tables_plan(trn_ledger_t *ledger, const trn_tables_t *t, int64_t rows, int threads,
                      int ranks, int rank) {
     const trn_codebook_t *book = t->book;

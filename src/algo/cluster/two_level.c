@@ -40,6 +40,8 @@ static void free_round(cells_t *s) {
     trn_free(&s->order);
 }
 
+/* By the middle of each cell, counted in rows: a rank has about an even share, and cells stay in
+ * order. */
 static void deal(cells_t *s) {
     const int64_t *size = s->coarse.size;
     double bins = (double)s->ranks * s->rounds, all = (double)s->rows->tall.rows;
@@ -74,6 +76,7 @@ static void choose_rounds(cells_t *s) {
         s->rounds *= 2;
 }
 
+/* Bins of a rank are its rounds, one after the other. */
 static bool in_round(const cells_t *s, int64_t cell, int round) {
     return s->bin[cell] % s->rounds == round;
 }
@@ -101,6 +104,8 @@ static trn_status_t count_rows(cells_t *s, int round) {
                     s->rows->name, INT32_MAX);
 }
 
+/* `order` serves first for the cells of rows that are sent, then for places, then for labels that
+ * return. */
 static trn_status_t take_round(cells_t *s) {
     TRN_TRY(trn_alloc(&s->out, s->sent, (size_t)s->size, "rows of cells to send"));
     TRN_TRY(trn_alloc(&s->in, s->got, (size_t)s->size, "rows of cells"));
@@ -330,6 +335,7 @@ static trn_status_t reassign(cells_t *s) {
     return status;
 }
 
+/* What lives through all rounds. */
 static trn_status_t take(cells_t *s) {
     int64_t k1 = s->options->k1;
     TRN_TRY(trn_alloc(&s->bin, k1, sizeof *s->bin, "cells"));
@@ -359,6 +365,7 @@ static trn_status_t run(cells_t *s) {
     return TRN_OK;
 }
 
+/* A failure inside a round leaves its buffers, which go here. */
 trn_status_t trn_two_level(trn_two_level_t *result, const trn_cluster_rows_t *rows,
                            const trn_two_level_options_t *options) {
     cells_t s = {.rows = rows, .options = options, .result = result};

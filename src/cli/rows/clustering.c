@@ -9,6 +9,7 @@ trn_status_t trn_clustering_fits(const trn_codebook_t *book, int64_t cols) {
                     (long long)(book->parts * book->width), (long long)cols);
 }
 
+/* What is none of the names of starts is the name of a file. */
 trn_status_t trn_clustering_of(trn_run_t *run, int64_t cols, trn_kmeans_options_t *options,
                                trn_codebook_t *book) {
     const trn_params_t *p = run->params;
@@ -34,6 +35,7 @@ trn_status_t trn_clustering_of(trn_run_t *run, int64_t cols, trn_kmeans_options_
     return trn_clustering_fits(book, cols);
 }
 
+/* The same datasets, whether kmeans or quantize --vq found them. */
 trn_status_t trn_clustering_declare(trn_store_t *store, const trn_kmeans_t *found, int64_t rows,
                                     trn_dtype_t type) {
     TRN_TRY(trn_codebook_declare(store, 1, found->k, found->cols, type));
@@ -54,6 +56,7 @@ trn_status_t trn_clustering_write(trn_store_t *store, bool first, const trn_kmea
     return trn_store_write(store, "/start", 0, found->k, found->start);
 }
 
+/* Sizes as their extremes; all of them are in the store. */
 json_t *trn_clustering_figures(const trn_kmeans_t *found) {
     int64_t least = found->size[0], most = found->size[0];
     for (int64_t c = 0; c < found->k; c++) {

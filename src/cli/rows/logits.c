@@ -28,6 +28,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
     return trn_rows_place(run->comm, job->output, &make, false);
 }
 
+/* k products a row, and then copies: where VQ-Logits saves. */
 static void make_rows(void *user, int64_t first, trn_view_t rows, void *values) {
     job_t *job = user;
     const trn_codebook_t *book = &job->book;
@@ -55,6 +56,7 @@ static trn_tall_made_t made_of(const job_t *job) {
     return (trn_tall_made_t){job->book.rows, job->type, make_rows, (void *)job};
 }
 
+/* Products of a block with all centers. */
 static int64_t block_numbers(const job_t *job) {
     int64_t rows = job->a.in.info.rows, block = trn_tall_block(rows);
     return (block < rows ? block : rows) * job->book.k;

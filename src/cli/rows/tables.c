@@ -17,6 +17,7 @@ typedef struct job {
     double squares[2]; /* of differences, of exact products */
 } job_t;
 
+/* The rows stand behind the codebook. */
 static trn_status_t first(trn_run_t *run, void *user, const char **path) {
     (void)user;
     if (run->nfiles != 2)
@@ -87,6 +88,7 @@ static trn_status_t work(trn_run_t *run, void *user) {
     return status;
 }
 
+/* Flops as they would be without the exact product, which is made only to tell the error. */
 static trn_status_t report(trn_run_t *run, void *user) {
     const job_t *job = user;
     const trn_codebook_t *book = &job->book;

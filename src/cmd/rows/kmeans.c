@@ -62,6 +62,7 @@ static trn_status_t parse_list(job_t *job, const char *text) {
     return TRN_OK;
 }
 
+/* "1000x1000". */
 static trn_status_t parse_levels(job_t *job, const char *text) {
     char *end;
     long long k1 = strtoll(text, &end, 10), k2 = *end == 'x' ? strtoll(end + 1, &end, 10) : 0;
@@ -103,6 +104,7 @@ static trn_status_t take_centers(trn_run_t *run, job_t *job) {
     return trn_clustering_fits(&job->book, cols);
 }
 
+/* Before any work: a file that cannot be written is refused at once. */
 static trn_status_t place_labels(const trn_run_t *run, job_t *job) {
     job->labels = trn_params_text(run->params, "labels");
     trn_rows_make_t make = {.rows = job->a.in.info.rows, .cols = 1, .type = TRN_I32};
@@ -131,6 +133,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
     return place_labels(run, job);
 }
 
+/* Several numbers of clusters come one after the other, and only the last result stays. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;
@@ -169,6 +172,8 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     return TRN_OK;
 }
 
+/* A step is a product of rows with centers; passes over the file count once, for memory holds most.
+ */
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;
@@ -234,6 +239,7 @@ static trn_status_t declare(void *user, trn_store_t *store) {
     return trn_store_dataset(store, "/objective", TRN_F64, job->two.reassign ? 2 : 1, 0);
 }
 
+/* Labels by every rank, what all have by the first; of cells each rank has centers of its own. */
 static trn_status_t write(const void *user, trn_store_t *store) {
     const job_t *job = user;
     const trn_two_level_t *cells = &job->cells;

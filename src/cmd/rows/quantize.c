@@ -63,6 +63,7 @@ typedef struct job {
     bool first, finds; /* rank 0; the codebook is found here */
 } job_t;
 
+/* Scales and codes of blocks: nothing has to be found first. */
 static trn_status_t look_block(const trn_run_t *run, job_t *job) {
     int64_t bits = trn_params_int(run->params, "bits");
     job->coder.kind = TRN_CODES_BLOCK;
@@ -154,6 +155,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
                                                   : look_finding(run, job);
 }
 
+/* Of a codebook that is found the search takes most; then codes leave block by block. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_matrix_info_t *info = &job->a.in.info;
@@ -248,6 +250,7 @@ static trn_status_t work(trn_run_t *run, void *user) {
                      trn_coder_create(&job->coder, block < rows ? block : rows, run->threads));
 }
 
+/* Names of the rows go along: a code stands for a row. */
 static trn_status_t declare(void *user, trn_store_t *store) {
     job_t *job = user;
     const trn_codebook_t *book = &job->book;
@@ -345,6 +348,7 @@ static void decoding_free(void *user) {
 
 /* The verb ------------------------------------------------------------------------------------- */
 
+/* What comes in, and what goes out, differ: rows to codes, codes to rows, rows to logits. */
 static trn_status_t run(trn_run_t *run) {
     static const trn_steps_t decoding = {.size = sizeof(decoding_t),
                                          .look = look_decoding,
