@@ -99,7 +99,7 @@ static trn_status_t is_column(const char *path, bool *column) {
     return TRN_OK;
 }
 
-/* Collective. */
+/* A count for each row, in order; every rank reads them, and rank 0 keeps them. Collective. */
 static trn_status_t take_column(choosing_t *c, const char *path) {
     trn_ids_t ids;
     TRN_TRY(trn_ids_read(&ids, c->comm, path));
@@ -130,7 +130,7 @@ static trn_status_t set_counts(choosing_t *c, const trn_name_list_t *list, const
     return TRN_OK;
 }
 
-/* Collective. */
+/* Counts of words, each of which goes to the first row of its name. Collective. */
 static trn_status_t take_words(choosing_t *c, const char *path) {
     trn_name_list_t list = {0};
     int64_t *row = NULL, *number = NULL;
@@ -150,6 +150,8 @@ static trn_status_t take_words(choosing_t *c, const char *path) {
     return trn_agree(c->comm, status);
 }
 
+/* The more frequent first, of equal ones the smaller number: a total order, so that what --top
+ * keeps is one set, however qsort works. */
 static int by_count(const void *a, const void *b, void *counts) {
     const int64_t *count = counts;
     int64_t i = *(const int64_t *)a, j = *(const int64_t *)b;
@@ -173,6 +175,7 @@ static trn_status_t mark_frequent(choosing_t *c) {
     return TRN_OK;
 }
 
+/* Rank 0: no row was counted yet. */
 static trn_status_t begin_counts(choosing_t *c) {
     if (c->rank != 0) return TRN_OK;
     TRN_TRY(trn_alloc(&c->count, c->all, sizeof *c->count, "counts of rows"));
@@ -188,7 +191,7 @@ static trn_status_t mark_counted(choosing_t *c, const char *path) {
     trn_status_t status = c->rank == 0 ? is_column(path, &found) : TRN_OK;
     if (status == TRN_OK) status = begin_counts(c);
     TRN_AGREE(c->comm, status);
-    column = found;
+    column = found; /* a bool has no type of MPI's own */
     MPI_Bcast(&column, 1, MPI_INT, 0, c->comm);
     if (!column && !trn_rows_about(c->rows)->named)
         return trn_fail(TRN_INPUT,
@@ -201,6 +204,8 @@ static trn_status_t mark_counted(choosing_t *c, const char *path) {
 
 /* All together --------------------------------------------------------------------------------- */
 
+/* All lists leave their marks on one array, so what is kept is their union, in order, once each.
+ * Collective. */
 static trn_status_t mark_all(choosing_t *c) {
     const trn_row_choice_t *choice = c->choice;
     bool named = trn_rows_about(c->rows)->named;

@@ -25,6 +25,7 @@ static bool sequential(const trn_rows_about_t *about) {
     return about->coding != TRN_CODING_NONE || strcmp(about->format, "npz") == 0;
 }
 
+/* At least 1, for rows without columns are divided by it. */
 static int64_t row_bytes(const trn_rows_about_t *about, trn_dtype_t type) {
     int64_t bytes = about->cols * trn_dtype_size(type);
     return bytes > 0 ? bytes : 1;
@@ -34,6 +35,7 @@ static int64_t at_least_one(int64_t n) {
     return n > 0 ? n : 1;
 }
 
+/* A row that is longer than SPAN makes a span alone. */
 static int64_t span_rows(const trn_rows_about_t *about, trn_dtype_t type) {
     int64_t rows = at_least_one(SPAN / row_bytes(about, type));
     return rows < about->rows ? rows : at_least_one(about->rows);
@@ -96,7 +98,7 @@ trn_status_t trn_pick_rows(trn_pick_t *pick, int64_t count, const int64_t *id, v
     char *to = values;
     trn_ids_order(count, id, pick->order);
     for (int64_t from = 0, end; from < count; from = end) {
-        bool solid;
+        bool solid; /* then the rows need no copy: they are read to where they belong */
         end = span_end(pick, from, count, id, &solid);
         int64_t first = id[order[from]], rows = id[order[end - 1]] - first + 1;
         char *into = solid ? to + order[from] * bytes : pick->span;

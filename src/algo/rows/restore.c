@@ -25,6 +25,7 @@ static int64_t block_rows(const trn_rows_make_t *make, int64_t list) {
     return rows > 0 ? rows : 1;
 }
 
+/* Memory for all of it, before anything is read. */
 static trn_status_t begin(restoring_t *r, trn_rows_t *small) {
     const trn_rows_about_t *about = trn_rows_about(r->trim->rows);
     trn_dtype_t type = r->trim->make.type;
@@ -62,12 +63,14 @@ static trn_status_t copy_blocks(restoring_t *r) {
     const trn_rows_make_t *make = &r->trim->make;
     int64_t bytes = make->cols * trn_dtype_size(make->type);
     int64_t first = make->own_first, end = first + make->own_rows, at = 0;
+    /* Rows of the ranks before this one are theirs to put back. */
     while (at < r->ids->count && r->ids->id[r->order[at]] < first)
         at++;
     for (int64_t row = first, some; row < end; row += some) {
         some = end - row < r->block ? end - row : r->block;
         TRN_TRY(trn_rows_read(r->trim->rows, row, some, make->type, r->values));
         int64_t count = count_over(r, at, row + some);
+        /* The small matrix may have its rows in any order: --ids keeps the caller's. */
         TRN_TRY(trn_pick_rows(&r->pick, count, r->from, r->over));
         for (int64_t i = 0; i < count; i++)
             memcpy(r->values + (r->ids->id[r->order[at + i]] - row) * bytes, r->over + i * bytes,

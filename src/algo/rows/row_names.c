@@ -17,6 +17,7 @@ enum { BLOCK = 4096 /* names that are read at a time, as trn_rows_feed wants */ 
 
 /* Lists ---------------------------------------------------------------------------------------- */
 
+/* Append a line; name and rest point into the list's text. */
 static trn_status_t add(trn_name_list_t *list, int64_t *room, char *name, char *rest,
                         int64_t line) {
     if (list->count == *room) {
@@ -74,6 +75,7 @@ trn_status_t trn_name_list_read(trn_name_list_t *list, const char *path) {
     *list = (trn_name_list_t){.path = path};
     TRN_TRY(trn_share_file(MPI_COMM_SELF, path, &list->text));
     char *begin = list->text + (strncmp(list->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
+    /* The first line tells the kind of all, as where names of rows are read (io/rows). */
     bool columns = memchr(begin, '\t', strcspn(begin, "\n")) != NULL;
     return columns ? take_columns(list, begin) : take_words(list, begin);
 }
@@ -123,6 +125,7 @@ static trn_status_t ask_rows(trn_rows_t *rows, int rank, const trn_lookup_t *wan
         const char *const *name = NULL;
         int64_t some = all - first < BLOCK ? all - first : BLOCK;
         status = trn_rows_feed(&feed, "", first, some, &name);
+        /* Rows come in order, so the first one that asks is the first that has the name. */
         for (int64_t i = 0; i < some && rank == 0 && status == TRN_OK; i++) {
             int64_t found = trn_lookup_find(wanted, name[i]);
             if (found >= 0 && row[found] < 0) row[found] = first + i;
@@ -214,6 +217,7 @@ static trn_status_t find_rest(trn_rows_t *rows, MPI_Comm comm, int64_t count, ch
     return status;
 }
 
+/* In the order of trn_embedding_find: exact, folded, form C, form D; what has a row keeps it. */
 trn_status_t trn_row_names_find_like(trn_rows_t *rows, MPI_Comm comm, int64_t count,
                                      char *const *name, int64_t *row) {
     TRN_TRY(trn_row_names_find(rows, comm, count, name, row));
@@ -231,6 +235,7 @@ typedef struct text {
     int64_t used, room;
 } text_t;
 
+/* Append a name with its NUL. */
 static trn_status_t append(text_t *text, const char *name) {
     int64_t bytes = (int64_t)strlen(name) + 1;
     TRN_TRY(trn_grow(&text->bytes, &text->room, text->used + bytes, 1, "names of rows"));
@@ -252,6 +257,7 @@ static trn_status_t gather(trn_rows_t *rows, MPI_Comm comm, const trn_ids_t *ids
         int64_t some = all - first < BLOCK ? all - first : BLOCK;
         status = trn_rows_feed(&feed, "", first, some, &name);
         if (status != TRN_OK) break;
+        /* Numbers ascend by `order`, so one walk beside the blocks meets them all. */
         for (; rank == 0 && at < ids->count && ids->id[order[at]] < first + some; at++) {
             status = append(text, name[ids->id[order[at]] - first]);
             if (status != TRN_OK) break;

@@ -20,6 +20,7 @@ static void set_band(trn_rows_make_t *make, int64_t count, int ranks, int rank) 
     make->own_rows = trn_part_start(count, ranks, rank + 1) - make->own_first;
 }
 
+/* Names and numbers are those of all rows: each rank writes its band of them, or rank 0 all. */
 static void fill_in(trn_trim_t *trim, MPI_Comm comm, const trn_ids_t *ids) {
     int rank, ranks;
     MPI_Comm_rank(comm, &rank);
@@ -44,7 +45,7 @@ static trn_status_t copy_lists(trn_trim_t *trim, trn_pick_t *pick, const trn_ids
     return TRN_OK;
 }
 
-/* Collective. */
+/* What is read are this rank's output rows, wherever in the file they lie. Collective. */
 static trn_status_t copy_ordered(trn_trim_t *trim, MPI_Comm comm, const trn_ids_t *ids) {
     const trn_rows_about_t *about = trn_rows_about(trim->rows);
     trn_pick_t pick = {0};
@@ -56,6 +57,7 @@ static trn_status_t copy_ordered(trn_trim_t *trim, MPI_Comm comm, const trn_ids_
                            "rows to copy");
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = trn_agree(comm, copy_lists(trim, &pick, ids, values));
+    /* Numbers that did not fit are refused before anything is put in place. */
     if (status == TRN_OK) status = trn_rows_outcome(trim->rows);
     trn_pick_free(&pick);
     trn_free(&values);
@@ -114,6 +116,7 @@ done:
 
 /* All together --------------------------------------------------------------------------------- */
 
+/* The types that a sparse matrix can have. */
 static trn_sparse_type_t sparse_type(const trn_trim_t *trim) {
     return trim->make.type == TRN_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
 }
@@ -153,6 +156,7 @@ static trn_status_t end(trn_trim_t *trim, MPI_Comm comm, trn_status_t status) {
     return status;
 }
 
+/* Two loops, so that the last matrix's failure leaves nothing of the first. */
 trn_status_t trn_trim(trn_trim_t *trims, int n, MPI_Comm comm, const trn_ids_t *ids) {
     trn_status_t status = TRN_OK;
     for (int i = 0; i < n && status == TRN_OK; i++)
@@ -178,6 +182,7 @@ trn_status_t trn_trim_map(MPI_Comm comm, const char *path, int64_t rows, const t
     TRN_AGREE(comm, trn_alloc(&number, make.own_rows, sizeof *number, "new numbers of rows"));
     for (int64_t i = 0; i < make.own_rows; i++)
         number[i] = -1;
+    /* Every rank has all numbers and looks for those of its band: no messages. */
     for (int64_t i = 0; i < ids->count; i++)
         if (ids->id[i] >= make.own_first && ids->id[i] < make.own_first + make.own_rows)
             number[ids->id[i] - make.own_first] = i;
@@ -229,6 +234,7 @@ static void plan_copy(trn_ledger_t *ledger, const trn_trim_t *trim, int ranks) {
     trn_ledger_back(ledger, &before);
 }
 
+/* Files that are written stay open until all are, so what they take adds up. */
 void trn_trim_plan(trn_ledger_t *ledger, const trn_trim_t *trims, int n, int64_t count, int ranks,
                    int rank) {
     for (int i = 0; i < n; i++) {

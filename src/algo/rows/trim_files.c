@@ -65,7 +65,7 @@ trn_status_t trn_trim_tied(MPI_Comm comm, const char *path, int n, char *const *
     *tied = false;
     trn_status_t status = trn_agree(comm, rank == 0 ? is_head(path, &file, &member, &head)
                                                     : trn_path_cut(path, false, &file, &member));
-    wanted_t wanted = {member, false};
+    wanted_t wanted = {member, false}; /* the list is told on rank 0 alone */
     if (status == TRN_OK && trn_any(comm, head)) {
         status = trn_format_by_name("safetensors")->list(comm, file, visit, &wanted);
         if (status == TRN_OK && rank == 0) status = find_first(file, n, before, &found);
@@ -79,6 +79,7 @@ trn_status_t trn_trim_tied(MPI_Comm comm, const char *path, int n, char *const *
     return status;
 }
 
+/* Paths may be spelled in many ways; the file system knows which of them are one file. */
 trn_status_t trn_trim_same(MPI_Comm comm, const trn_rows_t *a, const trn_rows_t *b, bool *same) {
     char *file[2] = {NULL, NULL}, *member[2] = {NULL, NULL};
     int rank;
@@ -98,7 +99,7 @@ trn_status_t trn_trim_same(MPI_Comm comm, const trn_rows_t *a, const trn_rows_t 
 
 /* Places --------------------------------------------------------------------------------------- */
 
-/* The format of what is written. */
+/* The format of what is written: .npz, for one, can only be read. */
 static const trn_file_format_t *format_for(const trn_rows_about_t *about, const char *name) {
     const trn_file_format_t *format =
         trn_format_by_name(strcmp(name, "auto") == 0 ? about->format : name);
@@ -128,6 +129,7 @@ trn_status_t trn_trim_place(const trn_rows_t *rows, const char *folder, const ch
     TRN_TRY(trn_path_cut(path, false, &file, &member));
     bool tensor = strcmp(about->format, "safetensors") == 0;
     int length;
+    /* Tensors of one file would else all have its name. */
     if (tensor || *member) {
         name = about->member + strspn(about->member, "/");
         length = (int)strlen(name);
@@ -153,6 +155,7 @@ trn_status_t trn_trim_place(const trn_rows_t *rows, const char *folder, const ch
     return status;
 }
 
+/* mkdir says whether it was there, which a look before it could not. */
 trn_status_t trn_trim_folder(MPI_Comm comm, const char *folder, bool *made) {
     struct stat info;
     int rank;

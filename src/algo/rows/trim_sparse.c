@@ -61,7 +61,7 @@ static trn_status_t fill(pile_t *pile, trn_rows_t *rows, int64_t count, const in
             if (id[order[end]] - id[order[end - 1]] > GAP || id[order[end]] - first >= span) break;
         trn_sparse_t *block;
         TRN_TRY(trn_rows_read_sparse(rows, first, id[order[end - 1]] - first + 1, type, &block));
-        trn_status_t status = TRN_OK;
+        trn_status_t status = TRN_OK; /* rows between wanted ones are read in vain, and dropped */
         for (int64_t i = from; i < end && status == TRN_OK; i++)
             status = add_row(pile, i, block, id[order[i]] - first);
         trn_sparse_destroy(&block);
@@ -117,6 +117,7 @@ trn_status_t trn_trim_sparse(trn_rows_t *rows, int64_t first, int64_t count, con
     TRN_OR(done, trn_alloc_zero(&pile.start, count + 1, sizeof *pile.start, "row pointers"));
     trn_ids_order(count, id, pile.order);
     TRN_OR(done, fill(&pile, rows, count, id, type));
+    /* A pile without entries has no arrays yet, which a block needs. */
     if (ascends(&pile, count) && pile.column && pile.values) {
         status = adopt(&pile, type, place, out);
     } else {

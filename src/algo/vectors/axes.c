@@ -38,6 +38,7 @@ static void words_free(words_t *w) {
     trn_free(&w->row);
 }
 
+/* Rank 0: the words of all lines, cut out of the list's text. */
 static trn_status_t read_words(words_t *w, const char *path) {
     TRN_TRY(trn_name_list_read(&w->list, path));
     int64_t count = w->list.count;
@@ -81,7 +82,7 @@ static trn_status_t take_pair(trn_axes_t *axes, const words_t *w, int64_t i, con
     return TRN_OK;
 }
 
-/* Rank 0. */
+/* Rank 0: "a - b" as the list spells it; axes->line holds places in the list until here. */
 static trn_status_t make_labels(trn_axes_t *axes, const words_t *w) {
     static const char between[] = " - ";
     int64_t bytes = 0, used = 0;
@@ -192,6 +193,7 @@ static trn_status_t make_axes(trn_axes_t *axes, const double *ends) {
     return TRN_OK;
 }
 
+/* Exactly symmetric. Plain loops: pairs are few, and every rank comes to the same bits. */
 static void make_cosines(trn_axes_t *axes) {
     int64_t n = axes->count, cols = axes->cols;
     for (int64_t i = 0; i < n; i++)
@@ -276,6 +278,7 @@ static trn_status_t write_small(const trn_axes_t *axes, trn_store_t *store) {
     return trn_store_write(store, "/rows", 0, n, axes->row);
 }
 
+/* Rows of the largest block. */
 static int64_t block_rows(const trn_tall_in_t *in) {
     int64_t rows = trn_tall_block(in->in.info.rows);
     return rows < in->in.info.rows ? rows : in->in.info.rows;
@@ -288,6 +291,7 @@ trn_status_t trn_axes_write(const trn_axes_t *axes, const trn_tall_in_t *in, trn
     MPI_Comm_rank(in->tall.comm, &rank);
     trn_status_t status = trn_alloc(&back, n * cols, sizeof *back, "axes");
     if (status == TRN_OK) status = trn_alloc(&scores, block_rows(in) * n, sizeof *scores, "scores");
+    /* Axes as columns, which products with rows want. */
     for (int64_t j = 0; j < n && status == TRN_OK; j++)
         for (int64_t k = 0; k < cols; k++)
             back[k * n + j] = axes->axis[j * cols + k];

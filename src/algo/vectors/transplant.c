@@ -30,6 +30,7 @@ static trn_status_t create(trn_transplant_t *t, MPI_Comm comm, int64_t rows, int
     return trn_alloc_zero(&t->why, t->own, sizeof *t->why, "kinds of rows");
 }
 
+/* Rows of this rank. */
 static int64_t own_rows(MPI_Comm comm, int64_t rows) {
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -76,6 +77,7 @@ static void find_zeros(trn_tall_t target, bool *zero) {
     }
 }
 
+/* Rows in order, so that parts of all of them lie one after the other. */
 static trn_status_t settle(trn_transplant_t *t, const bool *zero, const trn_best_t *best,
                            const trn_transplant_how_t *how) {
     for (int64_t i = 0; i < t->own; i++) {
@@ -106,7 +108,7 @@ trn_status_t trn_transplant_similar(trn_transplant_t *t, trn_tall_t source, trn_
     if (status == TRN_OK) status = trn_alloc(&zero, own, sizeof *zero, "rows of zeros");
     status = trn_agree(target.comm, status);
     if (status == TRN_OK) status = trn_nearest_rows(target, source, &nearest, best);
-    if (status == TRN_OK) {
+    if (status == TRN_OK) { /* once more past the targets: lists do not tell zeros from no answer */
         find_zeros(target, zero);
         status = settle(t, zero, best, how);
     }
@@ -163,7 +165,7 @@ void trn_transplant_plan(trn_ledger_t *ledger, int64_t rows, int64_t parts, int 
 
 /* Moments -------------------------------------------------------------------------------------- */
 
-/* A pass over the blocks of a matrix. */
+/* A pass over the blocks of a matrix, whose sums follow the tree of mpi/reduce.h. */
 typedef struct pass {
     trn_tall_t x;
     const double *mean; /* NULL: sum; else: squares of what is left without it */
@@ -191,6 +193,7 @@ trn_status_t trn_transplant_moments(trn_tall_in_t *in, double *mean, double *dev
     TRN_TRY(trn_tall_in_outcome(in, status));
     for (int64_t j = 0; j < cols; j++)
         mean[j] /= (double)x.rows;
+    /* Squares of what is left, not squares less the square of the mean, which would cancel. */
     pass.mean = mean;
     status = trn_reduce_tree(x.comm, blocks, cols, add_block, &pass, deviation);
     TRN_TRY(trn_tall_in_outcome(in, status));

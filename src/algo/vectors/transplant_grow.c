@@ -38,6 +38,7 @@ static trn_status_t root_of(trn_tall_in_t *in, double *root) {
 
 trn_status_t trn_grow_root(trn_tall_in_t *in, double epsilon, double *mean, double *root) {
     int64_t cols = in->in.info.cols, rows = in->in.info.rows;
+    /* The mean first, then products of what is centered: sums of squares would cancel. */
     TRN_TRY(trn_tall_in_outcome(in, trn_tall_center(in->tall, mean)));
     TRN_TRY(trn_tall_in_outcome(in, trn_tall_gram(in->tall, root)));
     for (int64_t i = 0; i < cols * cols; i++)
@@ -58,6 +59,7 @@ typedef struct growing {
     float *single;      /* [cols] */
 } growing_t;
 
+/* Rows that are copied at a time, at least one. */
 static int64_t block_rows(const trn_rows_about_t *about, trn_dtype_t type) {
     int64_t row = about->cols * trn_dtype_size(type), rows = row > 0 ? BYTES / row : 1;
     rows = rows < about->rows ? rows : about->rows;
@@ -76,6 +78,7 @@ static trn_status_t begin(growing_t *w) {
     return trn_alloc(&w->single, w->cols, sizeof *w->single, "normal numbers");
 }
 
+/* Old rows as they are, in the type that is written. */
 static trn_status_t copy_rows(const growing_t *w, int64_t first, int64_t end) {
     for (int64_t row = first, some; row < end; row += some) {
         some = end - row < w->block ? end - row : w->block;
@@ -98,6 +101,7 @@ static void draw_block(const growing_t *w, int64_t number) {
         }
     }
     if (cols == 0) return;
+    /* normal^T root has the covariance root^T root; `drawn` holds the mean already. */
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, DRAWN, cols, cols, 1, w->normal, cols,
                 g->root, cols, 1, w->drawn, cols);
 }

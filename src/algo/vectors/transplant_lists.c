@@ -32,6 +32,7 @@ static trn_status_t check_twice(const trn_name_list_t *list) {
                     (long long)list->line[first]);
 }
 
+/* Rank 0. */
 static trn_status_t read_distinct(trn_name_list_t *list, const char *path) {
     TRN_TRY(trn_name_list_read(list, path));
     if (list->count == 0) return trn_fail(TRN_INPUT, "%s: holds no names; give one a line", path);
@@ -98,6 +99,7 @@ static void trim_rest(trn_name_list_t *list) {
     }
 }
 
+/* Rank 0: lines NEW<tab>OLD. */
 static trn_status_t read_pairs(pairs_t *p, const char *path) {
     TRN_TRY(trn_name_list_read(&p->list, path));
     trim_rest(&p->list);
@@ -124,6 +126,7 @@ static trn_status_t find_targets(const trn_target_t *target, MPI_Comm comm, int6
     return trn_agree(comm, first ? find_in_list(target, count, name, row) : TRN_OK);
 }
 
+/* Rank 0: line i names a row that there is not. */
 static trn_status_t unknown(const pairs_t *p, int64_t i, const char *name, const char *side) {
     return trn_fail(TRN_INPUT, "%s:%lld: no %s row is called '%.60s'", p->list.path,
                     (long long)p->list.line[i], side, name);
@@ -200,6 +203,7 @@ void trn_pieces_free(trn_piece_list_t *pieces) {
 static trn_status_t cut_pieces(const trn_name_list_t *list, trn_piece_list_t *pieces,
                                char ***piece) {
     int64_t all = 0, at = 0;
+    /* A piece has a letter and a blank at least, but for the last one of a line. */
     for (int64_t i = 0; i < list->count; i++)
         all += (int64_t)strlen(list->rest[i]) / 2 + 1;
     TRN_TRY(trn_alloc(&pieces->start, list->count + 1, sizeof *pieces->start, "pieces"));
@@ -257,6 +261,7 @@ trn_status_t trn_pieces_read(trn_piece_list_t *pieces, MPI_Comm comm, const char
     TRN_OR(done, trn_agree(comm, first ? read_pieces(&list, path, pieces, &piece) : TRN_OK));
     if (first) all = pieces->start[list.count];
     MPI_Bcast(&all, 1, MPI_INT64_T, 0, comm);
+    /* One pass over the names of the source for the pieces of all lines. */
     TRN_OR(done, trn_row_names_find(source, comm, all, piece, pieces->id));
     TRN_OR(done, trn_agree(comm, first ? check_pieces(&list, pieces, piece) : TRN_OK));
     TRN_OR(done, share_names(comm, &list, &pieces->count, &pieces->names));

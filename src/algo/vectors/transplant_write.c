@@ -28,6 +28,7 @@ typedef struct writer {
     trn_pick_t pick;
 } writer_t;
 
+/* Parts that are mixed at a time, of rows of so many columns. */
 static int64_t parts_of(int64_t cols) {
     int64_t parts = BYTES / ((cols > 0 ? cols : 1) * (int64_t)sizeof(double));
     return parts > 0 ? parts : 1;
@@ -66,7 +67,8 @@ static void release(writer_t *w) {
     trn_free(&w->normal);
 }
 
-/* The end of the rows from `at` that are made together. */
+/* The end of the rows from `at` that are made together. How many these are changes no bit: a row is
+ * made of its own parts, in their order. */
 static int64_t chunk_end(const writer_t *w, int64_t at) {
     const int64_t *start = w->t->start;
     int64_t end = at + 1;
@@ -108,6 +110,7 @@ static trn_status_t mix(const writer_t *w, int64_t base, int64_t from, int64_t e
     return TRN_OK;
 }
 
+/* By number of the row, so that it does not matter which rank draws it. */
 static void draw(const writer_t *w, int64_t row, double *to) {
     const trn_transplant_draw_t *d = w->draw;
     trn_rng_normal_row(d->seed, (uint64_t)row, 0, TRN_RNG_TRANSPLANT, 1, w->cols, w->normal);
@@ -122,6 +125,7 @@ static trn_status_t make_row(const writer_t *w, int64_t base, int64_t i, double 
         draw(w, t->first + i, to);
         return TRN_OK;
     }
+    /* A copy may hold NaN, and -0 stays: neither would survive 0 + 1 x. */
     if (t->why[i] != TRN_WHY_COPIED) return mix(w, base, from, t->start[i + 1], to);
     memcpy(to, w->old + w->place[from - base] * w->cols, (size_t)w->cols * sizeof *to);
     return TRN_OK;
