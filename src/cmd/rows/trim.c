@@ -1,10 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
 /* trim.c: the verb `trim`: some rows of embedding matrices into files of their own, and back. */
-#include "algo/rows/trim.h"
-
 #include "algo/rows/choose.h"
 #include "algo/rows/out_type.h"
 #include "algo/rows/trim_files.h"
+#include "algo/rows/trim_set.h"
 #include "base/emit.h"
 #include "base/mem.h"
 #include "cli/command.h"
@@ -66,15 +65,13 @@ static const trn_param_t params[] = {
 typedef struct job {
     trn_run_t *run;
     json_t *made_with;
-    trn_trim_t *trims; /* [n] distinct matrices, each with its open file */
-    int n, *of;        /* of[nfiles]: the matrix that an argument is */
-    char **to;         /* [n] files to write */
+    trn_trim_set_t set;
     trn_rows_t *small; /* to be put back, or NULL */
     trn_ids_t ids;
     int64_t unknown; /* names that no row has */
     char *listed;    /* the name of /ids of a store */
     trn_held_t held;
-    trn_lock_t **locks; /* [n] of files in a directory */
+    trn_lock_t **locks; /* [set.n] of files in a directory */
 } job_t;
 
 static bool chosen(const job_t *job, const char *name) {
@@ -83,63 +80,21 @@ static bool chosen(const job_t *job, const char *name) {
 
 /* Matrices ------------------------------------------------------------------------------------- */
 
-static trn_status_t allocate(job_t *job) {
-    int files = job->run->nfiles;
-    TRN_TRY(trn_alloc_zero(&job->trims, files + 1, sizeof *job->trims, "matrices"));
-    TRN_TRY(trn_alloc_zero(&job->to, files + 1, sizeof *job->to, "file names"));
-    TRN_TRY(trn_alloc_zero(&job->locks, files + 1, sizeof *job->locks, "locks"));
-    return trn_alloc_zero(&job->of, files + 1, sizeof *job->of, "matrices");
-}
-
-static trn_status_t open_rows(const job_t *job, const char *path, trn_rows_t **rows) {
-    bool lossy = strcmp(trn_params_text(job->run->params, "misfits"), "warn") == 0;
-    return trn_rows_open(rows, job->run->comm, path, &(trn_rows_how_t){.lossy = lossy});
-}
-
-/* The matrix that argument i is: one that was named before, or a further one. Collective. */
-static trn_status_t open_next(job_t *job, int i) {
-    const trn_run_t *run = job->run;
-    trn_rows_t *rows;
-    bool same = false;
-    int first;
-    TRN_TRY(trn_trim_tied(run->comm, run->files[i], i, run->files, &same, &first));
-    if (same && first >= 0) {
-        job->of[i] = job->of[first];
-        return TRN_OK;
-    }
-    TRN_TRY(open_rows(job, run->files[i], &rows));
-    job->trims[job->n].rows = rows; /* to be closed whatever comes */
-    job->of[i] = job->n;
-    for (int k = 0; k < job->n; k++) {
-        TRN_TRY(trn_trim_same(run->comm, job->trims[k].rows, rows, &same));
-        if (!same) continue;
-        job->of[i] = k;
-        trn_rows_close(&job->trims[job->n].rows);
-        return TRN_OK;
-    }
-    job->n++;
-    int64_t all = trn_rows_about(job->trims[0].rows)->rows, own = trn_rows_about(rows)->rows;
-    if (own == all) return TRN_OK;
-    return trn_fail(TRN_INPUT,
-                    "%s: has %lld rows, but %s has %lld; one list of rows is for all matrices",
-                    run->files[i], (long long)own, run->files[0], (long long)all);
-}
-
-static trn_status_t open_all(job_t *job) {
-    for (int i = 0; i < job->run->nfiles; i++)
-        TRN_TRY(open_next(job, i));
-    return TRN_OK;
+static bool lossy(const job_t *job) {
+    return strcmp(trn_params_text(job->run->params, "misfits"), "warn") == 0;
 }
 
 /* The whole matrix and the rows to be put back. Collective. */
 static trn_status_t open_both(job_t *job) {
-    const char *whole = trn_params_text(job->run->params, "restore");
+    char *whole = (char *)(uintptr_t)trn_params_text(job->run->params, "restore");
+    MPI_Comm comm = job->run->comm;
     if (job->run->nfiles > 1)
         return trn_fail(TRN_USAGE, "%s: one file is put back with --restore", job->run->files[1]);
-    TRN_TRY(open_rows(job, whole, &job->trims[0].rows));
-    job->n = 1;
-    TRN_TRY(open_rows(job, job->run->files[0], &job->small));
-    const trn_rows_about_t *a = trn_rows_about(job->trims[0].rows), *b = trn_rows_about(job->small);
+    TRN_TRY(trn_trim_set_open(&job->set, comm, 1, &whole, lossy(job)));
+    TRN_TRY(trn_rows_open(&job->small, comm, job->run->files[0],
+                          &(trn_rows_how_t){.lossy = lossy(job)}));
+    const trn_rows_about_t *a = trn_rows_about(job->set.trims[0].rows),
+                           *b = trn_rows_about(job->small);
     if (a->sparse || a->routed || b->sparse || b->routed)
         return trn_fail(TRN_INPUT,
                         "%s: is sparse or has no order of rows; convert it to .npy first",
@@ -181,16 +136,9 @@ static trn_status_t read_ids(job_t *job, int64_t rows) {
     return trn_agree(job->run->comm, trn_ids_unique(&job->ids, rows));
 }
 
-/* Names are those of the first matrix that has any. */
-static trn_rows_t *named(const job_t *job) {
-    for (int i = 0; i < job->n; i++)
-        if (trn_rows_about(job->trims[i].rows)->named) return job->trims[i].rows;
-    return job->trims[0].rows;
-}
-
 static trn_status_t choose(job_t *job) {
     const trn_params_t *p = job->run->params;
-    int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    int64_t rows = trn_rows_about(job->set.trims[0].rows)->rows;
     if (job->small || chosen(job, "ids")) return read_ids(job, rows);
     trn_row_choice_t choice = {.counts = trn_params_text(p, "counts"),
                                .least = trn_params_int(p, "min"),
@@ -199,7 +147,8 @@ static trn_status_t choose(job_t *job) {
                                .words =
                                    trn_params_text(p, chosen(job, "words") ? "words" : "vocab"),
                                .skip = strcmp(trn_params_text(p, "unknown"), "skip") == 0};
-    return trn_choose_rows(&job->ids, job->run->comm, named(job), &choice, &job->unknown);
+    return trn_choose_rows(&job->ids, job->run->comm, trn_trim_set_named(&job->set), &choice,
+                           &job->unknown);
 }
 
 /* Files ---------------------------------------------------------------------------------------- */
@@ -213,35 +162,13 @@ static trn_status_t in_folder(const job_t *job, bool *is) {
     return TRN_OK;
 }
 
-/* Where each goes; apart from each other and from what is read. Rank 0 sees the files. */
-static trn_status_t name_outputs(job_t *job, bool folder) {
-    const trn_params_t *p = job->run->params;
-    const char *output = trn_params_text(p, "output");
-    for (int i = 0; i < job->n; i++) {
-        if (folder)
-            TRN_TRY(trn_trim_place(job->trims[i].rows, output ? output : ".",
-                                   trn_params_text(p, "to"), &job->to[i]));
-        else
-            TRN_TRY(trn_strdup(&job->to[i], output ? output : "trimmed.h5")); /* a dry run */
-        job->trims[i].to = job->to[i];
-        for (int k = 0; k < i; k++)
-            if (strcmp(job->to[k], job->to[i]) == 0)
-                return trn_fail(TRN_USAGE, "--output: %s would be written twice, for %s and %s",
-                                job->to[i], trn_rows_path(job->trims[k].rows),
-                                trn_rows_path(job->trims[i].rows));
-    }
-    for (int i = 0; i < job->n * job->n && job->run->rank == 0 && folder; i++)
-        TRN_TRY(trn_trim_apart(job->to[i / job->n], job->trims[i % job->n].rows));
-    return TRN_OK;
-}
-
 /* What a matrix becomes. */
 static trn_status_t set_make(job_t *job, trn_trim_t *trim) {
     const trn_params_t *p = job->run->params;
     const trn_rows_about_t *about = trn_rows_about(trim->rows);
     trim->make = (trn_rows_make_t){.format = trn_params_text(p, "to"),
                                    .flat = about->flat,
-                                   .lossy = strcmp(trn_params_text(p, "misfits"), "warn") == 0,
+                                   .lossy = lossy(job),
                                    .created_by = job->run->command,
                                    .params = job->made_with};
     TRN_TRY(trn_out_type(about, trim->to, trim->make.format, trn_params_text(p, "type"),
@@ -262,21 +189,27 @@ static trn_status_t check_options(const job_t *job) {
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     bool folder;
+    const char *output = trn_params_text(run->params, "output"); /* NULL: a dry run */
     job->run = run;
     job->made_with = trn_params_json(run->params);
     TRN_TRY(check_options(job));
-    TRN_AGREE(run->comm, allocate(job));
-    TRN_TRY(chosen(job, "restore") ? open_both(job) : open_all(job));
+    TRN_TRY(chosen(job, "restore")
+                ? open_both(job)
+                : trn_trim_set_open(&job->set, run->comm, run->nfiles, run->files, lossy(job)));
     TRN_TRY(choose(job));
-    const trn_rows_about_t *about = trn_rows_about(job->trims[0].rows);
+    const trn_rows_about_t *about = trn_rows_about(job->set.trims[0].rows);
     if (job->ids.count == 0 && !job->small)
         return trn_fail(TRN_INPUT, "%s: no row of the %lld is left; %s", run->files[0],
                         (long long)about->rows,
                         chosen(job, "counts") ? "lower --min" : "the list is empty");
     TRN_TRY(in_folder(job, &folder));
-    TRN_AGREE(run->comm, name_outputs(job, folder));
-    for (int i = 0; i < job->n; i++)
-        TRN_AGREE(run->comm, set_make(job, &job->trims[i]));
+    TRN_TRY(trn_trim_set_place(&job->set, run->comm,
+                               output   ? output
+                               : folder ? "."
+                                        : "trimmed.h5",
+                               folder, trn_params_text(run->params, "to")));
+    for (int i = 0; i < job->set.n; i++)
+        TRN_AGREE(run->comm, set_make(job, &job->set.trims[i]));
     job->held = trn_held_now(run->comm);
     int64_t rows = job->small ? about->rows : job->ids.count;
     return trn_run_note(run, json_pack("{s:I, s:I, s:I}", "rows_before", (json_int_t)about->rows,
@@ -286,7 +219,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const char *map = trn_params_text(job->run->params, "map");
-    int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    int64_t rows = trn_rows_about(job->set.trims[0].rows)->rows;
     trn_rows_make_t column = {.rows = rows, .cols = 1, .type = TRN_I64};
     trn_held_take(ledger, &job->held);
     if (map) {
@@ -294,9 +227,9 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_ledger_pass(ledger, "writing", rows / ranks + 1, sizeof(int64_t));
     }
     if (job->small)
-        trn_restore_plan(ledger, &job->trims[0], job->small, job->ids.count, ranks, rank);
+        trn_restore_plan(ledger, &job->set.trims[0], job->small, job->ids.count, ranks, rank);
     else
-        trn_trim_plan(ledger, job->trims, job->n, job->ids.count, ranks, rank);
+        trn_trim_plan(ledger, job->set.trims, job->set.n, job->ids.count, ranks, rank);
 }
 
 /* As long lists as memory allows: fewer passes over files that are read from front to back. */
@@ -305,8 +238,8 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     job_t *job = user;
     int64_t limit = trn_params_size(run->params, "memory");
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        for (int k = 0; k < job->n; k++)
-            job->trims[k].list = lists[i];
+        for (int k = 0; k < job->set.n; k++)
+            job->set.trims[k].list = lists[i];
         if (limit == 0 || trn_estimate_bytes(ranks, plan, job) <= limit) break;
     }
     return TRN_OK;
@@ -315,18 +248,18 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
 /* Nothing but reading and writing. */
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
-    for (int i = 0; i < job->n; i++) {
+    for (int i = 0; i < job->set.n; i++) {
         double rows =
-            (double)(job->small ? trn_rows_about(job->trims[i].rows)->rows : job->ids.count);
-        cost->file_bytes += 2 * rows * (double)trn_rows_about(job->trims[i].rows)->cols *
-                            (double)trn_dtype_size(job->trims[i].make.type);
+            (double)(job->small ? trn_rows_about(job->set.trims[i].rows)->rows : job->ids.count);
+        cost->file_bytes += 2 * rows * (double)trn_rows_about(job->set.trims[i].rows)->cols *
+                            (double)trn_dtype_size(job->set.trims[i].make.type);
     }
 }
 
 /* Files in a directory are locked one by one, and could all be written. Collective. */
 static trn_status_t take_places(job_t *job, bool folder) {
-    for (int i = 0; i < job->n; i++) {
-        const trn_trim_t *trim = &job->trims[i];
+    for (int i = 0; i < job->set.n; i++) {
+        const trn_trim_t *trim = &job->set.trims[i];
         trn_rows_make_t make = trim->make;
         char *file, *member;
         make.names_of = trim->rows;
@@ -344,13 +277,13 @@ static trn_status_t take_places(job_t *job, bool folder) {
 static trn_status_t copy(job_t *job, bool folder) {
     const trn_run_t *run = job->run;
     const char *map = trn_params_text(run->params, "map");
-    int64_t rows = trn_rows_about(job->trims[0].rows)->rows;
+    int64_t rows = trn_rows_about(job->set.trims[0].rows)->rows;
     trn_rows_out_t *out = NULL;
     TRN_TRY(take_places(job, folder));
-    if (job->small) return trn_restore(&job->trims[0], job->small, run->comm, &job->ids);
+    if (job->small) return trn_restore(&job->set.trims[0], job->small, run->comm, &job->ids);
     /* Written first and put in place last, so that nothing is there if it cannot be written. */
-    if (map) TRN_TRY(trn_trim_map(run->comm, map, rows, &job->ids, &job->trims[0].make, &out));
-    trn_status_t status = trn_trim(job->trims, job->n, run->comm, &job->ids);
+    if (map) TRN_TRY(trn_trim_map(run->comm, map, rows, &job->ids, &job->set.trims[0].make, &out));
+    trn_status_t status = trn_trim(job->set.trims, job->set.n, run->comm, &job->ids);
     return trn_rows_commit(&out, status);
 }
 
@@ -359,9 +292,11 @@ static trn_status_t work(trn_run_t *run, void *user) {
     bool folder, made = false;
     const char *output = trn_params_text(run->params, "output");
     TRN_TRY(in_folder(job, &folder));
+    TRN_AGREE(run->comm,
+              trn_alloc_zero(&job->locks, job->set.n, sizeof *job->locks, "locks of files"));
     if (folder) TRN_TRY(trn_trim_folder(run->comm, output, &made));
     trn_status_t status = copy(job, folder);
-    for (int i = 0; i < job->n; i++)
+    for (int i = 0; i < job->set.n; i++)
         trn_lock_release(&job->locks[i]);
     MPI_Barrier(run->comm);
     if (status != TRN_OK && made && run->rank == 0) (void)rmdir(output); /* if it is empty */
@@ -373,20 +308,18 @@ static trn_status_t report(trn_run_t *run, void *user) {
     job_t *job = user;
     int64_t before = 0, after = 0;
     json_t *files = json_array(), *tied = json_array();
-    for (int i = 0; i < job->n; i++) {
-        const trn_rows_about_t *about = trn_rows_about(job->trims[i].rows);
+    for (int i = 0; i < job->set.n; i++) {
+        const trn_rows_about_t *about = trn_rows_about(job->set.trims[i].rows);
         before += about->entries * trn_dtype_size(about->type);
-        after += job->trims[i].entries * trn_dtype_size(job->trims[i].make.type);
-        json_array_append_new(files, trn_json_text(job->to[i]));
+        after += job->set.trims[i].entries * trn_dtype_size(job->set.trims[i].make.type);
+        json_array_append_new(files, trn_json_text(job->set.to[i]));
     }
-    for (int i = 0; i < run->nfiles && !job->small; i++)
-        for (int k = 0; k < i; k++)
-            if (job->of[k] == job->of[i]) {
-                json_array_append_new(tied, json_pack("{s:o, s:o}", "matrix",
-                                                      trn_json_text(run->files[i]), "is",
-                                                      trn_json_text(run->files[k])));
-                break;
-            }
+    for (int i = 0; i < job->set.named; i++) {
+        int k = trn_trim_set_same(&job->set, i);
+        if (k < 0) continue;
+        json_array_append_new(tied, json_pack("{s:o, s:o}", "matrix", trn_json_text(run->files[i]),
+                                              "is", trn_json_text(run->files[k])));
+    }
     MPI_Allreduce(MPI_IN_PLACE, &after, 1, MPI_INT64_T, MPI_SUM, run->comm);
     json_object_set_new(run->result, "files", files);
     if (json_array_size(tied) > 0)
@@ -400,15 +333,9 @@ static trn_status_t report(trn_run_t *run, void *user) {
 
 static void job_free(void *user) {
     job_t *job = user;
-    for (int i = 0; job->trims && i <= job->n && i <= job->run->nfiles; i++)
-        trn_rows_close(&job->trims[i].rows);
-    for (int i = 0; job->to && i < job->n; i++)
-        trn_free(&job->to[i]);
+    trn_trim_set_free(&job->set);
     trn_rows_close(&job->small);
     trn_ids_free(&job->ids);
-    trn_free(&job->trims);
-    trn_free(&job->to);
-    trn_free(&job->of);
     trn_free(&job->locks);
     trn_free(&job->listed);
     json_decref(job->made_with);
