@@ -3,7 +3,7 @@
 # --memory of as much suffices; --memory of next to nothing is refused before the work, and the number
 # that the refusal names suffices. tests/bench/memory_table.py measures more and larger ones.
 . "$(dirname "$0")/lib_program.sh" || exit 1
-need transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum
+need factor transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum
 need_python
 [ "${TRUNNION_SLOWER:-1}" = 1 ] || skip "a build that checks itself takes other memory"
 limit=120
@@ -120,6 +120,10 @@ for p in 1 3; do
     check "$p" convert tall.npy out.h5 --type f32
     check "$p" convert sparse.mtx out.h5
     check "$p" neighbors vectors.h5 word000007
+    check "$p" neighbors --queries thin.npy --among thin.npy --exclude self -o out.h5
+    check "$p" factor tall.npy --svd -k 20 -o out.h5 --residual out.npy
+    check "$p" factor tall.npy --snmf -k 20 --steps 2 -o out.h5
+    check "$p" factor sparse.h5 --nmf -k 20 --steps 2 -o out.h5
     check "$p" words-eval vectors.h5 --similarity pairs.tsv
     check "$p" cooccur corpus -o out.h5 --window 5
     check "$p" swivel counts.h5 -o out.h5 --dim 100 --epochs 1 --shard-size 512

@@ -4,6 +4,7 @@
 #include "algo/matrix/factor/factor.h"
 
 #include "directory.h"
+#include "mpi/agree.h"
 #include "tall_sample.h"
 
 typedef double make_t(int64_t i, int64_t j);
@@ -277,7 +278,49 @@ static void refuses(void) {
     trn_factors_free(&f), trn_tall_free(&x);
 }
 
+typedef struct attempt {
+    trn_tall_t x;
+    bool sparse;
+    int method;
+} attempt_t;
+
+static trn_status_t attempt(void *user) {
+    const attempt_t *a = user;
+    trn_tall_in_t in = {.tall = a->x};
+    trn_sparse_t *rows = NULL;
+    trn_triplet_t t[3] = {{0, 0, 1}, {1, 2, 2}, {2, 1, 3}};
+    trn_extent_t extent = {trn_tall_start(comm, 3, rank), a->x.block.rows, 0, 3};
+    trn_status_t status = TRN_OK;
+    if (a->sparse)
+        status =
+            trn_sparse_create(&rows, TRN_SPARSE_F64, extent, extent.rows, t + extent.first_row);
+    int failed = status, any = 0; /* what the test itself takes may fail, too */
+    MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, comm);
+    trn_trainer_run_t run = plain_run(in_directory("m.h5"));
+    trn_factors_t f = {
+        .x = {comm, 3, 3, a->sparse ? NULL : &in, rows, "X"},
+        .options = {.method = (trn_factor_method_t)a->method, .rank = 2, .steps = 2}};
+    if (!any)
+        status = trn_factor_train(&f, &run, keep, NULL);
+    else
+        status = trn_agree(comm, status);
+    trn_sparse_destroy(&rows);
+    trn_factors_free(&f);
+    return status;
+}
+
+static void without_memory(void) {
+    trn_tall_t x = fill(comm, 3, 3, hash);
+    attempt_t a = {x, false, TRN_FACTOR_NMF};
+    harness_inject(attempt, &a);
+    a.method = TRN_FACTOR_SEMI;
+    harness_inject(attempt, &a);
+    a.sparse = true;
+    harness_inject(attempt, &a);
+    trn_tall_free(&x);
+}
+
 HARNESS_MAIN({"directory", make_directory}, {"golden steps of NMF", golden_nmf},
              {"golden steps of semi-NMF", golden_semi}, {"same bits", same_bits},
              {"limits", limits}, {"resumes", resumes}, {"refuses", refuses},
-             {"directory gone", remove_directory})
+             {"memory may fail", without_memory}, {"directory gone", remove_directory})

@@ -105,6 +105,16 @@ static trn_status_t look(trn_run_t *run, void *user) {
                                        (json_int_t)x->cols, "rank", (json_int_t)job->options.rank));
 }
 
+/* Entries of this rank's rows of the transpose, as if they were spread evenly, and a little more.
+ */
+static int64_t share_of_transpose(const job_t *job, int ranks, int rank) {
+    const trn_matrix_info_t *x = &job->a.in.info;
+    double all = 0, share = (double)trn_tall_rows(x->cols, ranks, rank);
+    for (int r = 0; r < ranks; r++)
+        all += (double)job->a.in.bands.entries[r];
+    return (int64_t)(all * share / (double)x->cols * (ranks > 1 ? 1 + 1.0 / 32 : 1));
+}
+
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
     const trn_matrix_info_t *x = &job->a.in.info;
@@ -123,6 +133,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
                                   .sparse = x->sparse,
                                   .threads = job->options.threads};
         size.entries = x->sparse ? job->a.in.bands.entries[rank] : 0;
+        size.back = x->sparse ? share_of_transpose(job, ranks, rank) : 0;
         size.save_behind = trn_params_bool(job->run->params, "save-behind");
         trn_ledger_take(ledger, "lists", job->only.count, (int64_t)sizeof(int64_t));
         trn_factor_plan(ledger, &size, ranks, rank);

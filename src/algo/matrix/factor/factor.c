@@ -74,8 +74,10 @@ static trn_status_t save(void *self, trn_store_t **behind) {
     return trn_factor_checkpoint(&l->state, l->frame.run, behind);
 }
 
+/* What steps used goes first. */
 static trn_status_t write_result(void *self) {
     learner_t *l = self;
+    trn_factor_state_free(&l->state);
     return l->write(l->state.f, l->user);
 }
 

@@ -70,9 +70,10 @@ trn_status_t trn_factor_train(trn_factors_t *factors, const trn_trainer_run_t *r
 /* Free what it holds; {0} and twice are fine. Local. */
 void trn_factors_free(trn_factors_t *factors);
 
-/* What a training holds beside X on rank `at`: entries of its band of a sparse one, or 0. Local. */
+/* What a training holds beside X on rank `at`. Local. */
 typedef struct trn_factor_size {
-    int64_t rows, cols, rank, steps, entries;
+    int64_t rows, cols, rank, steps;
+    int64_t entries, back; /* sparse: in this rank's band, and in its band of the transpose */
     int threads;
     bool sparse, save_behind;
 } trn_factor_size_t;

@@ -140,6 +140,7 @@ trn_status_t trn_factor_checkpoint(trn_factor_state_t *s, const trn_trainer_run_
     double *primitive = NULL;
     trn_store_t *store = NULL;
     trn_status_t status;
+    trn_operator_destroy(&s->op); /* the next step makes it anew */
     TRN_OR(done, trn_factors_primitive(f, &primitive));
     TRN_OR(done, trn_store_create(&store, f->x.comm, run->checkpoint, "factors", run->created_by,
                                   run->params, f->options.seed));

@@ -64,9 +64,7 @@ trn_status_t trn_factor_state_create(trn_factor_state_t *s, trn_factors_t *facto
     *s = (trn_factor_state_t){.f = factors};
     s->threads = factors->options.threads > 1 ? factors->options.threads : 1;
     trn_blas_single();
-    TRN_AGREE(x->comm, allocate(s));
-    if (!x->sparse) return TRN_OK;
-    return trn_operator_sparse(&s->op, x->comm, x->rows, x->cols, x->sparse);
+    return trn_agree(x->comm, allocate(s));
 }
 
 void trn_factor_state_free(trn_factor_state_t *s) {
@@ -93,22 +91,21 @@ void trn_factor_plan(trn_ledger_t *ledger, const trn_factor_size_t *size, int ra
     trn_ledger_take(ledger, "factors", (rows + cols) * r + size->steps + 1, number);
     trn_ledger_t before = *ledger;
     trn_ledger_take(ledger, "work", cols * r + 2 * r * r + scratch_numbers(size), number);
+    trn_ledger_take(ledger, "work", size->sparse ? rows * r : 2 * d * r + r * r, number);
+    trn_ledger_t between_steps = *ledger;
     if (size->sparse) {
-        int64_t back = size->entries; /* of the transpose: an even share, too */
-        trn_operator_size_t op = {size->rows, d, true, false, size->entries, back};
-        trn_ledger_take(ledger, "work", rows * r, number);
+        trn_operator_size_t op = {size->rows, d, true, false, size->entries, size->back};
         trn_operator_plan(ledger, &op, ranks, at);
-        trn_operator_apply_plan(ledger, &op, r, 0, ranks, at);
+        trn_operator_routes_plan(ledger, &op, r, ranks, at); /* open from the first step on */
     } else {
         int64_t block = trn_tall_block(size->rows);
         trn_blocks_t blocks = {.blocks = (size->rows + block - 1) / block};
-        trn_ledger_take(ledger, "work", 2 * d * r + r * r, number);
         trn_ledger_take(ledger, "sums", trn_reduce_bytes(blocks, (d + r) * r, ranks, at), 1);
         trn_ledger_take(ledger, "libraries", trn_blas_bytes(number, block, d), 1);
     }
     trn_tall_eig_plan(ledger, r, at);
-    trn_ledger_back(ledger, &before);
-    /* Saving: H and its transpose whole, and what a store takes; behind: a copy of all. */
+    trn_ledger_back(ledger, &between_steps);
+    /* A checkpoint: H and its transpose whole, and what a store takes; behind: a copy of all. */
     trn_ledger_take(ledger, "saving", 2 * d * r, number);
     trn_ledger_take(ledger, "saving", trn_store_write_bytes((rows * r + d * r) * number), 1);
     if (size->save_behind) trn_ledger_take(ledger, "saving", rows * r + d * r, number);

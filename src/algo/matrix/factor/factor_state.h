@@ -15,7 +15,7 @@ typedef struct trn_factor_state {
     double *sums;         /* dense: X^T W and W^T W on every rank [(d + r) x r] */
     int threads;
     double *scratch;    /* [threads x trn_factor_scratch] */
-    trn_operator_t *op; /* sparse */
+    trn_operator_t *op; /* sparse: X both ways; NULL until it is needed */
     trn_tall_t xh;      /* sparse: X H^T [n x r] */
 } trn_factor_state_t;
 

@@ -171,6 +171,9 @@ static void move_sparse(const trn_factor_state_t *s) {
 /* A sparse X meets H^T and W, each entry twice. Collective. */
 static trn_status_t pass_sparse(trn_factor_state_t *s, bool moving) {
     trn_tall_t w = s->f->w;
+    const trn_factor_matrix_t *x = &s->f->x;
+    if (!s->op) /* a checkpoint takes its place in memory */
+        TRN_TRY(trn_operator_sparse(&s->op, x->comm, x->rows, x->cols, x->sparse));
     if (moving) {
         TRN_TRY(trn_operator_apply(s->op, false, s->f->ht, s->xh));
         move_sparse(s);
