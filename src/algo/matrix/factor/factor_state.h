@@ -12,7 +12,7 @@ typedef struct trn_factor_state {
     trn_tall_t xw;        /* X^T W [d x r] */
     double *ww, *hh;      /* W^T W and H H^T, [r x r] */
     double *whole;        /* dense: H^T on every rank [d x r] */
-    double *sums;         /* dense: X^T W and W^T W on every rank [(d + r) x r] */
+    double *sums;         /* dense: W^T X [r x d] and W^T W on every rank */
     int threads;
     double *scratch;    /* [threads x trn_factor_scratch] */
     trn_operator_t *op; /* sparse: X both ways; NULL until it is needed */

@@ -10,7 +10,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { PIECE_COLS = 256 /* of X, that one thread multiplies */ };
+enum { PIECE_ROWS = 128, PIECE_COLS = 384 /* of X, that one thread multiplies */ };
 
 static const double NO_DIVISOR = 0x1p-23; /* in the place of 0, as scikit-learn has it */
 
@@ -107,21 +107,65 @@ typedef struct pass {
     bool moving;
 } pass_t;
 
-/* Rows of W that belong to rows of x: they move by pieces. */
-static void move_block(const trn_factor_state_t *s, trn_view_t x, double *w,
-                       const unsigned char *moves) {
-    int64_t r = rank_of(s), size = TRN_TALL_BLOCK;
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic, 1)
-    for (int64_t p = 0; p < pieces_of(x.rows, size); p++) {
-        int64_t at = p * size, n = piece_rows(x.rows, p, size);
-        double *scratch = scratch_of(s), *xh = scratch + trn_factor_scratch(r) - size * r;
-        trn_factor_t rows = {(double *)x.data + at * x.stride, x.stride, false};
-        multiply(n, r, x.cols, rows, s->whole, xh);
-        trn_factor_move(s, n, xh, w + at * r, moves ? moves + at : NULL, scratch);
+/* A block of X as it passes by, with its rows of W: [rows x d] and [rows x r]. */
+typedef struct part {
+    const trn_factor_state_t *s;
+    trn_view_t x;
+    double *w;
+    const unsigned char *moves;
+    double *values; /* W^T X [r x d] of the block */
+} part_t;
+
+/* A piece of rows of W moves. */
+static void move_piece(const part_t *b, int64_t piece) {
+    const trn_factor_state_t *s = b->s;
+    int64_t r = rank_of(s), at = piece * PIECE_ROWS, n = piece_rows(b->x.rows, piece, PIECE_ROWS);
+    double *scratch = scratch_of(s), *xh = scratch + trn_factor_scratch(r) - PIECE_ROWS * r;
+    trn_factor_t rows = {(double *)b->x.data + at * b->x.stride, b->x.stride, false};
+    multiply(n, r, b->x.cols, rows, s->whole, xh);
+    trn_factor_move(s, n, xh, b->w + at * r, b->moves ? b->moves + at : NULL, scratch);
+}
+
+/* Its part of some columns of W^T X, on top of those of the pieces before. */
+static void add_piece(const part_t *b, int64_t piece, int64_t strip) {
+    int64_t r = rank_of(b->s), at = piece * PIECE_ROWS, col = strip * PIECE_COLS;
+    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
+                           .m = r,
+                           .n = piece_rows(b->x.cols, strip, PIECE_COLS),
+                           .k = piece_rows(b->x.rows, piece, PIECE_ROWS),
+                           .alpha = 1,
+                           .beta = piece > 0,
+                           .a = {b->w + at * r, r, true},
+                           .b = {(double *)b->x.data + at * b->x.stride + col, b->x.stride, false},
+                           .c = b->values + col,
+                           .ldc = b->x.cols});
+}
+
+/* One thread takes a piece of X twice while it lies in cache; several share first the rows, then
+ * the columns: the same sums in the same order. */
+static void pass_pieces(const part_t *b, bool moving) {
+    int64_t pieces = pieces_of(b->x.rows, PIECE_ROWS), strips = pieces_of(b->x.cols, PIECE_COLS);
+    if (b->s->threads == 1) {
+        for (int64_t p = 0; p < pieces; p++) {
+            if (moving) move_piece(b, p);
+            for (int64_t c = 0; c < strips; c++)
+                add_piece(b, p, c);
+        }
+        return;
+    }
+#pragma omp parallel num_threads(b->s->threads)
+    {
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t p = 0; p < pieces; p++)
+            if (moving) move_piece(b, p);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t c = 0; c < strips; c++)
+            for (int64_t p = 0; p < pieces; p++)
+                add_piece(b, p, c);
     }
 }
 
-/* A leaf: the block's rows of W move, and their part of X^T W and W^T W. */
+/* A leaf: the block's rows of W move, and their part of W^T X and W^T W. */
 static void pass_block(void *user, int64_t block, double *values) {
     const pass_t *pass = user;
     trn_factor_state_t *s = pass->s;
@@ -129,15 +173,10 @@ static void pass_block(void *user, int64_t block, double *values) {
     trn_view_t x = trn_tall_block_rows(s->f->x.dense->tall, block);
     int64_t rows = trn_tall_block(s->f->x.rows);
     int64_t own = (block - trn_tall_first_block(s->f->w)) * rows;
-    double *w = (double *)s->f->w.block.data + own * r;
-    if (pass->moving) move_block(s, x, w, s->moves ? s->moves + own : NULL);
-#pragma omp parallel for num_threads(s->threads) schedule(dynamic, 1)
-    for (int64_t p = 0; p < pieces_of(d, PIECE_COLS); p++) {
-        int64_t at = p * PIECE_COLS, n = piece_rows(d, p, PIECE_COLS);
-        trn_factor_t cols = {(double *)x.data + at, x.stride, true};
-        multiply(n, r, x.rows, cols, w, values + at * r);
-    }
-    multiply(r, r, x.rows, (trn_factor_t){w, r, true}, w, values + d * r);
+    part_t part = {s, x, (double *)s->f->w.block.data + own * r, s->moves ? s->moves + own : NULL,
+                   values};
+    pass_pieces(&part, pass->moving);
+    multiply(r, r, x.rows, (trn_factor_t){part.w, r, true}, part.w, values + d * r);
 }
 
 /* Collective. */
@@ -151,8 +190,9 @@ static trn_status_t pass_dense(trn_factor_state_t *s, bool moving) {
     TRN_TRY(trn_tall_in_outcome(x->dense, status));
     int rank;
     MPI_Comm_rank(x->comm, &rank);
-    memcpy(s->xw.block.data, s->sums + trn_tall_start(x->comm, d, rank) * r,
-           sizeof(double) * (size_t)(s->xw.block.rows * r));
+    trn_view_t sums = {TRN_F64, r, d, d, s->sums};
+    trn_view_transpose(
+        trn_view_part(sums, 0, r, trn_tall_start(x->comm, d, rank), s->xw.block.rows), s->xw.block);
     memcpy(s->ww, s->sums + d * r, sizeof(double) * (size_t)(r * r));
     return TRN_OK;
 }
