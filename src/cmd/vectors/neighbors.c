@@ -325,8 +325,7 @@ static void job_free(void *user) {
 
 const trn_command_t trn_command_neighbors = {
     .name = "neighbors",
-    .summary = "find the words nearest to words, or to \"king - man + woman\"; the rows of a file "
-               "nearest to rows of another",
+    .summary = "find the words nearest to words or sums of words, or the rows nearest to rows",
     .files = "EMBEDDING WORD... | --queries Q --among E -o N.h5",
     .description =
         "Prints the k words of greatest cosine for each WORD. A quoted WORD may be a sum of words, "
@@ -344,7 +343,7 @@ const trn_command_t trn_command_neighbors = {
     .examples = "words near to a word, and the word that is to common2 as common1 to common0\t"
                 "trunnion neighbors E.h5 common0 \"common1 - common0 + common2\" -k 3\n"
                 "hard negatives of each row, less what is too near\ttrunnion neighbors --queries "
-                "E.h5 --among E.h5 --exclude self --max-score .95 --skip 2 -k 5 -o N.h5",
+                "E.h5 --among E.h5 --exclude self --max-score .95 -k 5 -o N.h5",
     .max_files = 1 << 20,
     .operands = TRN_OPERANDS({"EMBEDDING", {TRN_FILE_READ, .also = ".vocab"}}, {.name = "WORD"}),
     .blas = true,
