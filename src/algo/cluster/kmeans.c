@@ -29,7 +29,8 @@ void trn_kmeans_free(trn_kmeans_t *result) {
 static trn_status_t create_result(trn_kmeans_t *r, const trn_cluster_rows_t *rows,
                                   const trn_kmeans_options_t *o) {
     *r = (trn_kmeans_t){.k = o->k, .cols = rows->cols, .rows = rows->tall.block.rows};
-    TRN_TRY(trn_alloc(&r->center, r->k * r->cols, sizeof *r->center, "centers"));
+    int64_t numbers = o->starts > 1 ? r->k * r->cols : 0; /* one start gives its centers away */
+    TRN_TRY(trn_alloc(&r->center, numbers, sizeof *r->center, "centers"));
     TRN_TRY(trn_alloc(&r->size, r->k, sizeof *r->size, "sizes of clusters"));
     TRN_TRY(trn_alloc(&r->start, r->k, sizeof *r->start, "rows to start from"));
     TRN_TRY(trn_alloc(&r->label, r->rows, sizeof *r->label, "labels"));
@@ -52,6 +53,7 @@ void trn_kmeans_plan(trn_ledger_t *ledger, int64_t own, int64_t cols,
     trn_ledger_t before = *ledger;
     if (o->starts > 1) plan_result(ledger, own, cols, o);
     trn_assign_plan(ledger, o->k, cols, o->threads);
+    if (o->starts == 1) trn_ledger_give(ledger, "centers", o->k * cols, sizeof(double));
     if (o->steps > 0) trn_ledger_take(ledger, "sums", o->k * cols, sizeof(int64_t));
     trn_ledger_take(ledger, "sums", cols, sizeof(double));
     int64_t sum = o->steps > 0 ? o->k * cols * (int64_t)sizeof(int64_t) : 0;
@@ -157,7 +159,9 @@ static trn_status_t run(trn_lloyd_t *l, int start) {
         TRN_TRY(step(l));
     }
     now->seconds = (trn_seconds() - began) / (double)(now->steps + 1);
-    memcpy(now->center, l->assign.center, sizeof *now->center * (size_t)(now->k * now->cols));
+    double *other = now->center; /* the next start fills its own */
+    now->center = l->assign.center;
+    l->assign.center = other;
     now->empty = 0;
     for (int64_t c = 0; c < now->k; c++)
         now->empty += now->size[c] == 0;
