@@ -45,6 +45,9 @@ behind=(--checkpoint-every 0.0001 --save-behind --checkpoint "$work/k.h5")
 both cooccur "$scratch/large.txt" -o "$scratch/l.h5" --min-count 1
 both swivel "$scratch/l.h5" -o "$work/l.h5" --dim 16 --epochs 30 --shard-size 128 "${behind[@]}"
 both neighbors "$work/l.h5" common0 common1 -k 9
+both neighbors --queries "$work/l.h5" --among "$work/l.h5" --exclude self -k 9
+both factor "$scratch/l.h5" --nmf -k 8 --steps 3 -o "$work/f.h5"
+both factor "$work/l.h5" --snmf -k 8 --steps 3 -o "$work/f.h5"
 awk 'BEGIN {
     for (i = 0; i < 600; i++) for (k = 1; k < 5; k++) print "e" i "\tr" k "\te" (i + k * k) % 600
 }' >"$scratch/many.tsv"
