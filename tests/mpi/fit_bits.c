@@ -38,7 +38,20 @@ static void refuses(void) {
             TRN_INPUT, "all rows are zero");
     refused((trial_t){.kind = "discriminant", .count = 1, .sample = {&s}, .labels = same},
             TRN_INPUT, "all labels are 4");
-    trial_t whole = fitted("whiten", (trn_fit_options_t){.epsilon = 1e-9}, &s, NULL);
+    for (int64_t i = 0; i < 24; i++) {
+        s.x[i] *= 1e-170;
+        wide.x[i] *= 1e200;
+    }
+    save(&s, "6.npy", TRN_F64), save(&wide, "7.npy", TRN_F64);
+    refused((trial_t){.kind = "pca", .count = 1, .sample = {&s}}, TRN_NUMERIC, "too small");
+    refused((trial_t){.kind = "ridge", .count = 2, .sample = {&wide, &flat}}, TRN_NUMERIC,
+            "too large");
+    refused((trial_t){.kind = "procrustes",
+                      .options = {.scale = true, .center = true},
+                      .count = 2,
+                      .sample = {&flat, &flat}},
+            TRN_INPUT, "all rows are equal");
+    trial_t whole = fitted("whiten", (trn_fit_options_t){.epsilon = 1e-9}, &flat, NULL);
     trial_free(&whole);
     sample_free(&s), sample_free(&wide), sample_free(&other), sample_free(&zero);
     sample_free(&flat);

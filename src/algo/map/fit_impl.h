@@ -44,7 +44,7 @@ void trn_fit_allocate_plan(const trn_fit_t *fit, int rank, trn_ledger_t *ledger)
 void trn_fit_note(trn_fit_t *fit, const char *name, double value);
 
 /* *gram [n x n], on rank 0 alone, = x^T x; to be freed with trn_free. Collective. Fails (agreed) as
- * trn_gram. */
+ * trn_gram, and with TRN_NUMERIC where squares vanish that should not. */
 trn_status_t trn_fit_gram(const trn_fit_t *fit, trn_tall_t x, double **gram);
 
 /* Eigenvalues, ascending, and eigenvectors, as rows of positive largest entry (the first of
@@ -69,8 +69,11 @@ int64_t trn_fit_rank_of(int64_t n, const double *values);
 
 /* squares[0] = |x M - t|^2 and squares[1] = |t|^2 of rows as they pass by, M [x.cols x t.cols] on
  * every rank: what is left is summed itself, for it may be a difference of large numbers.
- * Collective. Fails (agreed) with TRN_MEMORY. Its plan. */
+ * Collective. Fails (agreed) with TRN_MEMORY. That they are finite, else TRN_NUMERIC; its plan.
+ * Local.
+ */
 trn_status_t trn_fit_residual(trn_tall_t x, trn_tall_t t, const double *m, double squares[2]);
+trn_status_t trn_fit_check_residual(const trn_fit_t *fit, const double squares[2]);
 void trn_fit_residual_plan(int64_t rows, int64_t cols, int ranks, int rank, trn_ledger_t *ledger);
 
 /* w [d x k], given as X^T T, becomes (gram + lambda I)^-1 w; gram [d x d] = X^T X is destroyed. For

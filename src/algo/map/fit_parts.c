@@ -55,6 +55,35 @@ void trn_fit_note(trn_fit_t *fit, const char *name, double value) {
 
 /* Gram matrices and what is in them ------------------------------------------------------------ */
 
+/* The largest number by size. Collective. */
+static double largest(trn_tall_t x) {
+    int64_t block = trn_tall_first_block(x);
+    double most = 0;
+    trn_view_t rows;
+    for (int64_t at = 0; at < x.block.rows; at += rows.rows) {
+        rows = trn_tall_block_rows(x, block++);
+        for (int64_t i = 0; i < rows.rows; i++)
+            for (int64_t j = 0; j < rows.cols; j++)
+                most = fmax(most, fabs(((const double *)rows.data)[i * rows.stride + j]));
+    }
+    MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_DOUBLE, MPI_MAX, x.comm);
+    return most;
+}
+
+/* Squares that are zero, or have lost digits, of numbers that are not. Collective. */
+static trn_status_t check_squares(const trn_fit_t *fit, trn_tall_t x, const double *gram) {
+    static const double least = 1e-280;
+    double trace = 0;
+    for (int64_t j = 0; gram && j < x.block.cols; j++)
+        trace += gram[j * x.block.cols + j];
+    MPI_Bcast(&trace, 1, MPI_DOUBLE, 0, x.comm);
+    if (!(trace < least) || largest(x) == 0) return TRN_OK;
+    return trn_fail(TRN_NUMERIC,
+                    "%s: squares of its numbers are too small for float64; scale it up first "
+                    "(transform --scale)",
+                    fit->in[0]->in.path);
+}
+
 trn_status_t trn_fit_gram(const trn_fit_t *fit, trn_tall_t x, double **gram) {
     int rank;
     int64_t n = x.block.cols;
@@ -63,7 +92,8 @@ trn_status_t trn_fit_gram(const trn_fit_t *fit, trn_tall_t x, double **gram) {
     TRN_AGREE(fit->comm,
               rank == 0 ? trn_alloc(gram, n * n, sizeof **gram, "a Gram matrix") : TRN_OK);
     trn_view_t whole = {TRN_MATRIX_F64, rank == 0 ? n : 0, n, n, *gram};
-    return trn_gram(x, 0, whole, fit->threads);
+    TRN_TRY(trn_gram(x, 0, whole, fit->threads));
+    return check_squares(fit, x, *gram);
 }
 
 void trn_fit_gram_plan(const trn_fit_t *fit, int64_t rows, int64_t n, int ranks, int rank,
@@ -158,6 +188,14 @@ trn_status_t trn_fit_residual(trn_tall_t x, trn_tall_t t, const double *m, doubl
     if (status == TRN_OK) status = trn_reduce_tree(x.comm, blocks, 2, left_of, &left, squares);
     trn_free(&left.image);
     return status;
+}
+
+trn_status_t trn_fit_check_residual(const trn_fit_t *fit, const double squares[2]) {
+    if (isfinite(squares[0]) && isfinite(squares[1])) return TRN_OK;
+    return trn_fail(TRN_NUMERIC,
+                    "%s: squares of its numbers, or of %s, are too large for float64; scale it "
+                    "down first (transform --scale)",
+                    fit->in[0]->in.path, fit->in[1]->in.path);
 }
 
 void trn_fit_residual_plan(int64_t rows, int64_t cols, int ranks, int rank, trn_ledger_t *ledger) {

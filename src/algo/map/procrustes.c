@@ -90,8 +90,8 @@ static trn_status_t make(trn_fit_t *fit, double *cross, double a_squares) {
 
 /* Passes over the rows ------------------------------------------------------------------------- */
 
-/* Collective. */
-static trn_status_t center(trn_fit_t *fit, trn_tall_t a, trn_tall_t b) {
+/* *rounding = the most that centering leaves of rows that are all equal. Collective. */
+static trn_status_t center(trn_fit_t *fit, trn_tall_t a, trn_tall_t b, double *rounding) {
     int rank;
     int64_t d = fit->map.in;
     double *means;
@@ -100,6 +100,9 @@ static trn_status_t center(trn_fit_t *fit, trn_tall_t a, trn_tall_t b) {
         trn_agree(fit->comm, trn_alloc(&means, 2 * d, sizeof *means, "column means"));
     if (status == TRN_OK) status = trn_tall_center(a, means);
     if (status == TRN_OK) status = trn_tall_center(b, means + d);
+    *rounding = 0;
+    for (int64_t j = 0; j < d && status == TRN_OK; j++)
+        *rounding = fmax(*rounding, 5e-14 * fabs(means[j]) * sqrt((double)a.rows * (double)d));
     if (status == TRN_OK && rank == 0) {
         memcpy(fit->map.mean, means, sizeof *means * (size_t)d);
         memcpy(fit->map.bias, means + d, sizeof *means * (size_t)d);
@@ -112,20 +115,22 @@ static trn_status_t center(trn_fit_t *fit, trn_tall_t a, trn_tall_t b) {
 static trn_status_t run(trn_fit_t *fit) {
     trn_tall_t a = fit->in[0]->tall, b = fit->in[1]->tall;
     int64_t d = fit->map.in;
-    double *cross, length = 0, left[2];
+    double *cross, length = 0, rounding = 0, left[2];
     int rank;
     MPI_Comm_rank(fit->comm, &rank);
     trn_status_t status = trn_agree(fit->comm, trn_alloc(&cross, d * d, sizeof *cross, "products"));
     if (status == TRN_OK) status = trn_fit_allocate(fit);
-    if (status == TRN_OK && fit->options.center) status = center(fit, a, b);
+    if (status == TRN_OK && fit->options.center) status = center(fit, a, b, &rounding);
     TRN_OR(done, status);
     TRN_OR(done, trn_tall_cross(a, b, cross));
     TRN_OR(done, trn_spread_dense(a, &length));
+    if (length <= rounding) length = 0;
     for (int i = 0; i < 2; i++)
         TRN_OR(done, trn_tall_in_outcome(fit->in[i], TRN_OK));
     TRN_OR(done, trn_agree(fit->comm, rank == 0 ? make(fit, cross, length * length) : TRN_OK));
     TRN_OR(done, trn_map_share(&fit->map, fit->comm));
     TRN_OR(done, trn_fit_residual(a, b, fit->map.matrix, left));
+    TRN_OR(done, trn_fit_check_residual(fit, left));
     trn_fit_note(fit, "residual", sqrt(left[0]));
     trn_fit_note(fit, "relative_residual", left[1] > 0 ? sqrt(left[0] / left[1]) : 0);
 done:

@@ -112,6 +112,7 @@ static trn_status_t measure(trn_fit_t *fit, trn_tall_t x, trn_tall_t t) {
     double squares[2];
     TRN_TRY(trn_map_share(&fit->map, fit->comm));
     TRN_TRY(trn_fit_residual(x, t, fit->map.matrix, squares));
+    TRN_TRY(trn_fit_check_residual(fit, squares));
     trn_fit_note(fit, "residual", sqrt(squares[0]));
     if (squares[1] > 0) trn_fit_note(fit, "explained_total", 1 - squares[0] / squares[1]);
     return TRN_OK;
