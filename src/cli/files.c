@@ -146,9 +146,20 @@ static bool is_own(const trn_command_t *verb, const trn_param_t *row) {
     return false;
 }
 
+/* Whether `word` is one of those in `list`, between blanks. */
+static bool is_among(const char *word, const char *list) {
+    size_t length = strlen(word);
+    for (const char *at = list ? list : ""; *at; at += strcspn(at, " ")) {
+        at += strspn(at, " ");
+        if (strcspn(at, " ") == length && strncmp(at, word, length) == 0) return true;
+    }
+    return false;
+}
+
 /* Of each option, as trn_params_files hands them out. */
 static trn_status_t see_option(void *data, const trn_param_t *row, const char *path) {
     const collection_t *c = data;
+    if (is_among(path, row->file.words)) return TRN_OK;
     entry_t like = {.what = row->name, .dashes = "--"};
     char *target, *member;
     if (row->file.use != TRN_FILE_WRITTEN) {

@@ -41,9 +41,9 @@ look() {
         list) list=$use && continue ;;
         esac
         i=$((i + 1))
-        case $use in
-        read) inputs+=("${words[i]}") ;;
-        written) outputs+=("$i") ;;
+        case $use:${words[i]} in
+        read:*/*) inputs+=("${words[i]}") ;; # words such as "self" are no files
+        written:*) outputs+=("$i") ;;
         esac
     done
 }
@@ -97,7 +97,7 @@ all_outputs() { # each output of this verb as each of its inputs
     for other in --output --checkpoint --log-json; do
         grep -q -e "^$other	" <<<"$table" || continue
         [[ $given == *" $other "* ]] && continue
-        refused "$verb $other and --trace as one" "would be written" "${words[@]}" \
+        refused "$verb $other and --trace as one" "would be written|effect" "${words[@]}" \
             "$other" "$scratch/names/new" --trace "$scratch/names/new"
     done
     for i in "${outputs[@]}"; do

@@ -36,6 +36,7 @@ typedef struct trn_file_rule {
                           * verb sees to that */
     const char *also;    /* used in the same way: the name with each of these behind, ".prev" */
     const char *behind;  /* an option that is not given means --output with this behind */
+    const char *words;   /* values that name no file, "self" */
     bool folder;         /* WRITTEN: may be a directory that is there; the verb sees to its files */
 } trn_file_rule_t;
 

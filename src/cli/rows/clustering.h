@@ -11,6 +11,7 @@
 /* clang-format off */
 #define TRN_CLUSTERING_PARAMS(when) \
     {"start", 0, TRN_PARAM_TEXT, "rows", .metavar = "rows|kmeans++|random|FILE", .needs = when, \
+     .file = {TRN_FILE_READ, .words = "rows kmeans++ random"}, \
      .group = "Clustering", \
      .help = "centers to begin with: rows at equal distances, rows drawn with a chance of their " \
              "squared distance from those before (a pass each), different rows drawn, or those of " \

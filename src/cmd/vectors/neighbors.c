@@ -25,7 +25,7 @@ static const trn_param_t params[] = {
     {"metric", 0, TRN_PARAM_CHOICE, "cosine", .choices = "cosine|dot|l2", .needs = "among",
      .help = "what makes rows near; scores of l2 are distances"},
     {"exclude", 0, TRN_PARAM_TEXT, .metavar = "self|FILE", .needs = "among",
-     .file.use = TRN_FILE_READ,
+     .file = {TRN_FILE_READ, .words = "self"},
      .help =
          "leave out row i for query i; or for each query the row that FILE names (-1: none), or "
          "the columns that a sparse FILE, Q x E, has in its row"},
