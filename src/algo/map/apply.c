@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+/* x [rows x in] less mean [in]: first, as it was in the fit, so that a mean far off costs no digits
+ * of what rows differ by. */
 static void take_mean(trn_view_t x, const double *mean) {
     for (int64_t i = 0; i < x.rows; i++) {
         double *row = (double *)x.data + i * x.stride;
@@ -38,6 +40,7 @@ static void multiply(const trn_apply_t *apply, trn_view_t x, double *y) {
     }
 }
 
+/* Of whitened rows y [rows x out], at their places among this rank's. */
 static void note_likelihood(trn_apply_t *apply, int64_t first, int64_t rows, const double *y) {
     static const double log_two_pi = 1.8378770664093454836;
     int64_t cols = apply->map->out;
@@ -49,6 +52,8 @@ static void note_likelihood(trn_apply_t *apply, int64_t first, int64_t rows, con
     }
 }
 
+/* values [rows x out], float64 whatever the file will hold: trn_tall_save converts. A block of
+ * `rows` is the first view's; the other views read theirs here, at the same block number. */
 static void make(void *user, int64_t first, trn_view_t rows, void *values) {
     trn_apply_t *apply = user;
     const trn_map_t *map = apply->map;
@@ -83,6 +88,7 @@ trn_tall_made_t trn_apply_made(trn_apply_t *apply, int64_t cols) {
     return (trn_tall_made_t){.cols = cols, .type = TRN_F64, .make = make, .user = apply};
 }
 
+/* All that may fail before the pass. Local. */
 static trn_status_t create(trn_apply_t *apply, int count, trn_tall_in_t **in) {
     TRN_TRY(trn_views_open(&apply->views, count, in));
     if (!apply->wants_loglik) return TRN_OK;

@@ -20,6 +20,7 @@ static trn_status_t look_at(trn_chain_t *chain, MPI_Comm comm, int at, bool *is)
                     kind);
 }
 
+/* Forwards each takes what the one before gives; backwards it is the same condition. */
 static trn_status_t check_widths(const trn_chain_t *chain) {
     for (int i = 1; i < chain->count; i++)
         if (chain->map[i].in != chain->map[i - 1].out)
@@ -34,6 +35,7 @@ static int at_step(const trn_chain_t *chain, int step) {
     return chain->inverse ? chain->count - 1 - step : step;
 }
 
+/* The shape of the whole, in the order in which maps are taken, so that a plan knows it. */
 static trn_status_t join_shapes(trn_chain_t *chain) {
     bool exact;
     chain->exact = true;

@@ -47,6 +47,7 @@ void trn_fit_allocate_plan(const trn_fit_t *fit, int rank, trn_ledger_t *ledger)
     if (rank == 0) trn_ledger_take(ledger, "map", trn_map_numbers(&fit->map), sizeof(double));
 }
 
+/* Names are literals; more figures than there is room for would be a fault of a kind. */
 void trn_fit_note(trn_fit_t *fit, const char *name, double value) {
     if (fit->figures == TRN_FIT_FIGURES) return;
     fit->figure[fit->figures].name = name;
@@ -123,6 +124,7 @@ static void fix_sign(int64_t n, double *vector) {
     vector[best] = fabs(vector[best]);
 }
 
+/* Equal values have any vectors that span their space; LAPACK of one rank decides. */
 trn_status_t trn_fit_eig(int64_t n, double *gram, double *values, const char *what) {
     TRN_TRY(trn_tall_eig(MPI_COMM_SELF, n, gram, values, what));
     for (int64_t i = 0; i < n; i++)
@@ -134,6 +136,7 @@ void trn_fit_eig_plan(int64_t n, int rank, trn_ledger_t *ledger) {
     if (rank == 0) trn_tall_eig_plan(ledger, n, 0);
 }
 
+/* Always by one call of BLAS on one thread: rank 0's work on small matrices. */
 void trn_fit_multiply(int64_t m, int64_t n, int64_t k, const trn_factor_t *a, const double *b,
                       double *c) {
     trn_gemm(&(trn_gemm_t){.type = TRN_F64,
@@ -147,6 +150,8 @@ void trn_fit_multiply(int64_t m, int64_t n, int64_t k, const trn_factor_t *a, co
                            .ldc = n});
 }
 
+/* Rounding of a sum of squares is about 1e-15 of the largest value: three digits are left to be
+ * sure. */
 int64_t trn_fit_rank_of(int64_t n, const double *values) {
     static const double least = 1e-12;
     int64_t rank = 0;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What is absent stays NULL and counts as zeros. On a failure the caller frees what there is. */
 trn_status_t trn_map_allocate(trn_map_t *map) {
     TRN_TRY(trn_alloc_zero(&map->matrix, map->in * map->out, sizeof(double), "a map"));
     if (map->has_mean) TRN_TRY(trn_alloc_zero(&map->mean, map->in, sizeof(double), "a mean"));
@@ -32,6 +33,7 @@ int64_t trn_map_numbers(const trn_map_t *map) {
 
 /* Into a store --------------------------------------------------------------------------------- */
 
+/* Names that `apply` and others who read such a file go by; all float64. */
 trn_status_t trn_map_declare(const trn_map_t *map, trn_store_t *store) {
     TRN_TRY(trn_store_dataset(store, "/matrix", TRN_F64, map->in, map->out));
     if (map->has_mean) TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, map->in, 0));
@@ -107,6 +109,8 @@ static trn_status_t look_at_line(const trn_store_t *store, const char *name, int
                     (long long)rows, (long long)wanted);
 }
 
+/* A store may be anybody's: shapes are believed only where they fit each other, and BLAS counts by
+ * int. */
 static trn_status_t look_at(trn_map_t *map, trn_store_t *store, const char *path) {
     const char *fit;
     trn_dtype_t type;
@@ -130,6 +134,8 @@ trn_status_t trn_map_look(trn_map_t *map, MPI_Comm comm, const char *path) {
     return status;
 }
 
+/* One of the parts, of which absent ones have no place. Numbers that are not finite would spread to
+ * every row, so they are refused here, where their file can be named. */
 static trn_status_t read_line(trn_store_t *store, const char *name, int64_t rows, int64_t cols,
                               double *values) {
     if (!values) return TRN_OK;
@@ -141,6 +147,7 @@ static trn_status_t read_line(trn_store_t *store, const char *name, int64_t rows
                     values[at]);
 }
 
+/* Rank 0 alone. Local. */
 static trn_status_t load(trn_map_t *map, trn_store_t *store) {
     TRN_TRY(trn_map_allocate(map));
     TRN_TRY(read_line(store, "/matrix", map->in, map->out, map->matrix));

@@ -25,6 +25,7 @@ static void multiply(int64_t m, int64_t n, int64_t k, const double *a, const dou
 
 /* One after the other -------------------------------------------------------------------------- */
 
+/* A bias arises where the second map has a mean or a bias, which the first matrix does not see. */
 void trn_map_then_shape(trn_map_t *first, const trn_map_t *second) {
     first->out = second->out;
     first->has_bias = first->has_bias || second->has_mean || second->has_bias;
@@ -72,6 +73,7 @@ trn_status_t trn_map_invertible(const trn_map_t *map, const char *path, bool *ex
                     map->fit[0] ? map->fit : "map", (long long)map->in, (long long)map->out);
 }
 
+/* Mean and bias change places, and so do the sides. */
 void trn_map_invert_shape(trn_map_t *map) {
     int64_t in = map->in;
     bool mean = map->has_mean;

@@ -25,6 +25,7 @@ static bool turns_back(const trn_fit_t *fit) {
     return fit->kind == &trn_fit_zca || (fit->kind == &trn_fit_whiten && fit->options.zca);
 }
 
+/* Needs are told before any row is read. */
 static trn_status_t check(trn_fit_t *fit) {
     int64_t rows = trn_fit_rows(fit, 0), cols = trn_fit_cols(fit, 0);
     if (centers(fit) && rows < 2)
@@ -135,6 +136,7 @@ typedef struct image {
     double *rows;    /* [PIECE x tall.cols] on their way back into the block of x */
 } image_t;
 
+/* In place: the block is this source's own until the next, and r <= d. */
 static trn_view_t image_rows(void *user, int64_t block) {
     image_t *image = user;
     int64_t r = image->tall.block.cols;

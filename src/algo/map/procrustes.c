@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+/* Both of one shape, for a rotation keeps the number of columns. */
 static trn_status_t check(trn_fit_t *fit) {
     TRN_TRY(trn_fit_same_rows(fit, 1));
     TRN_TRY(trn_fit_same_cols(fit, 1));
@@ -64,6 +65,8 @@ static trn_status_t turn(trn_fit_t *fit, double *cross, double *left, double *ri
     return TRN_OK;
 }
 
+/* O, times the scale that makes |s A O - B| least: sum of values over |A|^2. Rank 0; `cross` is
+ * destroyed, left and right are [d x d]. */
 static trn_status_t make(trn_fit_t *fit, double *cross, double a_squares) {
     int64_t d = fit->map.in;
     double *left = NULL, *right = NULL, *work = NULL, sum = 0, scale = 1;

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+/* T may have any number of columns, each a regression of its own with the same factor. */
 static trn_status_t check(trn_fit_t *fit) {
     TRN_TRY(trn_fit_same_rows(fit, 1));
     fit->map.out = trn_fit_cols(fit, 1);
@@ -48,12 +49,14 @@ static bool factorize(int64_t d, const double *gram, const double *scale, double
     return trn_lapack_cholesky(d, r) && trn_lapack_cholesky_condition(d, r, norm, work) >= least;
 }
 
+/* w [d x k]: row i times scale[i]. */
 static void scale_rows(int64_t d, int64_t k, const double *scale, double *w) {
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = 0; j < k; j++)
             w[i * k + j] *= scale[i];
 }
 
+/* With D = diag(scale): (D G D) (D^-1 w) = D b, and D G D = r^T r. */
 trn_status_t trn_fit_solve(int64_t d, double *gram, double lambda, int64_t k, double *w,
                            const char *name) {
     double *r = NULL, *scale = NULL, *work = NULL;

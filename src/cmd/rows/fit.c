@@ -60,6 +60,7 @@ static trn_status_t check_options(const trn_params_t *p, const trn_fit_kind_t *k
     return TRN_OK;
 }
 
+/* An option without which the kind has nothing to do. */
 static trn_status_t need(const trn_params_t *p, const trn_fit_kind_t *kind, const char *option) {
     if (!strstr(trn_fit_has(kind), option) || trn_params_given(p, option)) return TRN_OK;
     return trn_fail(TRN_USAGE, "fit %s: give --%s", trn_fit_name(kind), option);
@@ -108,6 +109,7 @@ static trn_status_t first(trn_run_t *run, void *user, const char **path) {
     return TRN_OK;
 }
 
+/* Sizes, labels and options must fit before a plan is made of them. */
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     trn_fit_t *fit = &job->fit;
