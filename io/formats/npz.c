@@ -66,9 +66,10 @@ static trn_status_t look_at(const trn_zip_t *zip, const char *path, trn_zip_memb
                                : status;
 }
 
-/* The only array that is a matrix. *others: how many there are. */
+/* The only array of two dimensions, or where there is none the only one of one, such as labels. */
 static trn_status_t only_one(const trn_zip_t *zip, const char *path, found_t *found,
                              int64_t *matrices, int64_t *arrays) {
+    int64_t lines = 0;
     *matrices = *arrays = 0;
     for (int64_t i = 0; i < zip->count; i++) {
         if (array_name(&zip->member[i]) == 0) continue;
@@ -78,8 +79,11 @@ static trn_status_t only_one(const trn_zip_t *zip, const char *path, found_t *fo
         trn_status_t status = look_at(zip, path, &member, &now);
         /* Whose head was not even read is damaged; others are just no matrices. */
         if (status != TRN_OK && (status != TRN_INPUT || now.npy.offset == 0)) return status;
-        if (status == TRN_OK && ++*matrices == 1) *found = now;
+        if (status != TRN_OK) continue;
+        bool better = now.npy.flat ? ++lines == 1 && *matrices == 0 : ++*matrices == 1;
+        if (better) *found = now;
     }
+    if (*matrices == 0) *matrices = lines;
     return TRN_OK;
 }
 

@@ -28,7 +28,7 @@ for n in 1 3 7; do
     expect 0 "$n ranks" bash -c "cd at$n && $(declare -f ranks job seconds); ranks $n axes E.npy --pairs pairs.tsv -o S.h5 --quiet"
     [ $n = 1 ] || expect 0 "the same at $n ranks" cmp at1/S.h5 at$n/S.h5
 done
-expect 0 "streamed, by numbers" ranks 2 axes N.npy --pairs numbers.txt -o numbers.h5 --memory 11M --json
+expect 0 "streamed, by numbers" ranks 2 axes N.npy --pairs numbers.txt -o numbers.h5 --memory 13M --json
 cp out told.json
 expect 0 "words left out" ranks 1 axes E.npy --pairs some.tsv --unknown skip -o some.h5 --json
 expect_equal "how many" "$(grep -o '"left_out": 2' out)" '"left_out": 2'

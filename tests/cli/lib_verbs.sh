@@ -33,7 +33,7 @@ words() {
     keep e.h5
     one words-eval "$scratch/e.h5" --similarity "$scratch/pairs.ws.tsv"
     one neighbors "$scratch/e.h5" common0
-    one neighbors --queries "$scratch/e.h5" --among "$scratch/e.h5" --exclude self -k 2 -o "$work/n.h5" --graph "$work/n.mtx"
+    one neighbors --queries "$scratch/e.h5" --among "$scratch/e.h5" --exclude self -k 2 -o "$work/n.h5"
     one convert "$scratch/e.h5" "$work/e.txt"
     printf '3\n0\n7\n' >"$scratch/ids.txt"
     one trim "$scratch/e.h5" --ids "$scratch/ids.txt" -o "$work/t.h5"
@@ -76,7 +76,7 @@ matrices() { # sparse and dense
     one transform "$scratch/a.mtx" --ppmi -o "$work/p.mtx"
     one svd "$scratch/a.mtx" -k 2 -o "$work/s.h5"
     one factor "$scratch/a.mtx" --nmf -k 2 --steps 3 -o "$work/f.h5"
-    one factor "$scratch/g.npy" --svd -k 2 -o "$work/f.h5" --residual "$work/r.npy"
+    one factor "$scratch/g.npy" --svd -k 2 -o "$work/f.h5"
     one qr "$scratch/a.mtx" -o "$work/q.h5"
     one kmeans "$scratch/a.mtx" -k 4 --steps 2 -o "$work/k.h5"
     one quantize "$scratch/a.mtx" --block 8 -o "$work/b.h5"

@@ -311,4 +311,6 @@ void trn_axes_plan(trn_ledger_t *ledger, const trn_axes_t *axes, const trn_tall_
     trn_tall_eig_plan(ledger, n, rank);
     trn_ledger_back(ledger, &before);
     trn_ledger_take(ledger, "scores", block_rows(in) * n + n * axes->cols, sizeof(double));
+    int64_t scores = block_rows(in) * n * (int64_t)sizeof(double); /* written by blocks */
+    trn_ledger_take(ledger, "saving", trn_store_write_bytes(scores), 1);
 }

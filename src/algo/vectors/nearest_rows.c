@@ -55,7 +55,7 @@ void trn_nearest_rows_plan(trn_ledger_t *ledger, const trn_nearest_rows_size_t *
     int64_t most = most_queries(size), list = size->listed * (int64_t)sizeof(trn_best_t);
     int64_t rounds = trn_nearest_rounds(size), block = trn_tall_block(size->rows);
     trn_ledger_take(ledger, "search", 1, trn_nearest_tile_bytes(size, most, size->excluded));
-    trn_ledger_take(ledger, "search", most * (ranks > 1 ? 3 : 1), list);
+    trn_ledger_take(ledger, "search", most * (ranks > 1 ? 2 : 1), list);
     trn_ledger_take(ledger, "search", rounds, (int64_t)sizeof(int64_t));
     trn_ledger_take(ledger, "search", 2 * (int64_t)ranks, (int64_t)sizeof(int));
     trn_ledger_take(ledger, "libraries", size->threads > 1 ? size->threads : 1,
