@@ -111,21 +111,15 @@ static bool take_side(const char **at, const char *after, int64_t *side) {
 }
 
 /* "(7,)": numbers in a row are a column, for labels and lists of rows are kept so. */
-static bool take_line(const char *at, trn_npy_t *npy) {
-    if (!take_side(&at, ",", &npy->rows)) return false;
-    npy->cols = 1;
-    npy->flat = true;
-    at += strspn(at, " ");
-    return *at == ')';
-}
-
 static trn_status_t parse_shape(trn_npy_t *npy, const char *path, const char *shape) {
     const char *at = shape ? shape + (*shape == '(') : "";
-    bool good = shape && *shape == '(' && take_side(&at, ",", &npy->rows) &&
-                take_side(&at, ",)", &npy->cols);
+    bool good = shape && *shape == '(' && take_side(&at, ",", &npy->rows);
+    if (good) at += strspn(at, " ");
+    npy->flat = good && *at == ')';
+    npy->cols = 1;
+    if (good && !npy->flat) good = take_side(&at, ",)", &npy->cols);
     if (good) at += strspn(at, " "); /* (2, 3,) is good Python too */
     if (!good || *at != ')') {
-        if (shape && *shape == '(' && take_line(shape + 1, npy)) return TRN_OK;
         int length = (int)(shape && *shape == '(' ? strspn(shape, "(0123456789L, )") : 0);
         return trn_fail(TRN_INPUT,
                         "%s: shape: %.*s is neither one- nor two-dimensional; save it with "
@@ -346,15 +340,19 @@ static trn_status_t make(trn_source_t *source) {
     return TRN_OK;
 }
 
-trn_status_t trn_npy_adopt(trn_source_t *source, const trn_npy_t *found) {
-    TRN_TRY(make(source));
-    trn_npy_t *npy = (trn_npy_t *)((reader_t *)source->self)->npy;
-    *npy = *found;
+static void describe_source(trn_source_t *source, trn_npy_t *npy) {
     npy->input = source->input;
     source->rows = npy->rows;
     source->cols = npy->cols;
     source->flat = npy->flat;
     source->type = npy->type;
+}
+
+trn_status_t trn_npy_adopt(trn_source_t *source, const trn_npy_t *found) {
+    TRN_TRY(make(source));
+    trn_npy_t *npy = (trn_npy_t *)((reader_t *)source->self)->npy;
+    *npy = *found;
+    describe_source(source, npy);
     return TRN_OK;
 }
 
@@ -365,11 +363,7 @@ static trn_status_t open_npy(trn_source_t *source) {
     trn_npy_t *npy = (trn_npy_t *)((reader_t *)source->self)->npy;
     TRN_AGREE(source->comm, rank == 0 ? trn_npy_open(npy, source->path) : TRN_OK);
     MPI_Bcast(npy, (int)sizeof *npy, MPI_BYTE, 0, source->comm);
-    npy->input = source->input;
-    source->rows = npy->rows;
-    source->cols = npy->cols;
-    source->flat = npy->flat;
-    source->type = npy->type;
+    describe_source(source, npy);
     return TRN_OK;
 }
 

@@ -232,6 +232,9 @@ static void refuses(void **state) {
     refused("shape: ( is neither one- nor two-dimensional");
     make(1, DICTIONARY("'<f4'", "False", "(5, 3\x1b)"), 15, 4, false);
     refused("shape: (5, 3 is neither one- nor two-dimensional");
+    make(1, DICTIONARY("'<f8'", "False", "(2305843009213693956,)"), 4, 8,
+         false); /* 2^61 + 4: 32 bytes modulo 2^64 */
+    refused("too large");
     make(1, DICTIONARY("'<f4'", "False", "(99999999999, 99999999999)"), 15, 4, false);
     refused("too large");
     make(1, DICTIONARY("'<f4'", "Perhaps", "(5, 3)"), 15, 4, false);
