@@ -12,33 +12,43 @@ trn_status_t trn_rows_count(trn_rows_t *rows) {
     return rows->source.routed && format->count ? format->count(&rows->source) : TRN_OK;
 }
 
-/* Sparse: entries pile up, and become a block in the end. */
-typedef struct heap {
+/* Where entries go. */
+typedef struct way {
     const trn_dist_t *dist;
     const int64_t *place; /* [rows] where rows go, or nowhere (-1); NULL: they stay as they are */
     int64_t rows;
     int rank; /* where those stay that go nowhere, to be left out at once */
+} way_t;
+
+/* `user` begins with a way_t. */
+static int owner(void *user, int64_t row, int64_t col) {
+    const way_t *way = user;
+    if (row < 0 || row >= way->rows) return -1; /* to be refused */
+    int64_t to = way->place ? way->place[row] : row;
+    return to < 0 ? way->rank : trn_sparse_owner(way->dist, to, col);
+}
+
+static way_t way_of(const trn_rows_t *rows, const trn_dist_t *dist, const int64_t *place) {
+    return (way_t){dist, place, rows->about.rows, rows->rank};
+}
+
+/* Sparse: entries pile up, and become a block in the end. */
+typedef struct heap {
+    way_t way; /* first */
     trn_triplet_t *triplets;
     int64_t count, room;
 } heap_t;
 
-static int heap_owner(void *user, int64_t row, int64_t col) {
-    const heap_t *heap = user;
-    if (row < 0 || row >= heap->rows) return -1; /* to be refused */
-    int64_t to = heap->place ? heap->place[row] : row;
-    return to < 0 ? heap->rank : trn_sparse_owner(heap->dist, to, col);
-}
-
 static trn_status_t heap_take(void *user, int64_t count, const trn_triplet_t *triplets) {
     heap_t *heap = user;
     int64_t kept = count;
-    for (int64_t i = 0; i < count && heap->place; i++)
-        kept -= heap->place[triplets[i].row] < 0;
+    for (int64_t i = 0; i < count && heap->way.place; i++)
+        kept -= heap->way.place[triplets[i].row] < 0;
     TRN_TRY(trn_grow(&heap->triplets, &heap->room, heap->count + kept, sizeof *triplets,
                      "entries of a matrix"));
     for (int64_t i = 0; i < count; i++) {
         trn_triplet_t entry = triplets[i];
-        if (heap->place) entry.row = heap->place[entry.row];
+        if (heap->way.place) entry.row = heap->way.place[entry.row];
         if (entry.row >= 0) heap->triplets[heap->count++] = entry;
     }
     return TRN_OK;
@@ -58,9 +68,10 @@ static void warn_of_sums(const trn_rows_t *rows, int64_t summed) {
 static trn_status_t heap_begin(heap_t *heap, const trn_rows_t *rows) {
     enum { MOST = 1 << 18 /* 6 MB */ };
     int64_t share = rows->about.entries / rows->ranks + 1, stay = 0;
-    for (int64_t i = 0; i < heap->rows && heap->place; i++)
-        stay += heap->place[i] >= 0;
-    if (heap->place) share = (int64_t)((double)share * (double)stay / (double)heap->rows) + 1;
+    for (int64_t i = 0; i < heap->way.rows && heap->way.place; i++)
+        stay += heap->way.place[i] >= 0;
+    if (heap->way.place)
+        share = (int64_t)((double)share * (double)stay / (double)heap->way.rows) + 1;
     if (share > MOST) share = MOST;
     heap->room = share + share / 16;
     return trn_alloc(&heap->triplets, heap->room, sizeof *heap->triplets, "entries of a matrix");
@@ -68,8 +79,8 @@ static trn_status_t heap_begin(heap_t *heap, const trn_rows_t *rows) {
 
 static trn_status_t route_sparse(trn_rows_t *rows, trn_sparse_type_t type, const trn_dist_t *dist,
                                  const int64_t *move, trn_sparse_t **sparse) {
-    heap_t heap = {.dist = dist, .place = move, .rows = rows->about.rows, .rank = rows->rank};
-    trn_route_t to = {heap_owner, NULL, heap_take, &heap};
+    heap_t heap = {.way = way_of(rows, dist, move)};
+    trn_route_t to = {owner, NULL, heap_take, &heap};
     trn_dtype_t real = type == TRN_SPARSE_F32 ? TRN_F32 : TRN_F64;
     trn_status_t status = trn_agree(rows->comm, heap_begin(&heap, rows));
     if (status == TRN_OK) status = rows->source.format->route(&rows->source, real, &to);
@@ -90,28 +101,18 @@ trn_status_t trn_rows_route_sparse(trn_rows_t *rows, trn_sparse_type_t type, con
 
 /* Dense: every entry goes to its place at once. */
 typedef struct target {
-    const trn_dist_t *dist;
-    const int64_t *place; /* as in heap_t */
-    int64_t rows;
-    int rank;
+    way_t way; /* first */
     trn_dtype_t type;
     int64_t first, cols;
     char *values;
     trn_misfit_t misfit;
 } target_t;
 
-static int target_owner(void *user, int64_t row, int64_t col) {
-    const target_t *target = user;
-    if (row < 0 || row >= target->rows) return -1;
-    int64_t to = target->place ? target->place[row] : row;
-    return to < 0 ? target->rank : trn_sparse_owner(target->dist, to, col);
-}
-
 static trn_status_t target_take(void *user, int64_t count, const trn_triplet_t *triplets) {
     target_t *target = user;
     int64_t size = trn_dtype_size(target->type);
     for (int64_t i = 0; i < count; i++) {
-        int64_t row = target->place ? target->place[triplets[i].row] : triplets[i].row;
+        int64_t row = target->way.place ? target->way.place[triplets[i].row] : triplets[i].row;
         int64_t at = (row - target->first) * target->cols + triplets[i].col;
         if (row < 0) continue;
         trn_numbers_t from = {TRN_F64, false, (void *)&triplets[i].value, 1};
@@ -124,15 +125,12 @@ static trn_status_t target_take(void *user, int64_t count, const trn_triplet_t *
 static trn_status_t route_dense(trn_rows_t *rows, trn_dtype_t type, const trn_dist_t *dist,
                                 const int64_t *move, void *values) {
     trn_extent_t place = trn_sparse_extent_of(dist, rows->rank);
-    target_t target = {.dist = dist,
-                       .place = move,
-                       .rows = rows->about.rows,
-                       .rank = rows->rank,
+    target_t target = {.way = way_of(rows, dist, move),
                        .type = type,
                        .first = place.first_row,
                        .cols = rows->about.cols,
                        .values = values};
-    trn_route_t to = {target_owner, NULL, target_take, &target};
+    trn_route_t to = {owner, NULL, target_take, &target};
     memset(values, 0, (size_t)(place.rows * rows->about.cols * trn_dtype_size(type)));
     TRN_TRY(rows->source.format->route(&rows->source, type, &to));
     return trn_misfit_judge(rows->comm, rows->path, rows->about.cols, type, &target.misfit,
