@@ -62,11 +62,13 @@ static trn_status_t resolve(const char *path, char **target) {
 
 /* Endings ------------------------------------------------------------------------------------- */
 
-static bool listed(const char *ending, const char *endings) {
-    size_t length = strlen(ending);
-    for (const char *at = endings; *at; at += strspn(at, " ")) {
+/* Whether `word` is, as `compare` sees it, one of those in `list`, between blanks. */
+static bool listed(const char *word, const char *list,
+                   int (*compare)(const char *, const char *, size_t)) {
+    size_t length = strlen(word);
+    for (const char *at = list; *at; at += strspn(at, " ")) {
         size_t span = strcspn(at, " ");
-        if (span == length && strncasecmp(at, ending, length) == 0) return true;
+        if (span == length && compare(at, word, length) == 0) return true;
         at += span;
     }
     return false;
@@ -79,7 +81,8 @@ static trn_status_t check_ending(const entry_t *e) {
                                 ".json .jsonl .html .htm .safetensors .parquet .pt .pkl .gz .xz "
                                 ".zst .bz2 .zip .7z";
     const char *ending = ending_of(e->path);
-    if (!e->endings || !*ending || listed(ending, e->endings) || !listed(ending, known))
+    if (!e->endings || !*ending || listed(ending, e->endings, strncasecmp) ||
+        !listed(ending, known, strncasecmp))
         return TRN_OK;
     return trn_fail(TRN_USAGE,
                     "%s%s: %s: the ending promises what will not be in it; end the name in %s",
@@ -146,20 +149,10 @@ static bool is_own(const trn_command_t *verb, const trn_param_t *row) {
     return false;
 }
 
-/* Whether `word` is one of those in `list`, between blanks. */
-static bool is_among(const char *word, const char *list) {
-    size_t length = strlen(word);
-    for (const char *at = list ? list : ""; *at; at += strcspn(at, " ")) {
-        at += strspn(at, " ");
-        if (strcspn(at, " ") == length && strncmp(at, word, length) == 0) return true;
-    }
-    return false;
-}
-
 /* Of each option, as trn_params_files hands them out. */
 static trn_status_t see_option(void *data, const trn_param_t *row, const char *path) {
     const collection_t *c = data;
-    if (is_among(path, row->file.words)) return TRN_OK;
+    if (row->file.words && listed(path, row->file.words, strncmp)) return TRN_OK;
     entry_t like = {.what = row->name, .dashes = "--"};
     char *target, *member;
     if (row->file.use != TRN_FILE_WRITTEN) {
