@@ -1,12 +1,8 @@
 #include "algo/matrix/tall_file.h"
 
-#include "algo/matrix/matrix_file_plan.h"
-
 #include "base/mem.h"
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
-
-#include <stdio.h>
 
 /* Before any work: a NaN would only show as a method that does not converge. */
 static trn_status_t check_finite(trn_tall_t x, const char *path) {
@@ -45,54 +41,7 @@ trn_status_t trn_tall_file_load(trn_tall_file_t *file, MPI_Comm comm, const char
     return status;
 }
 
-bool trn_tall_file_streams(const trn_matrix_info_t *info) {
-    return !info->sparse && !info->routed && info->rows >= info->cols;
-}
-
-static trn_view_t read_block(void *user, int64_t block) {
-    return trn_rows_block(user, block);
-}
-
-trn_status_t trn_tall_file_stream(trn_tall_file_t *file, MPI_Comm comm, const char *path,
-                                  const trn_matrix_info_t *info, trn_matrix_type_t type) {
-    int rank, ranks;
-    MPI_Comm_rank(comm, &rank);
-    MPI_Comm_size(comm, &ranks);
-    *file = (trn_tall_file_t){0};
-    TRN_TRY(trn_rows_open(&file->rows, comm, path, &(trn_rows_how_t){.lossy = info->lossy}));
-    trn_dtype_t numbers = type == TRN_MATRIX_F32 ? TRN_F32 : TRN_F64;
-    /* With all memory in reserve the rows do not stay there. */
-    trn_status_t status = trn_rows_hold(file->rows, trn_tall_block(info->rows), numbers, INT64_MAX);
-    if (status != TRN_OK) {
-        trn_tall_file_free(file);
-        return status;
-    }
-    trn_view_t none = {type, trn_tall_rows(info->rows, ranks, rank), info->cols, info->cols, NULL};
-    file->source = (trn_tall_source_t){.rows = read_block, .user = file->rows};
-    file->tall = (trn_tall_t){comm, info->rows, none, &file->source};
-    return TRN_OK;
-}
-
-trn_status_t trn_tall_file_outcome(const trn_tall_file_t *file, trn_status_t status) {
-    char message[1024];
-    int rank = trn_message_rank();
-    if (!file->rows) return status;
-    snprintf(message, sizeof message, "%s", trn_message());
-    trn_status_t reading = trn_rows_outcome(file->rows);
-    if (reading != TRN_OK || status == TRN_OK) return reading;
-    (void)trn_fail(status, "%s", message);
-    trn_message_set_rank(rank);
-    return status;
-}
-
-void trn_tall_file_stream_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info,
-                               trn_matrix_type_t type) {
-    trn_rows_stream_plan(ledger, info, trn_tall_block(info->rows), type);
-}
-
 void trn_tall_file_free(trn_tall_file_t *file) {
-    trn_rows_close(&file->rows);
-    trn_free(&file->source.mean);
     trn_matrix_destroy(&file->matrix);
     trn_dist_destroy(&file->dist);
     *file = (trn_tall_file_t){0};

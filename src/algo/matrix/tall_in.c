@@ -15,7 +15,6 @@
 typedef struct trn_tall_reader {
     trn_tall_source_t source; /* of the view */
     trn_rows_t *rows;
-    bool single, spared;
     const trn_tall_in_t *in;
     void *wide;     /* [block x cols] rows on their way from memory, to be changed at will; NULL:
                      * they come into a buffer of their own anyway */
@@ -65,7 +64,7 @@ void trn_tall_in_plan(trn_ledger_t *ledger, const trn_tall_in_t *in, bool stream
 
 /* Looked at once, in the first pass; zeros in the place of such a number keep it from spreading. */
 static void check(trn_tall_reader_t *r, int64_t block, trn_view_t view) {
-    if (r->spared || block < r->sound) return;
+    if (r->in->spared || block < r->sound) return;
     r->sound = block + 1;
     int64_t n = view.rows * view.cols, at;
     bool single = view.type == TRN_MATRIX_F32;
@@ -99,8 +98,6 @@ static trn_status_t create_reader(trn_tall_in_t *in) {
     trn_tall_reader_t *r;
     TRN_TRY(trn_alloc_zero(&in->reader, 1, sizeof *in->reader, "a matrix that passes by"));
     r = in->reader;
-    r->single = in->single;
-    r->spared = in->spared;
     r->in = in;
     r->bad[0] = -1;
     r->source = (trn_tall_source_t){.rows = read_block, .user = r};

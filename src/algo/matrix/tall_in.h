@@ -49,7 +49,8 @@ trn_status_t trn_tall_in_outcome(trn_tall_in_t *in, trn_status_t status);
 
 /* Let the rows of an open matrix, not `single`, come as x 2^-*exponent from now on, so that their
  * squares and sums of them stay within float64: trn_scale_exponent of its largest number, which
- * only a file of float64 can have other than 0, and only such a one is read for it. Collective. */
+ * only a file of float64 can have other than 0, and only such a one is read for it. Collective;
+ * cannot fail: how reading went trn_tall_in_outcome says. */
 void trn_tall_in_scale(trn_tall_in_t *in, int *exponent);
 
 /* Let go of the rows; what was looked at stays. {0} and twice are fine. Local. */

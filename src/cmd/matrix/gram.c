@@ -2,8 +2,8 @@
  */
 #include "algo/matrix/gram.h"
 
-#include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"
+#include "algo/matrix/tall_in.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
 
@@ -19,17 +19,16 @@ static const trn_param_t params[] = {
 
 /* A and G, n x n. */
 typedef struct job {
-    trn_matrix_in_t a; /* first: the program looks at it */
+    trn_tall_in_t a; /* first: the program looks at it */
     const char *output;
     bool by_rows;
-    bool streams; /* A stays in its file, for memory does not hold it */
     int64_t terms, n;
     trn_matrix_type_t in, out; /* types of A in memory and of G */
 } job_t;
 
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     bool single = strcmp(trn_params_text(run->params, "dtype"), "f32") == 0;
     job->output = trn_params_text(run->params, "output");
     TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
@@ -37,22 +36,29 @@ static trn_status_t look(trn_run_t *run, void *user) {
     job->terms = job->by_rows ? info->cols : info->rows;
     job->n = job->by_rows ? info->rows : info->cols;
     job->in = job->by_rows ? TRN_MATRIX_F64 : info->type; /* transposes are of float64 */
+    job->a.single = job->in == TRN_MATRIX_F32;
+    job->a.spared = true; /* they spread, as in any product */
     job->out = single ? TRN_MATRIX_F32 : TRN_MATRIX_F64;
     double flops = (double)job->terms * (double)job->n * (double)(job->n + 1);
     return trn_run_note(run, json_pack("{s:I, s:I, s:f}", "n", (json_int_t)job->n, "terms",
                                        (json_int_t)job->terms, "flops", flops));
 }
 
+/* A stays in its file: memory does not hold it, and columns are multiplied. */
+static bool streams(const job_t *job) {
+    return job->a.streams && !job->by_rows && job->a.in.info.rows >= job->a.in.info.cols;
+}
+
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     int64_t rows = trn_part_start(job->n, ranks, rank + 1) - trn_part_start(job->n, ranks, rank);
     int64_t size = trn_matrix_type_size(job->in);
     trn_ledger_t before = *ledger;
-    if (job->streams)
-        trn_tall_file_stream_plan(ledger, info, job->in);
+    if (streams(job))
+        trn_tall_in_plan(ledger, &job->a, true, ranks, rank);
     else
-        trn_matrix_load_plan(ledger, info, job->in, &job->a.bands, rank);
+        trn_matrix_load_plan(ledger, info, job->in, &job->a.in.bands, rank);
     if (job->by_rows) {
         trn_tall_transpose_plan(ledger, info->rows, info->cols, ranks, rank);
         trn_ledger_give(ledger, "matrix", trn_tall_rows(info->rows, ranks, rank) * info->cols,
@@ -65,16 +71,6 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_matrix_save_plan(ledger, job->output, rows, job->n, job->out);
 }
 
-/* Rows that memory does not hold pass by. */
-static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
-    job_t *job = user;
-    int64_t limit = trn_params_size(run->params, "memory");
-    job->streams = false;
-    job->streams = limit > 0 && !job->by_rows && trn_tall_file_streams(&job->a.info) &&
-                   trn_estimate_bytes(ranks, plan, job) > limit;
-    return TRN_OK;
-}
-
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
     double terms = (double)job->terms, n = (double)job->n;
@@ -85,19 +81,22 @@ static void cost(const void *user, trn_cost_t *cost) {
 static trn_status_t save(const trn_run_t *run, job_t *job, const trn_matrix_t *g) {
     json_t *made_with = trn_params_json(run->params);
     trn_rows_make_t made = {.created_by = run->command, .params = made_with};
-    trn_status_t status = job->by_rows ? trn_matrix_in_names(&job->a, run->comm) : TRN_OK;
-    made.names_of = job->a.names.rows;
+    trn_status_t status = job->by_rows ? trn_matrix_in_names(&job->a.in, run->comm) : TRN_OK;
+    made.names_of = job->a.in.names.rows;
     if (status == TRN_OK) status = trn_matrix_file_save(run->comm, job->output, g, &made);
     json_decref(made_with);
     return status;
 }
 
 /* A in memory or as a stream, or its transpose. Collective. */
-static trn_status_t load(const trn_run_t *run, const job_t *job, trn_tall_file_t *a,
-                         trn_tall_t *owned) {
-    const trn_matrix_info_t *info = &job->a.info;
-    if (job->streams) return trn_tall_file_stream(a, run->comm, job->a.path, info, job->in);
-    TRN_TRY(trn_tall_file_load_as(a, run->comm, job->a.path, info, job->in));
+static trn_status_t load(const trn_run_t *run, job_t *job, trn_tall_file_t *a, trn_tall_t *owned) {
+    const trn_matrix_info_t *info = &job->a.in.info;
+    if (streams(job)) {
+        TRN_TRY(trn_tall_in_open(&job->a, run->comm, true));
+        a->tall = job->a.tall;
+        return TRN_OK;
+    }
+    TRN_TRY(trn_tall_file_load_as(a, run->comm, job->a.in.path, info, job->in));
     if (!job->by_rows) return TRN_OK;
     TRN_TRY(trn_tall_transpose(owned, a->tall));
     trn_tall_file_free(a);
@@ -120,7 +119,8 @@ static trn_status_t work(trn_run_t *run, void *user) {
     status = trn_gram(a.tall, trn_matrix_first_row(g), trn_matrix_block(g), run->threads);
     if (status == TRN_OK)
         status = trn_gram_check(a.tall, trn_matrix_first_row(g), trn_matrix_block(g), job->output);
-    TRN_OR(done, trn_tall_file_outcome(&a, status));
+    TRN_OR(done, trn_tall_in_outcome(&job->a, status));
+    trn_tall_in_close(&job->a);
     trn_tall_file_free(&a);
     trn_tall_free(&owned);
     status = save(run, job, g);
@@ -149,9 +149,8 @@ const trn_command_t trn_command_gram = {
     .blas = true,
     .params = params,
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
-                                  .matrix = true,
+                                  .rows = true,
                                   .look = look,
-                                  .cut = cut,
                                   .plan = plan,
                                   .cost = cost,
                                   .work = work},

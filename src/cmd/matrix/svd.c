@@ -1,8 +1,8 @@
 /* svd.c: the verb `svd`: the largest singular values of a matrix, or its principal components. */
 #include "algo/matrix/spectral/svd.h"
 
-#include "algo/matrix/matrix_file_plan.h"
 #include "algo/matrix/tall_file.h"
+#include "algo/matrix/tall_in.h"
 #include "cli/command.h"
 #include "mpi/agree.h"
 
@@ -26,10 +26,9 @@ static const trn_param_t params[] = {
 
 /* The matrix as it was loaded, and what came of it. */
 typedef struct job {
-    trn_matrix_in_t a; /* first: the program looks at it */
+    trn_tall_in_t a; /* first: the program looks at it */
     trn_svd_options_t options;
-    bool sparse;  /* kept so: the Gram method wants zeros filled in */
-    bool streams; /* it stays in its file, for memory does not hold it */
+    bool sparse; /* kept so: the Gram method wants zeros filled in */
     trn_svd_t svd;
 } job_t;
 
@@ -45,10 +44,10 @@ static const char *name_of(trn_svd_method_t method) {
 
 /* As many values as were asked for, or by default up to ten of those that there are. */
 static trn_status_t count_values(const trn_run_t *run, job_t *job) {
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     int64_t side = info->rows < info->cols ? info->rows : info->cols;
     char has[256];
-    snprintf(has, sizeof has, "%.180s is %lld x %lld", job->a.path, (long long)info->rows,
+    snprintf(has, sizeof has, "%.180s is %lld x %lld", job->a.in.path, (long long)info->rows,
              (long long)info->cols);
     if (side == 0) return trn_fail(TRN_INPUT, "%s: an empty matrix has no singular values", has);
     return trn_params_at_most(run->params, "rank", side, has, &job->options.rank);
@@ -57,13 +56,14 @@ static trn_status_t count_values(const trn_run_t *run, job_t *job) {
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     trn_svd_options_t *options = &job->options;
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     options->method = trn_svd_choose(method_named(trn_params_text(run->params, "method")),
                                      info->rows, info->cols, info->sparse);
     options->center = trn_params_bool(run->params, "center");
     options->stop = (trn_svd_stop_t){trn_params_real(run->params, "tolerance"),
                                      trn_params_int(run->params, "max-steps")};
-    options->name = job->a.path;
+    options->name = job->a.in.path;
+    job->a.spared = true; /* trn_svd names them */
     job->sparse = info->sparse && options->method == TRN_SVD_KRYLOV;
     if (options->method == TRN_SVD_GRAM)
         TRN_TRY(trn_params_idle(run->params, "tolerance max-steps",
@@ -74,32 +74,37 @@ static trn_status_t look(trn_run_t *run, void *user) {
 /* What a rank has of the matrix, and of its transpose if that has to be made: of a square one as
  * much as of the matrix where that is more than an even share. */
 static trn_operator_size_t size_of(const job_t *job, int ranks, int rank) {
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     trn_operator_size_t size = {info->rows, info->cols, job->sparse, job->options.center, 0, 0};
     if (!job->sparse) return size;
     int64_t all = 0, share = trn_tall_rows(info->cols, ranks, rank);
     for (int r = 0; r < ranks; r++)
-        all += job->a.bands.entries[r];
-    size.entries = job->a.bands.entries[rank];
+        all += job->a.in.bands.entries[r];
+    size.entries = job->a.in.bands.entries[rank];
     size.back = (int64_t)((double)all * (double)share / (double)info->cols);
     if (ranks > 1) size.back += size.back / 32;
     if (info->rows == info->cols && size.entries > size.back) size.back = size.entries;
     return size;
 }
 
+/* It stays in its file, for memory does not hold it, and passes by a dozen times. */
+static bool streams(const job_t *job) {
+    return job->a.streams && job->a.in.info.rows >= job->a.in.info.cols;
+}
+
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     trn_operator_size_t size = size_of(job, ranks, rank);
     int64_t k = job->options.rank;
     int64_t vectors =
         (trn_tall_rows(info->rows, ranks, rank) + trn_tall_rows(info->cols, ranks, rank)) * k;
-    if (job->streams)
-        trn_tall_file_stream_plan(ledger, info, TRN_MATRIX_F64);
+    if (streams(job))
+        trn_tall_in_plan(ledger, &job->a, true, ranks, rank);
     else if (job->sparse)
-        trn_sparse_load_plan(ledger, info, TRN_SPARSE_F64, &job->a.bands, rank);
+        trn_sparse_load_plan(ledger, info, TRN_SPARSE_F64, &job->a.in.bands, rank);
     else
-        trn_matrix_load_plan(ledger, info, TRN_MATRIX_F64, &job->a.bands, rank);
+        trn_matrix_load_plan(ledger, info, TRN_MATRIX_F64, &job->a.in.bands, rank);
     trn_svd_plan(ledger, job->options.method, &size, k, ranks, rank);
     trn_ledger_t before = {0};
     trn_ledger_back(ledger, &before);
@@ -107,21 +112,11 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "saving", trn_store_write_bytes(vectors * (int64_t)sizeof(double)), 1);
 }
 
-/* Rows that memory does not hold pass by, a dozen times. */
-static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
-    job_t *job = user;
-    int64_t limit = trn_params_size(run->params, "memory");
-    job->streams = false;
-    job->streams = limit > 0 && trn_tall_file_streams(&job->a.info) &&
-                   trn_estimate_bytes(ranks, plan, job) > limit;
-    return TRN_OK;
-}
-
 /* Gram: the matrix of the short side, its eigenvectors, four products with the vectors. Krylov:
  * products with three times as many vectors as are wanted, some ten times. */
 static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     double entries = (double)info->entries, k = (double)job->options.rank;
     double n = (double)(info->rows < info->cols ? info->rows : info->cols);
     if (job->options.method == TRN_SVD_GRAM)
@@ -134,12 +129,16 @@ static void cost(const void *user, trn_cost_t *cost) {
 }
 
 /* Collective. */
-static trn_status_t load(const trn_run_t *run, const job_t *job, trn_tall_file_t *dense,
+static trn_status_t load(const trn_run_t *run, job_t *job, trn_tall_file_t *dense,
                          trn_sparse_t **sparse) {
-    const trn_matrix_info_t *info = &job->a.info;
-    const char *path = job->a.path;
+    const trn_matrix_info_t *info = &job->a.in.info;
+    const char *path = job->a.in.path;
     trn_dist_t *dist = NULL;
-    if (job->streams) return trn_tall_file_stream(dense, run->comm, path, info, TRN_MATRIX_F64);
+    if (streams(job)) {
+        TRN_TRY(trn_tall_in_open(&job->a, run->comm, true));
+        dense->tall = job->a.tall;
+        return TRN_OK;
+    }
     if (!job->sparse) return trn_tall_file_load(dense, run->comm, path, info);
     trn_status_t status =
         trn_agree(run->comm, trn_tall_dist(&dist, run->comm, info->rows, info->cols));
@@ -153,16 +152,17 @@ static trn_status_t load(const trn_run_t *run, const job_t *job, trn_tall_file_t
 static trn_status_t work(trn_run_t *run, void *user) {
     job_t *job = user;
     trn_svd_matrix_t matrix = {
-        .comm = run->comm, .rows = job->a.info.rows, .cols = job->a.info.cols};
+        .comm = run->comm, .rows = job->a.in.info.rows, .cols = job->a.in.info.cols};
     trn_tall_file_t dense = {0};
     trn_status_t status = load(run, job, &dense, &matrix.sparse);
     if (status == TRN_OK) {
         matrix.dense = dense.tall;
-        status = trn_tall_file_outcome(&dense, trn_svd(&job->svd, matrix, &job->options));
+        status = trn_tall_in_outcome(&job->a, trn_svd(&job->svd, matrix, &job->options));
     }
+    trn_tall_in_close(&job->a);
     trn_sparse_destroy(&matrix.sparse);
     trn_tall_file_free(&dense);
-    return status == TRN_OK ? trn_matrix_in_names(&job->a, run->comm) : status;
+    return status == TRN_OK ? trn_matrix_in_names(&job->a.in, run->comm) : status;
 }
 
 static trn_status_t declare(void *user, trn_store_t *store) {
@@ -172,8 +172,8 @@ static trn_status_t declare(void *user, trn_store_t *store) {
     TRN_TRY(trn_store_dataset(store, "/singular_values", TRN_F64, svd->rank, 0));
     TRN_TRY(trn_tall_declare(store, "/v", svd->v));
     if (job->options.center)
-        TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, job->a.info.cols, 0));
-    TRN_TRY(trn_matrix_in_declare(&job->a, store)); /* of the rows of /u */
+        TRN_TRY(trn_store_dataset(store, "/mean", TRN_F64, job->a.in.info.cols, 0));
+    TRN_TRY(trn_matrix_in_declare(&job->a.in, store)); /* of the rows of /u */
     TRN_TRY(trn_store_set_text(store, "/", "method", name_of(job->options.method)));
     TRN_TRY(trn_store_set_int(store, "/", "steps", svd->steps));
     return trn_store_set_real(store, "/", "residual", svd->residual);
@@ -204,7 +204,7 @@ static trn_status_t report_shares(trn_run_t *run, const trn_svd_t *svd) {
 static trn_status_t report(trn_run_t *run, void *user) {
     const job_t *job = user;
     const trn_svd_t *svd = &job->svd;
-    const trn_matrix_info_t *info = &job->a.info;
+    const trn_matrix_info_t *info = &job->a.in.info;
     int64_t bytes = job->sparse ? 12 * info->entries : 8 * info->rows * info->cols;
     json_t *values = json_array();
     for (int64_t i = 0; i < svd->rank; i++)
@@ -245,9 +245,8 @@ const trn_command_t trn_command_svd = {
     .blas = true,
     .params = params,
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
-                                  .matrix = true,
+                                  .rows = true,
                                   .look = look,
-                                  .cut = cut,
                                   .plan = plan,
                                   .cost = cost,
                                   .work = work,
