@@ -147,6 +147,8 @@ to="-o $empty/e.h5"
     refused 3 "maps that do not follow" "w1.h5: takes 24 columns, but p.h5 gives 6" \
         apply p.h5 w1.h5 x.npy $to
     refused 3 "no map" "x.h5: is no map, but of kind embedding" apply x.h5 x.npy $to
+    refused 3 "a matrix for a map" "x.npy: is no map; make one with fit" apply x.npy x.npy $to
+    refused 3 "a map that is not there" "none.h5: cannot open" apply none.h5 x.npy $to
     refused 3 "no inverse of a removal" "m.h5: has no inverse: its matrix is singular" \
         apply m.h5 x.npy --inverse $to
     refused 3 "no inverse of a ridge" "r1.h5: a ridge of 24 numbers to 5 has no inverse" \

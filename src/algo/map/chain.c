@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 /* chain.c: shapes of maps are known, and checked, before any of their numbers is read; then they
  * are joined one by one, so that rank 0 holds two at a time and their product. */
 #include "algo/map/chain.h"
@@ -6,6 +7,14 @@
 #include "mpi/agree.h"
 
 #include <string.h>
+#include <unistd.h>
+
+/* Whether rank 0 can read such a file. Collective. */
+static bool readable(MPI_Comm comm, const char *path) {
+    int rank;
+    MPI_Comm_rank(comm, &rank);
+    return trn_any(comm, rank == 0 && access(path, R_OK) == 0);
+}
 
 /* Whether `path` is a map; the first must be. */
 static trn_status_t look_at(trn_chain_t *chain, MPI_Comm comm, int at, bool *is) {
@@ -13,11 +22,12 @@ static trn_status_t look_at(trn_chain_t *chain, MPI_Comm comm, int at, bool *is)
     char kind[KIND];
     TRN_TRY(trn_map_kind(comm, chain->path[at], kind, KIND));
     *is = strcmp(kind, "map") == 0;
-    /* What is no store at all is told by who opens it. */
-    if (*is || (at == 0 && !kind[0])) return trn_map_look(&chain->map[at], comm, chain->path[at]);
+    /* What cannot be read at all is told by who opens it. */
+    bool there = kind[0] || readable(comm, chain->path[at]);
+    if (*is || (at == 0 && !there)) return trn_map_look(&chain->map[at], comm, chain->path[at]);
     if (at > 0) return TRN_OK;
-    return trn_fail(TRN_INPUT, "%s: is no map, but of kind %s; make one with fit", chain->path[at],
-                    kind);
+    return trn_fail(TRN_INPUT, "%s: is no map%s%s; make one with fit", chain->path[at],
+                    kind[0] ? ", but of kind " : "", kind);
 }
 
 /* Forwards each takes what the one before gives; backwards it is the same condition. */
