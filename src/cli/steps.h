@@ -39,8 +39,9 @@ typedef struct trn_steps {
     trn_status_t (*work)(trn_run_t *run, void *job); /* Collective */
     const char *kind; /* of the store that --output is; NULL: the verb writes by itself */
     bool seeded;      /* the store tells --seed */
-    trn_status_t (*declare)(void *job, trn_store_t *store);     /* its datasets. Collective */
-    trn_status_t (*write)(const void *job, trn_store_t *store); /* this rank's part. Local */
+    trn_status_t (*declare)(void *job, trn_store_t *store); /* its datasets. Collective */
+    /* This rank's part. Local; or Collective, for all ranks are there, and then agreed. */
+    trn_status_t (*write)(const void *job, trn_store_t *store);
     /* Figures into the result, beside the "seconds" from work to write, unless these tell others.
      * Collective. */
     trn_status_t (*report)(trn_run_t *run, void *job);

@@ -58,16 +58,21 @@ void trn_coder_plan(trn_ledger_t *ledger, const trn_coder_t *coder, int64_t rows
         trn_assign_plan(ledger, coder->book->k, coder->book->width, threads);
 }
 
-/* The nearest centers of each part, or the numbers of their signs. */
+void trn_coder_label(trn_coder_t *coder, trn_view_t rows, int64_t part) {
+    const trn_codebook_t *book = coder->book;
+    trn_view_t cols = trn_view_part(rows, 0, rows.rows, part * book->width, book->width);
+    if (book->signs)
+        trn_hashed_codes(cols, coder->label);
+    else
+        trn_assign_rows(&coder->assign[part], cols, coder->label, coder->square);
+}
+
+/* A part after the other, as narrow as codes are. */
 static void encode_parts(trn_coder_t *coder, trn_view_t rows, void *codes) {
     const trn_codebook_t *book = coder->book;
     trn_dtype_t type = trn_coder_shape(coder).type;
     for (int64_t p = 0; p < book->parts; p++) {
-        trn_view_t part = trn_view_part(rows, 0, rows.rows, p * book->width, book->width);
-        if (book->signs)
-            trn_hashed_codes(part, coder->label);
-        else
-            trn_assign_rows(&coder->assign[p], part, coder->label, coder->square);
+        trn_coder_label(coder, rows, p);
         for (int64_t i = 0; i < rows.rows; i++) {
             int64_t at = i * book->parts + p;
             if (type == TRN_U8)

@@ -44,6 +44,9 @@ void trn_coder_free(trn_coder_t *coder);
 /* What that takes. Local. */
 void trn_coder_plan(trn_ledger_t *ledger, const trn_coder_t *coder, int64_t rows, int threads);
 
+/* coder->label = the codes of part `part` of the rows of a view, by centers or signs. Local. */
+void trn_coder_label(trn_coder_t *coder, trn_view_t rows, int64_t part);
+
 /* codes, scales = those of the rows of a view. False if a number has no scale. Local. */
 bool trn_coder_encode(trn_coder_t *coder, trn_view_t rows, void *codes, void *scales);
 

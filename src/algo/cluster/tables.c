@@ -27,11 +27,7 @@ static void multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t l
 static void encode(trn_tables_t *t, trn_view_t rows) {
     const trn_codebook_t *book = t->book;
     for (int64_t p = 0; p < book->parts; p++) {
-        trn_view_t part = trn_view_part(rows, 0, rows.rows, p * book->width, book->width);
-        if (book->signs)
-            trn_hashed_codes(part, t->coder.label);
-        else
-            trn_assign_rows(&t->coder.assign[p], part, t->coder.label, t->coder.square);
+        trn_coder_label(&t->coder, rows, p);
         for (int64_t i = 0; i < rows.rows; i++)
             t->code[i * book->parts + p] = t->coder.label[i];
     }

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <xxhash.h>
 
 typedef struct cells {
     const trn_cluster_rows_t *rows;
@@ -177,10 +178,7 @@ static int64_t different(const cells_t *s, const char *row, int64_t rows, int64_
     memset(table, -1, sizeof *table << bits);
     for (int64_t i = 0; i < rows && found < most; i++) {
         const char *x = row + i * s->size;
-        uint64_t hash = 14695981039346656037U;
-        for (int64_t b = 0; b < s->size; b++)
-            hash = (hash ^ (unsigned char)x[b]) * 1099511628211U;
-        int64_t at = (int64_t)(hash >> (64 - bits));
+        int64_t at = (int64_t)(XXH3_64bits(x, (size_t)s->size) >> (64 - bits));
         while (table[at] >= 0 && memcmp(row + table[at] * s->size, x, (size_t)s->size) != 0)
             at = (at + 1) & mask;
         if (table[at] >= 0) continue;

@@ -40,6 +40,10 @@ trn_status_t trn_clustering_declare(trn_store_t *store, const trn_kmeans_t *foun
                                     trn_dtype_t type) {
     TRN_TRY(trn_codebook_declare(store, 1, found->k, found->cols, type));
     TRN_TRY(trn_store_dataset(store, "/labels", TRN_I32, rows, 0));
+    return trn_clustering_declare_way(store, found);
+}
+
+trn_status_t trn_clustering_declare_way(trn_store_t *store, const trn_kmeans_t *found) {
     TRN_TRY(trn_store_dataset(store, "/sizes", TRN_I64, found->k, 0));
     TRN_TRY(trn_store_dataset(store, "/objective", TRN_F64, found->steps + 1, 0));
     return trn_store_dataset(store, "/start", TRN_I64, found->k, 0);
@@ -50,7 +54,10 @@ trn_status_t trn_clustering_write(trn_store_t *store, bool first, const trn_kmea
     trn_view_t center = {TRN_F64, first ? found->k : 0, found->cols, found->cols, found->center};
     TRN_TRY(trn_codebook_write(store, 0, center, type));
     TRN_TRY(trn_store_write(store, "/labels", first_row, found->rows, found->label));
-    if (!first) return TRN_OK;
+    return first ? trn_clustering_write_way(store, found) : TRN_OK;
+}
+
+trn_status_t trn_clustering_write_way(trn_store_t *store, const trn_kmeans_t *found) {
     TRN_TRY(trn_store_write(store, "/sizes", 0, found->k, found->size));
     TRN_TRY(trn_store_write(store, "/objective", 0, found->steps + 1, found->objective));
     return trn_store_write(store, "/start", 0, found->k, found->start);

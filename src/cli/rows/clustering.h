@@ -48,6 +48,10 @@ trn_status_t trn_clustering_declare(trn_store_t *store, const trn_kmeans_t *foun
 trn_status_t trn_clustering_write(trn_store_t *store, bool first, const trn_kmeans_t *found,
                                   int64_t first_row, trn_dtype_t type);
 
+/* Of these /sizes, /objective and /start alone; the first rank writes. Collective; Local. */
+trn_status_t trn_clustering_declare_way(trn_store_t *store, const trn_kmeans_t *found);
+trn_status_t trn_clustering_write_way(trn_store_t *store, const trn_kmeans_t *found);
+
 /* Figures of a result: clusters, steps, objective, empty, ... Local. */
 json_t *trn_clustering_figures(const trn_kmeans_t *found);
 

@@ -97,7 +97,6 @@ static trn_status_t look_hashed(const trn_run_t *run, job_t *job) {
 /* The shape of a codebook that is to be found. */
 static trn_status_t look_finding(trn_run_t *run, job_t *job) {
     const trn_matrix_info_t *info = &job->a.in.info;
-    trn_codebook_t given = {0};
     int64_t parts = trn_params_given(run->params, "pq") ? trn_params_int(run->params, "pq") : 0;
     job->finds = true;
     job->parts = parts;
@@ -107,8 +106,8 @@ static trn_status_t look_finding(trn_run_t *run, job_t *job) {
                         "--pq %lld: %s has %lld columns, which cannot be cut into so many "
                         "equal parts",
                         (long long)parts, job->a.in.path, (long long)info->cols);
-    TRN_TRY(trn_clustering_of(run, info->cols, &job->options, &given));
-    job->book = given; /* of --vq: centers to begin with, until there are others */
+    TRN_TRY(trn_clustering_of(run, info->cols, &job->options, &job->book));
+    /* Of --vq: centers to begin with, until there are others. */
     if (parts && job->options.given)
         return trn_fail(TRN_USAGE, "--start: product codes begin with rows, kmeans++ or random");
     int64_t k = parts ? (int64_t)1 << trn_params_int(run->params, "bits")
@@ -259,10 +258,7 @@ static trn_status_t declare(void *user, trn_store_t *store) {
     if (!job->finds) return TRN_OK;
     TRN_TRY(trn_codebook_declare(store, book->parts, book->k, book->width, job->type));
     if (job->bits) TRN_TRY(trn_store_set_int(store, "/", "signs", 1));
-    if (job->parts) return TRN_OK;
-    TRN_TRY(trn_store_dataset(store, "/sizes", TRN_I64, book->k, 0));
-    TRN_TRY(trn_store_dataset(store, "/objective", TRN_F64, job->found.steps + 1, 0));
-    return trn_store_dataset(store, "/start", TRN_I64, book->k, 0);
+    return job->parts ? TRN_OK : trn_clustering_declare_way(store, &job->found);
 }
 
 /* The pass first, for all ranks take part in it. */
@@ -274,10 +270,7 @@ static trn_status_t write(const void *user, trn_store_t *store) {
     int64_t rows = book->parts * book->k;
     trn_view_t center = {TRN_F64, rows, book->width, book->width, book->center};
     TRN_TRY(trn_codebook_write(store, 0, center, job->type));
-    if (job->parts) return TRN_OK;
-    TRN_TRY(trn_store_write(store, "/sizes", 0, book->k, job->found.size));
-    TRN_TRY(trn_store_write(store, "/objective", 0, job->found.steps + 1, job->found.objective));
-    return trn_store_write(store, "/start", 0, book->k, job->found.start);
+    return job->parts ? TRN_OK : trn_clustering_write_way(store, &job->found);
 }
 
 static trn_status_t report(trn_run_t *run, void *user) {
