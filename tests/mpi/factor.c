@@ -263,6 +263,28 @@ static void resumes(void) {
     trn_factors_free(&f), trn_factors_free(&through), trn_tall_free(&x), trn_tall_free(&y);
 }
 
+/* As many other rows are other rows. */
+static void resumes_the_same_rows(void) {
+    trn_tall_t x = fill(comm, 700, 20, hash);
+    int64_t some[] = {1, 600}, others[] = {1, 601};
+    trn_ids_t only = {.count = 2, .id = some};
+    trn_tall_in_t in = {.tall = x};
+    trn_trainer_run_t run = plain_run(in_directory("only.h5"));
+    trn_factors_t f = {
+        .x = {comm, 700, 20, &in, NULL, "X"},
+        .options = {.method = TRN_FACTOR_SEMI, .rank = 3, .steps = 2, .seed = 5, .only = &only}};
+    run.keep_checkpoint = true;
+    CHECK_OK(trn_factor_train(&f, &run, keep, NULL));
+    trn_factors_free(&f);
+    run.resume = TRN_RESUME_MUST;
+    only.id = others;
+    CHECK_EQUAL(trn_factor_train(&f, &run, keep, NULL), TRN_USAGE);
+    trn_factors_free(&f);
+    only.id = some, f.options.steps = 3;
+    CHECK_OK(trn_factor_train(&f, &run, keep, NULL));
+    trn_factors_free(&f), trn_tall_free(&x);
+}
+
 static void refuses(void) {
     trn_tall_t x = fill(comm, 60, 40, hash_less);
     trn_tall_in_t in = {.tall = x};
@@ -322,5 +344,6 @@ static void without_memory(void) {
 
 HARNESS_MAIN({"directory", make_directory}, {"golden steps of NMF", golden_nmf},
              {"golden steps of semi-NMF", golden_semi}, {"same bits", same_bits},
-             {"limits", limits}, {"resumes", resumes}, {"refuses", refuses},
+             {"limits", limits}, {"resumes", resumes},
+             {"resumes the same rows", resumes_the_same_rows}, {"refuses", refuses},
              {"memory may fail", without_memory}, {"directory gone", remove_directory})

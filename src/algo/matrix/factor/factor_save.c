@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "text/words.h"
 
 #include <stddef.h>
 
@@ -33,13 +34,20 @@ static const trn_setting_t table[] = {
     {"started", "--start", TRN_SETTING_FLAG, AT(started), NULL, NULL},
     {0}};
 
+/* A hash of the rows that move, of which only these 63 bits are kept; -1: all do. */
+static int64_t moving_of(const trn_ids_t *only) {
+    if (!only) return -1;
+    int64_t bytes = only->count * (int64_t)sizeof *only->id;
+    return (int64_t)(trn_words_hash((const char *)only->id, bytes) >> 1);
+}
+
 static settings_t settings_of(const trn_factor_state_t *s) {
     const trn_factor_options_t *o = &s->f->options;
     return (settings_t){.rows = s->f->x.rows,
                         .cols = s->f->x.cols,
                         .rank = o->rank,
                         .method = o->method,
-                        .moving = o->only ? o->only->count : -1,
+                        .moving = moving_of(o->only),
                         .seed = o->seed,
                         .total = s->total,
                         .keep_primitive = o->keep_primitive,
