@@ -9,20 +9,6 @@
 
 #include <string.h>
 
-/* c[m x n] = a[m x k] b[k x n], without gaps but in a. */
-static void multiply(int64_t m, int64_t n, int64_t k, const double *a, int64_t lda, const double *b,
-                     double *c) {
-    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
-                           .m = m,
-                           .n = n,
-                           .k = k,
-                           .alpha = 1,
-                           .a = {a, lda, false},
-                           .b = {b, n, false},
-                           .c = c,
-                           .ldc = n});
-}
-
 /* Codes of a block, as 32 bits each: a part after the other. */
 static void encode(trn_tables_t *t, trn_view_t rows) {
     const trn_codebook_t *book = t->book;
@@ -40,7 +26,8 @@ static void make(void *user, int64_t first, trn_view_t rows, void *values) {
     int64_t cols = t->weight->width;
     double *error = t->error + (first / t->block - t->first) * 2, *y = values;
     encode(t, rows);
-    multiply(rows.rows, cols, rows.cols, rows.data, rows.stride, t->weight->center, t->exact);
+    trn_gemm_f64(rows.rows, cols, rows.cols, (trn_factor_t){rows.data, rows.stride, false},
+                 t->weight->center, 0, t->exact);
     error[0] = error[1] = 0;
     for (int64_t i = 0; i < rows.rows; i++) {
         trn_hashed_sum(book->parts, book->k, cols, t->table, t->code + i * book->parts,
@@ -85,8 +72,9 @@ trn_status_t trn_tables_open(trn_tables_t *t, const trn_tall_in_t *in, int threa
     t->first = trn_tall_first_block(in->tall);
     TRN_AGREE(in->tall.comm, create(t, in, threads));
     for (int64_t p = 0; p < book->parts; p++)
-        multiply(book->k, cols, book->width, book->center + p * book->k * book->width, book->width,
-                 t->weight->center + p * book->width * cols, t->table + p * book->k * cols);
+        trn_gemm_f64(book->k, cols, book->width,
+                     (trn_factor_t){book->center + p * book->k * book->width, book->width, false},
+                     t->weight->center + p * book->width * cols, 0, t->table + p * book->k * cols);
     return TRN_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "algo/matrix/spectral/svd.h"
 #include "base/mem.h"
+#include "kern/dense/gemm.h"
 #include "kern/dense/syrk.h"
 #include "mpi/agree.h"
 
@@ -208,7 +209,7 @@ static trn_status_t project_first(trn_fit_t *fit, const directions_t *found) {
         for (int64_t i = 0; i < found->count; i++)
             weights[i] = found->values[i] > NOTHING * found->values[0];
         trn_fit_note(fit, "removed", (double)weaken(found, weights, projector));
-        trn_fit_multiply(d, d, d, &(trn_factor_t){fit->map.matrix, d, false}, projector, both);
+        trn_gemm_f64(d, d, d, (trn_factor_t){fit->map.matrix, d, false}, projector, 0, both);
         memcpy(fit->map.matrix, both, sizeof *both * (size_t)(d * d));
     }
     trn_free(&weights);

@@ -60,10 +60,6 @@ void trn_fit_gram_plan(const trn_fit_t *fit, int64_t rows, int64_t n, int ranks,
                        trn_ledger_t *ledger);
 void trn_fit_eig_plan(int64_t n, int rank, trn_ledger_t *ledger);
 
-/* c [m x n] = a [m x k] b [k x n], without gaps but for a. Local. */
-void trn_fit_multiply(int64_t m, int64_t n, int64_t k, const trn_factor_t *a, const double *b,
-                      double *c);
-
 /* How many of ascending values[n] are more than 1e-12 of the largest. Local. */
 int64_t trn_fit_rank_of(int64_t n, const double *values);
 

@@ -5,6 +5,7 @@
 #include "algo/matrix/gram.h"
 #include "algo/matrix/spectral/tall_orthonormal.h"
 #include "base/mem.h"
+#include "kern/dense/gemm.h"
 #include "mpi/agree.h"
 #include "mpi/reduce.h"
 
@@ -136,20 +137,6 @@ void trn_fit_eig_plan(int64_t n, int rank, trn_ledger_t *ledger) {
     if (rank == 0) trn_tall_eig_plan(ledger, n, 0);
 }
 
-/* Always by one call of BLAS on one thread: rank 0's work on small matrices. */
-void trn_fit_multiply(int64_t m, int64_t n, int64_t k, const trn_factor_t *a, const double *b,
-                      double *c) {
-    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
-                           .m = m,
-                           .n = n,
-                           .k = k,
-                           .alpha = 1,
-                           .a = *a,
-                           .b = {b, n, false},
-                           .c = c,
-                           .ldc = n});
-}
-
 /* Rounding of a sum of squares is about 1e-15 of the largest value: three digits are left to be
  * sure. */
 int64_t trn_fit_rank_of(int64_t n, const double *values) {
@@ -172,8 +159,8 @@ typedef struct left {
 static void left_of(void *user, int64_t block, double *values) {
     const left_t *left = user;
     trn_view_t x = trn_tall_block_rows(left->x, block), t = trn_tall_block_rows(left->t, block);
-    trn_fit_multiply(x.rows, t.cols, x.cols, &(trn_factor_t){x.data, x.stride, false}, left->m,
-                     left->image);
+    trn_gemm_f64(x.rows, t.cols, x.cols, (trn_factor_t){x.data, x.stride, false}, left->m, 0,
+                 left->image);
     values[0] = values[1] = 0;
     for (int64_t i = 0; i < t.rows; i++)
         for (int64_t j = 0; j < t.cols; j++) {

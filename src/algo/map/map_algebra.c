@@ -8,21 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* c [m x n] = a [m x k] b [k x n] + beta c. */
-static void multiply(int64_t m, int64_t n, int64_t k, const double *a, const double *b, double beta,
-                     double *c) {
-    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
-                           .m = m,
-                           .n = n,
-                           .k = k,
-                           .alpha = 1,
-                           .beta = beta,
-                           .a = {a, k, false},
-                           .b = {b, n, false},
-                           .c = c,
-                           .ldc = n});
-}
-
 /* One after the other -------------------------------------------------------------------------- */
 
 /* A bias arises where the second map has a mean or a bias, which the first matrix does not see. */
@@ -43,12 +28,16 @@ trn_status_t trn_map_then(trn_map_t *first, const trn_map_t *second) {
     trn_status_t status = trn_map_allocate(&whole);
     if (status == TRN_OK) status = trn_alloc_zero(&shift, second->in, sizeof *shift, "a shift");
     if (status == TRN_OK) {
-        multiply(whole.in, whole.out, second->in, first->matrix, second->matrix, 0, whole.matrix);
+        trn_gemm_f64(whole.in, whole.out, second->in,
+                     (trn_factor_t){first->matrix, second->in, false}, second->matrix, 0,
+                     whole.matrix);
         if (whole.mean) memcpy(whole.mean, first->mean, sizeof(double) * (size_t)whole.in);
         for (int64_t j = 0; j < second->in; j++)
             shift[j] = (first->bias ? first->bias[j] : 0) - (second->mean ? second->mean[j] : 0);
         if (second->bias) memcpy(whole.bias, second->bias, sizeof(double) * (size_t)whole.out);
-        if (whole.bias) multiply(1, whole.out, second->in, shift, second->matrix, 1, whole.bias);
+        if (whole.bias)
+            trn_gemm_f64(1, whole.out, second->in, (trn_factor_t){shift, second->in, false},
+                         second->matrix, 1, whole.bias);
         trn_map_free(first);
         *first = whole;
     } else {

@@ -4,6 +4,7 @@
 
 #include "algo/matrix/gram.h"
 #include "base/mem.h"
+#include "kern/dense/gemm.h"
 #include "kern/dense/lapack.h"
 #include "kern/dense/syrk.h"
 #include "mpi/agree.h"
@@ -79,7 +80,7 @@ static trn_status_t turn_back(int64_t d, double *vectors, double *matrix) {
             vectors[(d - 1 - i) * d + j] = vectors[i * d + j];
             vectors[i * d + j] = other;
         }
-    trn_fit_multiply(d, d, d, &(trn_factor_t){matrix, d, false}, vectors, turned);
+    trn_gemm_f64(d, d, d, (trn_factor_t){matrix, d, false}, vectors, 0, turned);
     for (int64_t i = 0; i < d; i++)
         for (int64_t j = 0; j <= i; j++)
             matrix[i * d + j] = matrix[j * d + i] = (turned[i * d + j] + turned[j * d + i]) / 2;
@@ -144,8 +145,8 @@ static trn_view_t image_rows(void *user, int64_t block) {
     for (int64_t at = 0; at < x.rows; at += PIECE) {
         double *from = (double *)x.data + at * x.stride;
         int64_t rows = x.rows - at < PIECE ? x.rows - at : PIECE;
-        trn_fit_multiply(rows, r, x.cols, &(trn_factor_t){from, x.stride, false}, image->m,
-                         image->rows);
+        trn_gemm_f64(rows, r, x.cols, (trn_factor_t){from, x.stride, false}, image->m, 0,
+                     image->rows);
         for (int64_t i = 0; i < rows; i++)
             memcpy(from + i * x.stride, image->rows + i * r, sizeof(double) * (size_t)r);
     }
@@ -166,8 +167,8 @@ static trn_status_t correct(trn_fit_t *fit, double *gram) {
     if (status == TRN_OK) {
         for (int64_t i = 0; i < r * r; i++)
             gram[i] /= sqrt(sqrt(values[i / r]));
-        trn_fit_multiply(r, r, r, &(trn_factor_t){gram, r, true}, gram, root);
-        trn_fit_multiply(d, r, r, &(trn_factor_t){fit->map.matrix, r, false}, root, matrix);
+        trn_gemm_f64(r, r, r, (trn_factor_t){gram, r, true}, gram, 0, root);
+        trn_gemm_f64(d, r, r, (trn_factor_t){fit->map.matrix, r, false}, root, 0, matrix);
         memcpy(fit->map.matrix, matrix, sizeof *matrix * (size_t)(d * r));
     }
     trn_free(&values);

@@ -3,6 +3,7 @@
 
 #include "algo/matrix/spectral/spread.h"
 #include "base/mem.h"
+#include "kern/dense/gemm.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
 
@@ -24,7 +25,7 @@ static trn_status_t check(trn_fit_t *fit) {
 static trn_status_t join(int64_t d, const double *left, const double *right, double *matrix,
                          bool *negative) {
     double *copy = NULL, *work = NULL;
-    trn_fit_multiply(d, d, d, &(trn_factor_t){left, d, false}, right, matrix);
+    trn_gemm_f64(d, d, d, (trn_factor_t){left, d, false}, right, 0, matrix);
     trn_status_t status = trn_alloc(&copy, d * d, sizeof *copy, "a rotation");
     if (status == TRN_OK)
         status = trn_alloc(&work, trn_lapack_invert_work(d), sizeof *work, "work of DGETRI");

@@ -105,3 +105,17 @@ void trn_gemm(const trn_gemm_t *product) {
         band(&share);
     }
 }
+
+void trn_gemm_f64(int64_t m, int64_t n, int64_t k, trn_factor_t a, const double *b, double beta,
+                  double *c) {
+    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
+                           .m = m,
+                           .n = n,
+                           .k = k,
+                           .alpha = 1,
+                           .beta = beta,
+                           .a = a,
+                           .b = {b, n, false},
+                           .c = c,
+                           .ldc = n});
+}

@@ -31,6 +31,11 @@ typedef struct trn_gemm {
  * n k flops. */
 void trn_gemm(const trn_gemm_t *product);
 
+/* c [m x n] = op(a) [m x k] b [k x n] + beta c in float64, rows of b and c without gaps, by one
+ * call of BLAS on the caller's thread. Local. Cost: 2 m n k flops. */
+void trn_gemm_f64(int64_t m, int64_t n, int64_t k, trn_factor_t a, const double *b, double beta,
+                  double *c);
+
 /* The same in float64 by the definition, for tests; alpha and beta times sums of rounded float32
  * products where the type is that. Local. */
 void trn_gemm_ref(const trn_gemm_t *product);

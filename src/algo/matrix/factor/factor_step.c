@@ -10,27 +10,14 @@
 #include <omp.h>
 #include <string.h>
 
+/* Products are on one thread and always in the same shapes, for BLAS may round otherwise in others;
+ * threads share pieces. */
 enum { PIECE_ROWS = 128, PIECE_COLS = 384 /* of X, that one thread multiplies */ };
 
 static const double NO_DIVISOR = 0x1p-23; /* in the place of 0, as scikit-learn has it */
 
 static int64_t rank_of(const trn_factor_state_t *s) {
     return s->f->options.rank;
-}
-
-/* c [m x n] = op(a) [m x k] b [k x n], without gaps but for a's rows, which are `lda` apart. On one
- * thread, and always in the same shapes: BLAS may round otherwise in others. Threads share pieces.
- */
-static void multiply(int64_t m, int64_t n, int64_t k, trn_factor_t a, const double *b, double *c) {
-    trn_gemm(&(trn_gemm_t){.type = TRN_F64,
-                           .m = m,
-                           .n = n,
-                           .k = k,
-                           .alpha = 1,
-                           .a = a,
-                           .b = {b, n, false},
-                           .c = c,
-                           .ldc = n});
 }
 
 static int64_t pieces_of(int64_t n, int64_t size) {
@@ -51,7 +38,7 @@ int64_t trn_factor_scratch(int64_t rank) {
 static void move_nmf(const trn_factor_state_t *s, int64_t n, const double *xh, double *w,
                      const unsigned char *moves, double *below) {
     int64_t r = rank_of(s);
-    multiply(n, r, r, (trn_factor_t){w, r, false}, s->hh, below);
+    trn_gemm_f64(n, r, r, (trn_factor_t){w, r, false}, s->hh, 0, below);
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < r && (!moves || moves[i]); k++) {
             double divisor = below[i * r + k] != 0 ? below[i * r + k] : NO_DIVISOR;
@@ -77,8 +64,8 @@ static void move_semi(const trn_factor_state_t *s, int64_t n, const double *xh, 
         part[i] = plus(s->hh[i]);
         part[r * r + i] = minus(s->hh[i]);
     }
-    multiply(n, r, r, (trn_factor_t){w, r, false}, part, down);
-    multiply(n, r, r, (trn_factor_t){w, r, false}, part + r * r, up);
+    trn_gemm_f64(n, r, r, (trn_factor_t){w, r, false}, part, 0, down);
+    trn_gemm_f64(n, r, r, (trn_factor_t){w, r, false}, part + r * r, 0, up);
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < r && (!moves || moves[i]); k++) {
             int64_t at = i * r + k;
@@ -122,7 +109,7 @@ static void move_piece(const part_t *b, int64_t piece) {
     int64_t r = rank_of(s), at = piece * PIECE_ROWS, n = piece_rows(b->x.rows, piece, PIECE_ROWS);
     double *scratch = scratch_of(s), *xh = scratch + trn_factor_scratch(r) - PIECE_ROWS * r;
     trn_factor_t rows = {(double *)b->x.data + at * b->x.stride, b->x.stride, false};
-    multiply(n, r, b->x.cols, rows, s->whole, xh);
+    trn_gemm_f64(n, r, b->x.cols, rows, s->whole, 0, xh);
     trn_factor_move(s, n, xh, b->w + at * r, b->moves ? b->moves + at : NULL, scratch);
 }
 
@@ -176,7 +163,7 @@ static void pass_block(void *user, int64_t block, double *values) {
     part_t part = {s, x, (double *)s->f->w.block.data + own * r, s->moves ? s->moves + own : NULL,
                    values};
     pass_pieces(&part, pass->moving);
-    multiply(r, r, x.rows, (trn_factor_t){part.w, r, true}, part.w, values + d * r);
+    trn_gemm_f64(r, r, x.rows, (trn_factor_t){part.w, r, true}, part.w, 0, values + d * r);
 }
 
 /* Collective. */
@@ -236,7 +223,7 @@ static void move_h_nmf(trn_factor_state_t *s) {
         int64_t n = piece_rows(rows, p, size);
         const double *xw = (double *)s->xw.block.data + p * size * r;
         double *h = (double *)s->f->ht.block.data + p * size * r, *below = scratch_of(s);
-        multiply(n, r, r, (trn_factor_t){h, r, false}, s->ww, below);
+        trn_gemm_f64(n, r, r, (trn_factor_t){h, r, false}, s->ww, 0, below);
         for (int64_t i = 0; i < n * r; i++)
             h[i] *= xw[i] / (below[i] != 0 ? below[i] : NO_DIVISOR);
     }
@@ -252,7 +239,7 @@ static trn_status_t invert(trn_factor_state_t *s, double *inverse) {
     for (int64_t k = 0; k < r; k++)                     /* eigenvectors are rows */
         for (int64_t j = 0; j < r; j++)
             scaled[k * r + j] = values[k] > least ? vectors[k * r + j] / values[k] : 0;
-    multiply(r, r, r, (trn_factor_t){vectors, r, true}, scaled, inverse);
+    trn_gemm_f64(r, r, r, (trn_factor_t){vectors, r, true}, scaled, 0, inverse);
     return TRN_OK;
 }
 
