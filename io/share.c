@@ -5,11 +5,11 @@
 #include "base/mem.h"
 #include "io/text/text.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <string.h>
 
 enum {
-    PIECE = 1 << 30, /* MPI counts are ints */
     READ_BYTES = 1 << 20,
     LINE_BYTES = 1 << 20 /* of a list; a longer one is no list */
 };
@@ -31,10 +31,7 @@ trn_status_t trn_share(MPI_Comm comm, void *data, int64_t *bytes, const char *wh
         if (rank != 0) trn_free(&to);
         return status;
     }
-    for (int64_t at = 0; at < *bytes; at += PIECE) {
-        int64_t some = *bytes - at < PIECE ? *bytes - at : PIECE;
-        MPI_Bcast(to + at, (int)some, MPI_BYTE, 0, comm);
-    }
+    trn_bcast_large(comm, *bytes, MPI_BYTE, to);
     memcpy(data, &to, sizeof to);
     return TRN_OK;
 }

@@ -14,6 +14,7 @@
 #include "io/text/text.h"
 #include "mpi/agree.h"
 #include "mpi/exchange.h"
+#include "mpi/large.h"
 #include "mpi/watch.h"
 #include "text/number.h"
 
@@ -181,11 +182,7 @@ static trn_status_t share(trn_source_t *source) {
     if (status == TRN_OK)
         status = trn_alloc(&t->values, t->layout.cols, sizeof *t->values, "a row of numbers");
     TRN_AGREE(source->comm, status);
-    enum { MOST = 1 << 24 };
-    for (int64_t at = 0; at < t->blocks; at += MOST) {
-        int64_t some = t->blocks - at < MOST ? t->blocks - at : MOST;
-        MPI_Bcast(t->offset + at, (int)some, MPI_INT64_T, 0, source->comm);
-    }
+    trn_bcast_large(source->comm, t->blocks, MPI_INT64_T, t->offset);
     return TRN_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "kern/dense/convert.h"
 #include "kern/dense/finite.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <math.h>
 #include <string.h>
@@ -89,7 +90,6 @@ static trn_status_t read_store(trn_codebook_t *book, trn_store_t *store, bool la
 
 /* Rank 0 reads a matrix of any other kind; the others get it. Collective. */
 static trn_status_t read_matrix(trn_codebook_t *book, MPI_Comm comm) {
-    enum { PIECE = 1 << 24 /* numbers in one message */ };
     trn_rows_t *rows;
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -111,9 +111,7 @@ static trn_status_t read_matrix(trn_codebook_t *book, MPI_Comm comm) {
         status = trn_rows_read(rows, 0, book->k, TRN_F64, book->center);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = trn_rows_outcome(rows);
-    for (int64_t at = 0; at < count && status == TRN_OK; at += PIECE)
-        MPI_Bcast(book->center + at, (int)(count - at < PIECE ? count - at : PIECE), MPI_DOUBLE, 0,
-                  comm);
+    if (status == TRN_OK) trn_bcast_large(comm, count, MPI_DOUBLE, book->center);
     trn_rows_close(&rows);
     return status;
 }

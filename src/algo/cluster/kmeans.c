@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "kern/search/nearest.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 #include "mpi/reduce.h"
 
 #include <limits.h>
@@ -105,7 +106,7 @@ static trn_status_t pass(trn_lloyd_t *l, bool sums, double *objective) {
     trn_assign_ready(&l->assign);
     trn_status_t status = trn_reduce_tree(comm, l->span.blocks, 1, pass_block, l, objective);
     TRN_TRY(trn_cluster_outcome(l->rows, status));
-    trn_cluster_sum_whole(comm, now->k, now->size);
+    trn_sum_large(comm, now->k, MPI_INT64_T, now->size);
     if (isfinite(*objective)) return TRN_OK;
     return trn_fail(TRN_NUMERIC,
                     "%s: distances from the centers are too large for float64; scale "
@@ -117,7 +118,7 @@ static trn_status_t pass(trn_lloyd_t *l, bool sums, double *objective) {
  * stays. */
 static trn_status_t step(trn_lloyd_t *l) {
     trn_kmeans_t *now = &l->now;
-    trn_cluster_sum_whole(l->rows->tall.comm, now->k * now->cols, l->sum);
+    trn_sum_large(l->rows->tall.comm, now->k * now->cols, MPI_INT64_T, l->sum);
     if (l->options->split) TRN_TRY(trn_lloyd_split(l));
     for (int64_t c = 0; c < now->k; c++) {
         const int64_t *sum = l->sum + c * now->cols;

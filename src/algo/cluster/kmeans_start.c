@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "kern/search/nearest.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static trn_status_t come_nearer(trn_lloyd_t *l, int64_t c, double *part) {
             part[b] += square[i];
     }
     TRN_TRY(trn_cluster_outcome(l->rows, TRN_OK));
-    trn_cluster_sum_real(l->rows->tall.comm, l->span.blocks, part);
+    trn_sum_large(l->rows->tall.comm, l->span.blocks, MPI_DOUBLE, part);
     return TRN_OK;
 }
 

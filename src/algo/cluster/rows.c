@@ -4,10 +4,9 @@
 #include "base/mem.h"
 #include "kern/search/nearest.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <stdlib.h>
-
-enum { PIECE = 1 << 20 /* values that are summed over ranks at a time */ };
 
 trn_cluster_rows_t trn_cluster_rows_of(trn_tall_in_t *in) {
     return (trn_cluster_rows_t){in->tall, 0, in->in.info.cols, in, in->in.path};
@@ -31,20 +30,6 @@ trn_view_t trn_cluster_block(const trn_cluster_rows_t *rows, int64_t block) {
 
 trn_status_t trn_cluster_outcome(const trn_cluster_rows_t *rows, trn_status_t status) {
     return rows->in ? trn_tall_in_outcome(rows->in, status) : status;
-}
-
-void trn_cluster_sum_whole(MPI_Comm comm, int64_t count, int64_t *value) {
-    for (int64_t at = 0; at < count; at += PIECE) {
-        int some = (int)(count - at < PIECE ? count - at : PIECE);
-        MPI_Allreduce(MPI_IN_PLACE, value + at, some, MPI_INT64_T, MPI_SUM, comm);
-    }
-}
-
-void trn_cluster_sum_real(MPI_Comm comm, int64_t count, double *value) {
-    for (int64_t at = 0; at < count; at += PIECE) {
-        int some = (int)(count - at < PIECE ? count - at : PIECE);
-        MPI_Allreduce(MPI_IN_PLACE, value + at, some, MPI_DOUBLE, MPI_SUM, comm);
-    }
 }
 
 /* Rows that are wanted, by number. */
@@ -96,7 +81,7 @@ trn_status_t trn_cluster_fetch(const trn_cluster_rows_t *rows, int64_t count, co
     if (status == TRN_OK) {
         qsort(wanted, (size_t)count, sizeof *wanted, by_row);
         copy_rows(rows, count, wanted, to);
-        trn_cluster_sum_real(rows->tall.comm, count * rows->cols, to);
+        trn_sum_large(rows->tall.comm, count * rows->cols, MPI_DOUBLE, to);
         status = trn_cluster_outcome(rows, TRN_OK);
     }
     trn_free(&wanted);

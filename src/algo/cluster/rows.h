@@ -40,9 +40,4 @@ trn_status_t trn_cluster_fetch(const trn_cluster_rows_t *rows, int64_t count, co
  * and with TRN_NUMERIC above 1e150, whose squares float64 does not hold. */
 trn_status_t trn_cluster_peak(const trn_cluster_rows_t *rows, double *most);
 
-/* Sums over ranks of any number of values, some at a time, for MPI takes as much again. Collective.
- */
-void trn_cluster_sum_whole(MPI_Comm comm, int64_t count, int64_t *value);
-void trn_cluster_sum_real(MPI_Comm comm, int64_t count, double *value);
-
 #endif

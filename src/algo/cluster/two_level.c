@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <math.h>
 #include <string.h>
@@ -282,8 +283,8 @@ static trn_status_t number(cells_t *s) {
     trn_two_level_t *result = s->result;
     MPI_Comm comm = s->rows->tall.comm;
     int64_t k1 = s->options->k1;
-    trn_cluster_sum_whole(comm, k1, s->centers);
-    trn_cluster_sum_real(comm, k1, s->objective);
+    trn_sum_large(comm, k1, MPI_INT64_T, s->centers);
+    trn_sum_large(comm, k1, MPI_DOUBLE, s->objective);
     result->within = 0;
     result->k = 0;
     for (int64_t c = 0; c < k1; c++) {
@@ -299,7 +300,7 @@ static trn_status_t number(cells_t *s) {
         result->label[i] += (int32_t)s->start[s->coarse.label[i]];
         result->size[result->label[i]]++;
     }
-    trn_cluster_sum_whole(comm, result->k, result->size);
+    trn_sum_large(comm, result->k, MPI_INT64_T, result->size);
     return TRN_OK;
 }
 
@@ -315,7 +316,7 @@ static trn_status_t reassign(cells_t *s) {
     if (status == TRN_OK) {
         memcpy(all + result->first * result->cols, result->center,
                sizeof *all * (size_t)(result->count * result->cols));
-        trn_cluster_sum_real(comm, result->k * result->cols, all);
+        trn_sum_large(comm, result->k * result->cols, MPI_DOUBLE, all);
         o.k = result->k;
         o.start = TRN_KMEANS_GIVEN;
         o.given = all;

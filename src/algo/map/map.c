@@ -6,6 +6,7 @@
 #include "kern/dense/finite.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,19 +166,12 @@ trn_status_t trn_map_load(trn_map_t *map, MPI_Comm comm, const char *path) {
     return status;
 }
 
-/* In pieces that MPI counts. */
-static void send_all(double *values, int64_t count, MPI_Comm comm) {
-    enum { PIECE = 1 << 27 };
-    for (int64_t at = 0; at < count; at += PIECE)
-        MPI_Bcast(values + at, (int)(count - at < PIECE ? count - at : PIECE), MPI_DOUBLE, 0, comm);
-}
-
 trn_status_t trn_map_share(trn_map_t *map, MPI_Comm comm) {
     int rank;
     MPI_Comm_rank(comm, &rank);
     TRN_AGREE(comm, rank == 0 || map->matrix ? TRN_OK : trn_map_allocate(map));
-    send_all(map->matrix, map->in * map->out, comm);
-    if (map->has_mean) send_all(map->mean, map->in, comm);
-    if (map->has_bias) send_all(map->bias, map->out, comm);
+    trn_bcast_large(comm, map->in * map->out, MPI_DOUBLE, map->matrix);
+    if (map->has_mean) trn_bcast_large(comm, map->in, MPI_DOUBLE, map->mean);
+    if (map->has_bias) trn_bcast_large(comm, map->out, MPI_DOUBLE, map->bias);
     return TRN_OK;
 }

@@ -6,6 +6,7 @@
 #include "io/formats/format.h"
 #include "io/rows/rows.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,6 @@ static trn_status_t read_all(trn_ids_t *ids, trn_rows_t *rows) {
 }
 
 trn_status_t trn_ids_read(trn_ids_t *ids, MPI_Comm comm, const char *path) {
-    enum { PIECE = 1 << 27 /* numbers in one message */ };
     trn_rows_t *rows;
     int rank;
     MPI_Comm_rank(comm, &rank);
@@ -51,10 +51,7 @@ trn_status_t trn_ids_read(trn_ids_t *ids, MPI_Comm comm, const char *path) {
     if (status == TRN_OK && rank == 0) status = read_all(ids, rows);
     status = trn_agree(comm, status);
     if (status == TRN_OK) status = trn_rows_outcome(rows);
-    for (int64_t at = 0; at < ids->count && status == TRN_OK; at += PIECE) {
-        int64_t some = ids->count - at < PIECE ? ids->count - at : PIECE;
-        MPI_Bcast(ids->id + at, (int)some, MPI_INT64_T, 0, comm);
-    }
+    if (status == TRN_OK) trn_bcast_large(comm, ids->count, MPI_INT64_T, ids->id);
     trn_rows_close(&rows);
     if (status != TRN_OK) trn_ids_free(ids);
     return status;

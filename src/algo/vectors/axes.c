@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "io/share.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 #include "text/rules.h"
 
 #include <math.h>
@@ -160,15 +161,6 @@ static void take_rows(const trn_axes_t *axes, trn_tall_t x, double *ends) {
     }
 }
 
-/* Rows lie on one rank each, so sums with zeros are the rows themselves. Collective. */
-static void join(MPI_Comm comm, int64_t count, double *ends) {
-    enum { PIECE = 1 << 24 };
-    for (int64_t at = 0; at < count; at += PIECE) {
-        int64_t some = count - at < PIECE ? count - at : PIECE;
-        MPI_Allreduce(MPI_IN_PLACE, ends + at, (int)some, MPI_DOUBLE, MPI_SUM, comm);
-    }
-}
-
 /* axis j = the difference of its ends, of length 1. */
 static trn_status_t make_axes(trn_axes_t *axes, const double *ends) {
     int64_t cols = axes->cols;
@@ -230,7 +222,8 @@ trn_status_t trn_axes_make(trn_axes_t *axes, trn_tall_in_t *in) {
     TRN_OR(done, trn_agree(comm, status));
     take_rows(axes, in->tall, ends);
     TRN_OR(done, trn_tall_in_outcome(in, TRN_OK));
-    join(comm, 2 * n * cols, ends);
+    /* Rows lie on one rank each, so sums with zeros are the rows themselves. */
+    trn_sum_large(comm, 2 * n * cols, MPI_DOUBLE, ends);
     TRN_OR(done, trn_agree(comm, make_axes(axes, ends)));
     make_cosines(axes);
     status = make_spectrum(axes, comm, work);

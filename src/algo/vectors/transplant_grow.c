@@ -7,6 +7,7 @@
 #include "io/text/decode.h"
 #include "kern/dense/lapack.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <cblas.h>
 
@@ -31,8 +32,7 @@ static trn_status_t root_of(trn_tall_in_t *in, double *root) {
                      "auxiliary vectors",
                      in->in.path, (long long)cols);
     TRN_AGREE(comm, status);
-    for (int64_t i = 0; i < cols; i++) /* by rows: any number of columns in one message */
-        MPI_Bcast(root + i * cols, (int)cols, MPI_DOUBLE, 0, comm);
+    trn_bcast_large(comm, cols * cols, MPI_DOUBLE, root);
     return TRN_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "io/share.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 #include "text/lookup.h"
 #include "text/rules.h"
 
@@ -183,11 +184,7 @@ trn_status_t trn_overlap_read(int64_t *overlap, MPI_Comm comm, const char *path,
         overlap[i] = -1;
     TRN_TRY(path ? overlap_of_file(overlap, comm, path, target, source)
                  : overlap_of_names(overlap, comm, target, source));
-    enum { PIECE = 1 << 27 /* numbers in one message */ };
-    for (int64_t at = 0; at < target->count; at += PIECE) {
-        int64_t some = target->count - at < PIECE ? target->count - at : PIECE;
-        MPI_Bcast(overlap + at, (int)some, MPI_INT64_T, 0, comm);
-    }
+    trn_bcast_large(comm, target->count, MPI_INT64_T, overlap);
     return TRN_OK;
 }
 

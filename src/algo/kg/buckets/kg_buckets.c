@@ -5,6 +5,7 @@
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
+#include "mpi/large.h"
 #include "mpi/watch.h"
 
 #include <string.h>
@@ -50,7 +51,7 @@ static trn_status_t read_piece(load_t *l, int64_t from, int64_t *count) {
 }
 
 static trn_status_t count_all(load_t *l) {
-    int64_t n = l->schedule->rounds * l->schedule->pairs, most = 1 << 24, count;
+    int64_t n = l->schedule->rounds * l->schedule->pairs, count;
     for (int64_t from = 0; from < l->kg->triples[TRN_TRAIN]; from += (int64_t)PIECE * l->ranks) {
         TRN_TRY(read_piece(l, from, &count));
         for (int64_t i = 0; i < count; i++) {
@@ -58,9 +59,7 @@ static trn_status_t count_all(load_t *l) {
             l->count[at.round * l->schedule->pairs + at.pair]++;
         }
     }
-    for (int64_t at = 0; at < n; at += most)
-        MPI_Allreduce(MPI_IN_PLACE, l->count + at, (int)(n - at < most ? n - at : most),
-                      MPI_INT64_T, MPI_SUM, l->comm);
+    trn_sum_large(l->comm, n, MPI_INT64_T, l->count);
     return TRN_OK;
 }
 

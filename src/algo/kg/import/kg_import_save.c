@@ -5,6 +5,7 @@
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
+#include "mpi/large.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,14 +24,6 @@ typedef struct tables {
 typedef struct entry {
     int64_t entity, triple;
 } entry_t;
-
-/* Add up over all ranks, in pieces that an int counts. Collective. */
-static void sum_all(MPI_Comm comm, int64_t *numbers, int64_t count) {
-    static const int64_t most = 1 << 24;
-    for (int64_t at = 0; at < count; at += most)
-        MPI_Allreduce(MPI_IN_PLACE, numbers + at, (int)(count - at < most ? count - at : most),
-                      MPI_INT64_T, MPI_SUM, comm);
-}
 
 /* Degrees, counts and where each entity's entries begin, equal on all ranks. Collective. */
 static trn_status_t count_all(trn_kg_import_t *import, tables_t *t) {
@@ -51,9 +44,9 @@ static trn_status_t count_all(trn_kg_import_t *import, tables_t *t) {
         t->start[f.head + 1]++;
         if (f.tail != f.head) t->start[f.tail + 1]++; /* a loop is listed once */
     }
-    sum_all(import->comm, t->degree, 2 * n);
-    sum_all(import->comm, t->count, relations);
-    sum_all(import->comm, t->start, n + 1);
+    trn_sum_large(import->comm, 2 * n, MPI_INT64_T, t->degree);
+    trn_sum_large(import->comm, relations, MPI_INT64_T, t->count);
+    trn_sum_large(import->comm, n + 1, MPI_INT64_T, t->start);
     for (int64_t e = 0; e < n; e++) {
         t->start[e + 1] += t->start[e];
         import->report->unseen += t->start[e + 1] == t->start[e];

@@ -180,15 +180,9 @@ void trn_factor_svd_plan(trn_ledger_t *ledger, const trn_matrix_info_t *info, in
 static void project(int64_t rank, const double *by, trn_view_t x, double *to) {
     for (int64_t at = 0; at < x.rows; at += TRN_TALL_BLOCK) {
         int64_t n = x.rows - at < TRN_TALL_BLOCK ? x.rows - at : TRN_TALL_BLOCK;
-        trn_gemm(&(trn_gemm_t){.type = TRN_F64,
-                               .m = n,
-                               .n = rank,
-                               .k = x.cols,
-                               .alpha = 1,
-                               .a = {(double *)x.data + at * x.stride, x.stride, false},
-                               .b = {by, rank, false},
-                               .c = to + at * rank,
-                               .ldc = rank});
+        trn_gemm_f64(n, rank, x.cols,
+                     (trn_factor_t){(double *)x.data + at * x.stride, x.stride, false}, by, 0,
+                     to + at * rank);
     }
 }
 
