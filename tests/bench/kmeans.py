@@ -8,37 +8,12 @@ Prints the BLAS that each arm loaded, medians of seconds and CPU seconds a step,
 same BLAS as NumPy's), 1 rank over 2, and how far the objectives after the same steps are apart.
 TRUNNION names the program. What is not installed is left out and said.
 """
-import argparse, ctypes, json, os, resource, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, resource, shutil, statistics, subprocess, sys, tempfile, time
 
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1",
-                  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+from rival import blas, sgemm, timed
 import numpy as np
 
 program = os.environ.get("TRUNNION", "build/release/trunnion")
-
-
-def blas():
-    """OpenBLAS libraries in this process, each with the kernel that it chose."""
-    found = []
-    for path in sorted({line.split()[-1] for line in open("/proc/self/maps") if "blas" in line}):
-        try:
-            core = ctypes.CDLL(path).openblas_get_corename
-            core.restype = ctypes.c_char_p
-            found.append(f"{path}: {core().decode()}")
-        except (AttributeError, OSError):
-            found.append(path)
-    return "; ".join(found)
-
-
-def timed(work):
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = work()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
-
-
-def sgemm(n=2048):
-    a = np.random.default_rng(0).standard_normal((n, n), dtype="f")
-    return 2 * n**3 / min(timed(lambda: a @ a)[1] for _ in range(3))
 
 
 def numpy_arm(X, C, steps, block=4096):

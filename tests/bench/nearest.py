@@ -7,35 +7,10 @@ Prints the BLAS that each arm loaded, medians of seconds and CPU seconds of the 
 sgemm's (2048^3, the same BLAS as NumPy's), 1 rank over 2, and whether all arms found the same rows.
 TRUNNION names the program. What is not installed is left out and said.
 """
-import argparse, ctypes, json, os, re, resource, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, re, resource, statistics, subprocess, sys, tempfile, time
 
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1",
-                  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+from rival import blas, sgemm, timed
 import numpy as np
-
-
-def blas():
-    """OpenBLAS libraries in this process, each with the kernel that it chose."""
-    found = []
-    for path in sorted({line.split()[-1] for line in open("/proc/self/maps") if "blas" in line}):
-        try:
-            get = ctypes.CDLL(path).openblas_get_config
-            get.restype = ctypes.c_char_p
-            found.append(f"{path}: {get().decode()}")
-        except (AttributeError, OSError):
-            found.append(path)
-    return "; ".join(found)
-
-
-def timed(work):
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = work()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
-
-
-def sgemm(n=2048):
-    a = np.random.default_rng(0).standard_normal((n, n), dtype="f")
-    return 2 * n**3 / min(timed(lambda: a @ a)[2] for _ in range(3))
 
 
 def numpy_arm(E, Q, k, block=4096):
