@@ -30,6 +30,9 @@ algo/map algo/cluster algo/vectors algo/matrix/factor: algo/rows
 algo/vectors: algo/matrix algo/matrix/spectral
 algo/map: algo/cluster
 algo/words: algo/vectors
+algo/graph: algo/matrix algo/matrix/* algo/kg
+algo/graph/eval algo/graph/recommend algo/graph/snapshots: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix algo/matrix/* algo/rows algo/cluster algo/graph
+algo/graph/lightgcn: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix algo/matrix/* algo/rows algo/graph algo/graph/recommend
 algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg
 algo/kg/train: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/answer
 algo/kg/buckets algo/kg/nodepiece: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg algo/kg/train
@@ -37,7 +40,7 @@ algo/kg/ask: base kern kern/* text graph model mpi mpi/* io io/* algo/common alg
 report: base kern kern/* text graph model mpi mpi/* io io/* algo/*
 cli/param: base io/text
 cli: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli/param
-cli/kg cli/rows: base kern kern/* text graph model mpi mpi/* io io/* algo/* cli cli/param
+cli/kg cli/rows cli/graph: base kern kern/* text graph model mpi mpi/* io io/* algo/* cli cli/param
 cmd cmd/words cmd/vectors cmd/matrix cmd/rows cmd/graph cmd/kg: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench/contest: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/*
 cmd/bench: base kern kern/* text graph model mpi mpi/* io io/* algo/* report cli cli/* cmd/bench/contest

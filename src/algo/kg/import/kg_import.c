@@ -29,12 +29,8 @@ static void renumber(trn_kg_import_t *import) {
             t->relation = (int32_t)import->relations.number[t->relation];
             t->tail = (int32_t)import->entities.number[t->tail];
         }
-    trn_free(&import->entities.number);
-    trn_free(&import->relations.number);
-    trn_words_destroy(&import->entities.words);
-    trn_words_destroy(&import->relations.words);
-    trn_free(&import->entities.place);
-    trn_free(&import->relations.place);
+    trn_numbering_forget(&import->entities);
+    trn_numbering_forget(&import->relations);
 }
 
 static int home_of(trn_triple_t triple, int ranks) {
@@ -161,14 +157,6 @@ static void tell(const trn_kg_import_t *import) {
                 (long long)r->held);
 }
 
-static void free_names(trn_kg_names_t *names) {
-    trn_words_destroy(&names->words);
-    trn_free(&names->place);
-    trn_free(&names->number);
-    trn_free(&names->text);
-    trn_free(&names->list);
-}
-
 trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options,
                            const char *output, const char *created_by, const json_t *params,
                            trn_kg_import_report_t *report) {
@@ -178,8 +166,8 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
     MPI_Comm_size(comm, &import.ranks);
     trn_status_t status = trn_store_place(comm, output);
     if (status == TRN_OK) status = trn_kg_import_read(&import);
-    if (status == TRN_OK) status = trn_kg_import_number(&import, &import.entities);
-    if (status == TRN_OK) status = trn_kg_import_number(&import, &import.relations);
+    if (status == TRN_OK) status = trn_numbering_settle(&import.entities);
+    if (status == TRN_OK) status = trn_numbering_settle(&import.relations);
     if (status == TRN_OK) {
         renumber(&import);
         status = drop_duplicates(&import);
@@ -194,8 +182,8 @@ trn_status_t trn_kg_import(MPI_Comm comm, const trn_kg_import_options_t *options
         status = trn_kg_import_save(&import, output, created_by, params);
     }
     if (status == TRN_OK) tell(&import);
-    free_names(&import.entities);
-    free_names(&import.relations);
+    trn_numbering_free(&import.entities);
+    trn_numbering_free(&import.relations);
     trn_free(&import.first);
     for (int split = 0; split < TRN_SPLITS; split++)
         trn_free(&import.facts[split].triples);

@@ -95,8 +95,8 @@ trn_status_t trn_kg_import_measure(MPI_Comm comm, const trn_kg_import_options_t 
     size->decoder = import.decoder;
     count_facts(&import, size);
 done:
-    trn_words_destroy(&import.entities.words);
-    trn_words_destroy(&import.relations.words);
+    trn_numbering_free(&import.entities);
+    trn_numbering_free(&import.relations);
     trn_free(&import.sketch);
     return status;
 }
@@ -138,7 +138,8 @@ static int64_t incoming(int64_t count, int64_t size) {
     return trn_ledger_bytes(count + count / SPARE, size);
 }
 
-/* Names go home, are merged and numbered there, and go where they stay (kg_import_names.c). */
+/* Names go home, are merged and numbered there, and go where they stay (algo/common/numbering.c).
+ */
 static void plan_numbering(trn_ledger_t *ledger, const trn_kg_import_names_t *n, int64_t here,
                            int64_t home) {
     enum { REQUEST = 12 };

@@ -30,7 +30,7 @@ static int sort_of(int column) {
     return column == 1;
 }
 
-static const trn_kg_names_t *names_of(const trn_kg_import_t *import, int sort) {
+static const trn_numbering_t *names_of(const trn_kg_import_t *import, int sort) {
     return sort == 0 ? &import->entities : &import->relations;
 }
 

@@ -2,8 +2,8 @@
 #ifndef TRN_ALGO_KG_IMPORT_KG_IMPORT_IMPL_H
 #define TRN_ALGO_KG_IMPORT_KG_IMPORT_IMPL_H
 
+#include "algo/common/numbering.h"
 #include "algo/kg/import/kg_import.h"
-#include "text/words.h"
 
 /* Places order everything: split, number of the file, four times the byte of the line in its
  * (uncompressed) file, column. They do not depend on who reads. */
@@ -12,19 +12,6 @@ enum {
     TRN_PLACE_FILE_SHIFT = 46, /* 14 bits for TRN_KG_IMPORT_FILES */
     TRN_PLACE_COLUMNS = 4      /* a file has at most 2^44 bytes, 16 TB */
 };
-
-/* Names of one sort on this rank, in order of their first appearance here. */
-typedef struct trn_kg_names {
-    trn_words_t *words;
-    int64_t *place;  /* [words] of the first appearance here */
-    int64_t room;    /* of place */
-    int64_t *number; /* [words] in the whole graph */
-    int64_t total;   /* in the whole graph */
-    int64_t first;   /* of those that this rank brings to the file: an even part of all */
-    char **list;     /* [part] into text */
-    char *text;      /* each ended by NUL */
-    int64_t bytes;   /* of text, all ranks together */
-} trn_kg_names_t;
 
 /* Facts of this rank, in the order of places. */
 typedef struct trn_kg_facts {
@@ -53,7 +40,7 @@ typedef struct trn_kg_import {
     MPI_Comm comm;
     int rank, ranks;
     const trn_kg_import_options_t *options;
-    trn_kg_names_t entities, relations;
+    trn_numbering_t entities, relations;
     trn_kg_facts_t facts[TRN_SPLITS];
     trn_kg_first_t *first; /* [firsts] */
     int64_t firsts, first_room;
@@ -92,10 +79,6 @@ trn_status_t trn_kg_import_check_first(const trn_kg_import_t *import);
  * (agreed) with TRN_USAGE (nothing left for train), TRN_MEMORY. Memory: 24 bytes a fact of this
  * rank, 8 an entity; on rank 0 also up to 60 MB for a stretch of facts. */
 trn_status_t trn_kg_import_deal(trn_kg_import_t *import);
-
-/* Number the names of all ranks together, and deal them to the ranks in this order. Collective.
- * Fails (agreed) with TRN_INPUT (too many), TRN_MEMORY. */
-trn_status_t trn_kg_import_number(trn_kg_import_t *import, trn_kg_names_t *names);
 
 /* Write the store. Collective. Fails (agreed) with TRN_MEMORY, TRN_IO. */
 trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, const char *created_by,

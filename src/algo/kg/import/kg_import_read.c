@@ -9,23 +9,10 @@
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
 #include "mpi/watch.h"
-#include "text/tokens.h"
 
 #include <string.h>
 
 enum { LINE_BYTES = 1 << 20, TICK_LINES = 1 << 14 };
-
-/* Number a name here, noting where a new one stands. */
-static trn_status_t add_name(trn_kg_names_t *names, const char *bytes, int64_t length,
-                             int64_t place, int32_t *id) {
-    TRN_TRY(trn_token_check(bytes, length));
-    int64_t before = trn_words_size(names->words);
-    TRN_TRY(
-        trn_grow(&names->place, &names->room, before + 1, sizeof *names->place, "places of names"));
-    TRN_TRY(trn_words_add(names->words, bytes, length, trn_words_hash(bytes, length), 1, id));
-    if (*id == before) names->place[*id] = place;
-    return TRN_OK;
-}
 
 static trn_status_t add_fact(trn_kg_facts_t *facts, trn_triple_t triple, int64_t place) {
     int64_t need = facts->count + 1;
@@ -51,11 +38,11 @@ trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t plac
     trn_triple_t triple = {0};
     if (import->sketch) return count_fact(import, split, order, row);
     for (int i = 0; i < TRN_TRIPLE_COLUMNS; i++) {
-        trn_kg_names_t *names = order[i] == 'r' ? &import->relations : &import->entities;
+        trn_numbering_t *names = order[i] == 'r' ? &import->relations : &import->entities;
         int32_t *id = order[i] == 'r'   ? &triple.relation
                       : order[i] == 'h' ? &triple.head
                                         : &triple.tail;
-        TRN_TRY(add_name(names, row->column[i], row->bytes[i], place + i, id));
+        TRN_TRY(trn_numbering_add(names, row->column[i], row->bytes[i], place + i, id));
     }
     return add_fact(&import->facts[split], triple, place);
 }
@@ -224,8 +211,8 @@ done:
 }
 
 trn_status_t trn_kg_import_read(trn_kg_import_t *import) {
-    trn_status_t status = trn_words_create(&import->entities.words);
-    if (status == TRN_OK) status = trn_words_create(&import->relations.words);
+    trn_status_t status = trn_numbering_create(&import->entities, import->comm);
+    if (status == TRN_OK) status = trn_numbering_create(&import->relations, import->comm);
     TRN_AGREE(import->comm, status);
     if (import->options->wordnet) return trn_kg_import_wordnet(import);
     for (int split = 0; split < TRN_SPLITS; split++)

@@ -1,5 +1,4 @@
 /* kg_import_save.c: degrees, the inverse index, and the store. */
-#define _POSIX_C_SOURCE 200809L
 #include "algo/kg/import/kg_import_impl.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
@@ -141,75 +140,13 @@ done:
     return status;
 }
 
-/* Names on their way to rank 0. */
-typedef struct passage {
-    const trn_kg_import_t *import;
-    const trn_kg_names_t *names;
-    int64_t *bytes;     /* [ranks] for trn_exchange */
-    char *send;         /* this rank's names, each ended by NUL */
-    trn_parcels_t come; /* rank 0: theirs */
-    const char **list;  /* rank 0: into it */
-} passage_t;
-
-static void passage_free(passage_t *p) {
-    trn_free(&p->bytes);
-    trn_free(&p->send);
-    trn_free(&p->list);
-    trn_parcels_free(&p->come);
-}
-
-/* Those of [first, end) that are of rank r: their number, and the first in *from. */
-static int64_t common(const passage_t *p, int r, int64_t first, int64_t end, int64_t *from) {
-    int64_t start = trn_part_start(p->names->total, p->import->ranks, r);
-    int64_t stop = trn_part_start(p->names->total, p->import->ranks, r + 1);
-    *from = start > first ? start : first;
-    int64_t to = stop < end ? stop : end;
-    return to > *from ? to - *from : 0;
-}
-
-/* This rank's names of [first, end), packed for rank 0. Local. */
-static trn_status_t pack_names(passage_t *p, int64_t first, int64_t end) {
-    int64_t from, count = common(p, p->import->rank, first, end, &from), bytes = 0;
-    int64_t at = from - p->names->first, stop = at + count;
-    for (int64_t i = at; i < stop; i++)
-        bytes += (int64_t)strlen(p->names->list[i]) + 1;
-    bytes = (bytes + 7) / 8 * 8;
-    TRN_TRY(trn_alloc_zero(&p->bytes, p->import->ranks, sizeof *p->bytes, "message sizes"));
-    TRN_TRY(trn_alloc_zero(&p->send, bytes, 1, "names for rank 0"));
-    TRN_TRY(trn_alloc(&p->list, end - first, sizeof *p->list, "a list of names"));
-    p->bytes[0] = bytes;
-    char *to = p->send;
-    for (int64_t i = at; i < stop; i++)
-        to = stpcpy(to, p->names->list[i]) + 1;
-    return TRN_OK;
-}
-
-/* Names for the store (trn_strings_t). */
-static trn_status_t pass_names(void *self, const char *dataset, int64_t first, int64_t count,
-                               const char *const **strings) {
-    passage_t *p = self;
-    int64_t end = first + count, listed = 0, from;
-    (void)dataset;
-    passage_free(p);
-    if (count == 0) return TRN_OK;
-    TRN_AGREE(p->import->comm, pack_names(p, first, end));
-    TRN_TRY(trn_exchange(p->import->comm, p->send, p->bytes, &p->come));
-    for (int r = 0; r < p->import->ranks && p->import->rank == 0; r++) {
-        const char *at = (const char *)p->come.data + p->come.start[r];
-        for (int64_t i = common(p, r, first, end, &from); i > 0; i--, at += strlen(at) + 1)
-            p->list[listed++] = at;
-    }
-    *strings = p->list;
-    return TRN_OK;
-}
-
-static trn_status_t declare(const trn_kg_import_t *import, const tables_t *t, passage_t passage[2],
-                            trn_store_t *store) {
+static trn_status_t declare(const trn_kg_import_t *import, const tables_t *t,
+                            trn_numbering_feed_t feed[2], trn_store_t *store) {
     int64_t n = import->entities.total, relations = import->relations.total;
-    TRN_TRY(trn_store_strings_from(store, "/entity/names", n, import->entities.bytes, pass_names,
-                                   &passage[0]));
+    TRN_TRY(trn_store_strings_from(store, "/entity/names", n, import->entities.bytes,
+                                   trn_numbering_feed, &feed[0]));
     TRN_TRY(trn_store_strings_from(store, "/relation/names", relations, import->relations.bytes,
-                                   pass_names, &passage[1]));
+                                   trn_numbering_feed, &feed[1]));
     for (int split = 0; split < TRN_SPLITS; split++) {
         char name[16];
         snprintf(name, sizeof name, "/%s", trn_split_name((trn_split_t)split));
@@ -250,8 +187,7 @@ trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, con
                                 const json_t *params) {
     tables_t t = {0};
     trn_store_t *store = NULL;
-    passage_t passage[2] = {{.import = import, .names = &import->entities},
-                            {.import = import, .names = &import->relations}};
+    trn_numbering_feed_t feed[2] = {{.names = &import->entities}, {.names = &import->relations}};
     import->report->entities = import->entities.total;
     import->report->relations = import->relations.total;
     trn_status_t status = count_all(import, &t);
@@ -263,7 +199,7 @@ trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, con
         status = trn_store_create(&store, import->comm, output, "kg", created_by, params,
                                   import->options->seed);
     if (status == TRN_OK) {
-        status = declare(import, &t, passage, store);
+        status = declare(import, &t, feed, store);
         if (status == TRN_OK)
             status = trn_store_commit_replace(&store, write_all(import, &t, store));
         else

@@ -1,13 +1,49 @@
-/* kg_import_names.c: numbers names by their first appearance; each is kept where its hash says. */
-#include "algo/kg/import/kg_import_impl.h"
+/* numbering.c: names are numbered at the ranks that their hashes name, and dealt out in the order
+ * of their numbers. */
+#define _POSIX_C_SOURCE 200809L
+#include "algo/common/numbering.h"
+
 #include "base/mem.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
+#include "text/tokens.h"
 #include "text/vocab.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+trn_status_t trn_numbering_create(trn_numbering_t *names, MPI_Comm comm) {
+    *names = (trn_numbering_t){.comm = comm};
+    MPI_Comm_rank(comm, &names->rank);
+    MPI_Comm_size(comm, &names->ranks);
+    return trn_words_create(&names->words);
+}
+
+void trn_numbering_forget(trn_numbering_t *names) {
+    trn_words_destroy(&names->words);
+    trn_free(&names->place);
+    trn_free(&names->number);
+}
+
+void trn_numbering_free(trn_numbering_t *names) {
+    trn_numbering_forget(names);
+    trn_free(&names->text);
+    trn_free(&names->list);
+}
+
+trn_status_t trn_numbering_add(trn_numbering_t *names, const char *bytes, int64_t length,
+                               int64_t place, int32_t *id) {
+    TRN_TRY(trn_token_check(bytes, length));
+    int64_t before = trn_words_size(names->words);
+    TRN_TRY(
+        trn_grow(&names->place, &names->room, before + 1, sizeof *names->place, "places of names"));
+    TRN_TRY(trn_words_add(names->words, bytes, length, trn_words_hash(bytes, length), 1, id));
+    if (*id == before) names->place[*id] = place;
+    return TRN_OK;
+}
+
+/* Numbers -------------------------------------------------------------------------------------- */
 
 /* The names that this rank numbers for all. */
 typedef struct home {
@@ -27,7 +63,7 @@ static int ascending(const void *left, const void *right) {
 }
 
 /* Records for rank `part`, or their size if `to` is NULL. */
-static int64_t pack(const trn_kg_names_t *names, int part, int parts, char *to) {
+static int64_t pack(const trn_numbering_t *names, int part, int parts, char *to) {
     int64_t bytes = 0, length;
     for (int64_t id = 0; id < trn_words_size(names->words); id++) {
         if (trn_words_hash_of(names->words, id) % (uint64_t)parts != (uint64_t)part) continue;
@@ -39,18 +75,18 @@ static int64_t pack(const trn_kg_names_t *names, int part, int parts, char *to) 
 }
 
 /* Bring every name to its home. Collective. */
-static trn_status_t ask(const trn_kg_import_t *import, const trn_kg_names_t *names, home_t *home) {
+static trn_status_t ask(const trn_numbering_t *names, home_t *home) {
     int64_t *bytes = NULL, total = 0;
     char *send = NULL;
-    trn_status_t status = trn_alloc(&bytes, import->ranks, sizeof *bytes, "message sizes");
-    for (int r = 0; r < import->ranks && status == TRN_OK; r++)
-        total += bytes[r] = pack(names, r, import->ranks, NULL);
+    trn_status_t status = trn_alloc(&bytes, names->ranks, sizeof *bytes, "message sizes");
+    for (int r = 0; r < names->ranks && status == TRN_OK; r++)
+        total += bytes[r] = pack(names, r, names->ranks, NULL);
     if (status == TRN_OK) status = trn_alloc(&send, total, 1, "names for other ranks");
-    TRN_OR(done, trn_agree(import->comm, status));
+    TRN_OR(done, trn_agree(names->comm, status));
     char *to = send;
-    for (int r = 0; r < import->ranks; r++)
-        to += pack(names, r, import->ranks, to);
-    status = trn_exchange(import->comm, send, bytes, &home->asked);
+    for (int r = 0; r < names->ranks; r++)
+        to += pack(names, r, names->ranks, to);
+    status = trn_exchange(names->comm, send, bytes, &home->asked);
 done:
     trn_free(&bytes);
     trn_free(&send);
@@ -85,13 +121,12 @@ static trn_status_t merge(int ranks, home_t *home) {
 }
 
 /* Replace the first places at home by their ranks among all of them. Collective. */
-static trn_status_t rank_places(const trn_kg_import_t *import, trn_kg_names_t *names,
-                                home_t *home) {
+static trn_status_t rank_places(trn_numbering_t *names, home_t *home) {
     int64_t mine = trn_words_size(home->words);
     trn_parcels_t all = {0};
-    trn_status_t status = trn_gather_all(import->comm, home->place, 8 * mine, &all);
+    trn_status_t status = trn_gather_all(names->comm, home->place, 8 * mine, &all);
     if (status == TRN_OK) {
-        names->total = all.start[import->ranks] / 8;
+        names->total = all.start[names->ranks] / 8;
         qsort(all.data, (size_t)names->total, 8, ascending);
         for (int64_t i = 0; i < mine; i++) {
             const char *found =
@@ -106,21 +141,21 @@ static trn_status_t rank_places(const trn_kg_import_t *import, trn_kg_names_t *n
 }
 
 /* Tell every rank the numbers of the names it asked for. Collective. */
-static trn_status_t answer(const trn_kg_import_t *import, trn_kg_names_t *names, home_t *home) {
+static trn_status_t answer(trn_numbering_t *names, home_t *home) {
     int64_t *reply = NULL, *bytes = NULL, *next = NULL, size = trn_words_size(names->words);
     trn_parcels_t told = {0};
-    int ranks = import->ranks;
+    int ranks = names->ranks;
     trn_status_t status = trn_alloc(&reply, home->requests, sizeof *reply, "numbers of names");
     if (status == TRN_OK) status = trn_alloc(&bytes, ranks, sizeof *bytes, "message sizes");
     if (status == TRN_OK) status = trn_alloc(&next, ranks, sizeof *next, "message places");
     if (status == TRN_OK)
         status = trn_alloc(&names->number, size, sizeof *names->number, "numbers of names");
-    TRN_OR(done, trn_agree(import->comm, status));
+    TRN_OR(done, trn_agree(names->comm, status));
     for (int64_t i = 0; i < home->requests; i++)
         reply[i] = home->place[home->id[i]];
     for (int r = 0; r < ranks; r++)
         bytes[r] = 8 * home->count[r];
-    TRN_OR(done, trn_exchange(import->comm, reply, bytes, &told));
+    TRN_OR(done, trn_exchange(names->comm, reply, bytes, &told));
     for (int r = 0; r < ranks; r++)
         next[r] = told.start[r] / 8;
     for (int64_t id = 0; id < size; id++) /* each home's names were asked for in this order */
@@ -137,10 +172,9 @@ done:
 
 /* This rank's part of the names, in the order of their numbers, from records number, length,
  * bytes. Local. */
-static trn_status_t list_names(trn_kg_names_t *names, const trn_kg_import_t *import,
-                               const char *data, int64_t bytes) {
-    names->first = trn_part_start(names->total, import->ranks, import->rank);
-    int64_t part = trn_part_start(names->total, import->ranks, import->rank + 1) - names->first;
+static trn_status_t list_names(trn_numbering_t *names, const char *data, int64_t bytes) {
+    names->first = trn_part_start(names->total, names->ranks, names->rank);
+    int64_t part = trn_part_start(names->total, names->ranks, names->rank + 1) - names->first;
     TRN_TRY(trn_alloc(&names->list, part, sizeof *names->list, "the list of names"));
     TRN_TRY(trn_alloc(&names->text, bytes, 1, "the text of names"));
     char *to = names->text;
@@ -159,12 +193,12 @@ static trn_status_t list_names(trn_kg_names_t *names, const trn_kg_import_t *imp
 
 /* Records for the rank whose part has their numbers; if `to` is NULL, their sizes into bytes[].
  * Local. */
-static void pack_numbered(const trn_kg_import_t *import, const trn_kg_names_t *names,
-                          const home_t *home, int64_t *bytes, char **to) {
+static void pack_numbered(const trn_numbering_t *names, const home_t *home, int64_t *bytes,
+                          char **to) {
     int64_t length;
     for (int64_t id = 0; id < trn_words_size(home->words); id++) {
         const char *word = trn_words_bytes(home->words, id, &length);
-        int64_t part = trn_part_of(names->total, import->ranks, home->place[id]);
+        int64_t part = trn_part_of(names->total, names->ranks, home->place[id]);
         if (to)
             to[part] = trn_vocab_pack(to[part], word, length, home->place[id]);
         else
@@ -173,28 +207,28 @@ static void pack_numbered(const trn_kg_import_t *import, const trn_kg_names_t *n
 }
 
 /* Deal the names to the ranks in the order of their numbers. Collective. */
-static trn_status_t deal(const trn_kg_import_t *import, trn_kg_names_t *names, const home_t *home) {
+static trn_status_t deal(trn_numbering_t *names, const home_t *home) {
     int64_t *bytes = NULL, total = 0;
     char *send = NULL, **to = NULL;
     trn_parcels_t come = {0};
-    trn_status_t status = trn_alloc_zero(&bytes, import->ranks, sizeof *bytes, "message sizes");
-    if (status == TRN_OK) status = trn_alloc(&to, import->ranks, sizeof *to, "message places");
+    trn_status_t status = trn_alloc_zero(&bytes, names->ranks, sizeof *bytes, "message sizes");
+    if (status == TRN_OK) status = trn_alloc(&to, names->ranks, sizeof *to, "message places");
     if (status == TRN_OK) {
-        pack_numbered(import, names, home, bytes, NULL);
-        for (int r = 0; r < import->ranks; r++)
+        pack_numbered(names, home, bytes, NULL);
+        for (int r = 0; r < names->ranks; r++)
             total += bytes[r];
         status = trn_alloc(&send, total, 1, "names for other ranks");
     }
-    TRN_OR(done, trn_agree(import->comm, status));
+    TRN_OR(done, trn_agree(names->comm, status));
     to[0] = send;
-    for (int r = 1; r < import->ranks; r++)
+    for (int r = 1; r < names->ranks; r++)
         to[r] = to[r - 1] + bytes[r - 1];
-    pack_numbered(import, names, home, bytes, to);
-    TRN_OR(done, trn_exchange(import->comm, send, bytes, &come));
+    pack_numbered(names, home, bytes, to);
+    TRN_OR(done, trn_exchange(names->comm, send, bytes, &come));
     trn_free(&send);
-    status = list_names(names, import, come.data, come.start[import->ranks]);
-    status = trn_agree(import->comm, status);
-    MPI_Allreduce(MPI_IN_PLACE, &names->bytes, 1, MPI_INT64_T, MPI_SUM, import->comm);
+    status = list_names(names, come.data, come.start[names->ranks]);
+    status = trn_agree(names->comm, status);
+    MPI_Allreduce(MPI_IN_PLACE, &names->bytes, 1, MPI_INT64_T, MPI_SUM, names->comm);
 done:
     trn_free(&bytes);
     trn_free(&to);
@@ -203,17 +237,74 @@ done:
     return status;
 }
 
-trn_status_t trn_kg_import_number(trn_kg_import_t *import, trn_kg_names_t *names) {
+trn_status_t trn_numbering_settle(trn_numbering_t *names) {
     home_t home = {0};
-    trn_status_t status = ask(import, names, &home);
-    if (status == TRN_OK) status = trn_agree(import->comm, merge(import->ranks, &home));
-    if (status == TRN_OK) status = rank_places(import, names, &home);
-    if (status == TRN_OK) status = answer(import, names, &home);
-    if (status == TRN_OK) status = deal(import, names, &home);
+    trn_status_t status = ask(names, &home);
+    if (status == TRN_OK) status = trn_agree(names->comm, merge(names->ranks, &home));
+    if (status == TRN_OK) status = rank_places(names, &home);
+    if (status == TRN_OK) status = answer(names, &home);
+    if (status == TRN_OK) status = deal(names, &home);
     trn_words_destroy(&home.words);
     trn_free(&home.place);
     trn_free(&home.id);
     trn_free(&home.count);
     trn_parcels_free(&home.asked);
     return status;
+}
+
+/* Names on their way to rank 0 -------------------------------------------------------------------
+ */
+
+/* Those of [first, end) that are of rank r: their number, and the first in *from. */
+static int64_t common(const trn_numbering_t *names, int r, int64_t first, int64_t end,
+                      int64_t *from) {
+    int64_t start = trn_part_start(names->total, names->ranks, r);
+    int64_t stop = trn_part_start(names->total, names->ranks, r + 1);
+    *from = start > first ? start : first;
+    int64_t to = stop < end ? stop : end;
+    return to > *from ? to - *from : 0;
+}
+
+static void feed_free(trn_numbering_feed_t *feed) {
+    trn_free(&feed->bytes);
+    trn_free(&feed->send);
+    trn_free(&feed->list);
+    trn_parcels_free(&feed->come);
+}
+
+/* This rank's names of [first, end), packed for rank 0. Local. */
+static trn_status_t pack_part(trn_numbering_feed_t *feed, int64_t first, int64_t end) {
+    const trn_numbering_t *names = feed->names;
+    int64_t from, count = common(names, names->rank, first, end, &from), bytes = 0;
+    int64_t at = from - names->first, stop = at + count;
+    for (int64_t i = at; i < stop; i++)
+        bytes += (int64_t)strlen(names->list[i]) + 1;
+    bytes = (bytes + 7) / 8 * 8;
+    TRN_TRY(trn_alloc_zero(&feed->bytes, names->ranks, sizeof *feed->bytes, "message sizes"));
+    TRN_TRY(trn_alloc_zero(&feed->send, bytes, 1, "names for rank 0"));
+    TRN_TRY(trn_alloc(&feed->list, end - first, sizeof *feed->list, "a list of names"));
+    feed->bytes[0] = bytes;
+    char *to = feed->send;
+    for (int64_t i = at; i < stop; i++)
+        to = stpcpy(to, names->list[i]) + 1;
+    return TRN_OK;
+}
+
+trn_status_t trn_numbering_feed(void *self, const char *name, int64_t first, int64_t count,
+                                const char *const **strings) {
+    trn_numbering_feed_t *feed = self;
+    const trn_numbering_t *names = feed->names;
+    int64_t end = first + count, listed = 0, from;
+    (void)name;
+    feed_free(feed);
+    if (count == 0) return TRN_OK;
+    TRN_AGREE(names->comm, pack_part(feed, first, end));
+    TRN_TRY(trn_exchange(names->comm, feed->send, feed->bytes, &feed->come));
+    for (int r = 0; r < names->ranks && names->rank == 0; r++) {
+        const char *at = (const char *)feed->come.data + feed->come.start[r];
+        for (int64_t i = common(names, r, first, end, &from); i > 0; i--, at += strlen(at) + 1)
+            feed->list[listed++] = at;
+    }
+    *strings = feed->list;
+    return TRN_OK;
 }
