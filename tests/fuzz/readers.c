@@ -338,28 +338,20 @@ static trn_status_t read_corpus(const char *path) {
     return both(both(status, read_corpus_as(path, skip)), read_corpus_as(path, mend));
 }
 
-static void free_names(trn_kg_names_t *names) {
-    trn_words_destroy(&names->words);
-    trn_free(&names->place);
-    trn_free(&names->number);
-    trn_free(&names->text);
-    trn_free(&names->list);
-}
-
 static trn_status_t read_facts(const trn_kg_import_options_t *options) {
     trn_kg_import_report_t report = {0};
     trn_kg_import_t import = {
         .comm = MPI_COMM_SELF, .ranks = 1, .options = options, .report = &report};
     trn_status_t status = trn_kg_import_read(&import);
-    if (status == TRN_OK) status = trn_kg_import_number(&import, &import.entities);
-    if (status == TRN_OK) status = trn_kg_import_number(&import, &import.relations);
+    if (status == TRN_OK) status = trn_numbering_settle(&import.entities);
+    if (status == TRN_OK) status = trn_numbering_settle(&import.relations);
     for (int split = 0; split < TRN_SPLITS; split++) {
         trn_free(&import.facts[split].triples);
         trn_free(&import.facts[split].place);
     }
     trn_free(&import.first);
-    free_names(&import.entities);
-    free_names(&import.relations);
+    trn_numbering_free(&import.entities);
+    trn_numbering_free(&import.relations);
     return status;
 }
 
