@@ -58,6 +58,8 @@ graphs() { # cycles of two relations
     one kg-neighbors "$scratch/m.h5" e1
     one kg-rules "$scratch/m.h5" "$scratch/g.h5" --length 2
     one nodepiece "$scratch/g.h5" -o "$work/n.h5" --anchors 5 --nearest 2
+    seq 0 39 >"$scratch/clusters.txt"
+    one clusters-eval "$scratch/clusters.txt" "$scratch/clusters.txt"
 }
 
 matrices() { # sparse and dense
