@@ -227,7 +227,8 @@ static void set_product(trn_spmm_plan_t *plan, const trn_sparse_t *block) {
                                  .column = plan->column ? plan->column : trn_sparse_column(block),
                                  .entries = trn_sparse_type(block),
                                  .values = trn_sparse_values(block),
-                                 .wide = plan->type == TRN_F64};
+                                 .wide = plan->type == TRN_F64,
+                                 .wide_sums = plan->options.wide_sums};
 }
 
 /* Collective steps in their order; each agrees by itself. */

@@ -33,6 +33,7 @@
 typedef struct trn_spmm_options {
     bool transpose; /* op(S) = S^T */
     bool right;     /* S stands to the right of B */
+    bool wide_sums; /* of float32 matrices: sums in float64, rounded once */
     bool boolean;   /* or-and, as trn_spmm_boolean in kern/spmm.h; alpha is 1, beta 0 or not */
     int threads;    /* of this rank; 0 is 1 */
     int64_t width;  /* columns of B moved at a time at most; 0: as `memory` allows */

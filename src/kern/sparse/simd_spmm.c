@@ -26,16 +26,24 @@ enum {
     BLOCK_ROWS = 64  /* rows that are done tile by tile: their entries stay in the cache */
 };
 
+#define DATA  float
 #define REAL  float
 #define WHOLE int32_t
-#define WIDE  0
+#define KIND  0
 #include "kern/sparse/spmm_real.inc"
+#define DATA  double
 #define REAL  double
 #define WHOLE int64_t
-#define WIDE  1
+#define KIND  1
+#include "kern/sparse/spmm_real.inc"
+#define DATA  float
+#define REAL  double
+#define WHOLE int64_t
+#define KIND  2
 #include "kern/sparse/spmm_real.inc"
 
 #define TEXT_(a) #a
 #define TEXT(a)  TEXT_(a)
 const trn_spmm_kernels_t JOIN(trn_spmm_kernels_, TRN_SIMD) = {
-    {{ones_0, floats_0, doubles_0}, {ones_1, floats_1, doubles_1}}, TEXT(TRN_SIMD)};
+    {{ones_0, floats_0, doubles_0}, {ones_1, floats_1, doubles_1}, {ones_2, floats_2, doubles_2}},
+    TEXT(TRN_SIMD)};

@@ -18,7 +18,8 @@ void trn_spmm_boolean(trn_spmm_t *product) {
 }
 
 void trn_spmm_rows(const trn_spmm_t *product, int64_t first, int64_t end) {
-    trn_spmm_kernels()->rows[product->wide][product->entries](product, first, end);
+    int kind = product->wide ? 1 : product->wide_sums ? 2 : 0;
+    trn_spmm_kernels()->rows[kind][product->entries](product, first, end);
 }
 
 /* A row weighs 1 + its entries, so that empty rows count too. The share is taken apart into whole

@@ -29,6 +29,7 @@ typedef struct trn_spmm {
     trn_sparse_type_t entries;
     const void *values; /* [start[rows]] by `entries`; NULL: ones */
     bool wide;          /* B and C are double, else float */
+    bool wide_sums;     /* sums are double, and rounded once where C is float */
     trn_spmm_source_t b[2];
     int64_t cols;       /* of B and C: any number */
     void *c;            /* [rows x cols] */
@@ -59,10 +60,11 @@ int64_t trn_spmm_cut(const int64_t *start, int64_t first, int64_t end, int64_t p
  * gets the result and is not read. Local. */
 void trn_spmm_ref(const trn_spmm_t *product, double *c);
 
-/* The inner loops of one instruction set (simd_spmm.c), by [wide][entries]. Private to this module.
+/* The inner loops of one instruction set (simd_spmm.c), by [float, double, float with sums of
+ * double][entries]. Private to this module.
  */
 typedef struct trn_spmm_kernels {
-    void (*rows[2][3])(const trn_spmm_t *product, int64_t first, int64_t end);
+    void (*rows[3][3])(const trn_spmm_t *product, int64_t first, int64_t end);
     const char *name;
 } trn_spmm_kernels_t;
 
