@@ -36,6 +36,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_KMEANS = 80,     /* rows that clusters start from */
     TRN_RNG_TRANSPLANT = 81, /* rows of a new vocabulary that are drawn */
     TRN_RNG_FACTOR = 82,     /* starting factors */
+    TRN_RNG_PROJECT = 83,    /* random projections of nodes */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 
