@@ -168,6 +168,11 @@ const trn_file_format_t *trn_format_by_ending(const char *path, bool *packed);
  * (missing, empty; a foreign kind, which is named), TRN_IO, TRN_MEMORY. Local, on rank 0. */
 trn_status_t trn_format_of(const char *path, const trn_file_format_t **format);
 
+/* The format whose first bytes `path` has, unpacked, *format = NULL if they are none's, as those of
+ * text other than Matrix Market's, or if it is a pipe. Fails with TRN_INPUT (missing), TRN_IO,
+ * TRN_MEMORY. Local, on rank 0. */
+trn_status_t trn_format_by_head(const char *path, const trn_file_format_t **format);
+
 /* Cut "FILE:MEMBER" where FILE is there (or, if `output`, where an ending is that of a format with
  * members); a file whose own name has a colon goes first. *member is "" without one. Both to be
  * freed with trn_free. Local; to be done on rank 0 and broadcast. Fails with TRN_MEMORY. */

@@ -154,18 +154,36 @@ static trn_status_t refuse(const char *path, const char *head, int64_t bytes) {
                     path);
 }
 
+enum { HEAD = 4096 };
+
+/* By the first bytes head[HEAD + 1], of which there are *bytes; they are read. */
+static trn_status_t look_at_head(const trn_input_t *input, char *head, int64_t *bytes,
+                                 const trn_file_format_t **format) {
+    TRN_TRY(read_head(input, head, HEAD, bytes));
+    head[*bytes] = '\0';
+    for (int i = 0; trn_formats[i] && !*format; i++)
+        if (trn_formats[i]->begins && trn_formats[i]->begins(head, *bytes))
+            *format = trn_formats[i];
+    return TRN_OK;
+}
+
+trn_status_t trn_format_by_head(const char *path, const trn_file_format_t **format) {
+    char head[HEAD + 1];
+    int64_t bytes;
+    trn_input_t input = {.path = path, .content = TRN_CONTENT_ANY};
+    *format = NULL;
+    TRN_TRY(trn_input_look(&input));
+    return input.stream ? TRN_OK : look_at_head(&input, head, &bytes, format);
+}
+
 trn_status_t trn_format_of(const char *path, const trn_file_format_t **format) {
-    enum { HEAD = 4096 };
     char head[HEAD + 1];
     int64_t bytes;
     trn_input_t input = {.path = path, .content = TRN_CONTENT_ANY};
     *format = NULL;
     TRN_TRY(trn_input_look(&input));
     TRN_TRY(trn_input_reread(&input, "its format must be found out first"));
-    TRN_TRY(read_head(&input, head, HEAD, &bytes));
-    head[bytes] = '\0';
-    for (int i = 0; trn_formats[i] && !*format; i++)
-        if (trn_formats[i]->begins && trn_formats[i]->begins(head, bytes)) *format = trn_formats[i];
+    TRN_TRY(look_at_head(&input, head, &bytes, format));
     int mark = trn_mark_bytes(head, (size_t)bytes);
     if (!*format) *format = by_first_line(path, head + mark, bytes - mark);
     if (!*format) return refuse(path, head, bytes);

@@ -110,6 +110,20 @@ trn_status_t trn_rows_feed(void *self, const char *name, int64_t first, int64_t 
  * Cost: every name is read once. */
 trn_status_t trn_rows_feed_bytes(trn_names_feed_t *feed, int64_t *bytes);
 
+/* Where names come from that no rank holds at once, of the shape of trn_rows_feed: *names = those
+ * from `first` to first + count on rank 0, in order and at most 4096 at a time; count 0 ends it.
+ * Collective; fails (agreed). */
+typedef trn_status_t (*trn_names_source_t)(void *self, const char *name, int64_t first,
+                                           int64_t count, const char *const **names);
+
+/* The names of `rows` rows that a function hands on to rank 0, in order and 4096 at a time: *bytes
+ * = those of all with their NULs, there; and those of rows [first, first + count) on this rank, one
+ * allocation. Collective. Fail (agreed) as `source`, and with TRN_MEMORY. Cost: one call a block;
+ * the second sends every name to every rank. */
+trn_status_t trn_names_bytes(trn_names_source_t source, void *self, int64_t rows, int64_t *bytes);
+trn_status_t trn_names_own(MPI_Comm comm, trn_names_source_t source, void *self, int64_t rows,
+                           int64_t first, int64_t count, char ***names);
+
 /* Rows of a block that serves most purposes: 512, and up to four times as many where that leaves
  * blocks enough. Depends on `rows` alone. Local. */
 int64_t trn_rows_usual_block(int64_t rows);
@@ -191,12 +205,14 @@ typedef struct trn_rows_out trn_rows_out_t;
 typedef struct trn_rows_make {
     const char *format; /* a name in the table of formats; NULL or "auto": by the ending */
     int64_t rows, cols;
-    int64_t own_first, own_rows; /* what this rank will write: the bands of all ranks follow each
-                                  * other, in rank order */
-    trn_dtype_t type;            /* of numbers in the file; text: how many digits */
-    trn_rows_t *names_of;        /* open rows whose names go along, if they have any; or NULL */
-    char *const *names;          /* or these, on every rank; or NULL */
-    const char *names_file;      /* where names go that the format cannot hold; NULL: PATH.vocab */
+    int64_t own_first, own_rows;   /* what this rank will write: the bands of all ranks follow each
+                                    * other, in rank order */
+    trn_dtype_t type;              /* of numbers in the file; text: how many digits */
+    trn_rows_t *names_of;          /* open rows whose names go along, if they have any; or NULL */
+    char *const *names;            /* or these, on every rank; or NULL */
+    trn_names_source_t some_names; /* or these, asked for in order; or NULL */
+    void *names_self;              /* of some_names */
+    const char *names_file; /* where names go that the format cannot hold; NULL: PATH.vocab */
     const int64_t *ids; /* [rows] on every rank: the numbers that these rows had in another matrix,
                          * which a store of ours keeps as /ids; or NULL */
     bool flat;          /* one column is written one-dimensional, as .npy, safetensors and stores

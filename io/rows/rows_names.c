@@ -269,3 +269,59 @@ done:
     if (status != TRN_OK) trn_free(names);
     return status;
 }
+
+/* Names that a function hands on ----------------------------------------------------------------
+ */
+
+trn_status_t trn_names_bytes(trn_names_source_t source, void *self, int64_t rows, int64_t *bytes) {
+    *bytes = 0;
+    for (int64_t first = 0, count; first < rows; first += count) {
+        const char *const *names = NULL;
+        count = rows - first < TRN_NAMES_BLOCK ? rows - first : TRN_NAMES_BLOCK;
+        TRN_TRY(source(self, "", first, count, &names));
+        if (names) *bytes += trn_strings_bytes(count, (char *const *)names);
+    }
+    return source(self, "", 0, 0, NULL);
+}
+
+/* The next block, rank 0's names as one text on every rank. Collective. */
+static trn_status_t share_block(MPI_Comm comm, trn_names_source_t source, void *self, wish_t block,
+                                text_t *text) {
+    const char *const *names = NULL;
+    trn_status_t status;
+    *text = (text_t){0};
+    TRN_TRY(source(self, "", block.first, block.count, &names));
+    status = TRN_OK;
+    for (int64_t i = 0; names && i < block.count && status == TRN_OK; i++)
+        status = add(text, names[i], (int64_t)strlen(names[i]));
+    TRN_OR(done, trn_agree(comm, status));
+    return trn_share(comm, &text->bytes, &text->used, "names of rows");
+done:
+    trn_free(&text->bytes);
+    return status;
+}
+
+trn_status_t trn_names_own(MPI_Comm comm, trn_names_source_t source, void *self, int64_t rows,
+                           int64_t first, int64_t count, char ***names) {
+    wish_t mine = {first, count, 0};
+    text_t all = {0}, text;
+    trn_status_t status = TRN_OK;
+    *names = NULL;
+    for (int64_t at = 0, n, from, end; at < rows && status == TRN_OK; at += n) {
+        n = rows - at < TRN_NAMES_BLOCK ? rows - at : TRN_NAMES_BLOCK;
+        TRN_OR(done, share_block(comm, source, self, (wish_t){at, n, 0}, &text));
+        if (!overlap(&mine, at, n, &from, &end)) from = end = 0;
+        const char *name = text.bytes;
+        for (int64_t i = 0; i < end && status == TRN_OK; i++, name += strlen(name) + 1)
+            if (i >= from) status = add(&all, name, (int64_t)strlen(name));
+        trn_free(&text.bytes);
+        status = trn_agree(comm, status);
+    }
+    if (status == TRN_OK)
+        status = trn_agree(comm, trn_strings_make(count, all.bytes, all.used, names));
+    if (status == TRN_OK) status = source(self, "", 0, 0, NULL);
+done:
+    trn_free(&all.bytes);
+    if (status != TRN_OK) trn_free(names);
+    return status;
+}

@@ -20,6 +20,8 @@ struct trn_rows_out {
     bool lossy;
     trn_names_feed_t feed; /* rows NULL: names are those of the list, if any */
     char *const *names;
+    trn_names_source_t source; /* or a function has them */
+    void *source_self;
     char *names_file; /* names go there; NULL: into the file itself, or there are none */
     char *piece;      /* [PIECE] numbers */
     trn_misfit_t misfit;
@@ -45,7 +47,8 @@ static trn_status_t find_format(const char *path, const char *name,
 }
 
 static bool has_names(const trn_rows_make_t *make) {
-    return make->names || (make->names_of && trn_rows_about(make->names_of)->named);
+    return make->names || make->some_names ||
+           (make->names_of && trn_rows_about(make->names_of)->named);
 }
 
 static trn_status_t check(const char *path, const trn_file_format_t *format, const char *member,
@@ -93,6 +96,7 @@ trn_status_t trn_rows_place(MPI_Comm comm, const char *path, const trn_rows_make
 static trn_status_t some_names(void *self, const char *name, int64_t first, int64_t count,
                                const char *const **names) {
     trn_rows_out_t *out = self;
+    if (out->source) return out->source(out->source_self, name, first, count, names);
     if (!out->names) return trn_rows_feed(&out->feed, name, first, count, names);
     if (count > 0) *names = (const char *const *)out->names + first;
     return TRN_OK;
@@ -100,6 +104,9 @@ static trn_status_t some_names(void *self, const char *name, int64_t first, int6
 
 /* Rank 0's count of all names' bytes. Collective. */
 static trn_status_t count_names(trn_rows_out_t *out) {
+    if (out->source)
+        return trn_names_bytes(out->source, out->source_self, out->sink.rows,
+                               &out->sink.names_bytes);
     if (!out->names) return trn_rows_feed_bytes(&out->feed, &out->sink.names_bytes);
     out->sink.names_bytes = out->rank == 0 ? trn_strings_bytes(out->sink.rows, out->names) : 0;
     return TRN_OK;
@@ -108,6 +115,9 @@ static trn_status_t count_names(trn_rows_out_t *out) {
 /* This rank's names for a format that writes them beside the numbers. Collective. */
 static trn_status_t own_names(trn_rows_out_t *out) {
     trn_sink_t *sink = &out->sink;
+    if (out->source)
+        return trn_names_own(sink->comm, out->source, out->source_self, sink->rows, sink->own_first,
+                             sink->own_rows, &sink->own_names);
     if (!out->names)
         return trn_rows_some_names(out->feed.rows, sink->own_first, sink->own_rows,
                                    &sink->own_names);
@@ -119,6 +129,8 @@ static trn_status_t find_names(trn_rows_out_t *out, const trn_rows_make_t *make)
     trn_sink_t *sink = &out->sink;
     bool of_rows = make->names_of && trn_rows_about(make->names_of)->named;
     out->names = make->names;
+    out->source = make->some_names;
+    out->source_self = make->names_self;
     out->feed.rows = of_rows ? make->names_of : NULL;
     if (of_rows && trn_rows_about(make->names_of)->rows != make->rows) /* equal on all ranks */
         return trn_fail(TRN_INTERNAL, "%s: %lld rows with the names of %lld", sink->path,

@@ -265,7 +265,7 @@ static int64_t common(const trn_numbering_t *names, int r, int64_t first, int64_
     return to > *from ? to - *from : 0;
 }
 
-static void feed_free(trn_numbering_feed_t *feed) {
+void trn_numbering_feed_free(trn_numbering_feed_t *feed) {
     trn_free(&feed->bytes);
     trn_free(&feed->send);
     trn_free(&feed->list);
@@ -296,7 +296,7 @@ trn_status_t trn_numbering_feed(void *self, const char *name, int64_t first, int
     const trn_numbering_t *names = feed->names;
     int64_t end = first + count, listed = 0, from;
     (void)name;
-    feed_free(feed);
+    trn_numbering_feed_free(feed);
     if (count == 0) return TRN_OK;
     TRN_AGREE(names->comm, pack_part(feed, first, end));
     TRN_TRY(trn_exchange(names->comm, feed->send, feed->bytes, &feed->come));

@@ -62,4 +62,7 @@ typedef struct trn_numbering_feed {
 trn_status_t trn_numbering_feed(void *self, const char *name, int64_t first, int64_t count,
                                 const char *const **names);
 
+/* Free what a feed holds; {0} and twice are fine. Local. */
+void trn_numbering_feed_free(trn_numbering_feed_t *feed);
+
 #endif

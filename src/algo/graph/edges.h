@@ -77,6 +77,7 @@ typedef struct trn_edges {
     MPI_Comm comm;
     trn_edges_how_t how;
     int files;
+    bool matrix; /* it was no text: every edge of an undirected graph may be there both ways */
     trn_edges_file_t *file;   /* [files] */
     trn_edges_side_t side[2]; /* of from and to; the second is of use only if bipartite */
 } trn_edges_t;

@@ -18,6 +18,7 @@
 
 /* An edge that is there several times, in either direction if the graph is undirected. */
 typedef enum trn_repeated {
+    TRN_REPEATED_AUTO, /* adds up if text has weights, else counts once */
     TRN_REPEATED_ONCE, /* counts once, with the largest weight */
     TRN_REPEATED_ADD,  /* weights add up, each being 1 if the graph has none */
     TRN_REPEATED_REFUSE
@@ -30,7 +31,7 @@ typedef struct trn_graph_how {
     bool loops;    /* edges from a node to itself are kept, else dropped; counted either way */
     bool isolated; /* nodes without any edge are fine, else refused */
     trn_repeated_t repeated;
-    int64_t nodes; /* at the least; 0: as many as the edges name */
+    int64_t nodes; /* how many there are; 0: as many as the edges name */
 } trn_graph_how_t;
 
 /* Of all ranks. edges: what is left, each counted once; the others as they stand in the file. */

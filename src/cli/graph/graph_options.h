@@ -28,11 +28,11 @@
      .help = "what becomes of edges from a node to itself"}, \
     {"repeated", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|once|add|refuse", \
      .help = "an edge that is there several times (whichever way, if not directed) counts once, " \
-             "with its largest weight, or adds up; auto: adds up if weighted"}, \
+             "with its largest weight, or adds up; auto: adds up where text has weights"}, \
     {"isolated", 0, TRN_PARAM_CHOICE, "keep", .choices = "keep|refuse", \
      .help = "whether there may be nodes without edges"}, \
     {"nodes", 0, TRN_PARAM_INT, "0", 0, 2147483646, .metavar = "N", \
-     .help = "how many nodes there are at least; those that no edge names have none"}, \
+     .help = "how many nodes there are, numbered from 0; those that no edge names have none"}, \
     {"relation", 0, TRN_PARAM_TEXT, .metavar = "NAME", \
      .help = "of a knowledge graph: triples of this relation only"}
 /* clang-format on */

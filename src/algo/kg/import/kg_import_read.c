@@ -3,16 +3,14 @@
 #include "base/mem.h"
 #include "graph/triple_line.h"
 #include "io/text/decode.h"
-#include "io/text/scan.h"
-#include "io/text/text.h"
+#include "io/text/lines.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
-#include "mpi/watch.h"
 
 #include <string.h>
 
-enum { LINE_BYTES = 1 << 20, TICK_LINES = 1 << 14 };
+enum { LINE_BYTES = 1 << 20 };
 
 static trn_status_t add_fact(trn_kg_facts_t *facts, trn_triple_t triple, int64_t place) {
     int64_t need = facts->count + 1;
@@ -49,9 +47,9 @@ trn_status_t trn_kg_import_fact(trn_kg_import_t *import, int split, int64_t plac
 
 /* One file of a split. */
 typedef struct source {
+    trn_kg_import_t *import;
     int split;
     int64_t number; /* among the split's files */
-    const trn_input_t *input;
 } source_t;
 
 /* Remember that the last fact noted stood in the first line of its file. */
@@ -66,8 +64,9 @@ static trn_status_t note_first(trn_kg_import_t *import, const source_t *source, 
     return TRN_OK;
 }
 
-static trn_status_t take_line(trn_kg_import_t *import, const source_t *source, char *line,
-                              int64_t length, int64_t offset) {
+static trn_status_t take_line(void *user, char *line, int64_t length, int64_t offset) {
+    const source_t *source = user;
+    trn_kg_import_t *import = source->import;
     const trn_kg_import_options_t *o = import->options;
     trn_triple_row_t row;
     if (offset >= (int64_t)1 << TRN_PLACE_FILE_SHIFT >> 2)
@@ -79,30 +78,6 @@ static trn_status_t take_line(trn_kg_import_t *import, const source_t *source, c
                     (source->number << TRN_PLACE_FILE_SHIFT) + TRN_PLACE_COLUMNS * offset;
     TRN_TRY(trn_kg_import_fact(import, source->split, place, o->order, &row));
     return offset == 0 ? note_first(import, source, trn_triple_is_heading(&row, o->order)) : TRN_OK;
-}
-
-/* The lines that begin in bytes [first, end). */
-static trn_status_t read_stretch(trn_kg_import_t *import, const source_t *source, int64_t first,
-                                 int64_t end) {
-    trn_scan_t *scan;
-    char *line;
-    int64_t length, lines = 0;
-    /* a line begins at `first` if the byte before is a newline */
-    TRN_TRY(trn_scan_open(&scan, source->input, first > 0 ? first - 1 : 0));
-    trn_status_t status =
-        first > 0 ? trn_scan_until(scan, '\n', LINE_BYTES, &line, &length) : TRN_OK;
-    int64_t begin = trn_scan_offset(scan);
-    while (status == TRN_OK && trn_scan_offset(scan) < end) {
-        int64_t offset = trn_scan_offset(scan);
-        status = trn_scan_until(scan, '\n', LINE_BYTES, &line, &length);
-        if (status != TRN_OK || !line) break;
-        status = take_line(import, source, line, length, offset);
-        if (status == TRN_INPUT)
-            status = trn_fail_prefix(status, "%s:%lld: ", source->input->path,
-                                     (long long)(trn_text_lines(source->input, begin) + lines + 1));
-        if (++lines % TICK_LINES == 0) trn_watch_tick();
-    }
-    return trn_scan_end(&scan, status);
 }
 
 /* The files of a split as they lie end to end. */
@@ -175,7 +150,7 @@ static trn_status_t read_part(trn_kg_import_t *import, const trn_kg_import_files
     for (int64_t f = 0; f < files->count; f++) {
         int64_t decoder = trn_decoder_bytes(pile->input[f].coding);
         if (decoder > import->decoder) import->decoder = decoder;
-        source_t source = {split, f, &pile->input[f]};
+        source_t source = {import, split, f};
         int64_t start = pile->start[f], size = pile->start[f + 1] - start;
         int64_t from = first > start ? first - start : 0;
         int64_t to = end - start < size ? end - start : size;
@@ -184,7 +159,8 @@ static trn_status_t read_part(trn_kg_import_t *import, const trn_kg_import_files
             from = 0;
             to = reader_of(import, files, pile, split, f) == import->rank ? INT64_MAX : 0;
         }
-        if (from < to) TRN_TRY(read_stretch(import, &source, from, to));
+        if (from < to)
+            TRN_TRY(trn_lines_each(&pile->input[f], from, to, LINE_BYTES, take_line, &source));
         pile->found[f] = import->facts[split].count - before;
     }
     return TRN_OK;

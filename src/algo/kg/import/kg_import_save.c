@@ -205,6 +205,8 @@ trn_status_t trn_kg_import_save(trn_kg_import_t *import, const char *output, con
         else
             trn_store_abandon(&store);
     }
+    trn_numbering_feed_free(&feed[0]);
+    trn_numbering_feed_free(&feed[1]);
     trn_free(&t.degree);
     trn_free(&t.count);
     trn_free(&t.start);
