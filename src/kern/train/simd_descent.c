@@ -24,6 +24,22 @@ static void adagrad(int64_t n, float rate, float *restrict values, float *restri
     }
 }
 
+static void adam(const trn_adam_t *a, int64_t n, float decay, float *restrict values,
+                 float *restrict m, float *restrict v, const float *restrict g) {
+    const float rate = a->rate / a->mean_by, by = 1 / a->square_by, first = a->mean;
+    const float second = a->square;
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) {
+        float slope = g[j] + decay * values[j];
+        float mean = first * m[j] + (1 - first) * slope;
+        float square = second * v[j] + (1 - second) * slope * slope;
+        m[j] = mean;
+        v[j] = square;
+        values[j] -= rate * mean / (sqrtf(square * by) + 1e-8f);
+    }
+}
+
 #define TEXT_(a) #a
 #define TEXT(a)  TEXT_(a)
-const trn_descent_kernels_t JOIN(trn_descent_kernels_, TRN_SIMD) = {scale, adagrad, TEXT(TRN_SIMD)};
+const trn_descent_kernels_t JOIN(trn_descent_kernels_, TRN_SIMD) = {scale, adagrad, adam,
+                                                                    TEXT(TRN_SIMD)};
