@@ -1,0 +1,281 @@
+/* train.c: the loop: forward, a batch, back, Adam; looks at what was held out; votes at the border
+ * of every step. */
+#include "algo/graph/lightgcn/train.h"
+
+#include "algo/graph/lightgcn/train_state.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "kern/train/descent.h"
+#include "mpi/agree.h"
+#include "mpi/watch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VOTE_STOP, VOTE_SAVE, VOTE_WRITING /* still */, VOTES };
+
+typedef struct learner {
+    trn_trainer_t frame;
+    trn_gcn_state_t state;
+    const trn_gcn_judge_t *judge;
+} learner_t;
+
+/* State ------------------------------------------------------------------------------------------
+ */
+
+/* A number that other likes would hardly give: hashes are added, so their order is no matter. */
+static uint64_t hash_likes(const trn_sparse_t *likes) {
+    trn_extent_t at = trn_sparse_extent(likes);
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < at.rows; i++)
+        for (int64_t e = trn_sparse_start(likes)[i]; e < trn_sparse_start(likes)[i + 1]; e++) {
+            uint64_t x = (uint64_t)(at.first_row + i) << 32 | (uint32_t)trn_sparse_column(likes)[e];
+            x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u; /* the end of splitmix64 */
+            x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+            sum += x ^ x >> 31;
+        }
+    return sum;
+}
+
+static void count_likes(trn_gcn_state_t *s) {
+    MPI_Comm comm = s->a->of.comm;
+    s->likes = trn_sparse_count(s->a->of.likes);
+    s->graph = hash_likes(s->a->of.likes);
+    MPI_Allreduce(MPI_IN_PLACE, &s->likes, 1, MPI_INT64_T, MPI_SUM, comm);
+    MPI_Allreduce(MPI_IN_PLACE, &s->graph, 1, MPI_UINT64_T, MPI_SUM, comm);
+}
+
+static void clear(const trn_sides_t *x) {
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t v = trn_sides_rows(x, side);
+        memset(v.data, 0, (size_t)(v.rows * v.cols * trn_matrix_type_size(v.type)));
+    }
+}
+
+static void copy(const trn_sides_t *from, trn_sides_t *to) {
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t x = trn_sides_rows(from, side), y = trn_sides_rows(to, side);
+        memcpy(y.data, x.data, (size_t)(x.rows * x.cols * trn_matrix_type_size(x.type)));
+    }
+}
+
+/* An embedding follows from seed, side and number alone. */
+static void begin_anew(trn_gcn_state_t *s) {
+    for (int side = 0; side < TRN_SIDES; side++)
+        trn_matrix_fill_normal(s->rows.side[side], s->options.seed, TRN_RNG_EMBED, (uint32_t)side,
+                               s->options.start);
+    clear(&s->mean);
+    clear(&s->square);
+}
+
+static trn_status_t create(trn_gcn_state_t *s) {
+    trn_sides_t *sides[] = {&s->rows,     &s->mean,    &s->square, &s->final,
+                            &s->gradient, &s->scratch, &s->best};
+    int wanted = s->options.look > 0 ? 7 : 6;
+    count_likes(s);
+    for (int i = 0; i < wanted; i++)
+        TRN_TRY(trn_sides_create(sides[i], s->a));
+    if (s->options.look > 0) clear(&s->best);
+    return trn_bpr_create(&s->bpr, s->a);
+}
+
+/* All but `final`. */
+static void destroy(trn_gcn_state_t *s) {
+    trn_bpr_destroy(&s->bpr);
+    trn_sides_free(&s->rows);
+    trn_sides_free(&s->mean);
+    trn_sides_free(&s->square);
+    trn_sides_free(&s->best);
+    trn_sides_free(&s->gradient);
+    trn_sides_free(&s->scratch);
+}
+
+int64_t trn_gcn_steps(const trn_gcn_state_t *s) {
+    return (s->likes + s->options.batch - 1) / s->options.batch;
+}
+
+/* A step
+ * ------------------------------------------------------------------------------------------- */
+
+/* Adam moves all rows: gradients reach most of them over the graph, and the others have moments.
+ * The penalty falls on rows of layer 0, as often as they stand in the batch. */
+static void move(trn_gcn_state_t *s, int64_t batch) {
+    int64_t t = s->epoch * trn_gcn_steps(s) + s->step + 1;
+    const trn_adam_t adam = trn_adam_at(s->options.rate, t);
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t x = trn_sides_rows(&s->rows, side), g = trn_sides_rows(&s->final, side);
+        float *m = trn_sides_rows(&s->mean, side).data, *v = trn_sides_rows(&s->square, side).data;
+#pragma omp parallel for num_threads(s->a->of.threads) if (s->a->of.threads > 1)
+        for (int64_t i = 0; i < x.rows; i++) {
+            double times = (double)trn_bpr_times(s->bpr, side, i);
+            trn_adam_row(&adam, x.cols, (float)(s->options.decay * times / (double)batch),
+                         (float *)x.data + i * x.cols, m + i * x.cols, v + i * x.cols,
+                         (const float *)g.data + i * x.cols);
+        }
+    }
+}
+
+/* What goes back is the gradient of rows behind the layers; it comes out in the place of those. */
+static trn_status_t train_step(trn_gcn_state_t *s) {
+    int64_t first = s->step * s->options.batch, left = s->likes - first;
+    trn_bpr_batch_t batch = {.seed = s->options.seed,
+                             .epoch = s->epoch,
+                             .first = first,
+                             .count = left < s->options.batch ? left : s->options.batch,
+                             .others = (int)s->options.others};
+    int layers = (int)s->options.layers;
+    TRN_TRY(trn_propagate(s->a, layers, &s->rows, &s->final, &s->scratch));
+    TRN_TRY(trn_bpr_step(s->bpr, &batch, &s->final, &s->gradient));
+    TRN_TRY(trn_propagate(s->a, layers, &s->gradient, &s->final, &s->scratch));
+    move(s, batch.count);
+    s->step++;
+    trn_watch_tick();
+    return TRN_OK;
+}
+
+/* Epochs
+ * ------------------------------------------------------------------------------------------- */
+
+static trn_status_t look(learner_t *l) {
+    trn_gcn_state_t *s = &l->state;
+    double score = 0;
+    TRN_TRY(trn_propagate(s->a, (int)s->options.layers, &s->rows, &s->final, &s->scratch));
+    TRN_TRY(l->judge->judge(l->judge->user, &s->final, &score));
+    if (s->best_epoch > 0 && !(score > s->score)) {
+        s->worse++;
+    } else {
+        s->score = score;
+        s->best_epoch = s->epoch;
+        s->worse = 0;
+        copy(&s->rows, &s->best);
+    }
+    if (s->a->rank == 0) {
+        trn_log(TRN_LOG_INFO, "recommend", "epoch %lld: %.5f of what is held out is found%s",
+                (long long)s->epoch, score, s->worse ? ", less than before" : "");
+        trn_event("look", "{s:I, s:f, s:f}", "epoch", (json_int_t)s->epoch, "score", score,
+                  "seconds", trn_seconds() - l->frame.started);
+    }
+    return TRN_OK;
+}
+
+static bool ended(const trn_gcn_state_t *s) {
+    return s->epoch >= s->options.epochs ||
+           (s->options.look > 0 && s->step == 0 && s->worse >= s->options.patience);
+}
+
+static trn_status_t close_epoch(learner_t *l) {
+    trn_gcn_state_t *s = &l->state;
+    double sum;
+    int64_t users = trn_sparse_extent(s->a->of.likes).rows;
+    TRN_TRY(trn_bpr_loss(s->bpr, &sum));
+    memset(trn_bpr_losses(s->bpr), 0, (size_t)users * sizeof(double));
+    s->loss = sum / (double)s->likes;
+    s->epoch++;
+    s->step = 0;
+    if (!isfinite(sum))
+        return trn_fail(TRN_NUMERIC,
+                        "the loss is not finite in epoch %lld; lower --learning-rate (the last "
+                        "checkpoint is kept)",
+                        (long long)s->epoch);
+    if (s->a->rank == 0) {
+        trn_log(TRN_LOG_PROGRESS, "recommend", "epoch %lld/%lld  loss %.6g  %.1f s",
+                (long long)s->epoch, (long long)s->options.epochs, s->loss,
+                trn_seconds() - l->frame.started);
+        trn_event("epoch", "{s:I, s:f, s:f}", "epoch", (json_int_t)s->epoch, "loss", s->loss,
+                  "seconds", trn_seconds() - l->frame.started);
+    }
+    bool due =
+        s->options.look > 0 && (s->epoch % s->options.look == 0 || s->epoch >= s->options.epochs);
+    return due ? look(l) : TRN_OK;
+}
+
+/* One step and what is due behind it. */
+static trn_status_t train_one(learner_t *l) {
+    trn_gcn_state_t *s = &l->state;
+    trn_trainer_t *frame = &l->frame;
+    int votes[VOTES] = {trn_trainer_stops(frame), trn_trainer_saves(frame),
+                        trn_trainer_writing(frame)};
+    char where[64];
+    MPI_Allreduce(MPI_IN_PLACE, votes, VOTES, MPI_INT, MPI_MAX, frame->comm);
+    TRN_TRY(train_step(s));
+    if (s->step == trn_gcn_steps(s)) TRN_TRY(close_epoch(l));
+    frame->advanced = true;
+    if (ended(s)) return TRN_OK;
+    snprintf(where, sizeof where, "epoch %lld, before step %lld", (long long)s->epoch + 1,
+             (long long)s->step + 1);
+    return trn_trainer_act(frame, votes[VOTE_STOP], votes[VOTE_SAVE], votes[VOTE_WRITING], where);
+}
+
+static trn_status_t train(void *self) {
+    learner_t *l = self;
+    while (!ended(&l->state))
+        TRN_TRY(train_one(l));
+    return TRN_OK;
+}
+
+static trn_status_t begin(void *self) {
+    learner_t *l = self;
+    bool resumed = false;
+    TRN_TRY(trn_gcn_resume(&l->state, l->frame.run, &resumed));
+    if (!resumed) begin_anew(&l->state);
+    return TRN_OK;
+}
+
+static trn_status_t save(void *self, trn_store_t **behind) {
+    learner_t *l = self;
+    return trn_gcn_save(&l->state, l->frame.run, behind);
+}
+
+/* The result stays in memory: the best look's rows, or the last, behind the layers. */
+static trn_status_t finish(void *self) {
+    learner_t *l = self;
+    trn_gcn_state_t *s = &l->state;
+    bool looked = s->options.look > 0 && s->best_epoch > 0;
+    return trn_propagate(s->a, (int)s->options.layers, looked ? &s->best : &s->rows, &s->final,
+                         &s->scratch);
+}
+
+static const trn_trained_t trained = {begin, train, save, finish};
+
+static void report_of(const learner_t *l, trn_gcn_report_t *report) {
+    const trn_gcn_state_t *s = &l->state;
+    *report = (trn_gcn_report_t){.epochs = s->epoch,
+                                 .steps = s->epoch * trn_gcn_steps(s) + s->step,
+                                 .best_epoch = s->best_epoch > 0 ? s->best_epoch : s->epoch,
+                                 .best = s->score,
+                                 .loss = s->loss,
+                                 .seconds = l->frame.seconds,
+                                 .cpu_seconds = l->frame.cpu_seconds};
+}
+
+trn_status_t trn_gcn_train(trn_adjacency_t *a, const trn_gcn_options_t *options,
+                           const trn_trainer_run_t *run, const trn_gcn_judge_t *judge,
+                           trn_sides_t *final, trn_gcn_report_t *report) {
+    trn_trainer_run_t kept = *run;
+    kept.keep_checkpoint = true; /* until the caller has written the result */
+    learner_t l = {.judge = judge, .state = {.a = a, .options = *options}};
+    l.frame = (trn_trainer_t){.comm = a->of.comm, .run = &kept, .trained = &trained, .self = &l};
+    trn_status_t status = create(&l.state);
+    if (status == TRN_OK) status = trn_trainer_run(&l.frame);
+    report_of(&l, report);
+    *final = l.state.final;
+    destroy(&l.state);
+    if (status != TRN_OK) trn_sides_free(final);
+    return status;
+}
+
+/* Six matrices, one more for the best; a checkpoint has four of them. */
+void trn_gcn_take(trn_ledger_t *ledger, const trn_adjacency_size_t *size,
+                  const trn_gcn_options_t *o, bool behind) {
+    int64_t one = trn_sides_bytes(size), saved = (o->look > 0 ? 4 : 3) * one;
+    trn_ledger_take(ledger, "embeddings", one, 1);
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "training", one, o->look > 0 ? 6 : 5);
+    trn_bpr_take(ledger, size, o->batch, (int)o->others);
+    trn_ledger_take(ledger, "saving", trn_store_write_bytes(saved) + trn_store_open_bytes(), 1);
+    if (behind) trn_ledger_take(ledger, "saving", saved, 1);
+    trn_ledger_back(ledger, &before);
+}
