@@ -48,7 +48,7 @@ static trn_status_t train_on(MPI_Comm on, const trn_gcn_options_t *options,
     problem_t p;
     trn_sides_t final = {{NULL}};
     trn_gcn_judge_t judged = {judge, by};
-    trn_status_t status = make(&p, golden, TRN_ADJACENCY_SYM, TRN_F32, on);
+    trn_status_t status = make(&p, golden, TRN_BIPARTITE_SYM, TRN_F32, on);
     if (status == TRN_OK) status = trn_gcn_train(p.a, options, run, &judged, &final, report);
     if (status == TRN_OK && all) gather(&final, USERS, DIM, sizeof *all, all);
     trn_sides_free(&final);
@@ -166,7 +166,7 @@ static void out_of_memory(void) {
 static void splits(void) {
     problem_t p;
     trn_sparse_t *kept = NULL, *held = NULL;
-    CHECK_OK(make(&p, golden, TRN_ADJACENCY_SYM, TRN_F32, MPI_COMM_SELF));
+    CHECK_OK(make(&p, golden, TRN_BIPARTITE_SYM, TRN_F32, MPI_COMM_SELF));
     CHECK_OK(trn_split_likes(p.likes, 0.25, 3, &kept, &held));
     CHECK_EQUAL(trn_sparse_count(kept) + trn_sparse_count(held), LIKES);
     CHECK(trn_sparse_count(held) > LIKES / 8 && trn_sparse_count(held) < LIKES / 3);

@@ -74,7 +74,7 @@ static const figures_t of_layers[] = {
 static void golden_layers(void) {
     problem_t p;
     double all[NODES * DIM];
-    CHECK_OK(make(&p, golden, TRN_ADJACENCY_SYM, TRN_F64, comm));
+    CHECK_OK(make(&p, golden, TRN_BIPARTITE_SYM, TRN_F64, comm));
     if (harness_well())
         for (int layers = 0; layers <= LAYERS; layers++) {
             fill(&p.x, start_number);
@@ -90,14 +90,14 @@ static void golden_layers(void) {
 
 /* Constants are an eigenvector of a regular graph, of the value 1; of the mean with I, 2. */
 static void regular_graph(void) {
-    for (int kind = TRN_ADJACENCY_SYM; kind <= TRN_ADJACENCY_MEAN; kind++) {
+    for (int kind = TRN_BIPARTITE_SYM; kind <= TRN_BIPARTITE_MEAN; kind++) {
         problem_t p;
-        CHECK_OK(make(&p, regular, (trn_adjacency_kind_t)kind, TRN_F64, comm));
+        CHECK_OK(make(&p, regular, (trn_bipartite_kind_t)kind, TRN_F64, comm));
         if (harness_well()) {
-            bool mean = kind == TRN_ADJACENCY_MEAN;
+            bool mean = kind == TRN_BIPARTITE_MEAN;
             double wanted[] = {mean ? 2 : sqrt(8. / 6), mean ? 2 : sqrt(6. / 8)};
             fill(&p.x, one);
-            CHECK_OK(trn_adjacency_apply(p.a, false, &p.x, &p.y, &p.scratch));
+            CHECK_OK(trn_bipartite_apply(p.a, false, &p.x, &p.y, &p.scratch));
             for (int side = 0; side < TRN_SIDES; side++) {
                 trn_view_t y = trn_sides_rows(&p.y, side);
                 for (int64_t i = 0; i < y.rows * y.cols; i++)
@@ -110,14 +110,14 @@ static void regular_graph(void) {
 
 /* y . A x = A^T y . x for both kinds, by whole matrices on rank 0. */
 static void transposes(void) {
-    for (int kind = TRN_ADJACENCY_SYM; kind <= TRN_ADJACENCY_MEAN; kind++) {
+    for (int kind = TRN_BIPARTITE_SYM; kind <= TRN_BIPARTITE_MEAN; kind++) {
         problem_t p;
         double x[NODES * DIM], ax[NODES * DIM], y[NODES * DIM], ay[NODES * DIM], sum = 0;
-        CHECK_OK(make(&p, golden, (trn_adjacency_kind_t)kind, TRN_F64, comm));
+        CHECK_OK(make(&p, golden, (trn_bipartite_kind_t)kind, TRN_F64, comm));
         if (harness_well()) {
             fill(&p.x, start_number);
             gather(&p.x, USERS, DIM, sizeof *x, x);
-            CHECK_OK(trn_adjacency_apply(p.a, false, &p.x, &p.y, &p.scratch));
+            CHECK_OK(trn_bipartite_apply(p.a, false, &p.x, &p.y, &p.scratch));
             gather(&p.y, USERS, DIM, sizeof *x, ax);
             for (int side = 0; side < TRN_SIDES; side++) { /* y: the squares of A x */
                 trn_view_t v = trn_sides_rows(&p.y, side);
@@ -126,7 +126,7 @@ static void transposes(void) {
                         ((double *)v.data)[i] * ((double *)v.data)[i];
             }
             gather(&p.x, USERS, DIM, sizeof *x, y);
-            CHECK_OK(trn_adjacency_apply(p.a, true, &p.x, &p.y, &p.scratch));
+            CHECK_OK(trn_bipartite_apply(p.a, true, &p.x, &p.y, &p.scratch));
             gather(&p.y, USERS, DIM, sizeof *x, ay);
             for (int i = 0; rank == 0 && i < NODES * DIM; i++)
                 sum += y[i] * ax[i] - ay[i] * x[i];
@@ -213,7 +213,7 @@ static void golden_loss(void) {
     trn_sides_t final = {{NULL}}, gradient = {{NULL}};
     trn_bpr_t *b = NULL;
     double all[NODES * DIM], penalty = 0, unused;
-    CHECK_OK(make(&p, golden, TRN_ADJACENCY_SYM, TRN_F64, comm));
+    CHECK_OK(make(&p, golden, TRN_BIPARTITE_SYM, TRN_F64, comm));
     CHECK_OK(trn_sides_create(&final, p.a));
     CHECK_OK(trn_sides_create(&gradient, p.a));
     CHECK_OK(trn_bpr_create(&b, p.a));
@@ -250,7 +250,7 @@ static void whole_step(MPI_Comm on, trn_dtype_t type, int others, void *all, dou
     problem_t p;
     trn_sides_t final = {{NULL}};
     trn_bpr_t *b = NULL;
-    CHECK_OK(make(&p, golden, TRN_ADJACENCY_SYM, type, on));
+    CHECK_OK(make(&p, golden, TRN_BIPARTITE_SYM, type, on));
     CHECK_OK(trn_sides_create(&final, p.a));
     CHECK_OK(trn_bpr_create(&b, p.a));
     if (harness_well()) {
@@ -287,7 +287,7 @@ static trn_status_t injected(void *unused) {
     problem_t p;
     trn_bpr_t *b = NULL;
     trn_bpr_batch_t batch = {.seed = 5, .count = 100, .others = 2};
-    trn_status_t status = make(&p, golden, TRN_ADJACENCY_SYM, TRN_F32, comm);
+    trn_status_t status = make(&p, golden, TRN_BIPARTITE_SYM, TRN_F32, comm);
     (void)unused;
     if (status == TRN_OK) status = trn_bpr_create(&b, p.a);
     if (status == TRN_OK) fill(&p.x, start_number);

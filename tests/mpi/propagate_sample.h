@@ -24,7 +24,7 @@ typedef struct problem {
     int rank, ranks;
     trn_dist_t *bands;
     trn_sparse_t *likes;
-    trn_adjacency_t *a;
+    trn_bipartite_t *a;
     trn_sides_t x, y, scratch;
 } problem_t;
 
@@ -42,15 +42,15 @@ static inline trn_status_t make_likes(trn_sparse_t **likes, bool (*liked)(int64_
 }
 
 static inline trn_status_t make(problem_t *p, bool (*liked)(int64_t, int64_t),
-                                trn_adjacency_kind_t kind, trn_dtype_t type, MPI_Comm on) {
+                                trn_bipartite_kind_t kind, trn_dtype_t type, MPI_Comm on) {
     *p = (problem_t){.comm = on};
     MPI_Comm_rank(on, &p->rank);
     MPI_Comm_size(on, &p->ranks);
     trn_status_t status = trn_dist_create(&p->bands, USERS, ITEMS, p->ranks, 1);
     if (status == TRN_OK) status = make_likes(&p->likes, liked, p->bands, p->rank);
     status = trn_agree(on, status);
-    trn_adjacency_of_t of = {on, p->likes, p->bands, kind, type, DIM, 1};
-    if (status == TRN_OK) status = trn_adjacency_create(&p->a, &of);
+    trn_bipartite_of_t of = {on, p->likes, p->bands, kind, type, DIM, 1};
+    if (status == TRN_OK) status = trn_bipartite_create(&p->a, &of);
     if (status == TRN_OK) status = trn_sides_create(&p->x, p->a);
     if (status == TRN_OK) status = trn_sides_create(&p->y, p->a);
     if (status == TRN_OK) status = trn_sides_create(&p->scratch, p->a);
@@ -61,7 +61,7 @@ static inline void destroy(problem_t *p) {
     trn_sides_free(&p->x);
     trn_sides_free(&p->y);
     trn_sides_free(&p->scratch);
-    trn_adjacency_destroy(&p->a);
+    trn_bipartite_destroy(&p->a);
     trn_sparse_destroy(&p->likes);
     trn_dist_destroy(&p->bands);
 }

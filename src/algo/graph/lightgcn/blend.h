@@ -4,9 +4,9 @@
 
 #include "mpi/matrix.h"
 
-/* y[i] = scale x (by[i] y[i] + with[i] x[i]), row by row, both of one type and shape. Factors that
- * are NULL are ones; x may be y. They are rounded to the type of the numbers. Local. Cost: reads x
- * and y, writes y. */
+#include <stdbool.h>
+
+/* Factors of the rows; NULL: ones. They are rounded to the type of the numbers. */
 typedef struct trn_blend {
     bool fresh;              /* y is not read, its part is 0 */
     const double *by, *with; /* [rows] */
@@ -14,6 +14,8 @@ typedef struct trn_blend {
     int threads;
 } trn_blend_t;
 
+/* y[i] = scale x (by[i] y[i] + with[i] x[i]), row by row, both of one type and shape; x may be y.
+ * Local. Cost: reads x and y, writes y. */
 void trn_blend(const trn_blend_t *blend, trn_view_t x, trn_view_t y);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct told {
 } told_t;
 
 struct trn_bpr {
-    const trn_adjacency_t *a;
+    const trn_bipartite_t *a;
     int64_t *users; /* [ranks + 1]: users that can be drawn, before each rank's */
     int32_t *user;  /* [users[rank + 1] - users[rank]] their rows */
     double *loss;   /* [users here] */
@@ -41,10 +41,9 @@ struct trn_bpr {
     int64_t order_room;
 };
 
-/* Creation ---------------------------------------------------------------------------------------
- */
+/* Creation ------------------------------------------------------------------------------------- */
 
-static trn_status_t allocate(trn_bpr_t *b, const trn_adjacency_t *a) {
+static trn_status_t allocate(trn_bpr_t *b, const trn_bipartite_t *a) {
     b->a = a;
     int64_t users = trn_sparse_extent(a->of.likes).rows;
     int64_t items = a->start[TRN_ITEMS][a->rank + 1] - a->start[TRN_ITEMS][a->rank];
@@ -60,7 +59,7 @@ static trn_status_t allocate(trn_bpr_t *b, const trn_adjacency_t *a) {
 
 /* Who can be drawn, in the order of users, however they lie. */
 static trn_status_t list_users(trn_bpr_t *b) {
-    const trn_adjacency_t *a = b->a;
+    const trn_bipartite_t *a = b->a;
     int64_t items = a->start[TRN_ITEMS][a->ranks], mine = 0;
     for (int64_t i = 0; i < trn_sparse_extent(a->of.likes).rows; i++)
         if (a->degree[TRN_USERS][i] > 0 && a->degree[TRN_USERS][i] < items)
@@ -74,7 +73,7 @@ static trn_status_t list_users(trn_bpr_t *b) {
                                "from; give more interactions");
 }
 
-trn_status_t trn_bpr_create(trn_bpr_t **bpr, const trn_adjacency_t *a) {
+trn_status_t trn_bpr_create(trn_bpr_t **bpr, const trn_bipartite_t *a) {
     *bpr = NULL;
     trn_status_t status = trn_alloc_zero(bpr, 1, sizeof **bpr, "triples");
     if (status == TRN_OK) status = allocate(*bpr, a);
@@ -104,8 +103,7 @@ void trn_bpr_destroy(trn_bpr_t **bpr) {
     trn_free(bpr);
 }
 
-/* Drawing
- * ------------------------------------------------------------------------------------------ */
+/* Drawing -------------------------------------------------------------------------------------- */
 
 /* A number below n out of 32 random bits; n is below 2^31, so that none is more likely than another
  * by more than a half, and of thousands by no more than a millionth. */
@@ -178,8 +176,7 @@ static trn_status_t draw_batch(trn_bpr_t *b, const trn_bpr_batch_t *batch) {
     return TRN_OK;
 }
 
-/* Weighing
- * ----------------------------------------------------------------------------------------- */
+/* Weighing ------------------------------------------------------------------------------------- */
 
 /* Inner product in sixteen sums that are added at the end: a fixed order that vector units keep to.
  */
@@ -240,8 +237,7 @@ static void weigh_batch(trn_bpr_t *b, int64_t all, const trn_sides_t *rows) {
     }
 }
 
-/* Gradients
- * ---------------------------------------------------------------------------------------- */
+/* Gradients ------------------------------------------------------------------------------------ */
 
 /* A user's gradient is weight x (other's row - liked's row). */
 static trn_status_t list_users_entries(trn_bpr_t *b) {
@@ -260,7 +256,7 @@ static trn_status_t list_users_entries(trn_bpr_t *b) {
 
 /* Sort what there is to tell by rank; ascending slots for each. */
 static trn_status_t tell(trn_bpr_t *b) {
-    const trn_adjacency_t *a = b->a;
+    const trn_bipartite_t *a = b->a;
     const trn_fetch_t *items = &b->fetch[TRN_ITEMS];
     TRN_TRY(trn_grow(&b->told, &b->told_room, 2 * b->count, sizeof *b->told, "gradients to send"));
     memset(b->told_bytes, 0, (size_t)a->ranks * sizeof *b->told_bytes);
@@ -406,7 +402,7 @@ trn_status_t trn_bpr_loss(trn_bpr_t *b, double *sum) {
 
 /* Triples fall to a rank as its users do, more by chance, for which a quarter is to spare; what
  * grows holds a sixteenth more than that. */
-void trn_bpr_take(trn_ledger_t *ledger, const trn_adjacency_size_t *s, int64_t batch, int others) {
+void trn_bpr_take(trn_ledger_t *ledger, const trn_bipartite_size_t *s, int64_t batch, int others) {
     enum { SPARE = 4, FIELDS = 2 * sizeof(trn_entry_t) + 2 * sizeof(int32_t) + 2 * sizeof(double) };
     int64_t mine =
         s->users > 0 ? (int64_t)((double)batch * (double)s->own_users / (double)s->users) : 0;

@@ -35,7 +35,7 @@ typedef struct trn_bpr trn_bpr_t;
 
 /* Local rows of users who like something, but not everything, can be drawn. `adjacency` is borrowed
  * until destroy. Collective. Fails (agreed) with TRN_MEMORY, TRN_INPUT (no such user). */
-trn_status_t trn_bpr_create(trn_bpr_t **bpr, const trn_adjacency_t *adjacency);
+trn_status_t trn_bpr_create(trn_bpr_t **bpr, const trn_bipartite_t *adjacency);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_bpr_destroy(trn_bpr_t **bpr);
@@ -63,7 +63,7 @@ double *trn_bpr_losses(trn_bpr_t *bpr);
 trn_status_t trn_bpr_loss(trn_bpr_t *bpr, double *sum);
 
 /* For plans: what create and steps of `batch` triples take. Local. */
-void trn_bpr_take(trn_ledger_t *ledger, const trn_adjacency_size_t *size, int64_t batch,
+void trn_bpr_take(trn_ledger_t *ledger, const trn_bipartite_size_t *size, int64_t batch,
                   int others);
 
 #endif

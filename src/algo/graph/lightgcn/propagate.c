@@ -10,11 +10,10 @@
 
 #include <math.h>
 
-/* Bands ------------------------------------------------------------------------------------------
- */
+/* Bands ---------------------------------------------------------------------------------------- */
 
 /* Likes of all items, on every rank: integers, so their sum has no order. Collective. */
-static trn_status_t count_items(const trn_adjacency_of_t *of, int64_t items, int64_t **degree) {
+static trn_status_t count_items(const trn_bipartite_of_t *of, int64_t items, int64_t **degree) {
     enum { PIECE = 1 << 24 };
     TRN_AGREE(of->comm, trn_alloc_zero(degree, items, sizeof **degree, "likes of items"));
     const int32_t *column = trn_sparse_column(of->likes);
@@ -44,7 +43,7 @@ static void cut_items(int64_t items, const int64_t *degree, int ranks, int64_t *
 }
 
 /* Powers of the degrees of the rows here. */
-static trn_status_t set_powers(trn_adjacency_t *a, int side) {
+static trn_status_t set_powers(trn_bipartite_t *a, int side) {
     int64_t rows = a->start[side][a->rank + 1] - a->start[side][a->rank];
     TRN_TRY(trn_alloc(&a->root[side], rows, sizeof(double), "degrees"));
     TRN_TRY(trn_alloc(&a->inverse[side], rows, sizeof(double), "degrees"));
@@ -56,7 +55,7 @@ static trn_status_t set_powers(trn_adjacency_t *a, int side) {
     return TRN_OK;
 }
 
-static trn_status_t set_degrees(trn_adjacency_t *a, const int64_t *of_items) {
+static trn_status_t set_degrees(trn_bipartite_t *a, const int64_t *of_items) {
     const int64_t *start = trn_sparse_start(a->of.likes);
     int64_t users = trn_sparse_extent(a->of.likes).rows, first = a->start[TRN_ITEMS][a->rank];
     int64_t items = a->start[TRN_ITEMS][a->rank + 1] - first;
@@ -70,7 +69,7 @@ static trn_status_t set_degrees(trn_adjacency_t *a, const int64_t *of_items) {
     return set_powers(a, TRN_ITEMS);
 }
 
-static trn_status_t set_dists(trn_adjacency_t *a) {
+static trn_status_t set_dists(trn_bipartite_t *a) {
     int64_t columns[] = {0, a->of.dim};
     for (int side = 0; side < TRN_SIDES; side++)
         TRN_TRY(trn_dist_create_at(&a->dist[side], a->ranks, a->start[side], 1, columns));
@@ -78,7 +77,7 @@ static trn_status_t set_dists(trn_adjacency_t *a) {
 }
 
 /* What is there before the plans: everything but them. Collective. */
-static trn_status_t set_bands(trn_adjacency_t *a) {
+static trn_status_t set_bands(trn_bipartite_t *a) {
     int64_t items = trn_dist_cols(a->of.bands), *degree = NULL;
     trn_status_t status = TRN_OK;
     for (int side = 0; side < TRN_SIDES && status == TRN_OK; side++)
@@ -99,7 +98,7 @@ static trn_status_t set_bands(trn_adjacency_t *a) {
 }
 
 /* Users are made of items by R, items of users by R^T, whose band a plan routes here and keeps. */
-static trn_status_t plan_products(trn_adjacency_t *a) {
+static trn_status_t plan_products(trn_bipartite_t *a) {
     for (int side = 0; side < TRN_SIDES; side++) {
         trn_spmm_options_t options = {.transpose = side == TRN_ITEMS, .threads = a->of.threads};
         TRN_TRY(trn_spmm_plan_create(&a->plan[side], a->of.comm, &options, a->of.likes, a->of.bands,
@@ -108,10 +107,10 @@ static trn_status_t plan_products(trn_adjacency_t *a) {
     return TRN_OK;
 }
 
-trn_status_t trn_adjacency_create(trn_adjacency_t **adjacency, const trn_adjacency_of_t *of) {
+trn_status_t trn_bipartite_create(trn_bipartite_t **adjacency, const trn_bipartite_of_t *of) {
     *adjacency = NULL;
     trn_status_t status = trn_alloc_zero(adjacency, 1, sizeof **adjacency, "an adjacency");
-    trn_adjacency_t *a = *adjacency;
+    trn_bipartite_t *a = *adjacency;
     if (status == TRN_OK) {
         a->of = *of;
         MPI_Comm_rank(of->comm, &a->rank);
@@ -120,12 +119,12 @@ trn_status_t trn_adjacency_create(trn_adjacency_t **adjacency, const trn_adjacen
     status = trn_agree(of->comm, status);
     if (status == TRN_OK) status = set_bands(a);
     if (status == TRN_OK) status = plan_products(a);
-    if (status != TRN_OK) trn_adjacency_destroy(adjacency);
+    if (status != TRN_OK) trn_bipartite_destroy(adjacency);
     return status;
 }
 
-void trn_adjacency_destroy(trn_adjacency_t **adjacency) {
-    trn_adjacency_t *a = *adjacency;
+void trn_bipartite_destroy(trn_bipartite_t **adjacency) {
+    trn_bipartite_t *a = *adjacency;
     if (!a) return;
     for (int side = 0; side < TRN_SIDES; side++) {
         trn_spmm_plan_destroy(&a->plan[side]);
@@ -138,10 +137,9 @@ void trn_adjacency_destroy(trn_adjacency_t **adjacency) {
     trn_free(adjacency);
 }
 
-/* Numbers of both sides
- * ---------------------------------------------------------------------------- */
+/* Numbers of both sides ------------------------------------------------------------------------ */
 
-trn_status_t trn_sides_create(trn_sides_t *sides, const trn_adjacency_t *a) {
+trn_status_t trn_sides_create(trn_sides_t *sides, const trn_bipartite_t *a) {
     trn_status_t status = TRN_OK;
     *sides = (trn_sides_t){{NULL}};
     for (int side = 0; side < TRN_SIDES && status == TRN_OK; side++)
@@ -160,7 +158,7 @@ trn_view_t trn_sides_rows(const trn_sides_t *sides, int side) {
 }
 
 /* y = with x; y = scale (by y + with x): by and with are powers of the degrees, or NULL: ones. */
-static void scale_rows(const trn_adjacency_t *a, double *const with[TRN_SIDES],
+static void scale_rows(const trn_bipartite_t *a, double *const with[TRN_SIDES],
                        const trn_sides_t *x, trn_sides_t *y) {
     for (int side = 0; side < TRN_SIDES; side++) {
         trn_blend_t b = {.fresh = true, .scale = 1, .threads = a->of.threads};
@@ -169,7 +167,7 @@ static void scale_rows(const trn_adjacency_t *a, double *const with[TRN_SIDES],
     }
 }
 
-static void blend(const trn_adjacency_t *a, double *const by[TRN_SIDES],
+static void blend(const trn_bipartite_t *a, double *const by[TRN_SIDES],
                   double *const with[TRN_SIDES], double scale, const trn_sides_t *x,
                   trn_sides_t *y) {
     for (int side = 0; side < TRN_SIDES; side++) {
@@ -181,20 +179,19 @@ static void blend(const trn_adjacency_t *a, double *const by[TRN_SIDES],
 }
 
 /* y = [0 R; R^T 0] x */
-static trn_status_t multiply(trn_adjacency_t *a, const trn_sides_t *x, trn_sides_t *y) {
+static trn_status_t multiply(trn_bipartite_t *a, const trn_sides_t *x, trn_sides_t *y) {
     for (int side = 0; side < TRN_SIDES; side++)
         TRN_TRY(trn_spmm_execute(a->plan[side], 1, x->side[!side], 0, y->side[side]));
     return TRN_OK;
 }
 
-/* Products
- * ----------------------------------------------------------------------------------------- */
+/* Products ------------------------------------------------------------------------------------- */
 
 /* Of the symmetric kind a factor stands on either side. Of the mean the rows are divided, or, of
  * its transpose, the columns, and the identity brings in x. */
-trn_status_t trn_adjacency_apply(trn_adjacency_t *a, bool transposed, const trn_sides_t *x,
+trn_status_t trn_bipartite_apply(trn_bipartite_t *a, bool transposed, const trn_sides_t *x,
                                  trn_sides_t *y, trn_sides_t *scratch) {
-    bool sym = a->of.kind == TRN_ADJACENCY_SYM, before = sym || transposed;
+    bool sym = a->of.kind == TRN_BIPARTITE_SYM, before = sym || transposed;
     if (before) scale_rows(a, sym ? a->root : a->inverse, x, scratch);
     TRN_TRY(multiply(a, before ? scratch : x, y));
     if (sym)
@@ -206,7 +203,7 @@ trn_status_t trn_adjacency_apply(trn_adjacency_t *a, bool transposed, const trn_
 
 /* In the last layer z' is not wanted but y' = x + D^-1/2 R z, by the mean's factor. Two matrices
  * change places; which one is first follows from the number of layers, for the last must be y. */
-trn_status_t trn_propagate(trn_adjacency_t *a, int layers, const trn_sides_t *x, trn_sides_t *y,
+trn_status_t trn_propagate(trn_bipartite_t *a, int layers, const trn_sides_t *x, trn_sides_t *y,
                            trn_sides_t *scratch) {
     if (layers == 0) {
         scale_rows(a, NULL, x, y);
@@ -225,14 +222,13 @@ trn_status_t trn_propagate(trn_adjacency_t *a, int layers, const trn_sides_t *x,
     return TRN_OK;
 }
 
-int64_t trn_adjacency_received(const trn_adjacency_t *a) {
+int64_t trn_bipartite_received(const trn_bipartite_t *a) {
     return trn_spmm_received(a->plan[TRN_USERS]) + trn_spmm_received(a->plan[TRN_ITEMS]);
 }
 
-/* What it takes
- * -------------------------------------------------------------------------------------- */
+/* What it takes -------------------------------------------------------------------------------- */
 
-void trn_adjacency_take(trn_ledger_t *ledger, const trn_adjacency_size_t *s) {
+void trn_bipartite_take(trn_ledger_t *ledger, const trn_bipartite_size_t *s) {
     int64_t own = s->own_users + s->own_items;
     trn_ledger_take(ledger, "degrees", own, 3 * sizeof(double));
     trn_ledger_pass(ledger, "moving", s->items, sizeof(int64_t));
@@ -252,6 +248,6 @@ void trn_adjacency_take(trn_ledger_t *ledger, const trn_adjacency_size_t *s) {
     trn_spmm_take(ledger, &product);
 }
 
-int64_t trn_sides_bytes(const trn_adjacency_size_t *s) {
+int64_t trn_sides_bytes(const trn_bipartite_size_t *s) {
     return trn_ledger_bytes((s->own_users + s->own_items) * s->dim, trn_matrix_type_size(s->type));
 }

@@ -23,82 +23,7 @@ typedef struct learner {
     const trn_gcn_judge_t *judge;
 } learner_t;
 
-/* State ------------------------------------------------------------------------------------------
- */
-
-/* A number that other likes would hardly give: hashes are added, so their order is no matter. */
-static uint64_t hash_likes(const trn_sparse_t *likes) {
-    trn_extent_t at = trn_sparse_extent(likes);
-    uint64_t sum = 0;
-    for (int64_t i = 0; i < at.rows; i++)
-        for (int64_t e = trn_sparse_start(likes)[i]; e < trn_sparse_start(likes)[i + 1]; e++) {
-            uint64_t x = (uint64_t)(at.first_row + i) << 32 | (uint32_t)trn_sparse_column(likes)[e];
-            x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u; /* the end of splitmix64 */
-            x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-            sum += x ^ x >> 31;
-        }
-    return sum;
-}
-
-static void count_likes(trn_gcn_state_t *s) {
-    MPI_Comm comm = s->a->of.comm;
-    s->likes = trn_sparse_count(s->a->of.likes);
-    s->graph = hash_likes(s->a->of.likes);
-    MPI_Allreduce(MPI_IN_PLACE, &s->likes, 1, MPI_INT64_T, MPI_SUM, comm);
-    MPI_Allreduce(MPI_IN_PLACE, &s->graph, 1, MPI_UINT64_T, MPI_SUM, comm);
-}
-
-static void clear(const trn_sides_t *x) {
-    for (int side = 0; side < TRN_SIDES; side++) {
-        trn_view_t v = trn_sides_rows(x, side);
-        memset(v.data, 0, (size_t)(v.rows * v.cols * trn_matrix_type_size(v.type)));
-    }
-}
-
-static void copy(const trn_sides_t *from, trn_sides_t *to) {
-    for (int side = 0; side < TRN_SIDES; side++) {
-        trn_view_t x = trn_sides_rows(from, side), y = trn_sides_rows(to, side);
-        memcpy(y.data, x.data, (size_t)(x.rows * x.cols * trn_matrix_type_size(x.type)));
-    }
-}
-
-/* An embedding follows from seed, side and number alone. */
-static void begin_anew(trn_gcn_state_t *s) {
-    for (int side = 0; side < TRN_SIDES; side++)
-        trn_matrix_fill_normal(s->rows.side[side], s->options.seed, TRN_RNG_EMBED, (uint32_t)side,
-                               s->options.start);
-    clear(&s->mean);
-    clear(&s->square);
-}
-
-static trn_status_t create(trn_gcn_state_t *s) {
-    trn_sides_t *sides[] = {&s->rows,     &s->mean,    &s->square, &s->final,
-                            &s->gradient, &s->scratch, &s->best};
-    int wanted = s->options.look > 0 ? 7 : 6;
-    count_likes(s);
-    for (int i = 0; i < wanted; i++)
-        TRN_TRY(trn_sides_create(sides[i], s->a));
-    if (s->options.look > 0) clear(&s->best);
-    return trn_bpr_create(&s->bpr, s->a);
-}
-
-/* All but `final`. */
-static void destroy(trn_gcn_state_t *s) {
-    trn_bpr_destroy(&s->bpr);
-    trn_sides_free(&s->rows);
-    trn_sides_free(&s->mean);
-    trn_sides_free(&s->square);
-    trn_sides_free(&s->best);
-    trn_sides_free(&s->gradient);
-    trn_sides_free(&s->scratch);
-}
-
-int64_t trn_gcn_steps(const trn_gcn_state_t *s) {
-    return (s->likes + s->options.batch - 1) / s->options.batch;
-}
-
-/* A step
- * ------------------------------------------------------------------------------------------- */
+/* A step --------------------------------------------------------------------------------------- */
 
 /* Adam moves all rows: gradients reach most of them over the graph, and the others have moments.
  * The penalty falls on rows of layer 0, as often as they stand in the batch. */
@@ -136,8 +61,14 @@ static trn_status_t train_step(trn_gcn_state_t *s) {
     return TRN_OK;
 }
 
-/* Epochs
- * ------------------------------------------------------------------------------------------- */
+/* Epochs --------------------------------------------------------------------------------------- */
+
+static void copy(const trn_sides_t *from, trn_sides_t *to) {
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t x = trn_sides_rows(from, side), y = trn_sides_rows(to, side);
+        memcpy(y.data, x.data, (size_t)(x.rows * x.cols * trn_matrix_type_size(x.type)));
+    }
+}
 
 static trn_status_t look(learner_t *l) {
     trn_gcn_state_t *s = &l->state;
@@ -220,7 +151,7 @@ static trn_status_t begin(void *self) {
     learner_t *l = self;
     bool resumed = false;
     TRN_TRY(trn_gcn_resume(&l->state, l->frame.run, &resumed));
-    if (!resumed) begin_anew(&l->state);
+    if (!resumed) trn_gcn_begin(&l->state);
     return TRN_OK;
 }
 
@@ -251,31 +182,18 @@ static void report_of(const learner_t *l, trn_gcn_report_t *report) {
                                  .cpu_seconds = l->frame.cpu_seconds};
 }
 
-trn_status_t trn_gcn_train(trn_adjacency_t *a, const trn_gcn_options_t *options,
+trn_status_t trn_gcn_train(trn_bipartite_t *a, const trn_gcn_options_t *options,
                            const trn_trainer_run_t *run, const trn_gcn_judge_t *judge,
                            trn_sides_t *final, trn_gcn_report_t *report) {
     trn_trainer_run_t kept = *run;
     kept.keep_checkpoint = true; /* until the caller has written the result */
     learner_t l = {.judge = judge, .state = {.a = a, .options = *options}};
     l.frame = (trn_trainer_t){.comm = a->of.comm, .run = &kept, .trained = &trained, .self = &l};
-    trn_status_t status = create(&l.state);
+    trn_status_t status = trn_gcn_create(&l.state);
     if (status == TRN_OK) status = trn_trainer_run(&l.frame);
     report_of(&l, report);
     *final = l.state.final;
-    destroy(&l.state);
+    trn_gcn_destroy(&l.state);
     if (status != TRN_OK) trn_sides_free(final);
     return status;
-}
-
-/* Six matrices, one more for the best; a checkpoint has four of them. */
-void trn_gcn_take(trn_ledger_t *ledger, const trn_adjacency_size_t *size,
-                  const trn_gcn_options_t *o, bool behind) {
-    int64_t one = trn_sides_bytes(size), saved = (o->look > 0 ? 4 : 3) * one;
-    trn_ledger_take(ledger, "embeddings", one, 1);
-    trn_ledger_t before = *ledger;
-    trn_ledger_take(ledger, "training", one, o->look > 0 ? 6 : 5);
-    trn_bpr_take(ledger, size, o->batch, (int)o->others);
-    trn_ledger_take(ledger, "saving", trn_store_write_bytes(saved) + trn_store_open_bytes(), 1);
-    if (behind) trn_ledger_take(ledger, "saving", saved, 1);
-    trn_ledger_back(ledger, &before);
 }

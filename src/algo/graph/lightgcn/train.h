@@ -52,12 +52,12 @@ typedef struct trn_gcn_report {
  * Collective. Fails (agreed) as the frame, trn_bpr_create and the judge do, with TRN_NUMERIC (the
  * loss is not finite), TRN_USAGE (a checkpoint of other settings). Cost of a step: 4 layers x edges
  * x dim multiply-adds and 7 passes over all embeddings. */
-trn_status_t trn_gcn_train(trn_adjacency_t *adjacency, const trn_gcn_options_t *options,
+trn_status_t trn_gcn_train(trn_bipartite_t *adjacency, const trn_gcn_options_t *options,
                            const trn_trainer_run_t *run, const trn_gcn_judge_t *judge,
                            trn_sides_t *final, trn_gcn_report_t *report);
 
 /* For plans: what that takes beside the adjacency; `final` stays under "embeddings". Local. */
-void trn_gcn_take(trn_ledger_t *ledger, const trn_adjacency_size_t *size,
+void trn_gcn_take(trn_ledger_t *ledger, const trn_bipartite_size_t *size,
                   const trn_gcn_options_t *options, bool behind);
 
 #endif

@@ -6,7 +6,7 @@
 #include "algo/graph/lightgcn/train.h"
 
 typedef struct trn_gcn_state {
-    trn_adjacency_t *a;
+    trn_bipartite_t *a;
     trn_gcn_options_t options;
     int64_t likes;            /* of all ranks */
     uint64_t graph;           /* a hash of them */
@@ -20,6 +20,13 @@ typedef struct trn_gcn_state {
     double score;              /* then */
     double loss;               /* of the last epoch, mean */
 } trn_gcn_state_t;
+
+/* Allocate all, given `a` and `options`; the starting embeddings; free all but `final`. The first
+ * is Collective and fails (agreed) with TRN_MEMORY, TRN_INPUT (nobody to learn from): destroy it
+ * then, too. The others are Local. */
+trn_status_t trn_gcn_create(trn_gcn_state_t *state);
+void trn_gcn_begin(trn_gcn_state_t *state);
+void trn_gcn_destroy(trn_gcn_state_t *state);
 
 /* Steps of an epoch. Local. */
 int64_t trn_gcn_steps(const trn_gcn_state_t *state);
