@@ -60,6 +60,8 @@ graphs() { # cycles of two relations
     one nodepiece "$scratch/g.h5" -o "$work/n.h5" --anchors 5 --nearest 2
     seq 0 39 >"$scratch/clusters.txt"
     one clusters-eval "$scratch/clusters.txt" "$scratch/clusters.txt"
+    awk 'BEGIN { for (u = 0; u < 30; u++) for (i = 1; i < 7; i++) print u, (u * i + i * i) % 23 }' >"$scratch/seen.txt"
+    one recommend --train "$scratch/seen.txt" -o "$work/r.h5" --rank 4 -k 3
 }
 
 matrices() { # sparse and dense

@@ -93,6 +93,11 @@ trn_status_t trn_svd_gram(trn_svd_t *svd, trn_tall_t a, int64_t rank);
  * methods, NIPS 2015; thick restart as Wu and Simon, SIAM J. Matrix Anal. Appl. 22 (2000). */
 trn_status_t trn_svd_krylov(trn_svd_t *svd, trn_operator_t *op, int64_t rank, trn_svd_stop_t stop);
 
+/* Plan of trn_svd_krylov for an operator that may be wide, of which `away` directions are cut off:
+ * u and v stay under "vectors". Local. */
+void trn_svd_krylov_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, int64_t rank,
+                         int64_t away, int ranks, int at);
+
 /* What trn_svd takes beside the matrix, on rank `at` of `ranks`, by a method that trn_svd_choose
  * chose; the triplets stay under "vectors". Local. */
 void trn_svd_plan(trn_ledger_t *ledger, trn_svd_method_t method, const trn_operator_size_t *matrix,

@@ -8,12 +8,9 @@
  * make the triplets: the singular values of A v, and residuals. Collective. */
 trn_status_t trn_svd_finish(trn_svd_t *svd, trn_operator_t *op, trn_tall_t v);
 
-/* Plans for an operator that may be wide, of which `away` directions are cut off: trn_svd_finish,
- * beside v, after which u and v stay under "vectors"; trn_svd_krylov, after which they do, too.
- * Local. */
+/* Plan of trn_svd_finish for an operator that may be wide, of which `away` directions are cut off,
+ * beside v; u and v stay under "vectors" afterwards. Local. */
 void trn_svd_finish_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, int64_t rank,
-                         int64_t away, int ranks, int at);
-void trn_svd_krylov_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, int64_t rank,
                          int64_t away, int ranks, int at);
 
 /* Exchange left and right vectors. Local. */
