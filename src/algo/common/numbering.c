@@ -305,6 +305,6 @@ trn_status_t trn_numbering_feed(void *self, const char *name, int64_t first, int
         for (int64_t i = common(names, r, first, end, &from); i > 0; i--, at += strlen(at) + 1)
             feed->list[listed++] = at;
     }
-    *strings = feed->list;
+    *strings = names->rank == 0 ? feed->list : NULL; /* as readers of names tell the ranks apart */
     return TRN_OK;
 }
