@@ -43,7 +43,7 @@ graphs() {
     must kg-import --train train.tsv --valid valid.tsv --test test.tsv -o G.h5
     must kg-train G.h5 -o M.h5 --model complex --dim 8 --epochs 1
     must nodepiece G.h5 -o N.h5 --anchors 20 --nearest 3
-    awk 'BEGIN { for (u = 0; u < 30; u++) { printf "%d", u; for (i = 1; i < 7; i++) printf " %d", (u * i + i * i) % 23; print "" } }' >seen.txt
+    awk 'BEGIN { for (u = 0; u < 30; u++) { printf "%d", u; for (i = 1; i < 6 + u % 3; i++) printf " %d", (u * i + i * i) % 23; print "" } }' >seen.txt
     awk 'BEGIN { for (u = 0; u < 30; u++) print u, (u * 7 + 49) % 23 }' >held.txt
     must kg-train G.h5 -o D.h5 --model distmult --dim 8 --epochs 1
 }
