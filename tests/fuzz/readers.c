@@ -1,5 +1,6 @@
 /* readers.c: every way into the program for a file that others wrote. */
 #define _POSIX_C_SOURCE 200809L
+#include "algo/graph/graph.h"
 #include "algo/kg/import/kg_import_impl.h"
 #include "algo/kg/kg.h"
 #include "algo/kg/kg_model.h"
@@ -355,6 +356,37 @@ static trn_status_t read_facts(const trn_kg_import_options_t *options) {
     return status;
 }
 
+static trn_status_t read_adjacency(const char *path, const trn_graph_how_t *how) {
+    trn_graph_t graph = {0};
+    trn_edges_t edges = {0};
+    trn_sparse_t *band = NULL;
+    trn_status_t status = trn_edges_read(&edges, MPI_COMM_SELF, &how->edges, 1, &path);
+    bool many = status == TRN_OK && edges.side[0].count > 1 << 20; /* which a number makes so */
+    trn_edges_free(&edges);
+    if (status != TRN_OK || many) return status;
+    status = trn_graph_look(&graph, MPI_COMM_SELF, path, how);
+    if (status == TRN_OK) status = trn_graph_cut(&graph, 1, 1, 1);
+    if (status == TRN_OK) status = trn_graph_load(&graph, TRN_SPARSE_F32, &band);
+    trn_sparse_destroy(&band);
+    trn_graph_free(&graph);
+    return status;
+}
+
+/* Lines of edges in all ways of reading them. */
+static trn_status_t read_edges(const char *path) {
+    trn_graph_how_t pairs = {.edges = {.layout = TRN_EDGES_PAIRS}, .isolated = true};
+    trn_graph_how_t weighted = {
+        .edges = {.layout = TRN_EDGES_PAIRS, .weighted = true, .extra = true},
+        .loops = true,
+        .directed = true,
+        .isolated = true};
+    trn_graph_how_t lists = {.edges = {.bipartite = true, .ids = TRN_IDS_NAMES},
+                             .repeated = TRN_REPEATED_ADD,
+                             .isolated = true};
+    trn_status_t status = read_adjacency(path, &pairs);
+    return both(both(status, read_adjacency(path, &weighted)), read_adjacency(path, &lists));
+}
+
 static trn_status_t read_triples(const char *path) {
     char *paths[2] = {(char *)path, (char *)path};
     trn_kg_import_options_t tabs = {.files = {{2, paths}}, .format = {"\t", false}, .order = "hrt"};
@@ -419,6 +451,7 @@ const fuzz_reader_t fuzz_readers[] = {{"store", "input.h5", read_store},
                                       {"words", "input", read_words},
                                       {"sets", "input", read_sets},
                                       {"triples", "input.tsv", read_triples},
+                                      {"edges", "input.edges", read_edges},
                                       {"wordnet", "data.noun", read_wordnet},
                                       {"text", "input", read_text},
                                       {"list", "input", read_list},
