@@ -127,7 +127,7 @@ static trn_status_t rank_places(trn_numbering_t *names, home_t *home) {
     trn_status_t status = trn_gather_all(names->comm, home->place, 8 * mine, &all);
     if (status == TRN_OK) {
         names->total = all.start[names->ranks] / 8;
-        qsort(all.data, (size_t)names->total, 8, ascending);
+        if (names->total > 0) qsort(all.data, (size_t)names->total, 8, ascending);
         for (int64_t i = 0; i < mine; i++) {
             const char *found =
                 bsearch(&home->place[i], all.data, (size_t)names->total, 8, ascending);
