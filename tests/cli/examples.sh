@@ -40,6 +40,7 @@ graphs() {
     awk 'NR % 10 == 0' facts.tsv >valid.tsv
     awk 'NR % 10 == 1' facts.tsv >test.tsv
     printf 'e1\tr1\t?\n?\tr2\te5\n' >questions.tsv
+    printf '0 1\n1 2\n2 3\n3 1\n4 0\n' >edges.txt
     must kg-import --train train.tsv --valid valid.tsv --test test.tsv -o G.h5
     must kg-train G.h5 -o M.h5 --model complex --dim 8 --epochs 1
     must nodepiece G.h5 -o N.h5 --anchors 20 --nearest 3

@@ -48,6 +48,7 @@ graphs() { # cycles of two relations
     awk 'BEGIN {
         for (i = 0; i < 40; i++) for (k = 1; k < 3; k++) print "e" i "\tr" k "\te" (i + k) % 40
     }' >"$scratch/facts.tsv"
+    awk 'BEGIN { for (i = 0; i < 40; i++) print "s" i % 7, "s" i % 5 + 1 }' >"$scratch/steps.txt"
     printf 'e1\tr1\t?\n?\tr2\te5\n' >"$scratch/questions.tsv"
     one kg-import --train "$scratch/facts.tsv" --split 0.2 0.2 -o "$work/g.h5"
     keep g.h5
@@ -55,6 +56,7 @@ graphs() { # cycles of two relations
     keep m.h5
     one kg-eval "$scratch/m.h5" "$scratch/g.h5"
     one kg-predict "$scratch/m.h5" "$scratch/g.h5" "$scratch/questions.tsv"
+    one closure "$scratch/steps.txt" --paths "$scratch/steps.txt" -q s0 s3 -o "$work/r.h5"
     one kg-neighbors "$scratch/m.h5" e1
     one kg-rules "$scratch/m.h5" "$scratch/g.h5" --length 2
     one nodepiece "$scratch/g.h5" -o "$work/n.h5" --anchors 5 --nearest 2

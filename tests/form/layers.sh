@@ -30,7 +30,7 @@ algo/map algo/cluster algo/vectors algo/matrix/factor: algo/rows
 algo/vectors: algo/matrix algo/matrix/spectral
 algo/map: algo/cluster
 algo/words: algo/vectors
-algo/graph: algo/matrix algo/matrix/* algo/kg
+algo/graph: algo/matrix algo/matrix/* algo/kg algo/rows
 algo/graph/eval algo/graph/recommend algo/graph/snapshots: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix algo/matrix/* algo/rows algo/cluster algo/graph
 algo/graph/lightgcn: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/matrix algo/matrix/* algo/rows algo/graph algo/graph/recommend
 algo/kg/import algo/kg/answer: base kern kern/* text graph model mpi mpi/* io io/* algo/common algo/kg

@@ -184,8 +184,11 @@ static trn_status_t settle_side(trn_edges_t *edges, int side) {
  */
 static trn_status_t close_file(trn_edges_t *edges, trn_edges_file_t *file,
                                const trn_input_t *input) {
-    int64_t kept = 0;
-    for (int64_t e = 0; e < file->count; e++) {
+    int64_t kept = 0, path = 0;
+    for (int64_t e = 0; e <= file->count; e++) {
+        while (path < file->paths && file->end[path] == e)
+            file->end[path++] = kept;
+        if (e == file->count) break;
         if (file->to[e] == TRN_EDGES_NONE || (file->weight && file->weight[e] == 0)) continue;
         file->from[kept] = file->from[e];
         if (file->weight) file->weight[kept] = file->weight[e];
@@ -275,6 +278,7 @@ void trn_edges_file_free(trn_edges_file_t *file) {
     trn_free(&file->from);
     trn_free(&file->to);
     trn_free(&file->weight);
+    trn_free(&file->end);
     file->count = 0;
 }
 

@@ -44,6 +44,8 @@ typedef struct trn_edges_how {
     bool bipartite; /* the columns are of two sorts, such as users and items, numbered apart */
     bool weighted;  /* pairs: a third column is wanted, finite and not negative; edges of weight 0
                      * are dropped. Of matrices: their numbers */
+    int paths;      /* the last so many files have lines of paths instead, "v v v ...": an edge from
+                     * each to the next */
     bool extra;     /* pairs: columns behind the wanted ones are left out; else they are refused */
     const char *relation; /* of a knowledge graph; NULL: all. Borrowed */
     const char *thing[2]; /* "user", "item", in the singular, for messages; NULL: "node" */
@@ -55,7 +57,9 @@ typedef struct trn_edges_file {
     int64_t count;
     int32_t *from, *to; /* [count], numbers on every sort's side */
     double *weight;     /* [count]; NULL: not weighted */
-    int64_t room, room_to, room_weight;
+    int64_t paths;      /* of this rank: path p has the edges [end[p - 1], end[p]), from 0 on */
+    int64_t *end;       /* [paths] */
+    int64_t room, room_to, room_weight, room_end;
     int64_t all;  /* edges of all ranks */
     int64_t zero; /* edges of weight 0, which were dropped: of all ranks */
 } trn_edges_file_t;

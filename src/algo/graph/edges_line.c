@@ -200,10 +200,36 @@ static trn_status_t take_list(trn_edges_reader_t *reader, const char *first, cha
     return trn_edges_add(reader->edges, reader->number, end[0], TRN_EDGES_NONE, 0);
 }
 
+static bool has_paths(const trn_edges_reader_t *reader) {
+    return reader->number >= reader->edges->files - reader->edges->how.paths;
+}
+
+/* A path. One of a single node ends where it begins. */
+static trn_status_t take_path(trn_edges_reader_t *reader, char *first, char *at, char mark) {
+    trn_edges_t *edges = reader->edges;
+    trn_edges_file_t *file = &edges->file[reader->number];
+    int64_t nodes = 1;
+    int32_t end[2];
+    const char *before = first;
+    for (char *field; (field = trn_field_next(&at, mark)) != NULL; nodes++, before = field) {
+        if (!*field && !at) break; /* a mark at the end */
+        TRN_TRY(take_ends(reader, before, field, end));
+        TRN_TRY(trn_edges_add(edges, reader->number, end[0], end[1], 1));
+    }
+    if (nodes == 1) {
+        TRN_TRY(take_field(reader, 0, first, &end[0]));
+        TRN_TRY(trn_edges_add(edges, reader->number, end[0], TRN_EDGES_NONE, 0));
+    }
+    TRN_TRY(trn_grow(&file->end, &file->room_end, file->paths + 1, sizeof *file->end, "paths"));
+    file->end[file->paths++] = file->count;
+    return TRN_OK;
+}
+
 /* The usual line, two numbers between blanks: whether it was one. */
 static bool two_numbers(const trn_edges_reader_t *reader, const char *line, int64_t id[2]) {
     const trn_edges_t *edges = reader->edges;
-    if (edges->side[0].named || edges->side[edges->how.bipartite].named || edges->how.weighted)
+    if (edges->side[0].named || edges->side[edges->how.bipartite].named || edges->how.weighted ||
+        has_paths(reader))
         return false;
     const char *at = whole(line, &id[0]);
     if (!at || (*at != ' ' && *at != '\t')) return false;
@@ -227,6 +253,7 @@ trn_status_t trn_edges_line(trn_edges_reader_t *reader, char *line, int64_t leng
     if (trn_edges_skips(line)) return TRN_OK;
     char *at = line + strspn(line, " "), mark = trn_fields_mark(at);
     char *field = trn_field_next(&at, mark);
+    if (has_paths(reader)) return take_path(reader, field, at, mark);
     if (edges->how.layout == TRN_EDGES_PAIRS) return take_pair(reader, field, at, mark);
     return take_list(reader, field, at, mark);
 }

@@ -99,8 +99,13 @@ done:
 
 trn_status_t trn_graph_look(trn_graph_t *graph, MPI_Comm comm, const char *path,
                             const trn_graph_how_t *how) {
-    *graph = (trn_graph_t){.comm = comm, .path = path, .how = *how};
-    TRN_TRY(trn_edges_read(&graph->edges, comm, &how->edges, 1, &path));
+    return trn_graph_look_at(graph, comm, 1, &path, how);
+}
+
+trn_status_t trn_graph_look_at(trn_graph_t *graph, MPI_Comm comm, int files,
+                               const char *const *paths, const trn_graph_how_t *how) {
+    *graph = (trn_graph_t){.comm = comm, .path = paths[0], .how = *how};
+    TRN_TRY(trn_edges_read(&graph->edges, comm, &how->edges, files, paths));
     TRN_TRY(count_things(graph));
     warn_of_gaps(graph);
     if (how->repeated == TRN_REPEATED_AUTO)

@@ -57,6 +57,11 @@ typedef struct trn_graph {
 trn_status_t trn_graph_look(trn_graph_t *graph, MPI_Comm comm, const char *path,
                             const trn_graph_how_t *how);
 
+/* The same of the first of `files` files, whose nodes are numbered together: the others are in
+ * graph->edges, as trn_edges_read has them (how->edges.paths), until they are freed. Collective. */
+trn_status_t trn_graph_look_at(trn_graph_t *graph, MPI_Comm comm, int files,
+                               const char *const *paths, const trn_graph_how_t *how);
+
 /* Cut the rows for `ranks` ranks, which need not be there, into bands of whole blocks of
  * trn_tall_block rows, after the bands it had before: even ones as of trn_tall_start (`row` and
  * `entry` 0), or such that a row that weighs `row` and `entry` for each entry gives the ranks about

@@ -17,14 +17,16 @@
     {"extra-columns", 0, TRN_PARAM_BOOL, "false", \
      .help = "leave out columns behind those that are wanted, such as times; else they are refused"}
 
-/* Rows of every verb that reads a graph. */
-#define TRN_GRAPH_PARAMS \
+/* Rows of every verb that reads a graph: by default "true" or "false" directed, and self-loops
+ * "drop" or "keep". */
+#define TRN_GRAPH_PARAMS TRN_GRAPH_PARAMS_OF("false", "drop")
+#define TRN_GRAPH_PARAMS_OF(directed_usually, loops_usually) \
     TRN_EDGES_PARAMS, \
-    {"directed", 0, TRN_PARAM_BOOL, "false", \
+    {"directed", 0, TRN_PARAM_BOOL, directed_usually, \
      .help = "edges lead from the first to the second only"}, \
     {"weighted", 0, TRN_PARAM_BOOL, "false", \
      .help = "a third column, or the numbers of a matrix, are weights; else every edge is 1"}, \
-    {"self-loops", 0, TRN_PARAM_CHOICE, "drop", .choices = "drop|keep", \
+    {"self-loops", 0, TRN_PARAM_CHOICE, loops_usually, .choices = "drop|keep", \
      .help = "what becomes of edges from a node to itself"}, \
     {"repeated", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|once|add|refuse", \
      .help = "an edge that is there several times (whichever way, if not directed) counts once, " \
