@@ -74,9 +74,9 @@ static int64_t block_rows(const trn_logistic_t *l, int64_t first) {
     return l->rows - first < BLOCK ? l->rows - first : BLOCK;
 }
 
-/* s[count x BLOCK] = v[count x D] x^T. */
-static void margins(int count, int64_t d, const double *v, int64_t rows, const double *x,
-                    double *s) {
+/* s[count x rows] = v[count x D] x^T, lines of s `stride` apart. */
+static void margins(int count, int64_t d, const double *v, int64_t rows, const double *x, double *s,
+                    int64_t stride) {
     trn_gemm(&(trn_gemm_t){.type = TRN_F64,
                            .m = count,
                            .n = rows,
@@ -85,7 +85,7 @@ static void margins(int count, int64_t d, const double *v, int64_t rows, const d
                            .a = {v, d, false},
                            .b = {x, d, true},
                            .c = s,
-                           .ldc = BLOCK});
+                           .ldc = stride});
 }
 
 /* sum[count x D] += s x. */
@@ -115,7 +115,7 @@ static void multiply(fit_t *f, const some_t *some) {
     for (int64_t first = 0; first < l->rows; first += BLOCK) {
         int64_t rows = block_rows(l, first);
         load(l, first, rows, f->x);
-        margins(some->count, f->d, f->packed, rows, f->x, f->s);
+        margins(some->count, f->d, f->packed, rows, f->x, f->s, BLOCK);
         for (int i = 0; i < some->count; i++) {
             const double *h = f->h + some->label[i] * l->rows + first;
             for (int64_t k = 0; k < rows; k++)
@@ -283,7 +283,7 @@ static void move(fit_t *f, some_t *some) {
     for (int64_t first = 0; first < l->rows; first += BLOCK) {
         int64_t rows = block_rows(l, first);
         load(l, first, rows, f->x);
-        margins(some->count, f->d, f->packed, rows, f->x, f->s);
+        margins(some->count, f->d, f->packed, rows, f->x, f->s, BLOCK);
         for (int i = 0; i < some->count; i++)
             memcpy(f->zp + some->label[i] * l->rows + first, f->s + i * BLOCK,
                    (size_t)rows * sizeof *f->s);
@@ -329,12 +329,9 @@ trn_logistic_end_t trn_logistic_fit(const trn_logistic_t *l, double *space, doub
 }
 
 void trn_logistic_scores(const trn_logistic_t *l, const double *w, double *space, double *score) {
-    double *x = space, *s = space + BLOCK * (l->cols + 1);
     for (int64_t first = 0; first < l->rows; first += BLOCK) {
         int64_t rows = block_rows(l, first);
-        load(l, first, rows, x);
-        margins(l->labels, l->cols + 1, w, rows, x, s);
-        for (int i = 0; i < l->labels; i++)
-            memcpy(score + i * l->rows + first, s + i * BLOCK, (size_t)rows * sizeof *s);
+        load(l, first, rows, space);
+        margins(l->labels, l->cols + 1, w, rows, space, score + first, l->rows);
     }
 }

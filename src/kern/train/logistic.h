@@ -47,8 +47,8 @@ int64_t trn_logistic_space(int64_t rows, int64_t cols, int labels);
  * Keerthi: Trust region Newton method for large-scale logistic regression (JMLR 2008). */
 trn_logistic_end_t trn_logistic_fit(const trn_logistic_t *l, double *space, double *w);
 
-/* score[labels x rows] = w.(x, 1) of rows row[rows] of x; `space` is trn_logistic_space numbers.
- * Bits of a score depend on nothing but `rows` beside w and x. Local. */
+/* score[labels x rows] = w.(x, 1) of rows row[rows] of x, for any number of labels; `space` is
+ * trn_logistic_space of one label. Bits depend on w, x, `rows` and `labels` alone. Local. */
 void trn_logistic_scores(const trn_logistic_t *l, const double *w, double *space, double *score);
 
 #endif
