@@ -37,6 +37,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_TRANSPLANT = 81, /* rows of a new vocabulary that are drawn */
     TRN_RNG_FACTOR = 82,     /* starting factors */
     TRN_RNG_PROJECT = 83,    /* random projections of nodes */
+    TRN_RNG_SPLIT = 84,      /* what is held out: nodes, edges; pairs without an edge */
     TRN_RNG_TRIPLE = 85,     /* users, their items and others, of a recommender's training */
     TRN_RNG_EMBED = 86,      /* its starting embeddings and weights; likes that are held out */
     TRN_RNG_TEST = 255

@@ -60,6 +60,7 @@ matrices() {
     printf '7\n3\n80\n' >ids.txt
     seq 0 89 | sed 's|.$||; s|^$|0|' >labels.txt
     awk '{ print $1 % 4 }' labels.txt >truth.txt
+    awk '{ print NR - 1, $1, 10 + NR % 2 }' labels.txt >groups.txt
     must fit pca A.npy --rank 5 -o P.h5
     must apply P.h5 A.npy -o projected.npy
 }

@@ -62,6 +62,7 @@ graphs() { # cycles of two relations
     one nodepiece "$scratch/g.h5" -o "$work/n.h5" --anchors 5 --nearest 2
     seq 0 39 >"$scratch/clusters.txt"
     one clusters-eval "$scratch/clusters.txt" "$scratch/clusters.txt"
+    awk 'BEGIN { for (i = 0; i < 90; i++) print i, i % 3, 3 + i % 2 }' >"$scratch/groups.txt"
     awk 'BEGIN { for (u = 0; u < 30; u++) for (i = 1; i < 7; i++) print u, (u * i + i * i) % 23 }' >"$scratch/seen.txt"
     one recommend --train "$scratch/seen.txt" -o "$work/r.h5" --rank 4 -k 3
 }
@@ -74,6 +75,7 @@ matrices() { # sparse and dense
     one gram "$scratch/a.mtx" -o "$work/g.npy"
     keep g.npy
     one spectrum "$scratch/a.mtx" --center
+    one nodes-eval "$scratch/a.mtx" --labels "$scratch/groups.txt" --percent 50 --splits 1
     one xcorr "$scratch/a.mtx" "$scratch/a.mtx" --epsilon 1e-5 -o "$work/c.npy"
     one orthogonalize "$scratch/a.mtx" -o "$work/o.npy"
     one multiply "$scratch/a.mtx" "$scratch/a.mtx" --transpose-a -o "$work/c.h5"
