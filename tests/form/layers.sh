@@ -11,7 +11,7 @@ text graph kern: base
 kern/dense: base
 kern/sparse: base kern
 kern/search: base kern kern/dense kern/sparse
-kern/train: base kern kern/search
+kern/train: base kern kern/dense kern/search
 model: base kern kern/* text graph
 mpi: base kern kern/* text graph
 mpi/dense mpi/sparse: base kern kern/* text graph mpi

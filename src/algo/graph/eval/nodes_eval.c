@@ -11,10 +11,6 @@
 
 #include <math.h>
 
-int64_t trn_nodes_train(const trn_node_labels_t *labels, double percent) {
-    return (int64_t)(percent / 100 * (double)labels->nodes);
-}
-
 /* That every percentage leaves nodes on either side. */
 static trn_status_t check(const trn_node_labels_t *labels, const trn_nodes_how_t *how) {
     for (int i = 0; i < how->percents; i++) {

@@ -12,6 +12,10 @@
 
 enum { STEPS = 200 /* of Newton, where 5 to 15 are usual */ };
 
+int64_t trn_nodes_train(const trn_node_labels_t *labels, double percent) {
+    return (int64_t)(percent / 100 * (double)labels->nodes);
+}
+
 int64_t trn_nodes_group_first(const trn_nodes_run_t *run, int64_t group) {
     return run->labels->labels * group / run->groups;
 }
