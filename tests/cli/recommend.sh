@@ -133,6 +133,16 @@ assert j["coverage"] == 1 and j["interactions"] == 8 and j["test_interactions"] 
 PY
 expect 0 "fewer vectors than asked for by default, more items than there are" "$TRUNNION" recommend --train few.txt -k 9 -o p.h5 --json --quiet
 expect_equal "rank" "True" "$("$python" -c 'import json; print(json.load(open("out"))["rank"] <= 4)')"
+# Ratings: 0 and those below 3 do not count, nor do users and items go that have no others.
+printf 'user,item,stars\na,x,5\na,y,2\nb,x,3\nb,z,0\nb,y,4\nc,z,1\n' >stars.csv
+printf '%%%%MatrixMarket matrix coordinate real general\n3 3 6\n1 1 5\n1 2 2\n2 1 3\n2 3 0\n2 2 4\n3 3 1\n' >stars.mtx
+for file in stars.csv stars.mtx; do
+    expect 0 "ratings of $file" "$TRUNNION" recommend --train "$file" --weighted --least 3 --method popularity -k 2 -o p.h5 --json --quiet
+    expect_equal "ratings of $file" "3 3 3 3 [[1, 2], [2, -1], [0, 1]]" "$("$python" -c '
+import h5py, json
+j = json.load(open("out"))
+print(j["users"], j["items"], j["interactions"], j["light"], h5py.File("p.h5")["ids"][()].tolist())')"
+done
 printf '0 0\n' >one.txt
 for method in gfcf linear lowpass popularity; do
     expect 0 "one user, one item: $method" "$TRUNNION" recommend --train one.txt --test one.txt --method "$method" -k 2 -o p.h5 --quiet
@@ -151,6 +161,8 @@ printf '0 1\n1 2 x\n' >mixed.txt
 printf '0 1\n1 -2\n' >negative.txt
 printf '0 1\n1 2147483648\n' >huge.txt
 printf '0 1 5\n1 2 5\n' >three.txt
+printf '0 1 5\n1 2 -5\n' >below.txt
+printf '0 1 5\n1 2 nan\n' >nan.txt
 : >empty.txt
 bad 3 'ids.txt:1: .1399. is no user of the files, who have numbers from 0 to 3' 3 --train few.txt --users ids.txt
 bad 3 'unknown.txt:2: .nobody. is no user' 3 --train train_names.txt --users unknown.txt
@@ -165,6 +177,11 @@ bad 3 'negative.txt:2' 1 --train negative.txt --ids numbers
 bad 3 'huge.txt:2' 1 --train huge.txt
 bad 3 'three.txt' 1 --train three.txt
 bad 3 'three.txt:1' 1 --train three.txt --layout pairs
+bad 3 'below.txt:2' 3 --train below.txt --weighted
+bad 3 'nan.txt:2' 1 --train nan.txt --weighted
+bad 3 'three.txt: no user has an item' 3 --train three.txt --weighted --least 6
+bad 3 'stars.mtx: is not text' 1 --train stars.mtx --test stars.mtx
+bad 2 '--least' 1 --train few.txt --least 3
 bad 2 '--rank: ' 1 --train few.txt --rank 9
 bad 2 '--ngcf-ndcg' 1 --train few.txt --ngcf-ndcg
 bad 2 '--mix' 1 --train few.txt --method linear --mix 1

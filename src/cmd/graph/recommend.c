@@ -39,6 +39,11 @@ static const trn_param_t params[] = {
     {"layout", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|lists|pairs",
      .help = "lists: user item item ...; pairs: user item; auto: lists, unless all lines have the "
              "same three or more fields: then say which"},
+    {"weighted", 0, TRN_PARAM_BOOL, "false",
+     .help = "pairs have a third column, such as ratings, or the numbers of a matrix are taken for "
+             "that: interactions of 0 or below --least are left out, all others count alike"},
+    {"least", 0, TRN_PARAM_REAL, "0", 0, 1e300, .needs = "weighted",
+     .help = "least weight of an interaction that counts"},
     {0}};
 
 typedef enum method { GFCF, LINEAR, LOWPASS, POPULARITY } method_t;
@@ -100,6 +105,9 @@ static trn_status_t look(trn_run_t *run, void *user) {
     how.layout = strcmp(layout, "lists") == 0   ? TRN_EDGES_LISTS
                  : strcmp(layout, "pairs") == 0 ? TRN_EDGES_PAIRS
                                                 : TRN_EDGES_AUTO;
+    how.weighted = trn_params_bool(p, "weighted");
+    job->in.least = trn_params_real(p, "least");
+    if (how.weighted && how.layout == TRN_EDGES_AUTO) how.layout = TRN_EDGES_PAIRS;
     TRN_TRY(trn_interactions_look(&job->in, run->comm, &how, trn_params_text(p, "train"),
                                   trn_params_text(p, "test")));
     TRN_TRY(look_users(run, job));
@@ -196,10 +204,10 @@ static trn_status_t report(trn_run_t *run, void *user) {
     const trn_interactions_counts_t *c = &job->in.counts;
     TRN_TRY(trn_run_note(
         run,
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "users",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "users",
                   (json_int_t)job->in.users, "items", (json_int_t)job->in.items, "interactions",
-                  (json_int_t)c->entries[TRN_TO_TRAIN], "repeated", (json_int_t)c->repeated,
-                  "in_both", (json_int_t)c->overlap, "items_without_users",
+                  (json_int_t)c->entries[TRN_TO_TRAIN], "light", (json_int_t)c->light, "repeated",
+                  (json_int_t)c->repeated, "in_both", (json_int_t)c->overlap, "items_without_users",
                   (json_int_t)c->items_unknown, "lists", (json_int_t)s->all, "lists_by_popularity",
                   (json_int_t)s->unknown, "coverage", (double)s->covered / (double)job->in.items)));
     if (has_lowpass(job))

@@ -35,9 +35,27 @@ trn_status_t trn_interactions_look(trn_interactions_t *in, MPI_Comm comm,
     return trn_interactions_survey(in);
 }
 
+/* Leave out pairs that weigh too little; weights are of no more use then. Collective. */
+static void drop_light(trn_interactions_t *in, trn_edges_file_t *file) {
+    int64_t kept = 0;
+    for (int64_t e = 0; e < file->count; e++) {
+        file->from[kept] = file->from[e];
+        file->to[kept] = file->to[e];
+        kept += file->weight[e] >= in->least;
+    }
+    int64_t dropped = file->count - kept;
+    MPI_Allreduce(MPI_IN_PLACE, &dropped, 1, MPI_INT64_T, MPI_SUM, in->comm);
+    file->count = kept;
+    file->all -= dropped;
+    in->counts.light += dropped + file->zero;
+    trn_free(&file->weight);
+}
+
 trn_status_t trn_interactions_survey(trn_interactions_t *in) {
     const trn_edges_t *edges = &in->edges;
     in->comm = edges->comm;
+    for (int f = 0; f < edges->files && edges->how.weighted; f++)
+        drop_light(in, &edges->file[f]);
     in->users = edges->side[0].count;
     in->items = edges->side[1].count;
     if (edges->file[TRN_TO_TRAIN].all == 0)
@@ -193,6 +211,7 @@ static void count_all(trn_interactions_t *in) {
         in->degree[learned[e]]++;
     trn_sum_large(in->comm, in->items, MPI_INT32_T, in->degree);
     in->counts = (trn_interactions_counts_t){.entries = {sum[0], sum[1]},
+                                             .light = in->counts.light,
                                              .users_unknown = sum[2],
                                              .users_asked = sum[3],
                                              .users_asked_unknown = sum[4],

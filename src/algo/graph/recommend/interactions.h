@@ -19,6 +19,7 @@ enum { TRN_TO_TRAIN, TRN_TO_TEST, TRN_INTERACTION_FILES };
 /* Of all ranks. A user or item is known if it has train interactions. */
 typedef struct trn_interactions_counts {
     int64_t entries[TRN_INTERACTION_FILES]; /* pairs, each counted once */
+    int64_t light;                          /* pairs left out, for they weigh too little */
     int64_t repeated;                       /* pairs that stand in their file again */
     int64_t users_unknown;                  /* numbered, but without train items */
     int64_t users_asked;                    /* with test items */
@@ -29,6 +30,7 @@ typedef struct trn_interactions_counts {
 
 /* Start with {0}; must stay where it is. */
 typedef struct trn_interactions {
+    double least; /* set by the caller: weighted interactions below this are left out */
     MPI_Comm comm;
     trn_edges_t edges;                     /* until they are loaded; then the sides' names alone */
     int64_t users, items;                  /* of all files */
