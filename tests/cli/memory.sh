@@ -3,7 +3,7 @@
 # --memory of as much suffices; --memory of next to nothing is refused before the work, and the number
 # that the refusal names suffices. tests/bench/memory_table.py measures more and larger ones.
 . "$(dirname "$0")/lib_program.sh" || exit 1
-need factor transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum
+need recommend factor transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum
 need_python
 [ "${TRUNNION_SLOWER:-1}" = 1 ] || skip "a build that checks itself takes other memory"
 limit=120
@@ -30,6 +30,12 @@ random.shuffle(places)
 with open("sparse.mtx", "w") as out:
     out.write("%%%%MatrixMarket matrix coordinate real general\n40000 30000 %d\n" % len(places))
     np.savetxt(out, np.stack([places // 30000 + 1, places % 30000 + 1, places % 9 + 1], 1), "%d %d %d")
+rows, cols = np.sort(places) // 30000, np.sort(places) % 30000
+with open("lists.txt", "w") as out:
+    for i, list in enumerate(np.split(cols, np.searchsorted(rows, np.arange(1, 10001)))[:10000]):
+        out.write(" ".join(map(str, [i, *list])) + "\n")
+open("held.txt", "w").writelines("%d %d\n" % (i, i % 777) for i in range(10000))
+open("half.txt", "w").writelines("%d\n" % i for i in range(0, 10000, 50))
 np.save("thin60", random.standard_normal((60000, 64), dtype="f4"))
 np.save("new", random.standard_normal((9000, 64), dtype="f4"))
 open("new.npy.vocab", "w").writelines("%s\n" % w for w in names[:3000] + ["new%d" % i for i in range(6000)])
@@ -124,6 +130,8 @@ for p in 1 3; do
     check "$p" factor tall.npy --svd -k 20 -o out.h5 --residual out.npy
     check "$p" factor tall.npy --snmf -k 20 --steps 2 -o out.h5
     check "$p" factor sparse.h5 --nmf -k 20 --steps 2 -o out.h5
+    check "$p" recommend --train lists.txt --tolerance 0.1 --rank 40 --users half.txt -o out.h5
+    check "$p" recommend --train lists.txt --test held.txt --method linear -o out.h5
     check "$p" words-eval vectors.h5 --similarity pairs.tsv
     check "$p" cooccur corpus -o out.h5 --window 5
     check "$p" swivel counts.h5 -o out.h5 --dim 100 --epochs 1 --shard-size 512

@@ -31,7 +31,7 @@ typedef struct serve {
     int threads;
     int64_t tile;            /* U */
     int64_t first_user;      /* of this rank */
-    float *factors;          /* [U x width] of the tile's users */
+    float *factors;          /* [any of U x width] of the tile's users */
     float *score;            /* [U x items] */
     double *figures;         /* [U x FIGURES] */
     trn_linear_work_t *work; /* [threads] */
@@ -50,6 +50,18 @@ int64_t trn_serve_tile(int64_t items) {
     while (users > TILE_LEAST && users * items > TILE_NUMBERS)
         users /= 2;
     return users;
+}
+
+/* The most users of any tile that have lists, on whatever rank. Local. */
+static int64_t tile_rows(const trn_interactions_t *in, const trn_serve_options_t *options) {
+    int64_t tile = trn_serve_tile(in->items), most = 0, here = 0;
+    if (!options->wanted) return least(tile, in->users);
+    for (int64_t i = 0; i < options->count; i++) {
+        bool next = i > 0 && options->wanted[i] / tile == options->wanted[i - 1] / tile;
+        here = next ? here + 1 : 1;
+        most = here > most ? here : most;
+    }
+    return most;
 }
 
 /* Lists ---------------------------------------------------------------------------------------- */
@@ -87,11 +99,12 @@ static trn_status_t lists_create(serve_t *s, int64_t rows) {
 static trn_status_t create(serve_t *s, int64_t rows) {
     const char *what = "a tile of scores";
     int64_t items = s->in->items, k = s->options->k, block = trn_tall_block(s->in->users);
+    int64_t most = tile_rows(s->in, s->options);
     s->tile = trn_serve_tile(items);
     TRN_TRY(lists_create(s, rows));
-    TRN_TRY(trn_alloc(&s->factors, s->tile * s->scores->width, sizeof(float), what));
-    TRN_TRY(trn_alloc(&s->score, s->tile * items, sizeof(float), what));
-    TRN_TRY(trn_alloc(&s->figures, s->tile * FIGURES, sizeof(double), what));
+    TRN_TRY(trn_alloc(&s->factors, most * s->scores->width, sizeof(float), what));
+    TRN_TRY(trn_alloc(&s->score, most * items, sizeof(float), what));
+    TRN_TRY(trn_alloc(&s->figures, most * FIGURES, sizeof(double), what));
     TRN_TRY(trn_alloc(&s->best, s->threads * k, sizeof *s->best, what));
     TRN_TRY(trn_alloc(&s->gain, k, sizeof(double), what));
     TRN_TRY(trn_alloc(&s->ideal, k + 1, sizeof(double), what));
@@ -305,7 +318,7 @@ trn_status_t trn_serve(trn_served_t *served, const trn_interactions_t *in,
 /* Lists of users who were asked for by name are of any rank: the most that it may have. */
 void trn_serve_plan(trn_ledger_t *ledger, const trn_interactions_t *in, int64_t width, bool linear,
                     const trn_serve_options_t *options, int ranks, int rank) {
-    int64_t rows = trn_tall_rows(in->users, ranks, rank), tile = trn_serve_tile(in->items);
+    int64_t rows = trn_tall_rows(in->users, ranks, rank), tile = tile_rows(in, options);
     int64_t lists = options->wanted ? least(options->count, rows) : rows;
     int64_t block = trn_tall_block(in->users),
             threads = options->threads > 1 ? options->threads : 1;
@@ -316,6 +329,8 @@ void trn_serve_plan(trn_ledger_t *ledger, const trn_interactions_t *in, int64_t 
     trn_ledger_take(ledger, "tile", 2 * options->k + (rows / block + 1 + tile) * FIGURES,
                     sizeof(double));
     trn_ledger_take(ledger, "tile", in->items / 8, 1);
+    if (width > 0)
+        trn_ledger_take(ledger, "libraries", threads, trn_blas_bytes(sizeof(float), tile, width));
     if (linear)
         trn_ledger_take(ledger, "tile", threads, trn_linear_work_bytes(in->users, in->items));
     trn_ledger_back(ledger, &before);

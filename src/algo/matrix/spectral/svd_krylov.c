@@ -6,6 +6,7 @@
 #include "algo/matrix/spectral/svd_impl.h"
 #include "algo/matrix/spectral/tall_orthonormal.h"
 #include "base/mem.h"
+#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 
 #include <float.h>
@@ -270,5 +271,13 @@ void trn_svd_krylov_plan(trn_ledger_t *ledger, const trn_operator_size_t *op, in
     trn_tall_orthonormalize_plan(ledger, n, most - width, width, ranks, at);
     trn_tall_eig_plan(ledger, most, at);
     trn_ledger_back(ledger, &before);
+    /* The C library keeps the pages of small matrices that are freed, and BLAS those it packs in.
+     */
+    int64_t kept = (3 * most + TRN_TALL_BLOCK) * most;
+    int64_t packed = trn_blas_bytes(sizeof(double), most, TRN_TALL_BLOCK);
+    trn_ledger_take(ledger, "work", kept, sizeof(double));
+    trn_ledger_take(ledger, "libraries", packed, 1);
     trn_svd_finish_plan(ledger, op, k, away, ranks, at);
+    trn_ledger_give(ledger, "work", kept, sizeof(double));
+    trn_ledger_give(ledger, "libraries", packed, 1);
 }
