@@ -60,6 +60,8 @@ graphs() { # cycles of two relations
     one kg-neighbors "$scratch/m.h5" e1
     one kg-rules "$scratch/m.h5" "$scratch/g.h5" --length 2
     one nodepiece "$scratch/g.h5" -o "$work/n.h5" --anchors 5 --nearest 2
+    awk 'BEGIN { for (i = 0; i < 40; i++) print i, (i * i + 1) % 40 }' >"$scratch/edges.txt"
+    one fastrp "$scratch/edges.txt" --dim 8 -o "$work/v.npy"
     seq 0 39 >"$scratch/clusters.txt"
     one clusters-eval "$scratch/clusters.txt" "$scratch/clusters.txt"
     awk 'BEGIN { for (i = 0; i < 90; i++) print i, i % 3, 3 + i % 2 }' >"$scratch/groups.txt"

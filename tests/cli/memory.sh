@@ -3,7 +3,7 @@
 # --memory of as much suffices; --memory of next to nothing is refused before the work, and the number
 # that the refusal names suffices. tests/bench/memory_table.py measures more and larger ones.
 . "$(dirname "$0")/lib_program.sh" || exit 1
-need recommend factor transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum
+need recommend factor transform gram multiply svd qr eig convert neighbors words-eval cooccur swivel info report trim spectrum fastrp
 need_python
 [ "${TRUNNION_SLOWER:-1}" = 1 ] || skip "a build that checks itself takes other memory"
 limit=120
@@ -40,6 +40,8 @@ np.save("thin60", random.standard_normal((60000, 64), dtype="f4"))
 np.save("new", random.standard_normal((9000, 64), dtype="f4"))
 open("new.npy.vocab", "w").writelines("%s\n" % w for w in names[:3000] + ["new%d" % i for i in range(6000)])
 open("antonyms.tsv", "w").writelines("%s\t%s\n" % (names[2 * i], names[2 * i + 1]) for i in range(40))
+ends = (30000 * random.random((400000, 2)) ** 2).astype(int)
+np.savetxt("edges.txt", ends, "%d")
 np.save("all", np.arange(30000))
 np.save("half", np.sort(random.permutation(30000)[:15000]))
 words = np.array(["w%d" % i for i in range(20000)])
@@ -140,6 +142,8 @@ for p in 1 3; do
     check "$p" trim thin.npy --restore thin.npy --ids all.npy -o out.h5
     check "$p" transplant --source vectors.h5 --aux-source thin60.npy --aux-target new.npy --same-names -o out.h5
     check "$p" transplant --source thin.npy --mean-cov 20000 -o out.h5
+    check "$p" fastrp edges.txt --dim 400 -o out.h5
+    check "$p" fastrp edges.txt --preset gds --weights 1,0,1 --self 1 --dim 128 --dtype f64 -o out.npy
     check "$p" axes vectors.h5 --pairs antonyms.tsv -o out.h5
     check "$p" info counts.h5 vectors.npy
     check "$p" report log.jsonl -o out.html

@@ -97,12 +97,36 @@ static int64_t memory_left(const trn_fastrp_job_t *job, int64_t *beside) {
     return left;
 }
 
+/* Columns of a slab of other ranks' rows, two of which are held unless one is all: such that they
+ * take about as much as a rank's share of Z, or the ranks together could hold no more than one.
+ * What is needed is guessed, so that plans know it, too. */
+static int64_t width_of(const trn_fastrp_options_t *options, int64_t nodes, int64_t entries,
+                        int ranks) {
+    enum { GRAIN = 16, LEAST = 32 /* columns: fewer cost more than they save */ };
+    trn_spmm_size_t size = {.ranks = ranks,
+                            .type = options->type,
+                            .rows = nodes,
+                            .own_rows = nodes / ranks,
+                            .cols = options->dim,
+                            .entries = entries / ranks};
+    int64_t share = (nodes / ranks + 1) * options->dim * trn_matrix_type_size(options->type);
+    int64_t whole = trn_spmm_halo_guess(&size), width;
+    if (ranks == 1 || (options->width == 0 && whole <= share)) return options->dim;
+    if (options->width > 0) return options->width;
+    width = (int64_t)((double)options->dim * (double)share / (2 * (double)whole));
+    return width < LEAST ? LEAST : width / GRAIN * GRAIN;
+}
+
 /* The second matrix, that of the sum, and the product of dense ones. Collective. */
 static trn_status_t prepare(run_t *run) {
     trn_fastrp_job_t *job = &run->job;
     const trn_fastrp_in_t *in = job->in;
-    trn_spmm_options_t options = {
-        .threads = job->options.threads, .width = job->options.width, .wide_sums = true};
+    trn_spmm_options_t options = {.threads = job->options.threads, .wide_sums = true};
+    int64_t entries = trn_sparse_count(in->adjacency);
+    int ranks;
+    MPI_Comm_size(in->comm, &ranks);
+    MPI_Allreduce(MPI_IN_PLACE, &entries, 1, MPI_INT64_T, MPI_SUM, in->comm);
+    options.width = width_of(&job->options, job->nodes, entries, ranks);
     if (run->shape.sum) {
         TRN_TRY(trn_matrix_create(&run->z, in->comm, job->options.type, in->dist));
         trn_view_t z = trn_matrix_block(run->z);
@@ -222,17 +246,17 @@ static void plan_first(trn_ledger_t *ledger, const trn_fastrp_size_t *s,
 void trn_fastrp_plan(trn_ledger_t *ledger, const trn_fastrp_size_t *s,
                      const trn_fastrp_options_t *options) {
     bool sparse;
-    int64_t number = trn_matrix_type_size(options->type), width = options->width;
+    int64_t number = trn_matrix_type_size(options->type);
     shape_t shape = shape_of(options);
     int dense = trn_fastrp_products(s, options, &sparse);
+    int64_t held = 2 * width_of(options, s->nodes, s->entries, s->ranks);
     trn_spmm_size_t size = {.ranks = s->ranks,
                             .type = options->type,
                             .rows = s->nodes,
                             .own_rows = s->rows,
                             .out = s->nodes,
                             .own_out = s->rows,
-                            .cols =
-                                width > 0 && 2 * width < options->dim ? 2 * width : options->dim,
+                            .cols = held < options->dim ? held : options->dim,
                             .given = s->own,
                             .entries = s->own};
     trn_ledger_take(ledger, "vectors", s->rows * options->dim, number);

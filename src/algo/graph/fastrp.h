@@ -52,7 +52,8 @@ typedef struct trn_fastrp_options {
                           * float64 */
     uint64_t seed;
     int threads;   /* of this rank */
-    int64_t width; /* columns of other ranks' rows that are held at a time; 0: all */
+    int64_t width; /* columns of other ranks' rows that come at a time; 0: as many as keep them
+                    * near a rank's share of Z */
 } trn_fastrp_options_t;
 
 /* What it is of, as this rank has it. All borrowed. */
