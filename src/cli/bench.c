@@ -99,6 +99,53 @@ trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)
     return TRN_OK;
 }
 
+/* STREAM's triad ------------------------------------------------------------------------------- */
+
+typedef struct triad {
+    int64_t count;
+    int threads;
+    double *a, *b, *c; /* [count] */
+} triad_t;
+
+/* Numbers in each of a rank's arrays: much more than any cache holds. */
+static int64_t triad_count(int ranks) {
+    enum { ALL = 1 << 25, LEAST = 1 << 21 };
+    return ALL / ranks < LEAST ? LEAST : ALL / ranks;
+}
+
+int64_t trn_bench_triad_bytes(int ranks) {
+    return triad_count(ranks) * (int64_t)(3 * sizeof(double));
+}
+
+static trn_status_t triad(void *data) {
+    triad_t *t = data;
+    double *a = t->a;
+    const double *b = t->b, *c = t->c;
+#pragma omp parallel for simd num_threads(t->threads)
+    for (int64_t i = 0; i < t->count; i++)
+        a[i] = b[i] + 3 * c[i];
+    return TRN_OK;
+}
+
+trn_status_t trn_bench_triad(MPI_Comm comm, int threads, double *rate) {
+    int ranks;
+    MPI_Comm_size(comm, &ranks);
+    triad_t t = {.count = triad_count(ranks), .threads = threads};
+    trn_status_t status = trn_alloc(&t.a, t.count, sizeof *t.a, "triad");
+    if (status == TRN_OK) status = trn_alloc_zero(&t.b, t.count, sizeof *t.b, "triad");
+    if (status == TRN_OK) status = trn_alloc_zero(&t.c, t.count, sizeof *t.c, "triad");
+    status = trn_agree(comm, status);
+    double shortest = 1, median;
+    if (status == TRN_OK) status = trn_bench_time(comm, 10, triad, &t, &shortest, &median);
+    *rate = (double)trn_bench_triad_bytes(ranks) * ranks / shortest;
+    trn_free(&t.a);
+    trn_free(&t.b);
+    trn_free(&t.c);
+    return status;
+}
+
+/* Printing ------------------------------------------------------------------------------------- */
+
 /* "# key: value", with the items of an array or object behind each other; names and paths as
  * tables have them (base/plain.h). */
 static trn_status_t print_head(FILE *to, const char *key, const json_t *value) {

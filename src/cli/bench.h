@@ -32,6 +32,14 @@ trn_status_t trn_bench_verdict(const json_t *result);
 trn_status_t trn_bench_time(MPI_Comm comm, int64_t repeats, trn_status_t (*body)(void *data),
                             void *data, double *shortest, double *median);
 
+/* *rate = bytes a second of STREAM's triad, a = b + 3 c, on all ranks and `threads` of each at
+ * once, writes counted once as STREAM does. Collective, equal arguments. Fails (agreed) with
+ * TRN_MEMORY. Memory: 768 MiB on all ranks, 48 MiB each at the least. */
+trn_status_t trn_bench_triad(MPI_Comm comm, int threads, double *rate);
+
+/* For plans: what that takes. Local. */
+int64_t trn_bench_triad_bytes(int ranks);
+
 /* One of several contestants that are timed in turn. */
 typedef struct trn_bench_entry {
     trn_status_t (*body)(void *data); /* as for trn_bench_time */

@@ -34,6 +34,9 @@ for n in 1 3; do
     bench $n 2 gemm 40x50x60 7x1x1e2 --repeat 1 --ops TT --algorithm cannon3d --dtype f32
     bench $n 2 gram --rows 500 --cols 20 --repeats 1
     bench $n 2 gram --rows 500 --cols 20 --repeats 1 --dtype f32
+    bench $n 1 propagate --users 2000 --items 500 --edges 9000 --dim 20 --repeats 1
+    [ $n = 1 ] && edges=$("$python" -c "import json, sys; print(json.load(sys.stdin)[\"cases\"][0][\"edges\"])" <"$scratch/out")
+    holds "$what" "cases[0]['edges'] == $edges"
     bench $n 4 store --size 1M --repeats 1 --no-fsync
     bench $n 4 store --size 1M --repeats 1
     bench $n 1 swivel --words 300 --dim 8 --shard-size 64 --repeats 2

@@ -106,6 +106,7 @@ benchmarks() {
     one bench orthogonalize --rows 500 --cols 20 --repeats 1
     one bench kg --model rotate --entities 50 --relations 3 --dim 8 --batch 20
     one bench kg-graph -o "$work/g.tsv" --entities 50 --relations 3 --triples 200
+    one bench propagate --users 200 --items 90 --edges 900 --dim 8 --repeats 1
     one bench rows --rows 50 --cols 4 -o "$work/r.npy"
     one bench spgemm --rows 200 --nonzeros 900 --repeats 1
     one bench spmm --rows 200 --nonzeros 900 --dim 4 --repeats 1

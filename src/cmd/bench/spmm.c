@@ -19,9 +19,7 @@
 
 enum {
     SEED = 1,
-    SAMPLE = 16,          /* rows of each rank that are computed again, beside its longest */
-    TRIAD_ALL = 1 << 25,  /* numbers in each of the three arrays on all ranks together ... */
-    TRIAD_LEAST = 1 << 21 /* ... but so many on each rank */
+    SAMPLE = 16 /* rows of each rank that are computed again, beside its longest */
 };
 /* Steps of the random numbers: what they are for. */
 enum { LENGTHS, COLUMNS, VALUES, DENSE };
@@ -191,43 +189,6 @@ static trn_status_t check(const product_t *p, double (*got)(const void *, int64_
     trn_free(&b);
     trn_free(&column);
     trn_free(&wanted);
-    return status;
-}
-
-/* The ceiling: STREAM's triad -------------------------------------------------------------------
- */
-
-typedef struct triad {
-    int64_t count;
-    int threads;
-    double *a, *b, *c; /* [count] */
-} triad_t;
-
-static trn_status_t triad(void *data) {
-    triad_t *t = data;
-    double *a = t->a;
-    const double *b = t->b, *c = t->c;
-#pragma omp parallel for simd num_threads(t->threads)
-    for (int64_t i = 0; i < t->count; i++)
-        a[i] = b[i] + 3 * c[i];
-    return TRN_OK;
-}
-
-/* Bytes a second of a = b + 3 c on all ranks and threads at once, writes counted once as STREAM
- * does. Collective. */
-static trn_status_t measure_triad(product_t *p) {
-    triad_t t = {.count = TRIAD_ALL / p->run->ranks, .threads = p->run->threads};
-    if (t.count < TRIAD_LEAST) t.count = TRIAD_LEAST;
-    trn_status_t status = trn_alloc(&t.a, t.count, sizeof *t.a, "triad");
-    if (status == TRN_OK) status = trn_alloc_zero(&t.b, t.count, sizeof *t.b, "triad");
-    if (status == TRN_OK) status = trn_alloc_zero(&t.c, t.count, sizeof *t.c, "triad");
-    status = trn_agree(p->run->comm, status);
-    double shortest = 1, median;
-    if (status == TRN_OK) status = trn_bench_time(p->run->comm, 10, triad, &t, &shortest, &median);
-    p->triad = 3.0 * sizeof(double) * (double)t.count * p->run->ranks / shortest;
-    trn_free(&t.a);
-    trn_free(&t.b);
-    trn_free(&t.c);
     return status;
 }
 
@@ -416,7 +377,7 @@ static trn_status_t bench(product_t *p, bool compare) {
     int64_t dim;
     for (int i = 0; i < count; i++) /* before anything takes time */
         TRN_TRY(parse_dim(words[i], &dim));
-    TRN_TRY(measure_triad(p));
+    TRN_TRY(trn_bench_triad(run->comm, run->threads, &p->triad));
     if (run->rank == 0)
         json_object_set_new(run->result, "triad_gbytes", json_real(1e-9 * p->triad));
     trn_status_t status = trn_dist_create(&p->s_dist, p->rows, p->rows, run->ranks, 1);
