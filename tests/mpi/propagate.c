@@ -1,6 +1,7 @@
 /* Propagation over users and items, and the ranking loss: golden figures, the definition, central
  * differences, the same bits on one rank and on all. */
 #include "algo/graph/lightgcn/bpr.h"
+#include "propagate_golden.h"
 #include "propagate_sample.h"
 
 #include <math.h>
@@ -14,34 +15,6 @@ static bool regular(int64_t u, int64_t v) {
 static double one(int64_t i, int64_t j, int64_t s) {
     (void)i, (void)j, (void)s;
     return 1;
-}
-
-/* What the golden file says of a result. */
-typedef struct figures {
-    double norm, sum, abs_sum, column[3], first[6], last[6]; /* the last row's */
-} figures_t;
-
-static bool near(double got, double wanted) {
-    return fabs(got - wanted) <= 1e-10 * (1 + fabs(wanted));
-}
-
-static void check_figures(const double *x, int64_t rows, int64_t cols, const figures_t *f) {
-    double squares = 0, sum = 0, abs_sum = 0, column[3] = {0};
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++) {
-            double n = x[i * cols + j];
-            squares += n * n, sum += n, abs_sum += fabs(n);
-            if (j < 3) column[j] += n;
-        }
-    CHECK(near(sqrt(squares), f->norm));
-    CHECK(near(sum, f->sum));
-    CHECK(near(abs_sum, f->abs_sum));
-    for (int j = 0; j < 3; j++)
-        CHECK(near(column[j], f->column[j]));
-    for (int j = 0; j < 6; j++) {
-        CHECK(near(x[j], f->first[j]));
-        CHECK(near(x[(rows - 1) * cols + j], f->last[j]));
-    }
 }
 
 static const figures_t of_layers[] = {

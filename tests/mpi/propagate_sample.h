@@ -41,20 +41,27 @@ static inline trn_status_t make_likes(trn_sparse_t **likes, bool (*liked)(int64_
     return status;
 }
 
-static inline trn_status_t make(problem_t *p, bool (*liked)(int64_t, int64_t),
-                                trn_bipartite_kind_t kind, trn_dtype_t type, MPI_Comm on) {
+/* Even bands, or such that keep blocks of `block` rows whole: here all on rank 0. */
+static inline trn_status_t make_in(problem_t *p, bool (*liked)(int64_t, int64_t),
+                                   trn_bipartite_kind_t kind, trn_dtype_t type, int64_t block,
+                                   MPI_Comm on) {
     *p = (problem_t){.comm = on};
     MPI_Comm_rank(on, &p->rank);
     MPI_Comm_size(on, &p->ranks);
-    trn_status_t status = trn_dist_create(&p->bands, USERS, ITEMS, p->ranks, 1);
+    trn_status_t status = trn_dist_create(&p->bands, USERS, ITEMS, block > 1 ? 1 : p->ranks, 1);
     if (status == TRN_OK) status = make_likes(&p->likes, liked, p->bands, p->rank);
     status = trn_agree(on, status);
-    trn_bipartite_of_t of = {on, p->likes, p->bands, kind, type, DIM, 1};
+    trn_bipartite_of_t of = {on, p->likes, p->bands, kind, type, DIM, 1, block};
     if (status == TRN_OK) status = trn_bipartite_create(&p->a, &of);
     if (status == TRN_OK) status = trn_sides_create(&p->x, p->a);
     if (status == TRN_OK) status = trn_sides_create(&p->y, p->a);
     if (status == TRN_OK) status = trn_sides_create(&p->scratch, p->a);
     return status;
+}
+
+static inline trn_status_t make(problem_t *p, bool (*liked)(int64_t, int64_t),
+                                trn_bipartite_kind_t kind, trn_dtype_t type, MPI_Comm on) {
+    return make_in(p, liked, kind, type, 1, on);
 }
 
 static inline void destroy(problem_t *p) {

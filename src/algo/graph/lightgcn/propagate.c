@@ -27,14 +27,16 @@ static trn_status_t count_items(const trn_bipartite_of_t *of, int64_t items, int
 }
 
 /* Cut items so that each band weighs about the same; the bands do not show in any bit. */
-static void cut_items(int64_t items, const int64_t *degree, int ranks, int64_t *start) {
+static void cut_items(const trn_bipartite_of_t *of, const int64_t *degree, int ranks,
+                      int64_t *start) {
     enum { ROW = 2 /* what an item weighs beside its likes */ };
-    int64_t all = 0, before = 0;
-    for (int64_t i = 0; i < items; i++)
-        all += degree[i] + ROW;
+    int64_t items = trn_dist_cols(of->bands), block = of->block > 0 ? of->block : 1;
+    int64_t all = ROW * items, before = 0;
     int rank = 0;
+    for (int64_t i = 0; i < items; i++)
+        all += degree[i];
     for (int64_t i = 0; i < items; i++) {
-        while (rank < ranks && before >= trn_part_start(all, ranks, rank))
+        while (i % block == 0 && rank < ranks && before >= trn_part_start(all, ranks, rank))
             start[rank++] = i;
         before += degree[i] + ROW;
     }
@@ -89,7 +91,7 @@ static trn_status_t set_bands(trn_bipartite_t *a) {
                                      : trn_dist_rows(a->of.bands);
     status = count_items(&a->of, items, &degree);
     if (status == TRN_OK) {
-        cut_items(items, degree, a->ranks, a->start[TRN_ITEMS]);
+        cut_items(&a->of, degree, a->ranks, a->start[TRN_ITEMS]);
         status = set_degrees(a, degree);
     }
     trn_free(&degree);

@@ -44,6 +44,7 @@ typedef struct trn_bipartite_of {
     trn_dtype_t type; /* of the numbers: TRN_F32, TRN_F64 */
     int64_t dim;
     int threads;
+    int64_t block; /* items' bands begin at multiples of it; 0: anywhere */
 } trn_bipartite_of_t;
 
 /* Fields are for the room's own files. */
