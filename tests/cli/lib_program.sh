@@ -65,7 +65,7 @@ job() { # ARGUMENT...
 
 # What a verb printed as JSON, but for what depends on time and on the number of ranks.
 lasting() { # FILE
-    sed -z 's/"bytes_per_rank": {[^}]*},\?\n *//; s/"\(seconds\|peak_rss\)": [^,\n]*,\?\n *//g; s/,\(\n *\)*}\n*$/\n}\n/' "$1"
+    sed -z 's/"bytes_per_rank": {[^}]*},\?\n *//; s/"\(seconds\|cpu_seconds\|peak_rss\)": [^,\n]*,\?\n *//g; s/,\(\n *\)*}\n*$/\n}\n/' "$1"
 }
 
 # The mpirun that the background job PID has started, below whatever watches over it.

@@ -67,6 +67,7 @@ graphs() { # cycles of two relations
     awk 'BEGIN { for (i = 0; i < 90; i++) print i, i % 3, 3 + i % 2 }' >"$scratch/groups.txt"
     awk 'BEGIN { for (u = 0; u < 30; u++) for (i = 1; i < 7; i++) print u, (u * i + i * i) % 23 }' >"$scratch/seen.txt"
     one recommend --train "$scratch/seen.txt" -o "$work/r.h5" --rank 4 -k 3
+    one recommend --train "$scratch/seen.txt" -o "$work/r2.h5" --method lightgcn --dim 4 --epochs 2 -k 3
 }
 
 matrices() { # sparse and dense

@@ -27,6 +27,7 @@ with open("train.pairs", "w") as f:
     f.writelines(f"{u},{x},{9 * x}\n" for u, v in train for x in v)
 gzip.open("train.txt.gz", "wt").write(open("train.txt").read())
 PY
+printf '0 0 1 2\n' >one_user.txt
 
 # What a run gives is that of the first, whatever the ranks and the threads.
 alike() { # WHAT RANKS ARGUMENT...
@@ -45,6 +46,42 @@ alike gfcf 3 --train train.txt.gz "${all[@]}" --threads 2
 alike linear 1 --train train.txt --method linear -k 7
 cp r.h5 linear.h5
 alike linear 3 --train train.pairs --method linear -k 7 --layout pairs --extra-columns --memory 40M
+
+# Trained embeddings: their inner products are the scores; a stopped training goes on, elsewhere too.
+trained=(--test test.txt --method lightgcn --dim 16 --epochs 6 --batch 2000 --look 2 -k 7)
+of[lightgcn]=
+gcn() { # RANKS ARGUMENT...
+    expect 0 "lightgcn on $1 ranks" ranks "$1" recommend "${@:2}" "${trained[@]}" -o gcn.h5 --json --quiet
+    now=$(digest gcn.h5 /user /item /users /ids /scores; lasting out | grep -v output)
+    [ -n "${of[lightgcn]}" ] || of[lightgcn]=$now
+    expect_equal "lightgcn on $1 ranks: ${*:2}" "$now" "${of[lightgcn]}"
+    expect_equal "checkpoint removed" "$(ls gcn.h5*)" gcn.h5
+}
+gcn 1 --train train.txt
+cp gcn.h5 gcn1.h5
+cp out gcn.json
+rm gcn.h5
+gcn 3 --train train.txt.gz --threads 2
+rm gcn.h5
+stopped() { # RANKS
+    ranks "$1" recommend --train train.txt "${trained[@]}" -o gcn.h5 --json --quiet --time-limit 0.001 >out 2>err
+    expect_equal "stopped at once" "$? $(grep -c 'holds the state' err)" "85 1"
+}
+stopped 2
+stopped 1
+gcn 3 --train train.txt --resume must
+expect 0 "scores are inner products" "$python" - <<'PY'
+import h5py, json, numpy as np
+h, j = h5py.File("gcn1.h5"), json.load(open("gcn.json"))
+user, item, ids = h["user"][()], h["item"][()], h["ids"][()]
+assert user.shape == (1400, 16) and item.shape == (900, 16)
+assert np.allclose(np.einsum("ud,ukd->uk", user, item[ids]), h["scores"][()], atol=1e-5)
+assert j["epochs"] <= 6 and 0 < j["held_out"] < 1000 and j["recall"] > .05, j
+PY
+expect 3 "nothing to learn from" "$TRUNNION" recommend --train one_user.txt --method lightgcn -o p.h5 --quiet
+expect_equal "nothing to learn from" "$(grep -c 'nothing to learn' err)" 1
+expect 2 "an option of another method" "$TRUNNION" recommend --train train.txt --layers 2 -o p.h5 --quiet
+expect 2 "a checkpoint of what has none" "$TRUNNION" recommend --train train.txt --checkpoint c.h5 -o p.h5 --quiet
 
 expect 0 "names" ranks 3 recommend --train train_names.txt --test test_names.txt --method linear -k 7 -o named.h5 --quiet
 expect 0 "lowpass" "$TRUNNION" recommend --train train.txt --test test.txt --method lowpass --rank 12 -k 7 -o low.h5 --quiet

@@ -1,11 +1,14 @@
 /* recommend.c: the verb `recommend`: the best items for users, learned from which user met which
  * item. */
+#include "algo/graph/lightgcn/embed.h"
 #include "algo/graph/recommend/lowpass.h"
 #include "algo/graph/recommend/serve.h"
 #include "algo/graph/recommend/users.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/graph/gcn_options.h"
 #include "cli/graph/graph_options.h"
+#include "cli/training.h"
 #include "mpi/agree.h"
 
 #include <string.h>
@@ -17,9 +20,11 @@ static const trn_param_t params[] = {
      .help = "the same, held out: the result tells how many of these are recommended"},
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "R.h5", .required = true, .file = TRN_STORE_WRITTEN,
      .help = "store to write"},
-    {"method", 0, TRN_PARAM_CHOICE, "gfcf", .choices = "gfcf|linear|lowpass|popularity",
-     .help = "linear: items of those who share items; lowpass: the largest singular vectors of "
-             "the normalized matrix; gfcf: both (GF-CF); popularity: items with most users"},
+    {"method", 0, TRN_PARAM_CHOICE, "gfcf", .choices = "gfcf|linear|lowpass|popularity|lightgcn",
+     .help =
+         "linear: items of those who share items; lowpass: the largest singular vectors of "
+         "the normalized matrix; gfcf: both (GF-CF); popularity: items with most users; lightgcn: "
+         "trained embeddings, which R.h5 then has, too"},
     {"k", 'k', TRN_PARAM_INT, "20", 1, 1000000, .help = "items for each user"},
     {"users", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ, .excludes = "user",
      .help = "only for the users in FILE, a name or number a line; default: for all"},
@@ -44,9 +49,11 @@ static const trn_param_t params[] = {
              "that: interactions of 0 or below --least are left out, all others count alike"},
     {"least", 0, TRN_PARAM_REAL, "0", 0, 1e300, .needs = "weighted",
      .help = "least weight of an interaction that counts"},
+    TRN_GCN_PARAMS,
+    TRN_CHECKPOINT_PARAMS,
     {0}};
 
-typedef enum method { GFCF, LINEAR, LOWPASS, POPULARITY } method_t;
+typedef enum method { GFCF, LINEAR, LOWPASS, POPULARITY, LIGHTGCN } method_t;
 
 typedef struct job {
     trn_interactions_t in;
@@ -58,6 +65,9 @@ typedef struct job {
     trn_svd_stop_t stop;
     trn_linear_t linear;
     trn_lowpass_t lowpass;
+    trn_gcn_options_t training;
+    bool behind; /* checkpoints are written while it goes on */
+    trn_embedded_t embedded;
     trn_served_t served;
     bool first; /* rank 0 */
 } job_t;
@@ -68,6 +78,15 @@ static bool has_linear(const job_t *job) {
 
 static bool has_lowpass(const job_t *job) {
     return job->method == GFCF || job->method == LOWPASS;
+}
+
+static bool has_training(const job_t *job) {
+    return job->method == LIGHTGCN;
+}
+
+/* Numbers of a factor. */
+static int64_t width_of(const job_t *job) {
+    return has_training(job) ? job->training.dim : job->rank;
 }
 
 /* Whom lists are for: of --users or --user. Collective. */
@@ -93,10 +112,15 @@ static trn_status_t look_users(trn_run_t *run, job_t *job) {
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_params_t *p = run->params;
-    static const char *const names[] = {"gfcf", "linear", "lowpass", "popularity"};
+    static const char *const names[] = {"gfcf", "linear", "lowpass", "popularity", "lightgcn"};
     while (strcmp(names[job->method], trn_params_text(p, "method")) != 0)
         job->method++;
     job->first = run->rank == 0;
+    job->training = trn_gcn_options(p);
+    job->behind = trn_params_bool(p, "save-behind");
+    if (!has_training(job))
+        TRN_TRY(trn_params_idle(p, "checkpoint checkpoint-every save-behind time-limit resume",
+                                "with a method that is not trained"));
     job->serve.k = trn_params_int(p, "k");
     job->serve.threads = run->threads;
     job->stop = (trn_svd_stop_t){trn_params_real(p, "tolerance"), trn_params_int(p, "max-steps")};
@@ -126,9 +150,10 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_held_take(ledger, &job->held);
     trn_interactions_plan(ledger, in, ranks, rank);
     if (has_lowpass(job)) trn_lowpass_plan(ledger, in, job->rank, ranks, rank);
+    if (has_training(job)) trn_embed_plan(ledger, in, &job->training, job->behind, ranks, rank);
     trn_ledger_t before = *ledger;
     if (has_linear(job)) trn_linear_plan(ledger, in, ranks, rank);
-    trn_serve_plan(ledger, in, job->rank, has_linear(job), &job->serve, ranks, rank);
+    trn_serve_plan(ledger, in, width_of(job), has_linear(job), &job->serve, ranks, rank);
     trn_ledger_back(ledger, &before);
 }
 
@@ -137,13 +162,29 @@ static void cost(const void *user, trn_cost_t *cost) {
     const job_t *job = user;
     const trn_interactions_t *in = &job->in;
     double users = job->wanted ? (double)job->serve.count : (double)in->users;
-    double items = (double)in->items, k = (double)job->rank, entries = 0;
+    double items = (double)in->items, k = (double)width_of(job), entries = 0;
     for (int f = 0; f < in->edges.files; f++)
         entries += (double)in->edges.file[f].all;
     if (has_lowpass(job)) cost->bytes = 10 * 2 * entries * (12 + 8 * 3 * k);
     cost->flops = 2 * users * items * k;
+    if (has_training(job)) {
+        const trn_gcn_options_t *o = &job->training;
+        double steps = (entries / (double)o->batch + 1) * (double)o->epochs;
+        cost->bytes = steps * 2 * (double)o->layers * 2 * entries * (4 + 4 * k);
+    }
     if (has_linear(job)) cost->bytes += 8 * users * items;
     cost->file_bytes = 8 * users * (double)job->serve.k;
+}
+
+/* The checkpoint stays until the store is there: report removes it. Collective. */
+static trn_status_t train(trn_run_t *run, job_t *job, trn_scores_t *scores) {
+    trn_trainer_run_t training;
+    trn_embedded_t *e = &job->embedded;
+    trn_status_t status = trn_training_read(&training, run);
+    if (status == TRN_OK) status = trn_embed(e, &job->in, &job->training, &training, run->threads);
+    trn_training_free(&training);
+    *scores = (trn_scores_t){.width = e->width, .user = e->user, .item = e->item};
+    return status;
 }
 
 /* Scores as the method has them; what made them goes before anything is written. Collective. */
@@ -159,10 +200,13 @@ static trn_status_t work(trn_run_t *run, void *user) {
         status = trn_linear_create(&job->linear, &job->in);
         scores.linear = &job->linear;
     }
+    if (status == TRN_OK && has_training(job)) status = train(run, job, &scores);
     if (status == TRN_OK) {
-        scores.width = low->width;
-        scores.user = low->user;
-        scores.item = low->item;
+        if (has_lowpass(job)) {
+            scores.width = low->width;
+            scores.user = low->user;
+            scores.item = low->item;
+        }
         status = trn_serve(&job->served, &job->in, &scores, &job->serve);
     }
     trn_linear_free(&job->linear);
@@ -175,6 +219,7 @@ static trn_status_t declare(void *user, trn_store_t *store) {
     job_t *job = user;
     if (has_lowpass(job))
         TRN_TRY(trn_store_dataset(store, "/singular_values", TRN_F64, job->lowpass.width, 0));
+    if (has_training(job)) TRN_TRY(trn_embedded_declare(&job->embedded, &job->in, store));
     return trn_served_declare(&job->served, &job->in, store);
 }
 
@@ -183,6 +228,7 @@ static trn_status_t write(const void *user, trn_store_t *store) {
     const trn_lowpass_t *low = &job->lowpass;
     if (has_lowpass(job) && job->first)
         TRN_TRY(trn_store_write(store, "/singular_values", 0, low->width, low->values));
+    if (has_training(job)) TRN_TRY(trn_embedded_write(&job->embedded, &job->in, store));
     return trn_served_write(&job->served, store);
 }
 
@@ -214,6 +260,11 @@ static trn_status_t report(trn_run_t *run, void *user) {
         TRN_TRY(trn_run_note(
             run, json_pack("{s:I, s:I, s:f}", "rank", (json_int_t)job->lowpass.width, "steps",
                            (json_int_t)job->lowpass.steps, "residual", job->lowpass.residual)));
+    if (has_training(job)) {
+        if (!trn_params_given(run->params, "checkpoint"))
+            trn_checkpoint_remove(run->comm, trn_params_text(run->params, "checkpoint"));
+        TRN_TRY(trn_gcn_note(run, &job->embedded.report, job->embedded.held));
+    }
     return job->in.edges.files > 1 ? report_metrics(run, job) : TRN_OK;
 }
 
@@ -221,6 +272,7 @@ static void job_free(void *user) {
     job_t *job = user;
     trn_served_free(&job->served);
     trn_lowpass_free(&job->lowpass);
+    trn_embedded_free(&job->embedded);
     trn_linear_free(&job->linear);
     trn_free(&job->wanted);
     trn_interactions_free(&job->in);
@@ -238,14 +290,17 @@ const trn_command_t trn_command_recommend = {
         "without "
         "train items get the most popular items. With --test: recall (hits / items to test), "
         "precision (hits / k) and the standard ndcg, means over users with items to test. Neither "
-        "ranks nor threads change a bit.",
+        "ranks nor threads change a bit. --method lightgcn trains embeddings, /user and /item of "
+        "R.h5, whose inner products are scores; USR1 or TERM saves a checkpoint and ends with exit "
+        "code 85, and the same command goes on from there, on any number of ranks.",
     .examples = "lists for all users, and how good they are\ttrunnion recommend --train seen.txt "
                 "--test held.txt -o R.h5\n"
-                "ten items for two users\ttrunnion recommend --train seen.txt --method linear -k "
-                "10 --user 3 7 -o R.h5",
+                "ten items for two users by trained embeddings\ttrunnion recommend --train "
+                "seen.txt --method lightgcn --dim 16 --epochs 20 -k 10 --user 3 7 -o R.h5",
     .min_files = 0,
     .max_files = 0,
     .blas = true,
+    .saves = true,
     .params = params,
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
                                   .look = look,

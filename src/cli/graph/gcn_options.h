@@ -1,0 +1,43 @@
+/* gcn_options.h: how `recommend` is told to train embeddings. */
+#ifndef TRN_CLI_GRAPH_GCN_OPTIONS_H
+#define TRN_CLI_GRAPH_GCN_OPTIONS_H
+
+#include "algo/graph/lightgcn/train.h"
+#include "cli/command.h"
+
+/* clang-format off */
+#define TRN_GCN_PARAMS \
+    {"dim", 0, TRN_PARAM_INT, "64", 1, 65536, .needs = "method=lightgcn", .group = "Training", \
+     .help = "numbers of an embedding"}, \
+    {"layers", 0, TRN_PARAM_INT, "3", 0, 16, .needs = "method=lightgcn", \
+     .help = "how far embeddings pass along the graph"}, \
+    {"epochs", 0, TRN_PARAM_INT, "100", 1, 1000000, .needs = "method=lightgcn", \
+     .help = "at most; an epoch draws as many triples as there are interactions"}, \
+    {"batch", 0, TRN_PARAM_INT, "131072", 1, 1 << 28, .needs = "method=lightgcn", \
+     .help = "triples of a step; the embeddings pass along the whole graph in each, so large ones " \
+             "are cheaper"}, \
+    {"negatives", 0, TRN_PARAM_INT, "32", 1, 64, .needs = "method=lightgcn", \
+     .help = "items that are drawn for a triple, of which it takes the one with the highest score; " \
+             "1: as published"}, \
+    {"learning-rate", 0, TRN_PARAM_REAL, "0.02", 1e-9, 1e3, .needs = "method=lightgcn", \
+     .help = "of Adam; published: 0.001 with batches of 2048"}, \
+    {"decay", 0, TRN_PARAM_REAL, "0.005", 0, 1e3, .needs = "method=lightgcn", \
+     .help = "weight of the squares of a triple's embeddings; published: 0.0001"}, \
+    {"valid", 0, TRN_PARAM_REAL, "0.05", 0, 0.9, .needs = "method=lightgcn", \
+     .help = "share of the interactions that is held out, to end training when it is found less " \
+             "well than before; 0: train on all for --epochs"}, \
+    {"look", 0, TRN_PARAM_INT, "5", 1, 100000, .needs = "method=lightgcn", \
+     .help = "epochs from one look at what is held out to the next"}, \
+    {"patience", 0, TRN_PARAM_INT, "3", 1, 100000, .needs = "method=lightgcn", \
+     .help = "looks that may be worse than the best before training ends"}, \
+    {"seed", 0, TRN_PARAM_INT, "1", 0, 9e18, .needs = "method=lightgcn", \
+     .help = "of the starting embeddings, the triples and what is held out"}
+/* clang-format on */
+
+/* What the options of these rows say. Local. */
+trn_gcn_options_t trn_gcn_options(const trn_params_t *params);
+
+/* Figures of a training into the result. Local. */
+trn_status_t trn_gcn_note(trn_run_t *run, const trn_gcn_report_t *report, int64_t held);
+
+#endif
