@@ -48,7 +48,7 @@ cp r.h5 linear.h5
 alike linear 3 --train train.pairs --method linear -k 7 --layout pairs --extra-columns --memory 40M
 
 # Trained embeddings: their inner products are the scores; a stopped training goes on, elsewhere too.
-trained=(--test test.txt --method lightgcn --dim 16 --epochs 6 --batch 2000 --look 2 -k 7)
+trained=(--test test.txt --method lightgcn --dim 16 --epochs 6 --batch 2000 --negatives 4 --look 2 -k 7)
 of[lightgcn]=
 gcn() { # RANKS ARGUMENT...
     expect 0 "lightgcn on $1 ranks" ranks "$1" recommend "${@:2}" "${trained[@]}" -o gcn.h5 --json --quiet

@@ -13,12 +13,12 @@
      .help = "how far embeddings pass along the graph"}, \
     {"epochs", 0, TRN_PARAM_INT, "100", 1, 1000000, .needs = "method=lightgcn", \
      .help = "at most; an epoch draws as many triples as there are interactions"}, \
-    {"batch", 0, TRN_PARAM_INT, "131072", 1, 1 << 28, .needs = "method=lightgcn", \
+    {"batch", 0, TRN_PARAM_INT, "0", 0, 1 << 28, .needs = "method=lightgcn", \
      .help = "triples of a step; the embeddings pass along the whole graph in each, so large ones " \
-             "are cheaper"}, \
-    {"negatives", 0, TRN_PARAM_INT, "32", 1, 64, .needs = "method=lightgcn", \
+             "are cheaper; 0: a sixth of an epoch, but 1024 to 131072"}, \
+    {"negatives", 0, TRN_PARAM_INT, "0", 0, 64, .needs = "method=lightgcn", \
      .help = "items that are drawn for a triple, of which it takes the one with the highest score; " \
-             "1: as published"}, \
+             "1: as published; 0: one for 1280 items, but 1 to 32"}, \
     {"learning-rate", 0, TRN_PARAM_REAL, "0.02", 1e-9, 1e3, .needs = "method=lightgcn", \
      .help = "of Adam; published: 0.001 with batches of 2048"}, \
     {"decay", 0, TRN_PARAM_REAL, "0.005", 0, 1e3, .needs = "method=lightgcn", \

@@ -134,6 +134,8 @@ static trn_status_t look(trn_run_t *run, void *user) {
     if (how.weighted && how.layout == TRN_EDGES_AUTO) how.layout = TRN_EDGES_PAIRS;
     TRN_TRY(trn_interactions_look(&job->in, run->comm, &how, trn_params_text(p, "train"),
                                   trn_params_text(p, "test")));
+    trn_gcn_defaults(&job->training, trn_interactions_share(&job->in, TRN_TO_TRAIN, 1, 0),
+                     job->in.items);
     TRN_TRY(look_users(run, job));
     job->held = trn_held_now(run->comm);
     if (!has_lowpass(job)) return TRN_OK;

@@ -31,6 +31,11 @@ typedef struct trn_gcn_options {
                              * after which training ends */
 } trn_gcn_options_t;
 
+/* Choose what is 0 of batch and others. Measured on Gowalla (810,128 likes, 40,981 items): steps of
+ * 131072 with 32 others, rate .02 and decay .005 reach in 300 steps what 2048 with one take 396,000
+ * for; of 600 items 32 are too many, for the best of them are often what a user likes. Local. */
+void trn_gcn_defaults(trn_gcn_options_t *options, int64_t likes, int64_t items);
+
 /* How good embeddings are, by what was held out: the higher, the better. Collective; fails agreed.
  */
 typedef struct trn_gcn_judge {

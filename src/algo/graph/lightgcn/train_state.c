@@ -6,6 +6,13 @@
 
 #include <string.h>
 
+void trn_gcn_defaults(trn_gcn_options_t *o, int64_t likes, int64_t items) {
+    enum { STEPS = 6, LEAST = 1024, MOST = 131072, ITEMS = 1280, OTHERS = 32 };
+    int64_t batch = likes / STEPS, others = items / ITEMS;
+    if (o->batch == 0) o->batch = batch < LEAST ? LEAST : batch > MOST ? MOST : batch;
+    if (o->others == 0) o->others = others < 1 ? 1 : others > OTHERS ? OTHERS : others;
+}
+
 /* A number that other likes would hardly give: hashes are added, so their order is no matter. */
 static uint64_t hash_likes(const trn_sparse_t *likes) {
     trn_extent_t at = trn_sparse_extent(likes);
