@@ -61,4 +61,66 @@ static void golden_layers(void) {
     }
 }
 
-HARNESS_MAIN({"golden layers", golden_layers})
+/* Half the squares of embeddings, each times a weight of its place, and their gradient. */
+static double place(int64_t i, int64_t j) {
+    return 1 + start_number(i, j, 5);
+}
+
+static double half_squares(const trn_sides_t *out, trn_sides_t *gradient) {
+    double sum = 0;
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t o = trn_sides_rows(out, side), g = trn_sides_rows(gradient, side);
+        for (int64_t i = 0; i < o.rows; i++)
+            for (int64_t j = 0; j < o.cols; j++) {
+                double n = ((double *)o.data)[i * o.cols + j], by = place(i + side * USERS, j);
+                sum += by * n * n / 2;
+                ((double *)g.data)[i * o.cols + j] = by * n;
+            }
+    }
+    MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, comm);
+    return sum;
+}
+
+/* Central differences by some embeddings of layer 0, and by weights of every kind. */
+static void gradients(void) {
+    const double h = 1e-6;
+    problem_t p;
+    trn_ngcf_t *n = NULL;
+    trn_sides_t out = {{NULL}}, out_gradient = {{NULL}};
+    double w[WEIGHTS], by_w[WEIGHTS], by_x[NODES * DIM];
+    make_weights(w);
+    CHECK_OK(make_in(&p, golden, TRN_BIPARTITE_MEAN, TRN_F64, TRN_NGCF_BLOCK, comm));
+    CHECK_OK(trn_ngcf_create(&n, p.a, LAYERS, true));
+    CHECK_OK(trn_ngcf_sides(&out, n));
+    CHECK_OK(trn_ngcf_sides(&out_gradient, n));
+    if (harness_well()) {
+        fill(&p.x, start_number);
+        CHECK_OK(trn_ngcf_forward(n, w, NULL, &p.x, &out));
+        half_squares(&out, &out_gradient);
+        CHECK_OK(trn_ngcf_backward(n, w, NULL, &p.x, &out_gradient, &p.y, by_w));
+        gather(&p.y, USERS, DIM, sizeof *by_x, by_x);
+        MPI_Bcast(by_x, NODES * DIM, MPI_DOUBLE, 0, comm);
+        for (int64_t at = 0; at < NODES * DIM + WEIGHTS; at += 37) {
+            double value[2], slope = at < NODES * DIM ? by_x[at] : by_w[at - NODES * DIM];
+            for (int way = 0; way < 2; way++) {
+                fill(&p.x, start_number);
+                if (at >= NODES * DIM) w[at - NODES * DIM] += way ? -h : h;
+                int side = at / DIM >= USERS;
+                trn_view_t x = trn_sides_rows(&p.x, side);
+                int64_t row = at / DIM - side * USERS - trn_matrix_first_row(p.x.side[side]);
+                if (at < NODES * DIM && row >= 0 && row < x.rows)
+                    ((double *)x.data)[row * DIM + at % DIM] += way ? -h : h;
+                CHECK_OK(trn_ngcf_forward(n, w, NULL, &p.x, &out));
+                value[way] = half_squares(&out, &out_gradient);
+                make_weights(w);
+            }
+            CHECK(fabs((value[0] - value[1]) / (2 * h) - slope) < 1e-6 * (1 + fabs(slope)));
+        }
+    }
+    trn_sides_free(&out);
+    trn_sides_free(&out_gradient);
+    trn_ngcf_destroy(&n);
+    destroy(&p);
+}
+
+HARNESS_MAIN({"golden layers", golden_layers}, {"gradients", gradients})

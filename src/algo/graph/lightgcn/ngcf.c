@@ -1,7 +1,6 @@
 /* ngcf.c: NGCF's layers forward and back. Matrices of a layer are kept for the way back, or all
  * layers share those of one. */
-#include "algo/graph/lightgcn/ngcf.h"
-
+#include "algo/graph/lightgcn/ngcf_impl.h"
 #include "algo/graph/lightgcn/ngcf_rows.h"
 #include "base/mem.h"
 #include "kern/dense/gemm.h"
@@ -11,35 +10,15 @@
 
 #include <string.h>
 
-/* a, b: what f is taken of, and on the way back the gradients by them. */
-typedef struct layer {
-    trn_sides_t t, a, b;
-    trn_sides_t next; /* X' */
-} layer_t;
-
-struct trn_ngcf {
-    trn_bipartite_t *graph;
-    int layers, kept; /* matrices are there for so many */
-    layer_t layer[TRN_NGCF_LAYERS];
-    trn_sides_t product, scratch; /* X * T; for the graph's products */
-    trn_sides_t gradient[2];      /* by X' and by X, on the way back */
-    trn_dist_t *wide[TRN_SIDES];  /* of embeddings */
-};
-
-/* Where the weights of a layer are. */
-typedef struct weights {
-    const char *w1, *b1, *w2, *b2;
-} weights_t;
-
 int64_t trn_ngcf_weights(int64_t dim, int layers) {
     return layers * 2 * dim * (dim + 1);
 }
 
-static weights_t weights_of(const trn_ngcf_t *n, const void *weights, int layer) {
+trn_ngcf_part_t trn_ngcf_part(const trn_ngcf_t *n, const void *weights, int layer) {
     int64_t d = n->graph->of.dim, size = trn_matrix_type_size(n->graph->of.type);
     const char *w1 = (const char *)weights + trn_ngcf_weights(d, layer) * size;
     const char *b1 = w1 + d * d * size, *w2 = b1 + d * size;
-    return (weights_t){w1, b1, w2, w2 + d * d * size};
+    return (trn_ngcf_part_t){w1, b1, w2, w2 + d * d * size};
 }
 
 /* Creation ------------------------------------------------------------------------------------- */
@@ -69,7 +48,7 @@ static trn_status_t create_wide(trn_ngcf_t *n) {
 
 static trn_status_t create_sides(trn_ngcf_t *n, bool keep) {
     for (int l = 0; l < n->kept; l++) {
-        layer_t *x = &n->layer[l];
+        trn_ngcf_layer_t *x = &n->layer[l];
         TRN_TRY(trn_sides_create(&x->t, n->graph));
         TRN_TRY(trn_sides_create(&x->a, n->graph));
         TRN_TRY(trn_sides_create(&x->b, n->graph));
@@ -128,10 +107,8 @@ trn_status_t trn_ngcf_sides(trn_sides_t *sides, const trn_ngcf_t *n) {
 
 /* Blocks --------------------------------------------------------------------------------------- */
 
-/* c = x op(w) + beta c, block by block: the library may sum a row otherwise in a call of other
- * rows. Threads take whole blocks. */
-static void multiply(const trn_ngcf_t *n, const trn_sides_t *x, const void *w, bool transposed,
-                     double beta, trn_sides_t *c) {
+void trn_ngcf_multiply(const trn_ngcf_t *n, const trn_sides_t *x, const void *w, bool transposed,
+                       double beta, trn_sides_t *c) {
     int64_t d = n->graph->of.dim;
     for (int side = 0; side < TRN_SIDES; side++) {
         trn_view_t from = trn_sides_rows(x, side), to = trn_sides_rows(c, side);
@@ -155,8 +132,8 @@ static void multiply(const trn_ngcf_t *n, const trn_sides_t *x, const void *w, b
     }
 }
 
-/* Leave out numbers of a layer's rows; a row's random numbers are its own. */
-static void leave_out(const trn_ngcf_t *n, const trn_ngcf_drop_t *drop, int layer, trn_sides_t *x) {
+void trn_ngcf_leave_out(const trn_ngcf_t *n, const trn_ngcf_drop_t *drop, int layer,
+                        trn_sides_t *x) {
     enum { WHOLE = 65536 };
     int64_t d = n->graph->of.dim;
     for (int side = 0; side < TRN_SIDES && drop; side++) {
@@ -175,20 +152,19 @@ static void leave_out(const trn_ngcf_t *n, const trn_ngcf_drop_t *drop, int laye
 
 /* Forward -------------------------------------------------------------------------------------- */
 
-/* The columns of a layer among the embeddings. */
-static trn_view_t columns_of(const trn_ngcf_t *n, const trn_sides_t *wide, int side, int layer) {
+trn_view_t trn_ngcf_columns(const trn_ngcf_t *n, const trn_sides_t *wide, int side, int layer) {
     trn_view_t v = trn_sides_rows(wide, side);
     return trn_view_part(v, 0, v.rows, layer * n->graph->of.dim, n->graph->of.dim);
 }
 
-static trn_status_t layer_forward(trn_ngcf_t *n, const weights_t *w, const trn_sides_t *x,
-                                  layer_t *l) {
+static trn_status_t layer_forward(trn_ngcf_t *n, const trn_ngcf_part_t *w, const trn_sides_t *x,
+                                  trn_ngcf_layer_t *l) {
     TRN_TRY(trn_bipartite_apply(n->graph, false, x, &l->t, &n->scratch));
     for (int side = 0; side < TRN_SIDES; side++)
         trn_ngcf_product(trn_sides_rows(x, side), trn_sides_rows(&l->t, side),
                          trn_sides_rows(&n->product, side));
-    multiply(n, &l->t, w->w1, false, 0, &l->a);
-    multiply(n, &n->product, w->w2, false, 0, &l->b);
+    trn_ngcf_multiply(n, &l->t, w->w1, false, 0, &l->a);
+    trn_ngcf_multiply(n, &n->product, w->w2, false, 0, &l->b);
     for (int side = 0; side < TRN_SIDES; side++)
         trn_ngcf_activate(w->b1, w->b2, trn_sides_rows(&l->a, side), trn_sides_rows(&l->b, side),
                           trn_sides_rows(&l->next, side));
@@ -206,14 +182,14 @@ static void copy_columns(trn_view_t x, trn_view_t to) {
 trn_status_t trn_ngcf_forward(trn_ngcf_t *n, const void *weights, const trn_ngcf_drop_t *drop,
                               const trn_sides_t *x, trn_sides_t *out) {
     for (int side = 0; side < TRN_SIDES; side++)
-        copy_columns(trn_sides_rows(x, side), columns_of(n, out, side, 0));
+        copy_columns(trn_sides_rows(x, side), trn_ngcf_columns(n, out, side, 0));
     for (int k = 0; k < n->layers; k++) {
-        layer_t *l = &n->layer[k % n->kept];
-        weights_t w = weights_of(n, weights, k);
+        trn_ngcf_layer_t *l = &n->layer[k % n->kept];
+        trn_ngcf_part_t w = trn_ngcf_part(n, weights, k);
         TRN_TRY(layer_forward(n, &w, x, l));
-        leave_out(n, drop, k, &l->next);
+        trn_ngcf_leave_out(n, drop, k, &l->next);
         for (int side = 0; side < TRN_SIDES; side++)
-            trn_ngcf_divide(trn_sides_rows(&l->next, side), columns_of(n, out, side, k + 1));
+            trn_ngcf_divide(trn_sides_rows(&l->next, side), trn_ngcf_columns(n, out, side, k + 1));
         x = &l->next;
     }
     return TRN_OK;
