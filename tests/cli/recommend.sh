@@ -78,6 +78,17 @@ assert user.shape == (1400, 16) and item.shape == (900, 16)
 assert np.allclose(np.einsum("ud,ukd->uk", user, item[ids]), h["scores"][()], atol=1e-5)
 assert j["epochs"] <= 6 and 0 < j["held_out"] < 1000 and j["recall"] > .05, j
 PY
+# NGCF, by both adjacencies; three rows of blocks of users, so that three ranks have some.
+for how in mean sym; do
+    for n in 1 3; do
+        rm -f ngcf.h5
+        expect 0 "ngcf on $n ranks" ranks "$n" recommend --train train.txt --test test.txt --method ngcf --adjacency $how --dim 8 --layers 2 \
+            --epochs 4 --batch 2000 --learning-rate 0.01 -o ngcf.h5 --json --quiet
+        now=$(digest ngcf.h5 /user /item /ids /scores; lasting out | grep -v output)
+        [ $n = 1 ] && of[ngcf]=$now
+        expect_equal "ngcf $how on $n ranks" "$now" "${of[ngcf]}"
+    done
+done
 expect 3 "nothing to learn from" "$TRUNNION" recommend --train one_user.txt --method lightgcn -o p.h5 --quiet
 expect_equal "nothing to learn from" "$(grep -c 'nothing to learn' err)" 1
 expect 2 "an option of another method" "$TRUNNION" recommend --train train.txt --layers 2 -o p.h5 --quiet

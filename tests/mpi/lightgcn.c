@@ -1,6 +1,7 @@
 /* Training of LightGCN: the same bits on any number of ranks and after any stop, early ends by what
  * is held out, refusals. */
 #define _GNU_SOURCE /* mkdtemp */
+#include "algo/graph/lightgcn/ngcf.h"
 #include "algo/graph/lightgcn/split.h"
 #include "algo/graph/lightgcn/train.h"
 #include "base/signal.h"
@@ -12,7 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH = 50, EPOCHS = 6, LIKES = 192, STEPS = (LIKES + BATCH - 1) / BATCH };
+enum {
+    WIDE = 3 * DIM /* of two layers of NGCF */,
+    BATCH = 50,
+    EPOCHS = 6,
+    LIKES = 192,
+    STEPS = (LIKES + BATCH - 1) / BATCH
+};
 
 static trn_gcn_options_t options_of(int64_t epochs) {
     return (trn_gcn_options_t){.dim = DIM,
@@ -41,17 +48,18 @@ static trn_status_t judge(void *user, const trn_sides_t *final, double *score) {
     return TRN_OK;
 }
 
-/* Train on `on`; all[NODES x DIM] on rank 0 of it. */
+/* Train on `on`; all[NODES x DIM], or of NGCF [NODES x WIDE], on rank 0 of it. */
 static trn_status_t train_on(MPI_Comm on, const trn_gcn_options_t *options,
                              const trn_trainer_run_t *run, stand_in_t *by, float *all,
                              trn_gcn_report_t *report) {
     problem_t p;
-    trn_sides_t final = {{NULL}};
+    trn_gcn_result_t result = {.weights = NULL};
     trn_gcn_judge_t judged = {judge, by};
-    trn_status_t status = make(&p, golden, TRN_BIPARTITE_SYM, TRN_F32, on);
-    if (status == TRN_OK) status = trn_gcn_train(p.a, options, run, &judged, &final, report);
-    if (status == TRN_OK && all) gather(&final, USERS, DIM, sizeof *all, all);
-    trn_sides_free(&final);
+    int64_t width = options->ngcf ? WIDE : DIM, block = options->ngcf ? TRN_NGCF_BLOCK : 1;
+    trn_status_t status = make_in(&p, golden, options->kind, TRN_F32, block, on);
+    if (status == TRN_OK) status = trn_gcn_train(p.a, options, run, &judged, &result, report);
+    if (status == TRN_OK && all) gather(&result.final, USERS, width, sizeof *all, all);
+    trn_gcn_free(&result);
     destroy(&p);
     return status;
 }
@@ -89,13 +97,14 @@ static MPI_Comm first_ranks(int count) {
 }
 
 /* Stopped before every step, each time on another number of ranks. */
-static void stop_and_resume(void) {
-    float through[NODES * DIM], resumed[NODES * DIM];
+static void stop_and_resume_of(bool ngcf) {
+    static float through[NODES * WIDE], resumed[NODES * WIDE];
     trn_gcn_options_t options = options_of(2);
     trn_gcn_report_t report = {0};
-    const char *path = in_directory("resumed.h5");
+    const char *path = in_directory(ngcf ? "resumed-ngcf.h5" : "resumed.h5");
     trn_trainer_run_t mine = run_of(own_file(), TRN_RESUME_NEVER);
     options.look = 1, options.patience = 5;
+    if (ngcf) options.ngcf = true, options.kind = TRN_BIPARTITE_MEAN, options.drop = 0.2;
     stand_in_t by = {.peak = 2};
     CHECK_OK(train_on(MPI_COMM_SELF, &options, &mine, &by, through, &report));
     int stops = 0, finished = 0;
@@ -117,6 +126,11 @@ static void stop_and_resume(void) {
     }
     CHECK_EQUAL(stops, 2 * STEPS - 1); /* the last step is no stop */
     if (rank == 0) CHECK(memcmp(through, resumed, sizeof through) == 0);
+}
+
+static void stop_and_resume(void) {
+    stop_and_resume_of(false);
+    stop_and_resume_of(true);
 }
 
 /* Training ends when looks grow worse, with what was best: the state of a shorter training. */

@@ -1,8 +1,12 @@
 /* gcn_options.c: from options to a training of embeddings, and from its report to the result. */
 #include "cli/graph/gcn_options.h"
 
+#include <string.h>
+
 trn_gcn_options_t trn_gcn_options(const trn_params_t *p) {
     double valid = trn_params_real(p, "valid");
+    bool ngcf = strcmp(trn_params_text(p, "method"), "ngcf") == 0;
+    bool mean = ngcf && strcmp(trn_params_text(p, "adjacency"), "mean") == 0;
     return (trn_gcn_options_t){.dim = trn_params_int(p, "dim"),
                                .layers = trn_params_int(p, "layers"),
                                .epochs = trn_params_int(p, "epochs"),
@@ -10,7 +14,10 @@ trn_gcn_options_t trn_gcn_options(const trn_params_t *p) {
                                .others = trn_params_int(p, "negatives"),
                                .rate = trn_params_real(p, "learning-rate"),
                                .decay = trn_params_real(p, "decay"),
-                               .start = 0.1, /* as published */
+                               .start = ngcf ? 0 : 0.1, /* as published */
+                               .kind = mean ? TRN_BIPARTITE_MEAN : TRN_BIPARTITE_SYM,
+                               .ngcf = ngcf,
+                               .drop = ngcf ? trn_params_real(p, "dropout") : 0,
                                .seed = (uint64_t)trn_params_int(p, "seed"),
                                .valid = valid,
                                .look = valid > 0 ? trn_params_int(p, "look") : 0,

@@ -1,6 +1,7 @@
 /* recommend.c: the verb `recommend`: the best items for users, learned from which user met which
  * item. */
 #include "algo/graph/lightgcn/embed.h"
+#include "algo/graph/lightgcn/ngcf.h"
 #include "algo/graph/recommend/lowpass.h"
 #include "algo/graph/recommend/serve.h"
 #include "algo/graph/recommend/users.h"
@@ -20,7 +21,8 @@ static const trn_param_t params[] = {
      .help = "the same, held out: the result tells how many of these are recommended"},
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "R.h5", .required = true, .file = TRN_STORE_WRITTEN,
      .help = "store to write"},
-    {"method", 0, TRN_PARAM_CHOICE, "gfcf", .choices = "gfcf|linear|lowpass|popularity|lightgcn",
+    {"method", 0, TRN_PARAM_CHOICE, "gfcf",
+     .choices = "gfcf|linear|lowpass|popularity|lightgcn|ngcf",
      .help =
          "linear: items of those who share items; lowpass: the largest singular vectors of "
          "the normalized matrix; gfcf: both (GF-CF); popularity: items with most users; lightgcn: "
@@ -53,7 +55,7 @@ static const trn_param_t params[] = {
     TRN_CHECKPOINT_PARAMS,
     {0}};
 
-typedef enum method { GFCF, LINEAR, LOWPASS, POPULARITY, LIGHTGCN } method_t;
+typedef enum method { GFCF, LINEAR, LOWPASS, POPULARITY, LIGHTGCN, NGCF } method_t;
 
 typedef struct job {
     trn_interactions_t in;
@@ -81,12 +83,12 @@ static bool has_lowpass(const job_t *job) {
 }
 
 static bool has_training(const job_t *job) {
-    return job->method == LIGHTGCN;
+    return job->method == LIGHTGCN || job->method == NGCF;
 }
 
 /* Numbers of a factor. */
 static int64_t width_of(const job_t *job) {
-    return has_training(job) ? job->training.dim : job->rank;
+    return has_training(job) ? trn_embedded_width(&job->training) : job->rank;
 }
 
 /* Whom lists are for: of --users or --user. Collective. */
@@ -112,11 +114,14 @@ static trn_status_t look_users(trn_run_t *run, job_t *job) {
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_params_t *p = run->params;
-    static const char *const names[] = {"gfcf", "linear", "lowpass", "popularity", "lightgcn"};
+    static const char *const names[] = {"gfcf",       "linear",   "lowpass",
+                                        "popularity", "lightgcn", "ngcf"};
     while (strcmp(names[job->method], trn_params_text(p, "method")) != 0)
         job->method++;
     job->first = run->rank == 0;
     job->training = trn_gcn_options(p);
+    if (job->method == NGCF && (job->training.layers < 1 || job->training.layers > TRN_NGCF_LAYERS))
+        return trn_fail(TRN_USAGE, "--layers: ngcf has 1 to %d", TRN_NGCF_LAYERS);
     job->behind = trn_params_bool(p, "save-behind");
     if (!has_training(job))
         TRN_TRY(trn_params_idle(p, "checkpoint checkpoint-every save-behind time-limit resume",
@@ -292,7 +297,8 @@ const trn_command_t trn_command_recommend = {
         "without "
         "train items get the most popular items. With --test: recall (hits / items to test), "
         "precision (hits / k) and the standard ndcg, means over users with items to test. Neither "
-        "ranks nor threads change a bit. --method lightgcn trains embeddings, /user and /item of "
+        "ranks nor threads change a bit. --method lightgcn or ngcf trains embeddings, /user and "
+        "/item of "
         "R.h5, whose inner products are scores; USR1 or TERM saves a checkpoint and ends with exit "
         "code 85, and the same command goes on from there, on any number of ranks.",
     .examples = "lists for all users, and how good they are\ttrunnion recommend --train seen.txt "

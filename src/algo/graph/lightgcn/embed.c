@@ -2,6 +2,7 @@
  * at, and all items' factors on every rank in the end. */
 #include "algo/graph/lightgcn/embed.h"
 
+#include "algo/graph/lightgcn/ngcf.h"
 #include "algo/graph/lightgcn/split.h"
 #include "algo/graph/recommend/serve.h"
 #include "algo/matrix/tall.h"
@@ -17,6 +18,10 @@ enum {
     BEST = 20,
     STEP = 3 /* of random numbers */
 };
+
+int64_t trn_embedded_width(const trn_gcn_options_t *o) {
+    return o->ngcf ? (o->layers + 1) * o->dim : o->dim;
+}
 
 /* What a look needs. */
 typedef struct looker {
@@ -83,7 +88,8 @@ static trn_status_t create_looker(looker_t *l, const trn_interactions_t *in,
     l->parts.part[TRN_TO_TRAIN] = l->parts.part[TRN_TO_TEST] = NULL;
     TRN_TRY(trn_split_likes(in->part[TRN_TO_TRAIN], options->valid, options->seed,
                             &l->parts.part[TRN_TO_TRAIN], &l->parts.part[TRN_TO_TEST]));
-    TRN_TRY(trn_alloc(&l->item, in->items * options->dim, sizeof *l->item, "items' factors"));
+    TRN_TRY(trn_alloc(&l->item, in->items * trn_embedded_width(options), sizeof *l->item,
+                      "items' factors"));
     return choose_users(l, options->seed);
 }
 
@@ -112,7 +118,7 @@ static trn_status_t keep(trn_embedded_t *e, const trn_interactions_t *in, const 
 
 static trn_status_t train(trn_embedded_t *e, const trn_interactions_t *in, looker_t *l,
                           const trn_gcn_options_t *options, const trn_trainer_run_t *run,
-                          trn_sides_t *final) {
+                          trn_gcn_result_t *result) {
     trn_dist_t *bands = NULL;
     trn_bipartite_t *graph = NULL;
     trn_gcn_judge_t by = {judge, l};
@@ -126,13 +132,15 @@ static trn_status_t train(trn_embedded_t *e, const trn_interactions_t *in, looke
                              .likes = l->parts.part[TRN_TO_TRAIN],
                              .bands = bands,
                              .type = TRN_F32,
+                             .kind = o.kind,
                              .dim = o.dim,
-                             .threads = l->serve.threads};
+                             .threads = l->serve.threads,
+                             .block = o.ngcf ? TRN_NGCF_BLOCK : 0};
     if (status == TRN_OK) status = trn_bipartite_create(&graph, &of);
-    if (status == TRN_OK) status = trn_gcn_train(graph, &o, run, &by, final, &e->report);
+    if (status == TRN_OK) status = trn_gcn_train(graph, &o, run, &by, result, &e->report);
     trn_dist_destroy(&bands);
-    if (status == TRN_OK) status = keep(e, in, final, l);
-    trn_sides_free(final); /* before the graph, whose bands they know */
+    if (status == TRN_OK) status = keep(e, in, &result->final, l);
+    trn_gcn_free(result); /* before the graph, whose bands they know */
     trn_bipartite_destroy(&graph);
     return status;
 }
@@ -141,10 +149,10 @@ trn_status_t trn_embed(trn_embedded_t *e, const trn_interactions_t *in,
                        const trn_gcn_options_t *options, const trn_trainer_run_t *run,
                        int threads) {
     looker_t l;
-    trn_sides_t final = {{NULL}};
-    *e = (trn_embedded_t){.width = options->dim};
+    trn_gcn_result_t result = {.weights = NULL};
+    *e = (trn_embedded_t){.width = trn_embedded_width(options)};
     trn_status_t status = trn_agree(in->comm, create_looker(&l, in, options, threads));
-    if (status == TRN_OK) status = train(e, in, &l, options, run, &final);
+    if (status == TRN_OK) status = train(e, in, &l, options, run, &result);
     destroy_looker(&l);
     if (status != TRN_OK) trn_embedded_free(e);
     return status;
@@ -196,12 +204,12 @@ static trn_bipartite_size_t size_of(const trn_interactions_t *in, int64_t dim, i
 void trn_embed_plan(trn_ledger_t *ledger, const trn_interactions_t *in, const trn_gcn_options_t *o,
                     bool behind, int ranks, int rank) {
     trn_bipartite_size_t size = size_of(in, o->dim, ranks, rank);
-    trn_ledger_take(ledger, "factors", in->items * o->dim, sizeof(float));
+    trn_ledger_take(ledger, "factors", in->items * trn_embedded_width(o), sizeof(float));
     trn_ledger_t before = *ledger;
     trn_ledger_take(ledger, "graph", 2 * (size.own_users + 1), sizeof(int64_t));
     trn_ledger_take(ledger, "graph", size.own_edges, sizeof(int32_t));
     trn_bipartite_take(ledger, &size);
     trn_gcn_take(ledger, &size, o, behind);
     trn_ledger_back(ledger, &before);
-    trn_ledger_take(ledger, "factors", size.own_users * o->dim, sizeof(float));
+    trn_ledger_take(ledger, "factors", size.own_users * trn_embedded_width(o), sizeof(float));
 }

@@ -18,6 +18,9 @@ typedef struct trn_embedded {
     trn_gcn_report_t report;
 } trn_embedded_t;
 
+/* Numbers of a factor: dim, or those of all of NGCF's layers. Local. */
+int64_t trn_embedded_width(const trn_gcn_options_t *options);
+
 /* Train by `options` on the train part of `in` but a share that is held out, and look at how much
  * of that is among the best 20 of up to 4096 users. Collective, equal options. Fails (agreed) as
  * trn_gcn_train, trn_serve. Nothing is to be freed then. The checkpoint stays (trn_gcn_train). */

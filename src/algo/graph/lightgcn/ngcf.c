@@ -41,8 +41,8 @@ static trn_status_t check_bands(const trn_bipartite_t *graph, int layers) {
 static trn_status_t create_wide(trn_ngcf_t *n) {
     int64_t columns[] = {0, n->graph->of.dim * (n->layers + 1)};
     for (int side = 0; side < TRN_SIDES; side++)
-        TRN_TRY(
-            trn_dist_create_at(&n->wide[side], n->graph->ranks, n->graph->start[side], 1, columns));
+        TRN_TRY(trn_dist_create_at(&n->graph->wide[side], n->graph->ranks, n->graph->start[side], 1,
+                                   columns));
     return TRN_OK;
 }
 
@@ -88,7 +88,6 @@ void trn_ngcf_destroy(trn_ngcf_t **ngcf) {
     }
     for (int side = 0; side < TRN_SIDES; side++) {
         trn_sides_free(&n->gradient[side]);
-        trn_dist_destroy(&n->wide[side]);
     }
     trn_sides_free(&n->product);
     trn_sides_free(&n->scratch);
@@ -100,7 +99,7 @@ trn_status_t trn_ngcf_sides(trn_sides_t *sides, const trn_ngcf_t *n) {
     *sides = (trn_sides_t){{NULL}};
     for (int side = 0; side < TRN_SIDES && status == TRN_OK; side++)
         status = trn_matrix_create(&sides->side[side], n->graph->of.comm, n->graph->of.type,
-                                   n->wide[side]);
+                                   n->graph->wide[side]);
     if (status != TRN_OK) trn_sides_free(sides);
     return status;
 }

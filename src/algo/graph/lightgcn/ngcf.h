@@ -40,7 +40,8 @@ trn_status_t trn_ngcf_create(trn_ngcf_t **ngcf, trn_bipartite_t *graph, int laye
 /* Free and set the pointer to NULL; NULL is fine. Local. */
 void trn_ngcf_destroy(trn_ngcf_t **ngcf);
 
-/* Create embeddings, (layers + 1) x dim wide. Collective. Fails (agreed) with TRN_MEMORY. */
+/* Create embeddings, (layers + 1) x dim wide; the graph has to outlive them. Collective. Fails
+ * (agreed) with TRN_MEMORY. */
 trn_status_t trn_ngcf_sides(trn_sides_t *sides, const trn_ngcf_t *ngcf);
 
 /* out = embeddings of x by weights[] of the graph's type. Collective, equal weights. Fails (agreed)

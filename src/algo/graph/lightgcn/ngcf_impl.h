@@ -16,7 +16,6 @@ struct trn_ngcf {
     trn_ngcf_layer_t layer[TRN_NGCF_LAYERS];
     trn_sides_t product, scratch; /* X * T; for the graph's products */
     trn_sides_t gradient[2];      /* by X' and by X, on the way back */
-    trn_dist_t *wide[TRN_SIDES];  /* of embeddings */
 };
 
 /* Where the weights of a layer are. */

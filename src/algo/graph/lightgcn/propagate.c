@@ -131,6 +131,7 @@ void trn_bipartite_destroy(trn_bipartite_t **adjacency) {
     for (int side = 0; side < TRN_SIDES; side++) {
         trn_spmm_plan_destroy(&a->plan[side]);
         trn_dist_destroy(&a->dist[side]);
+        trn_dist_destroy(&a->wide[side]);
         trn_free(&a->start[side]);
         trn_free(&a->degree[side]);
         trn_free(&a->root[side]);

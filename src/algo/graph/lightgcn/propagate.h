@@ -54,6 +54,7 @@ typedef struct trn_bipartite {
     int64_t *start[TRN_SIDES];        /* [ranks + 1] bands of users and of items */
     int64_t *degree[TRN_SIDES];       /* of the rows here */
     trn_dist_t *dist[TRN_SIDES];      /* of numbers [users x dim], [items x dim] */
+    trn_dist_t *wide[TRN_SIDES];      /* of more columns, once something has them */
     trn_spmm_plan_t *plan[TRN_SIDES]; /* the product that makes rows of this side */
     double *root[TRN_SIDES];          /* degree^-1/2 of the rows here, 1 where that is 0 */
     double *inverse[TRN_SIDES];       /* degree^-1, 1 where that is 0 */

@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rng.h"
-#include "kern/train/descent.h"
 #include "mpi/agree.h"
 #include "mpi/watch.h"
 
@@ -25,25 +23,6 @@ typedef struct learner {
 
 /* A step --------------------------------------------------------------------------------------- */
 
-/* Adam moves all rows: gradients reach most of them over the graph, and the others have moments.
- * The penalty falls on rows of layer 0, as often as they stand in the batch. */
-static void move(trn_gcn_state_t *s, int64_t batch) {
-    int64_t t = s->epoch * trn_gcn_steps(s) + s->step + 1;
-    const trn_adam_t adam = trn_adam_at(s->options.rate, t);
-    for (int side = 0; side < TRN_SIDES; side++) {
-        trn_view_t x = trn_sides_rows(&s->rows, side), g = trn_sides_rows(&s->final, side);
-        float *m = trn_sides_rows(&s->mean, side).data, *v = trn_sides_rows(&s->square, side).data;
-#pragma omp parallel for num_threads(s->a->of.threads) if (s->a->of.threads > 1)
-        for (int64_t i = 0; i < x.rows; i++) {
-            double times = (double)trn_bpr_times(s->bpr, side, i);
-            trn_adam_row(&adam, x.cols, (float)(s->options.decay * times / (double)batch),
-                         (float *)x.data + i * x.cols, m + i * x.cols, v + i * x.cols,
-                         (const float *)g.data + i * x.cols);
-        }
-    }
-}
-
-/* What goes back is the gradient of rows behind the layers; it comes out in the place of those. */
 static trn_status_t train_step(trn_gcn_state_t *s) {
     int64_t first = s->step * s->options.batch, left = s->likes - first;
     trn_bpr_batch_t batch = {.seed = s->options.seed,
@@ -51,11 +30,9 @@ static trn_status_t train_step(trn_gcn_state_t *s) {
                              .first = first,
                              .count = left < s->options.batch ? left : s->options.batch,
                              .others = (int)s->options.others};
-    int layers = (int)s->options.layers;
-    TRN_TRY(trn_propagate(s->a, layers, &s->rows, &s->final, &s->scratch));
+    TRN_TRY(trn_gcn_forward(s, true));
     TRN_TRY(trn_bpr_step(s->bpr, &batch, &s->final, &s->gradient));
-    TRN_TRY(trn_propagate(s->a, layers, &s->gradient, &s->final, &s->scratch));
-    move(s, batch.count);
+    TRN_TRY(trn_gcn_descend(s, batch.count));
     s->step++;
     trn_watch_tick();
     return TRN_OK;
@@ -70,10 +47,14 @@ static void copy(const trn_sides_t *from, trn_sides_t *to) {
     }
 }
 
+static void copy_weights(const trn_gcn_state_t *s, const float *from, float *to) {
+    if (s->weights.count > 0) memcpy(to, from, (size_t)s->weights.count * sizeof *to);
+}
+
 static trn_status_t look(learner_t *l) {
     trn_gcn_state_t *s = &l->state;
     double score = 0;
-    TRN_TRY(trn_propagate(s->a, (int)s->options.layers, &s->rows, &s->final, &s->scratch));
+    TRN_TRY(trn_gcn_forward(s, false));
     TRN_TRY(l->judge->judge(l->judge->user, &s->final, &score));
     if (s->best_epoch > 0 && !(score > s->score)) {
         s->worse++;
@@ -82,6 +63,7 @@ static trn_status_t look(learner_t *l) {
         s->best_epoch = s->epoch;
         s->worse = 0;
         copy(&s->rows, &s->best);
+        copy_weights(s, s->weights.values, s->weights.best);
     }
     if (s->a->rank == 0) {
         trn_log(TRN_LOG_INFO, "recommend", "epoch %lld: %.5f of what is held out is found%s",
@@ -164,9 +146,11 @@ static trn_status_t save(void *self, trn_store_t **behind) {
 static trn_status_t finish(void *self) {
     learner_t *l = self;
     trn_gcn_state_t *s = &l->state;
-    bool looked = s->options.look > 0 && s->best_epoch > 0;
-    return trn_propagate(s->a, (int)s->options.layers, looked ? &s->best : &s->rows, &s->final,
-                         &s->scratch);
+    if (s->options.look > 0 && s->best_epoch > 0) {
+        copy(&s->best, &s->rows);
+        copy_weights(s, s->weights.best, s->weights.values);
+    }
+    return trn_gcn_forward(s, false);
 }
 
 static const trn_trained_t trained = {begin, train, save, finish};
@@ -184,7 +168,7 @@ static void report_of(const learner_t *l, trn_gcn_report_t *report) {
 
 trn_status_t trn_gcn_train(trn_bipartite_t *a, const trn_gcn_options_t *options,
                            const trn_trainer_run_t *run, const trn_gcn_judge_t *judge,
-                           trn_sides_t *final, trn_gcn_report_t *report) {
+                           trn_gcn_result_t *result, trn_gcn_report_t *report) {
     trn_trainer_run_t kept = *run;
     kept.keep_checkpoint = true; /* until the caller has written the result */
     learner_t l = {.judge = judge, .state = {.a = a, .options = *options}};
@@ -192,8 +176,9 @@ trn_status_t trn_gcn_train(trn_bipartite_t *a, const trn_gcn_options_t *options,
     trn_status_t status = trn_gcn_create(&l.state);
     if (status == TRN_OK) status = trn_trainer_run(&l.frame);
     report_of(&l, report);
-    *final = l.state.final;
+    *result = (trn_gcn_result_t){l.state.final, l.state.rows, l.state.weights.values,
+                                 l.state.weights.count};
     trn_gcn_destroy(&l.state);
-    if (status != TRN_OK) trn_sides_free(final);
+    if (status != TRN_OK) trn_gcn_free(result);
     return status;
 }

@@ -24,7 +24,10 @@ typedef struct trn_gcn_options {
     int64_t batch;       /* triples of a step */
     int64_t others;      /* items drawn for a triple, of which the one that scores highest counts */
     double rate, decay;  /* of Adam; of the penalty decay / 2 x squares of a triple's rows */
-    double start;        /* deviation of the starting embeddings */
+    double start;        /* deviation of the starting embeddings; 0: by Xavier's rule */
+    trn_bipartite_kind_t kind; /* of the graph */
+    bool ngcf;                 /* NGCF's layers instead (ngcf.h), at least one */
+    double drop;               /* share of a layer's numbers that those leave out in training */
     uint64_t seed;
     double valid;           /* share of likes that is held out; for the checkpoint's settings */
     int64_t look, patience; /* epochs between looks at it, 0: none; looks without a better one
@@ -51,17 +54,29 @@ typedef struct trn_gcn_report {
     double seconds, cpu_seconds; /* of training, this run; of all ranks' CPUs */
 } trn_gcn_report_t;
 
-/* Train on the graph of `adjacency`, which is symmetric and of float32, and let `final` (created
- * here) be the embeddings behind the layers: those of the best look, or the last. A checkpoint of
- * the last state is left for the caller to remove when the result is safe (trn_checkpoint_remove).
- * Collective. Fails (agreed) as the frame, trn_bpr_create and the judge do, with TRN_NUMERIC (the
- * loss is not finite), TRN_USAGE (a checkpoint of other settings). Cost of a step: 4 layers x edges
- * x dim multiply-adds and 7 passes over all embeddings. */
+/* What training came to; start with {0}. */
+typedef struct trn_gcn_result {
+    trn_sides_t final; /* embeddings behind the layers; the graph has to outlive both */
+    trn_sides_t rows;  /* those of layer 0 */
+    float *weights;    /* [count] of NGCF's layers, equal on all ranks */
+    int64_t count;
+} trn_gcn_result_t;
+
+/* Free it; {0} and twice are fine. Local. */
+void trn_gcn_free(trn_gcn_result_t *result);
+
+/* Train on the graph of `adjacency`, of float32 (symmetric, or for NGCF of any
+ * kind and in its blocks), and let `result` be the embeddings of the best look, or the last. A
+ * checkpoint of the last state is left for the caller to remove when the result is safe
+ * (trn_checkpoint_remove). Collective. Fails (agreed) as the frame, trn_bpr_create and the judge
+ * do, with TRN_NUMERIC (the loss is not finite), TRN_USAGE (a checkpoint of other settings). Cost
+ * of a step: 4 layers x edges x dim multiply-adds and 7 passes over all embeddings. */
 trn_status_t trn_gcn_train(trn_bipartite_t *adjacency, const trn_gcn_options_t *options,
                            const trn_trainer_run_t *run, const trn_gcn_judge_t *judge,
-                           trn_sides_t *final, trn_gcn_report_t *report);
+                           trn_gcn_result_t *result, trn_gcn_report_t *report);
 
-/* For plans: what that takes beside the adjacency; `final` stays under "embeddings". Local. */
+/* For plans: what that takes beside the adjacency; the result stays under
+ * "embeddings". Local. */
 void trn_gcn_take(trn_ledger_t *ledger, const trn_bipartite_size_t *size,
                   const trn_gcn_options_t *options, bool behind);
 

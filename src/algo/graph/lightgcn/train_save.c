@@ -25,6 +25,9 @@ static const trn_setting_t table[] = {
     {"rate", "--learning-rate", TRN_SETTING_REAL, OPTION(rate), NULL, NULL},
     {"decay", "--decay", TRN_SETTING_REAL, OPTION(decay), NULL, NULL},
     {"start", "the starting embeddings", TRN_SETTING_REAL, OPTION(start), NULL, NULL},
+    {"kind", "--adjacency", TRN_SETTING_CHOICE, OPTION(kind), TRN_BIPARTITE_NAMES, NULL},
+    {"ngcf", "--method", TRN_SETTING_FLAG, OPTION(ngcf), NULL, NULL},
+    {"drop", "--dropout", TRN_SETTING_REAL, OPTION(drop), NULL, NULL},
     {"seed", "--seed", TRN_SETTING_SEED, OPTION(seed), NULL, NULL},
     {0}};
 
@@ -79,6 +82,38 @@ static trn_status_t read_one(trn_store_t *store, const char *name, const trn_mat
     return trn_store_read(store, name, trn_matrix_first_row(x), v.rows, v.data);
 }
 
+/* The four arrays of weights; rank 0 writes them, for all have the same. */
+static trn_status_t for_weights(const trn_gcn_state_t *s, trn_store_t *store,
+                                trn_status_t (*each)(trn_store_t *, const char *, int64_t,
+                                                     float *)) {
+    const trn_gcn_weights_t *w = &s->weights;
+    if (w->count == 0) return TRN_OK;
+    TRN_TRY(each(store, "/weights/values", w->count, w->values));
+    TRN_TRY(each(store, "/weights/mean", w->count, w->mean));
+    TRN_TRY(each(store, "/weights/square", w->count, w->square));
+    return each(store, "/weights/best", w->count, w->best);
+}
+
+static trn_status_t declare_weights(trn_store_t *store, const char *name, int64_t count,
+                                    float *values) {
+    (void)values;
+    return trn_store_dataset(store, name, TRN_F32, count, 0);
+}
+
+static trn_status_t write_weights(trn_store_t *store, const char *name, int64_t count,
+                                  float *values) {
+    return trn_store_write(store, name, 0, count, values);
+}
+
+static trn_status_t read_weights(trn_store_t *store, const char *name, int64_t count,
+                                 float *values) {
+    int64_t there = 0;
+    TRN_TRY(trn_store_need(store, name, TRN_F32, &there, 0));
+    if (there == count) return trn_store_read(store, name, 0, count, values);
+    return trn_fail(TRN_INPUT, "%s: %s has %lld numbers, not %lld", trn_store_path(store), name,
+                    (long long)there, (long long)count);
+}
+
 static trn_status_t declare(const trn_gcn_state_t *s, trn_store_t *store) {
     char settings[SETTINGS_BYTES];
     TRN_TRY(trn_settings_text(table, s, settings, sizeof settings));
@@ -90,6 +125,7 @@ static trn_status_t declare(const trn_gcn_state_t *s, trn_store_t *store) {
     TRN_TRY(trn_store_set_real(store, "/", "score", s->score));
     TRN_TRY(trn_store_set_real(store, "/", "last_loss", s->loss));
     TRN_TRY(for_parts(s, store, declare_one));
+    TRN_TRY(for_weights(s, store, declare_weights));
     int64_t users = s->a->start[TRN_USERS][s->a->ranks];
     TRN_TRY(trn_store_dataset(store, "/user/loss", TRN_F64, users, 0));
     return trn_store_begin(store);
@@ -98,6 +134,7 @@ static trn_status_t declare(const trn_gcn_state_t *s, trn_store_t *store) {
 static trn_status_t write_parts(const trn_gcn_state_t *s, trn_store_t *store) {
     const int64_t *start = s->a->start[TRN_USERS] + s->a->rank;
     TRN_TRY(for_parts(s, store, write_one));
+    if (s->a->rank == 0) TRN_TRY(for_weights(s, store, write_weights));
     return trn_store_write(store, "/user/loss", start[0], start[1] - start[0],
                            trn_bpr_losses(s->bpr));
 }
@@ -136,6 +173,7 @@ static trn_status_t read_parts(trn_gcn_state_t *s, trn_store_t *store) {
         return trn_fail(TRN_INPUT, "%s: epoch %lld, step %lld cannot be", trn_store_path(store),
                         (long long)s->epoch, (long long)s->step);
     TRN_TRY(for_parts(s, store, read_one));
+    TRN_TRY(for_weights(s, store, read_weights));
     return trn_store_read(store, "/user/loss", start[0], start[1] - start[0],
                           trn_bpr_losses(s->bpr));
 }
