@@ -1,7 +1,9 @@
 /* transform.c: the verb `transform`: a matrix in a file, changed number by number. */
 #include "algo/matrix/transform.h"
 
+#include "algo/cluster/codebook.h"
 #include "algo/matrix/matrix_file_plan.h"
+#include "algo/matrix/mobius.h"
 #include "algo/matrix/passing.h"
 #include "algo/matrix/rope.h"
 #include "base/mem.h"
@@ -9,6 +11,8 @@
 #include "mpi/agree.h"
 
 #include <string.h>
+
+#define HYPERBOLIC "mobius,exp0,log0,mobius-add"
 
 static const trn_param_t params[] = {
     {"output", 'o', TRN_PARAM_TEXT, .metavar = "Y", .required = true, .file.use = TRN_FILE_WRITTEN,
@@ -50,6 +54,19 @@ static const trn_param_t params[] = {
      .help = "with --add: factor of X"},
     {"beta", 0, TRN_PARAM_REAL, "1", -1e300, 1e300, .needs = "add",
      .help = "with --add: factor of Z"},
+    {"mobius", 0, TRN_PARAM_TEXT, .metavar = "M", .file.use = TRN_FILE_READ,
+     .help = "rows are points of the Poincare ball: multiply each by the matrix M there"},
+    {"exp0", 0, TRN_PARAM_BOOL, "false", .help = "from the tangent space at 0 into the ball"},
+    {"log0", 0, TRN_PARAM_BOOL, "false", .help = "from the ball into that tangent space"},
+    {"mobius-add", 0, TRN_PARAM_TEXT, .metavar = "B", .file.use = TRN_FILE_READ,
+     .help = "add row i of B, on the right, to row i of X in the ball"},
+    {"curvature", 0, TRN_PARAM_REAL, "1", 1e-100, 1e100, .metavar = "C", .needs = HYPERBOLIC,
+     .help = "the ball's is -C, and its rows are shorter than 1/sqrt(C)"},
+    {"project", 0, TRN_PARAM_REAL, NULL, 1e-15, 0.5, .metavar = "EPS", .needs = HYPERBOLIC,
+     .help = "bring rows within EPS of the border, or beyond it, to (1 - EPS)/sqrt(C), before and "
+             "after; else rows that are not in the ball are refused"},
+    {"blocks", 0, TRN_PARAM_INT, NULL, 1, 1e9, .metavar = "K", .needs = "mobius",
+     .help = "M is block diagonal: its K x K blocks stand one below the other"},
     {"norms", 0, TRN_PARAM_CHOICE, .choices = "l1|l2|max",
      .help = "write the norms of the rows, a dense matrix of one column"},
     {"dtype", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|f32|f64",
@@ -59,9 +76,12 @@ static const trn_param_t params[] = {
 /* X, maybe Z, and what is made of them. */
 typedef struct job {
     const char *output, *add; /* add: file of Z, or NULL */
-    bool norms, rotates;
+    bool norms, rotates, hyperbolic;
     trn_transform_t transform;
-    trn_rope_t rope;      /* if it rotates */
+    trn_rope_t rope;     /* if it rotates */
+    trn_mobius_t mobius; /* if it is hyperbolic */
+    trn_codebook_t m;    /* its matrix */
+    trn_mobius_told_t *told;
     trn_matrix_in_t x, z; /* the same rows */
     bool sparse;
     bool streams; /* rows pass by, for memory does not hold them */
@@ -73,6 +93,34 @@ static trn_norm_t norm_named(const char *name) {
     return strcmp(name, "l1") == 0   ? TRN_NORM_L1
            : strcmp(name, "l2") == 0 ? TRN_NORM_L2
                                      : TRN_NORM_MAX;
+}
+
+/* Collective. */
+static trn_status_t look_at_ball(const trn_run_t *run, job_t *job) {
+    const trn_params_t *p = run->params;
+    const char *m = trn_params_text(p, "mobius"), *b = trn_params_text(p, "mobius-add");
+    int64_t cols = job->x.info.cols, side = cols;
+    job->hyperbolic = m || b || trn_params_bool(p, "exp0") || trn_params_bool(p, "log0");
+    if (!job->hyperbolic) return TRN_OK;
+    if (b) job->add = b;
+    job->sparse = false;
+    job->mobius.kind = m                            ? TRN_MOBIUS_MULTIPLY
+                       : b                          ? TRN_MOBIUS_ADD
+                       : trn_params_bool(p, "exp0") ? TRN_MOBIUS_EXP0
+                                                    : TRN_MOBIUS_LOG0;
+    job->mobius.curvature = trn_params_real(p, "curvature");
+    if (trn_params_given(p, "project")) job->mobius.project = trn_params_real(p, "project");
+    if (!m) return TRN_OK;
+    if (trn_params_given(p, "blocks")) side = trn_params_int(p, "blocks");
+    TRN_TRY(trn_codebook_read(&job->m, run->comm, m, false));
+    if (cols % side != 0 || job->m.k * job->m.parts != cols || job->m.width != side)
+        return trn_fail(TRN_INPUT, "%s: is %lld x %lld, but rows of %s want %lld x %lld%s", m,
+                        (long long)(job->m.k * job->m.parts), (long long)job->m.width, job->x.path,
+                        (long long)cols, (long long)side,
+                        cols % side != 0 ? ", and columns in whole blocks" : "");
+    job->mobius.m = job->m.center;
+    job->mobius.side = side;
+    return TRN_OK;
 }
 
 /* What to do: exactly one thing (one_of). */
@@ -142,8 +190,10 @@ static trn_status_t look(trn_run_t *run, void *user) {
     parse(run->params, job);
     TRN_TRY(trn_matrix_file_place(run->comm, job->output, false));
     TRN_TRY(trn_matrix_in_look(&job->x, run->comm, run->files[0]));
+    TRN_AGREE(run->comm, trn_alloc_zero(&job->told, 1, sizeof *job->told, "radii"));
     job->sparse = job->x.info.sparse && !job->rotates;
     job->type = job->x.info.type;
+    TRN_TRY(look_at_ball(run, job));
     if (job->add) TRN_TRY(look_at_term(run, job));
     if (strcmp(dtype, "f32") == 0) job->type = TRN_MATRIX_F32;
     if (strcmp(dtype, "f64") == 0) job->type = TRN_MATRIX_F64;
@@ -181,6 +231,8 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
                              job->type);
     else
         plan_load(job, &job->x, rank, ledger);
+    trn_ledger_take(ledger, "matrix of the map", job->m.k * job->m.width, sizeof(double));
+    if (job->hyperbolic) trn_mobius_plan(ledger, job->x.info.cols);
     if (job->add) {
         plan_load(job, &job->z, rank, ledger);
         if (strcmp(job->add, job->x.path) != 0) /* else every entry meets itself */
@@ -196,7 +248,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
         trn_ledger_take(ledger, "sums", rows, sizeof(double) + sizeof(int));
     } else if (job->rotates) {
         trn_ledger_pass(ledger, "sums", job->x.info.cols / 2, sizeof(double));
-    } else {
+    } else if (!job->hyperbolic) {
         trn_transform_plan(ledger, &job->transform, job->x.bands.start, job->x.info.cols, ranks,
                            rank);
     }
@@ -281,6 +333,7 @@ done:
 /* Numbers changed alone, in place or as they pass by. Collective. */
 static trn_status_t change_alone(const void *user, const trn_banded_t *x) {
     const job_t *job = user;
+    if (job->hyperbolic) return trn_mobius(x, NULL, &job->mobius, job->x.path, NULL, job->told);
     return job->rotates ? trn_rope(x, &job->rope, job->x.path)
                         : trn_transform(x, &job->transform, job->x.path);
 }
@@ -291,6 +344,7 @@ static trn_status_t change(const trn_run_t *run, const job_t *job, trn_dist_t *d
     if (job->norms) return TRN_OK;
     if (!job->add) return change_alone(job, x);
     TRN_TRY(load(job, &job->z, dist, z));
+    if (job->hyperbolic) return trn_mobius(x, z, &job->mobius, job->x.path, job->add, job->told);
     return trn_transform_add(x, trn_params_real(run->params, "alpha"), z,
                              trn_params_real(run->params, "beta"), job->x.path);
 }
@@ -346,18 +400,30 @@ static trn_status_t work(trn_run_t *run, void *user) {
 
 static trn_status_t report(trn_run_t *run, void *user) {
     const job_t *job = user;
+    if (job->hyperbolic) {
+        const trn_mobius_told_t *told = job->told;
+        TRN_TRY(trn_run_note(run, json_pack("{s:I}", "projected", (json_int_t)told->projected)));
+        if (told->before >= 0)
+            TRN_TRY(trn_run_note(run, json_pack("{s:f}", "mean_radius_before", told->before)));
+        if (told->after >= 0)
+            TRN_TRY(trn_run_note(run, json_pack("{s:f}", "mean_radius_after", told->after)));
+    }
     return trn_run_note(run, json_pack("{s:I}", "entries", (json_int_t)job->entries));
 }
 
 static void job_free(void *user) {
     job_t *job = user;
+    trn_codebook_free(&job->m);
+    trn_free(&job->told);
     trn_matrix_in_free(&job->x);
     trn_matrix_in_free(&job->z);
 }
 
 const trn_command_t trn_command_transform = {
     .name = "transform",
-    .summary = "change a matrix number by number: PMI, logarithms, scaling, sums, rotary positions",
+    .summary =
+        "change a matrix number by number: PMI, logarithms, scaling, sums, rotary positions, "
+        "maps of the hyperbolic ball",
     .files = "X -o Y",
     .description =
         "Does one thing to X, dense or sparse, and writes it as Y with the names of its rows, the "
@@ -368,7 +434,11 @@ const trn_command_t trn_command_transform = {
         "finite numbers that would become infinite. A sum of a sparse and a dense matrix is dense, "
         "and "
         "so is what --rope turns. Queries and keys of length 1, as QKNorm has them, come of "
-        "--scale-rows l2, which leaves rows of zeros as they are.",
+        "--scale-rows l2, which leaves rows of zeros as they are. --mobius, --mobius-add, --exp0 "
+        "and "
+        "--log0 are of the Poincare ball, in float64 and without clipping near its border; "
+        "mean_radius is the mean distance of rows from 0, 2 artanh(sqrt(C) |x|) / "
+        "sqrt(C).",
     .examples =
         "counts to positive pointwise mutual information\ttrunnion transform X.h5 --ppmi --cds "
         "0.75 -o Y.h5\n"
@@ -376,8 +446,10 @@ const trn_command_t trn_command_transform = {
     .min_files = 1,
     .max_files = 1,
     .operands = TRN_OPERANDS(TRN_READS("X")),
+    .blas = true,
     .params = params,
-    .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms rope",
+    .one_of = "pmi ppmi log log1p scale scale-rows scale-cols normalize binarize add norms rope "
+              "mobius exp0 log0 mobius-add",
     .steps = &(const trn_steps_t){.size = sizeof(job_t),
                                   .look = look,
                                   .cut = cut,
