@@ -61,6 +61,7 @@ matrices() {
     seq 0 89 | sed 's|.$||; s|^$|0|' >labels.txt
     awk '{ print $1 % 4 }' labels.txt >truth.txt
     awk '{ print NR - 1, $1, 10 + NR % 2 }' labels.txt >groups.txt
+    awk 'BEGIN { for (i = 0; i < 90; i++) print i, (i * 7 + 1) % 90 }' >links.txt
     must fit pca A.npy --rank 5 -o P.h5
     must apply P.h5 A.npy -o projected.npy
 }

@@ -78,6 +78,9 @@ matrices() { # sparse and dense
     one gram "$scratch/a.mtx" -o "$work/g.npy"
     keep g.npy
     one spectrum "$scratch/a.mtx" --center
+    awk 'BEGIN { for (i = 0; i < 90; i++) print i, (i * 7 + 1) % 90 }' >"$scratch/links.txt"
+    one links-eval "$scratch/a.mtx" --positive "$scratch/links.txt" --hits 5
+    one links-eval --split "$scratch/links.txt" --train-edges "$work/train.txt" --test-edges "$work/test.txt"
     one nodes-eval "$scratch/a.mtx" --labels "$scratch/groups.txt" --percent 50 --splits 1
     one xcorr "$scratch/a.mtx" "$scratch/a.mtx" --epsilon 1e-5 -o "$work/c.npy"
     one orthogonalize "$scratch/a.mtx" -o "$work/o.npy"
