@@ -185,14 +185,25 @@ trn_status_t trn_observed_compare(trn_observed_t *o, trn_closure_t *c) {
     return status;
 }
 
-void trn_observed_plan(trn_ledger_t *ledger, int64_t nodes, int64_t steps, int ranks, int words,
-                       int threads) {
+void trn_observed_read_plan(trn_ledger_t *ledger, int64_t nodes, int64_t steps, int ranks) {
+    enum {
+        GROWS = (4 << 20) / sizeof(trn_triplet_t),
+        ROUTED = 76 /* bytes of a triplet under way */
+    };
     int64_t own = steps / ranks + 1;
+    trn_ledger_t before = *ledger;
+    trn_ledger_take(ledger, "observed", own, sizeof(trn_triplet_t));
+    /* Those that come in: room grows, up to 4 MiB beside the room before. */
+    trn_ledger_take(ledger, "observed", trn_grown_bytes(own, sizeof(trn_triplet_t)), 1);
+    trn_ledger_take(ledger, "observed", own < GROWS ? own : GROWS, sizeof(trn_triplet_t));
+    trn_ledger_take(ledger, "observed", TRN_SPARSE_BATCH, ROUTED);
+    trn_ledger_take(ledger, "observed", own, 16); /* while rows are made */
+    trn_ledger_back(ledger, &before);
     trn_ledger_take(ledger, "observed", own, 12);
     trn_ledger_take(ledger, "observed", nodes / ranks + 1, sizeof(int64_t));
-    trn_ledger_t before = *ledger; /* pairs travel before walks begin */
-    trn_ledger_take(ledger, "observed", 2 * own, sizeof(trn_triplet_t));
-    trn_ledger_back(ledger, &before);
+}
+
+void trn_observed_plan(trn_ledger_t *ledger, int64_t nodes, int64_t steps, int words, int threads) {
     trn_ledger_take(ledger, "observed", 2 * (nodes + 1), sizeof(int64_t));
     trn_ledger_take(ledger, "observed", 2 * steps, sizeof(int32_t));
     for (int t = 0; t < (threads < 1 ? 1 : threads); t++)

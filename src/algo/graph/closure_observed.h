@@ -46,9 +46,10 @@ void trn_observed_steps(trn_observed_t *observed, MPI_Comm comm, const trn_digra
  * a pass as trn_closure_count, and one by levels over the observed pairs. */
 trn_status_t trn_observed_compare(trn_observed_t *observed, trn_closure_t *closure);
 
-/* Plan of both, where paths have `steps` edges: beside the closure's. Local. */
-void trn_observed_plan(trn_ledger_t *ledger, int64_t nodes, int64_t steps, int ranks, int words,
-                       int threads);
+/* Plans, where paths have `steps` edges: of reading, what stays being under "observed"; of
+ * comparing, beside the closure's. Local. */
+void trn_observed_read_plan(trn_ledger_t *ledger, int64_t nodes, int64_t steps, int ranks);
+void trn_observed_plan(trn_ledger_t *ledger, int64_t nodes, int64_t steps, int words, int threads);
 
 /* Figures for a result: tables of pairs by degree and by edges of the source. Local. */
 json_t *trn_observed_note(const trn_observed_t *observed, const trn_closure_t *closure);

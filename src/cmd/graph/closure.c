@@ -136,6 +136,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     for (int r = 0; r < ranks; r++)
         edges += bands->entries[r];
     trn_held_take(ledger, &job->held);
+    if (job->paths) trn_observed_read_plan(ledger, job->graph.rows, job->steps, ranks);
     trn_graph_plan(ledger, &job->graph, TRN_SPARSE_PATTERN, ranks, rank);
     trn_ledger_take(ledger, "graph", job->graph.rows + 1, sizeof(int64_t));
     trn_ledger_take(ledger, "graph", edges, sizeof(int32_t));
@@ -146,7 +147,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_give(ledger, "graph", edges, sizeof(int32_t));
     trn_closure_plan(ledger, job->graph.rows, edges, rows_of(job), &job->options);
     if (job->paths)
-        trn_observed_plan(ledger, job->graph.rows, job->steps, ranks, job->options.words,
+        trn_observed_plan(ledger, job->graph.rows, job->steps, job->options.words,
                           job->options.threads);
     if (job->asked.list.count > 0)
         trn_asked_plan(ledger, job->graph.rows, job->asked.list.count / 2);
