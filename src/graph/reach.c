@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { WORD = TRN_REACH_WORD };
@@ -26,7 +27,7 @@ struct trn_reach {
     uint64_t *found; /* [blocks] nodes that some source reaches */
     int64_t first[WORD * TRN_REACH_WORDS + 1]; /* of the lists */
     int64_t count[WORD * TRN_REACH_WORDS];
-    int32_t *row; /* [nodes] a bitmap written out */
+    int32_t *row; /* [nodes] a bitmap written out; while lists are made: nodes that are reached */
 };
 
 static int64_t blocks_of(int64_t count) {
@@ -89,8 +90,12 @@ void trn_reach_plan(trn_ledger_t *ledger, int64_t nodes, int words, bool levels)
 
 /* Walks by components -------------------------------------------------------------------------- */
 
-static void mark(trn_reach_t *r, int32_t item) {
-    r->marks[item / WORD] |= (uint64_t)1 << item % WORD;
+/* Mark an item: whether it was not before. */
+static bool mark(trn_reach_t *r, int32_t item) {
+    uint64_t bit = (uint64_t)1 << item % WORD, *marks = &r->marks[item / WORD];
+    bool fresh = !(*marks & bit);
+    *marks |= bit;
+    return fresh;
 }
 
 static void set_bit(uint64_t *bits, int64_t i) {
@@ -107,15 +112,17 @@ static void join(uint64_t *to, const uint64_t *from, int words) {
         to[k] |= from[k];
 }
 
-/* Hand on the bits of a component, all of which it has by now. */
-static void hand_on(trn_reach_t *r, int32_t item) {
+/* Hand on the bits of a component, all of which it has by now; returns the marks that are new. */
+static int64_t hand_on(trn_reach_t *r, int32_t item) {
     const trn_digraph_t *to = &r->how.parts->to;
+    int64_t fresh = 0;
     const uint64_t *bits = r->bits + (int64_t)item * r->words;
     r->reached[r->nreached++] = item;
     for (int64_t e = to->start[item]; e < to->start[item + 1]; e++) {
         join(r->bits + (int64_t)to->to[e] * r->words, bits, r->words);
-        mark(r, to->to[e]);
+        fresh += mark(r, to->to[e]);
     }
+    return fresh;
 }
 
 /* A node that is on no circle does not reach itself. */
@@ -129,19 +136,21 @@ static void take_back(trn_reach_t *r) {
 }
 
 /* Edges lead to lower numbers: from the highest mark downwards every component comes once, after
- * all that lead to it. */
+ * all that lead to it, until there is no mark. */
 static void walk_parts(trn_reach_t *r) {
     const trn_condensed_t *parts = r->how.parts;
+    int64_t marked = 0, block = 0;
     for (int64_t i = 0; i < r->sources; i++) {
         int32_t item = parts->part[r->source[i]];
         set_bit(r->bits + (int64_t)item * r->words, i);
-        mark(r, item);
+        marked += mark(r, item);
+        if (item / WORD > block) block = item / WORD;
     }
-    for (int64_t b = blocks_of(r->items) - 1; b >= 0; b--)
-        while (r->marks[b] != 0) {
-            int top = WORD - 1 - __builtin_clzll(r->marks[b]);
-            r->marks[b] &= ~((uint64_t)1 << top);
-            hand_on(r, (int32_t)(b * WORD + top));
+    for (; marked > 0; block--)
+        while (r->marks[block] != 0) {
+            int top = WORD - 1 - __builtin_clzll(r->marks[block]);
+            r->marks[block] &= ~((uint64_t)1 << top);
+            marked += hand_on(r, (int32_t)(block * WORD + top)) - 1;
         }
     if (!r->how.reflexive) take_back(r);
 }
@@ -157,8 +166,7 @@ static void step(trn_reach_t *r, int32_t node, const uint64_t *from, int64_t *co
         r->next[at + k] |= fresh;
         any |= fresh;
     }
-    if (any == 0 || (r->marks[node / WORD] >> node % WORD & 1)) return;
-    mark(r, node);
+    if (any == 0 || !mark(r, node)) return;
     r->then[(*coming)++] = node;
 }
 
@@ -254,15 +262,33 @@ static void count_rows(trn_reach_t *r) {
     }
 }
 
-/* Mark all nodes that are reached, so that they come in ascending order. */
-static void find_nodes(trn_reach_t *r) {
+static int ascending(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* row[] = all nodes that are reached, ascending: few are sorted, many marked and looked up. */
+static int64_t find_nodes(trn_reach_t *r) {
+    enum { FEW = 64 /* of whose number a look at all marks costs as much as a sort */ };
     const trn_condensed_t *parts = r->how.parts;
+    int64_t count = 0;
     for (int64_t i = 0; i < r->nreached; i++) {
         int32_t item = r->reached[i];
-        if (!parts) set_bit(r->found, item);
+        if (!parts) r->row[count++] = item;
         for (int64_t m = parts ? parts->first[item] : 0; parts && m < parts->first[item + 1]; m++)
-            set_bit(r->found, parts->member[m]);
+            r->row[count++] = parts->member[m];
     }
+    if (count < r->blocks / FEW) {
+        qsort(r->row, (size_t)count, sizeof *r->row, ascending);
+        return count;
+    }
+    for (int64_t i = 0; i < count; i++)
+        set_bit(r->found, r->row[i]);
+    count = 0;
+    for (int64_t b = 0; b < r->blocks; b++)
+        for (; r->found[b] != 0; r->found[b] &= r->found[b] - 1)
+            r->row[count++] = (int32_t)(b * WORD + __builtin_ctzll(r->found[b]));
+    return count;
 }
 
 static void make_lists(trn_reach_t *r) {
@@ -274,15 +300,13 @@ static void make_lists(trn_reach_t *r) {
         at[i] = r->first[i];
         r->first[i + 1] = r->first[i] + r->count[i];
     }
-    find_nodes(r);
-    for (int64_t b = 0; b < r->blocks; b++)
-        for (; r->found[b] != 0; r->found[b] &= r->found[b] - 1) {
-            int64_t node = b * WORD + __builtin_ctzll(r->found[b]);
-            const uint64_t *bits = bits_of(r, node);
-            for (int k = 0; k < r->words; k++)
-                for (uint64_t left = bits[k]; left != 0; left &= left - 1)
-                    list[at[k * WORD + __builtin_ctzll(left)]++] = (int32_t)node;
-        }
+    int64_t nodes = find_nodes(r);
+    for (int64_t n = 0; n < nodes; n++) {
+        const uint64_t *bits = bits_of(r, r->row[n]);
+        for (int k = 0; k < r->words; k++)
+            for (uint64_t left = bits[k]; left != 0; left &= left - 1)
+                list[at[k * WORD + __builtin_ctzll(left)]++] = r->row[n];
+    }
 }
 
 /* Bit j of x[i] to bit i of x[j]: squares of 32, 16, ... 1 bits beside the diagonal change places.

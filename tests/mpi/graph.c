@@ -143,6 +143,8 @@ static void sees_headings(void) {
     CHECK(g.rows == 3 && !*g.names);
     CHECK_OK(load_text("one two\nthree four\n", &how, &g));
     CHECK_EQUAL(g.rows, 4);
+    CHECK_OK(load_text("00 1\n1 2\n", &how, &g)); /* a name, no heading */
+    CHECK(g.rows == 3 && g.counts.edges == 2);
     how.edges.header = TRN_HEADER_SKIP;
     CHECK_OK(load_text("5 6\n1 2\n", &how, &g));
     CHECK_EQUAL(g.rows, 3);
@@ -232,6 +234,8 @@ static void refuses_bad_lines(void) {
                {"0 1 x\n", true, "graph.txt:1: the weight 'x' is no number"},
                {"0 1\n0 2147483647\n", false, "graph.txt:2: 2147483647 is 2^31 - 1 or more"},
                {"0 1\n0 99999999999999999999999\n", false, "graph.txt:2: 9999"},
+               {"-1 5\n1 2\n", false, "-1, where all fields are numbers"},
+               {"0 1\n1 2.5\n", false, "2.5, where all fields are numbers"},
                {"0 a\xff\n", false, "graph.txt:1: "},
                {"", false, "empty"},
                {"# nothing\n\n", false, "holds no edges"},

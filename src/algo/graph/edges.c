@@ -5,12 +5,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/formats/format.h"
+#include "io/text/fields.h"
 #include "io/text/lines.h"
 #include "io/text/scan.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LINE_BYTES = 1 << 28, HEAD_BYTES = 1 << 20 };
@@ -131,23 +133,55 @@ static trn_status_t read_file(trn_edges_t *edges, int number, const trn_input_t 
 
 /* Sides ---------------------------------------------------------------------------------------- */
 
-/* Names some of which are numbers may come of a slip in a file of numbers. */
-static void warn_of_mixture(const trn_edges_t *edges, int side) {
-    const trn_edges_side_t *it = &edges->side[side];
-    int64_t numbers = 0, length;
-    for (int64_t id = 0; id < trn_words_size(it->names.words); id++) {
-        const char *word = trn_words_bytes(it->names.words, id, &length);
-        int64_t digits = 0;
+/* What kinds of words the names of this rank are. */
+typedef struct mixture {
+    int64_t words, numbers, digits; /* numbers of any kind; of digits alone */
+    const char *odd;                /* the first number with other letters */
+    int odd_bytes;
+} mixture_t;
+
+static mixture_t sort_names(const trn_numbering_t *names) {
+    enum { LONGEST = 64 };
+    mixture_t m = {.words = trn_words_size(names->words)};
+    for (int64_t id = 0; id < m.words; id++) {
+        int64_t length, digits = 0;
+        char text[LONGEST];
+        const char *word = trn_words_bytes(names->words, id, &length);
         while (digits < length && word[digits] >= '0' && word[digits] <= '9')
             digits++;
-        numbers += digits == length;
+        m.digits += digits == length;
+        snprintf(text, sizeof text, "%.*s", (int)(length < LONGEST ? length : LONGEST), word);
+        if (digits < length && (length >= LONGEST || !trn_field_is_number(text))) continue;
+        m.numbers++;
+        if (m.odd || digits == length) continue;
+        m.odd = word;
+        m.odd_bytes = (int)length;
     }
-    MPI_Allreduce(MPI_IN_PLACE, &numbers, 1, MPI_INT64_T, MPI_SUM, edges->comm);
-    if (numbers > 0 && edges->how.ids == TRN_IDS_AUTO && it->names.rank == 0)
+    return m;
+}
+
+/* Names some of which are numbers may come of a slip in a file of numbers; where all are numbers,
+ * some of a kind that numbers nothing, they do. Collective. */
+static trn_status_t judge_names(const trn_edges_t *edges, int side) {
+    const trn_edges_side_t *it = &edges->side[side];
+    const char *path = edges->file[0].path, *thing = trn_edges_thing(edges, side);
+    if (edges->how.ids != TRN_IDS_AUTO) return TRN_OK;
+    mixture_t m = sort_names(&it->names);
+    int64_t sums[3] = {m.words, m.numbers, m.digits};
+    MPI_Allreduce(MPI_IN_PLACE, sums, 3, MPI_INT64_T, MPI_SUM, edges->comm);
+    trn_status_t status = TRN_OK;
+    if (sums[0] == sums[1] && m.odd)
+        status = trn_fail(TRN_INPUT,
+                          "%s: %.*s, where all fields are numbers, is none of a %s: those are "
+                          "whole and begin at 0; --ids names takes all of them as names",
+                          path, m.odd_bytes, m.odd, thing);
+    TRN_AGREE(edges->comm, status);
+    if (sums[2] > 0 && sums[2] < sums[0] && it->names.rank == 0)
         trn_log(TRN_LOG_WARN, "graph",
                 "%s: some %ss are numbers and some are not: all are taken as names; --ids names "
                 "says that this is meant, --ids numbers names the first that is none",
-                edges->file[0].path, trn_edges_thing(edges, side));
+                path, thing);
+    return TRN_OK;
 }
 
 /* Names that this rank had no part in deciding upon. Collective. */
@@ -155,7 +189,7 @@ static trn_status_t settle_names(trn_edges_t *edges, int side) {
     trn_edges_side_t *it = &edges->side[side];
     trn_status_t status = it->named ? TRN_OK : trn_edges_to_names(edges, side);
     TRN_AGREE(edges->comm, status);
-    warn_of_mixture(edges, side);
+    TRN_TRY(judge_names(edges, side));
     TRN_TRY(trn_numbering_settle(&it->names));
     for (int f = 0; f < edges->files; f++) {
         trn_edges_file_t *file = &edges->file[f];
@@ -249,8 +283,7 @@ static trn_status_t is_matrix(const char *path, bool *matrix) {
 
 trn_status_t trn_edges_read(trn_edges_t *edges, MPI_Comm comm, const trn_edges_how_t *how,
                             int files, const char *const *paths) {
-    bool matrix = false;
-    int rank;
+    int matrix = 0, rank; /* the first file that is one, counted from 1 */
     *edges = (trn_edges_t){.comm = comm, .how = *how, .files = files};
     MPI_Comm_rank(comm, &rank);
     if (files > TRN_EDGES_FILES)
@@ -261,17 +294,19 @@ trn_status_t trn_edges_read(trn_edges_t *edges, MPI_Comm comm, const trn_edges_h
         bool one = false;
         edges->file[f].path = paths[f];
         if (rank == 0) status = is_matrix(paths[f], &one);
-        matrix |= one;
+        if (one && matrix == 0) matrix = f + 1;
     }
     TRN_AGREE(comm, status);
-    MPI_Bcast(&matrix, 1, MPI_C_BOOL, 0, comm);
-    if (!matrix) return read_text(edges);
+    MPI_Bcast(&matrix, 1, MPI_INT, 0, comm);
+    if (matrix == 0 && how->relation)
+        return trn_fail(TRN_USAGE, "--relation: %s is no knowledge graph", paths[0]);
+    if (matrix == 0) return read_text(edges);
     edges->matrix = true;
     if (files == 1) return trn_edges_read_matrix(edges);
     return trn_fail(TRN_INPUT,
                     "%s: is not text; matrices of several files cannot be numbered "
                     "together: give lines of edges",
-                    paths[0]);
+                    paths[matrix - 1]);
 }
 
 void trn_edges_file_free(trn_edges_file_t *file) {

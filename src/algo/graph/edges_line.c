@@ -271,23 +271,29 @@ static bool is_usual(const char *field) {
     return false;
 }
 
-/* What the first two fields of a line are: usual headings, or numbers. */
-static void look_at(char *line, bool *usual, bool *numbers) {
+/* The first two fields of a line. */
+typedef struct front {
+    bool usual;   /* headings */
+    bool numbers; /* of things */
+    bool words;   /* no numbers of any kind: "-1" and "007" are no headings */
+} front_t;
+
+static front_t look_at(char *line) {
     int64_t number, fields = 0;
+    front_t front = {true, true, true};
     line[strcspn(line, "\r")] = '\0';
     char *at = line + strspn(line, " "), mark = trn_fields_mark(at), *field;
-    *usual = *numbers = true;
     for (; fields < 2 && (field = trn_field_next(&at, mark)) != NULL; fields++) {
         const char *end = whole(field, &number);
-        *usual = *usual && is_usual(field);
-        *numbers = *numbers && end && *end == '\0';
+        front.usual = front.usual && is_usual(field);
+        front.numbers = front.numbers && end && *end == '\0';
+        front.words = front.words && !trn_field_is_number(field);
     }
-    *usual = *usual && fields == 2;
+    front.usual = front.usual && fields == 2;
+    return front;
 }
 
 bool trn_edges_is_heading(char *first, char *second) {
-    bool usual, numbers, second_usual, second_numbers = false;
-    look_at(first, &usual, &numbers);
-    if (second) look_at(second, &second_usual, &second_numbers);
-    return usual || (!numbers && second_numbers);
+    front_t front = look_at(first);
+    return front.usual || (front.words && second && look_at(second).numbers);
 }

@@ -158,10 +158,13 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
 
 /* Batches of fewer sources take less memory, and more passes. */
 static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
+    enum { MOST_BITS = 1 << 28 /* words of bits of sources that a thread holds */ };
     job_t *job = user;
     int64_t limit = trn_params_size(run->params, "memory");
     TRN_TRY(trn_graph_cut(&job->graph, ranks, 0, 0));
     job->options.words = TRN_REACH_WORDS;
+    while (job->options.words > 1 && job->graph.rows > MOST_BITS / job->options.words)
+        job->options.words /= 2;
     while (limit > 0 && job->options.words > 1 && trn_estimate_bytes(ranks, plan, job) > limit)
         job->options.words /= 2;
     return TRN_OK;
