@@ -40,6 +40,7 @@ typedef enum trn_rng_stream {
     TRN_RNG_SPLIT = 84,      /* what is held out: nodes, edges; pairs without an edge */
     TRN_RNG_TRIPLE = 85,     /* users, their items and others, of a recommender's training */
     TRN_RNG_EMBED = 86,      /* its starting embeddings and weights; likes that are held out */
+    TRN_RNG_SNAPSHOT = 87,   /* starting factors of landmarks */
     TRN_RNG_TEST = 255
 } trn_rng_stream_t;
 

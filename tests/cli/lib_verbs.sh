@@ -68,6 +68,9 @@ graphs() { # cycles of two relations
     awk 'BEGIN { for (u = 0; u < 30; u++) for (i = 1; i < 7; i++) print u, (u * i + i * i) % 23 }' >"$scratch/seen.txt"
     one recommend --train "$scratch/seen.txt" -o "$work/r.h5" --rank 4 -k 3
     one recommend --train "$scratch/seen.txt" -o "$work/r2.h5" --method lightgcn --dim 4 --epochs 2 -k 3
+    awk 'BEGIN { for (i = 0; i < 40; i++) print i, (i + 4) % 40 }' >"$scratch/ring.edges"
+    awk 'BEGIN { for (i = 0; i < 40; i++) print i, (i + 8) % 40 }' >"$scratch/wider.edges"
+    one cluster-snapshots "$scratch/ring.edges" "$scratch/wider.edges" -o "$work/s.h5" -k 4 --update 0.5
 }
 
 matrices() { # sparse and dense

@@ -97,6 +97,17 @@ done:
     return status;
 }
 
+/* What the edges of file[0] say. Collective. */
+static trn_status_t count_all_things(trn_graph_t *graph) {
+    TRN_TRY(count_things(graph));
+    if (graph->how.repeated == TRN_REPEATED_AUTO)
+        graph->how.repeated = graph->how.edges.weighted && !graph->edges.matrix ? TRN_REPEATED_ADD
+                                                                                : TRN_REPEATED_ONCE;
+    graph->counts.zero = graph->edges.file[0].zero;
+    TRN_TRY(count_isolated(graph));
+    return count_blocks(graph);
+}
+
 trn_status_t trn_graph_look(trn_graph_t *graph, MPI_Comm comm, const char *path,
                             const trn_graph_how_t *how) {
     return trn_graph_look_at(graph, comm, 1, &path, how);
@@ -106,14 +117,25 @@ trn_status_t trn_graph_look_at(trn_graph_t *graph, MPI_Comm comm, int files,
                                const char *const *paths, const trn_graph_how_t *how) {
     *graph = (trn_graph_t){.comm = comm, .path = paths[0], .how = *how};
     TRN_TRY(trn_edges_read(&graph->edges, comm, &how->edges, files, paths));
-    TRN_TRY(count_things(graph));
+    TRN_TRY(count_all_things(graph));
     warn_of_gaps(graph);
-    if (how->repeated == TRN_REPEATED_AUTO)
-        graph->how.repeated =
-            how->edges.weighted && !graph->edges.matrix ? TRN_REPEATED_ADD : TRN_REPEATED_ONCE;
-    graph->counts.zero = graph->edges.file[0].zero;
-    TRN_TRY(count_isolated(graph));
-    return count_blocks(graph);
+    return TRN_OK;
+}
+
+trn_status_t trn_graph_take(trn_graph_t *graph, trn_edges_t *edges, int file,
+                            const trn_graph_how_t *how) {
+    trn_edges_file_t *from = &edges->file[file];
+    *graph = (trn_graph_t){.comm = edges->comm, .path = from->path, .how = *how};
+    graph->edges = (trn_edges_t){.comm = edges->comm, .how = edges->how, .files = 1};
+    graph->edges.matrix = edges->matrix;
+    for (int side = 0; side < 2; side++) {
+        graph->edges.side[side].count = edges->side[side].count;
+        graph->edges.side[side].named = edges->side[side].named;
+    }
+    TRN_AGREE(graph->comm, trn_alloc(&graph->edges.file, 1, sizeof *graph->edges.file, "edges"));
+    graph->edges.file[0] = *from;
+    *from = (trn_edges_file_t){.path = from->path, .all = from->all, .zero = from->zero};
+    return count_all_things(graph);
 }
 
 /* Band r ends with the block that brings the weight of all before it to r + 1 parts of the whole,

@@ -62,6 +62,12 @@ trn_status_t trn_graph_look(trn_graph_t *graph, MPI_Comm comm, const char *path,
 trn_status_t trn_graph_look_at(trn_graph_t *graph, MPI_Comm comm, int files,
                                const char *const *paths, const trn_graph_how_t *how);
 
+/* The same of one of several files that are numbered together, whose edges `edges` gives away;
+ * names stay with it, and all things of all files are nodes. Collective, equal arguments. Fails
+ * (agreed) likewise; free the graph then too. */
+trn_status_t trn_graph_take(trn_graph_t *graph, trn_edges_t *edges, int file,
+                            const trn_graph_how_t *how);
+
 /* Cut the rows for `ranks` ranks, which need not be there, into bands of whole blocks of
  * trn_tall_block rows, after the bands it had before: even ones as of trn_tall_start (`row` and
  * `entry` 0), or such that a row that weighs `row` and `entry` for each entry gives the ranks about
