@@ -43,7 +43,7 @@ graphs() {
     printf '0 1\n1 2\n2 3\n3 1\n4 0\n' >edges.txt
     awk 'BEGIN { for (i = 0; i < 40; i++) for (k = 4; k < 16; k += 4) print i, (i + k) % 40 }' >monday.edges
     awk 'NR % 7 { print } !(NR % 7) { print $1, ($2 + 1) % 40 }' monday.edges >tuesday.edges
-    seq 0 39 | awk '{ print $1 % 4 }' >groups.txt
+    seq 0 39 | awk '{ print $1 % 4 }' >teams.txt
     must kg-import --train train.tsv --valid valid.tsv --test test.tsv -o G.h5
     must kg-train G.h5 -o M.h5 --model complex --dim 8 --epochs 1
     must nodepiece G.h5 -o N.h5 --anchors 20 --nearest 3

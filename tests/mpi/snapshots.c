@@ -5,7 +5,6 @@
 
 #include "algo/graph/eval/clusters_eval.h"
 #include "algo/graph/snapshots/landmarks.h"
-#include "algo/graph/snapshots/nonneg.h"
 #include "algo/graph/snapshots/windows.h"
 #include "base/rng.h"
 #include "mpi/agree.h"
@@ -93,35 +92,6 @@ static bool small(const void *graph, int64_t i, int64_t j) {
 enum { SMALL = 11 };
 
 /* Parts ---------------------------------------------------------------------------------------- */
-
-/* w >= 0 is best if no number of it could move to lower w G w / 2 - x w: the gradient is 0 where w
- * is not, and not below 0 elsewhere. */
-static void nonnegative(void) {
-    enum { R = 5, ROWS = 40 };
-    double a[7][R], gram[R * R] = {0};
-    for (int i = 0; i < 7; i++)
-        for (int c = 0; c < R; c++)
-            a[i][c] = (double)((i * 13 + c * 29 + i * c * 7) % 17) / 17;
-    for (int c = 0; c < R * R; c++)
-        for (int i = 0; i < 7; i++)
-            gram[c] += a[i][c / R] * a[i][c % R];
-    int zeros = 0;
-    for (int row = 0; row < ROWS; row++) {
-        double x[R], w[R] = {0};
-        for (int c = 0; c < R; c++)
-            x[c] = (double)((row * 31 + c * 17 + row * c) % 23) / 23 - 0.3;
-        trn_nonneg_solve(R, gram, x, TRN_NONNEG_SWEEPS, w);
-        for (int c = 0; c < R; c++) {
-            double gradient = -x[c];
-            for (int d = 0; d < R; d++)
-                gradient += gram[c * R + d] * w[d];
-            CHECK(w[c] >= 0 && gradient > -1e-9);
-            CHECK(w[c] == 0 || fabs(gradient) < 1e-9);
-            zeros += w[c] == 0;
-        }
-    }
-    CHECK(zeros > ROWS / 4 && zeros < ROWS * R);
-}
 
 typedef struct dense {
     int64_t first, cols;
@@ -392,42 +362,6 @@ static void selective(void) {
     trn_snapshots_free(&s);
 }
 
-/* The bi-clustering term ------------------------------------------------------------------------
- */
-
-/* With more weight H is nearer to k components: its k smallest eigenvalues, which the term sums
- * up, come to less for the same H scale; a weight of 0 has no term. */
-static void biclustering(void) {
-    enum { L = 12, R = 3 };
-    double last = INFINITY;
-    for (int step = 0; step < 3; step++) {
-        trn_separated_t s = {.l = L,
-                             .r = R,
-                             .k = 3,
-                             .alpha = step == 0   ? 1e-9
-                                      : step == 1 ? 1
-                                                  : 3,
-                             .steps = 300,
-                             .starts = 1,
-                             .seed = 5};
-        CHECK_OK(trn_separated_create(&s));
-        for (int64_t i = 0; i < L; i++)
-            for (int64_t j = 0; j < L; j++)
-                s.m[i * L + j] = i % 3 == j % 3 ? 2 : 0.4 + 0.01 * (double)((i * j) % 7);
-        CHECK_OK(trn_separated_factor(&s));
-        falls(s.objective, s.done + 1);
-        double sum = 0, all = 0;
-        for (int64_t e = 0; e < (int64_t)R * L; e++) {
-            sum += s.penalty[e] * s.h[e];
-            all += s.h[e];
-        }
-        CHECK(sum / all < last);
-        last = sum / all;
-        trn_separated_free(&s);
-    }
-    CHECK(last < 0.02); /* one factor for each landmark is left of three */
-}
-
 /* What may go wrong -----------------------------------------------------------------------------
  */
 
@@ -507,7 +441,6 @@ static void without_memory(void) {
     harness_inject(tiny, NULL);
 }
 
-HARNESS_MAIN({"nonnegative", nonnegative}, {"windows", windows}, {"landmarks", landmarks},
-             {"communities", communities}, {"ranks do not show", ranks_do_not_show},
-             {"selective", selective}, {"biclustering", biclustering}, {"absent", absent},
+HARNESS_MAIN({"windows", windows}, {"landmarks", landmarks}, {"communities", communities},
+             {"ranks do not show", ranks_do_not_show}, {"selective", selective}, {"absent", absent},
              {"without memory", without_memory})
