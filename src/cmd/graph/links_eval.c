@@ -118,7 +118,7 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     trn_ledger_take(ledger, "pairs", job->draws * 2, 8);
     trn_ledger_take(ledger, "scores", job->edge.count + others, 8);
     trn_tall_in_plan(ledger, &job->a, job->a.streams, ranks, rank);
-    trn_links_score_plan(ledger, most, job->a.in.info.cols);
+    trn_links_score_plan(ledger, most, job->a.in.info.rows, job->a.in.info.cols);
 }
 
 static void cost(const void *user, trn_cost_t *cost) {

@@ -16,6 +16,11 @@ static int64_t chunk_of(int64_t count, int64_t cols) {
     return chunk < count ? chunk : count;
 }
 
+/* Different rows that these can have. */
+static int64_t most_rows(int64_t chunk, int64_t rows) {
+    return 2 * chunk < rows ? 2 * chunk : rows;
+}
+
 static int ascending(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
@@ -74,7 +79,7 @@ trn_status_t trn_links_score(const trn_cluster_rows_t *rows, const trn_row_pairs
     double *x = NULL;
     trn_status_t status = trn_alloc(&id, 2 * chunk, sizeof *id, "rows of pairs");
     if (status == TRN_OK)
-        status = trn_alloc(&x, 2 * chunk * rows->cols, sizeof *x, "rows of pairs");
+        status = trn_alloc(&x, most_rows(chunk, p->rows) * rows->cols, sizeof *x, "rows of pairs");
     status = trn_agree(rows->tall.comm, status);
     for (int64_t first = 0; first < p->count && status == TRN_OK; first += chunk) {
         int64_t count = p->count - first < chunk ? p->count - first : chunk;
@@ -85,8 +90,9 @@ trn_status_t trn_links_score(const trn_cluster_rows_t *rows, const trn_row_pairs
     return status;
 }
 
-void trn_links_score_plan(trn_ledger_t *ledger, int64_t count, int64_t cols) {
-    trn_ledger_pass(ledger, "rows of pairs", 2 * chunk_of(count, cols), (cols + 3) * 8);
+void trn_links_score_plan(trn_ledger_t *ledger, int64_t count, int64_t rows, int64_t cols) {
+    int64_t chunk = chunk_of(count, cols), most = most_rows(chunk, rows);
+    trn_ledger_pass(ledger, "rows of pairs", 2 * chunk + most * (cols + 2), 8);
 }
 
 /* Measures --------------------------------------------------------------------------------------

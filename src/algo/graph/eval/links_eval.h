@@ -22,8 +22,8 @@ typedef enum trn_link_score {
 trn_status_t trn_links_score(const trn_cluster_rows_t *rows, const trn_row_pairs_t *pairs,
                              trn_link_score_t kind, double *score);
 
-/* What that takes for pairs in number of at most `count`. Local. */
-void trn_links_score_plan(trn_ledger_t *ledger, int64_t count, int64_t cols);
+/* What that takes for at most `count` pairs of a matrix of rows x cols. Local. */
+void trn_links_score_plan(trn_ledger_t *ledger, int64_t count, int64_t rows, int64_t cols);
 
 /* Area under the receiver operating characteristic: the chance that an edge's score is above that
  * of a pair without one, ties counting half; and average precision, the sum over scores of what
