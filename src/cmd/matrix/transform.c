@@ -62,7 +62,7 @@ static const trn_param_t params[] = {
      .help = "add row i of B, on the right, to row i of X in the ball"},
     {"curvature", 0, TRN_PARAM_REAL, "1", 1e-100, 1e100, .metavar = "C", .needs = HYPERBOLIC,
      .help = "the ball's is -C, and its rows are shorter than 1/sqrt(C)"},
-    {"project", 0, TRN_PARAM_REAL, NULL, 1e-15, 0.5, .metavar = "EPS", .needs = HYPERBOLIC,
+    {"project", 0, TRN_PARAM_REAL, NULL, 1e-15, 1, .metavar = "EPS", .needs = HYPERBOLIC,
      .help = "bring rows within EPS of the border, or beyond it, to (1 - EPS)/sqrt(C), before and "
              "after; else rows that are not in the ball are refused"},
     {"blocks", 0, TRN_PARAM_INT, NULL, 1, 1e9, .metavar = "K", .needs = "mobius",
