@@ -31,7 +31,7 @@ static const trn_param_t params[] = {
     {"users", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ, .excludes = "user",
      .help = "only for the users in FILE, a name or number a line; default: for all"},
     {"user", 0, TRN_PARAM_LIST, .metavar = "NAME", .help = "only for these users"},
-    {"rank", 0, TRN_PARAM_INT, "256", 1, 1e6, .needs = "method=gfcf|lowpass",
+    {"rank", 0, TRN_PARAM_INT, "320", 1, 1e6, .needs = "method=gfcf|lowpass",
      .help = "singular vectors of lowpass; by default fewer where there are fewer"},
     {"mix", 0, TRN_PARAM_REAL, "0.3", 0, 1e6, .needs = "method=gfcf",
      .help = "gfcf: weight of lowpass beside linear"},
