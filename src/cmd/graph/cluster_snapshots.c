@@ -351,7 +351,7 @@ const trn_command_t trn_command_cluster_snapshots = {
     .examples = "communities of two snapshots\ttrunnion cluster-snapshots monday.edges "
                 "tuesday.edges -k 4 -o S.h5\n"
                 "only what changed, held against the truth\ttrunnion cluster-snapshots "
-                "monday.edges tuesday.edges -k 4 --change 0.5 --labels teams.txt -o S.h5",
+                "monday.edges tuesday.edges -k 4 --change 0 --labels teams.txt -o S.h5",
     .min_files = 1,
     .max_files = TRN_EDGES_FILES,
     .operands = TRN_OPERANDS(TRN_READS("GRAPH")),

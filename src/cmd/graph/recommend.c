@@ -303,8 +303,8 @@ const trn_command_t trn_command_recommend = {
         "code 85, and the same command goes on from there, on any number of ranks.",
     .examples = "lists for all users, and how good they are\ttrunnion recommend --train seen.txt "
                 "--test held.txt -o R.h5\n"
-                "ten items for two users by trained embeddings\ttrunnion recommend --train "
-                "seen.txt --method lightgcn --dim 16 --epochs 20 -k 10 --user 3 7 -o R.h5",
+                "items for two users by trained embeddings\ttrunnion recommend --train "
+                "seen.txt --method lightgcn --dim 16 --epochs 20 --user 3 7 -o R.h5",
     .min_files = 0,
     .max_files = 0,
     .blas = true,

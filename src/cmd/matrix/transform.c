@@ -422,8 +422,7 @@ static void job_free(void *user) {
 const trn_command_t trn_command_transform = {
     .name = "transform",
     .summary =
-        "change a matrix number by number: PMI, logarithms, scaling, sums, rotary positions, "
-        "maps of the hyperbolic ball",
+        "change a matrix number by number: PMI, logarithms, scaling, rotary and hyperbolic maps",
     .files = "X -o Y",
     .description =
         "Does one thing to X, dense or sparse, and writes it as Y with the names of its rows, the "
