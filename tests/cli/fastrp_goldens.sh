@@ -1,12 +1,13 @@
 # fastrp on two real graphs with given random vectors, held against float64 results to 1e-10 at 1 2 3 4 6 7
-# ranks, all of the same bytes. The graphs are not part of the source: TRUNNION_GRAPHS names their folder.
+# ranks, all of the same bytes. The graphs are not part of the source: they may lie in ../shared.
 . "$(dirname "$0")/lib_program.sh" || exit 1
 need fastrp
 need_python
-[ -d "${TRUNNION_GRAPHS:-}" ] || skip "TRUNNION_GRAPHS names no folder with ppi.edges and blogcatalog.edges"
+graphs=$TRUNNION_SOURCE/../shared/data/graph
+[ -d "$graphs" ] || skip "../shared/data/graph is not here"
 cd "$scratch" || exit 1
 hold() { # GRAPH DIM WEIGHTS ALPHA
-    local name=$TRUNNION_GRAPHS/$1 kind r of
+    local name=$graphs/$1 kind r of
     local how=(--projection "${name}_fastrp_d$2_R.mtx" --weights "$3" --alpha="$4" --dtype f64 --quiet)
     for kind in raw norm_scale; do
         of=""
