@@ -89,6 +89,11 @@ void trn_signal_install(bool saves) {
     sigaction(SIGPIPE, &action, NULL);
 }
 
+void trn_signal_saves_nothing(void) {
+    atomic_store(&can_save, false);
+    if (wanted == SIGTERM || wanted == SIGINT) raise(wanted);
+}
+
 int trn_signal_stop(void) {
     return wanted;
 }

@@ -11,6 +11,10 @@
  * the library itself never installs one. Local. */
 void trn_signal_install(bool saves);
 
+/* From now on there is nothing to save, as without `saves`: a TERM or INT that came before ends the
+ * process now. Local. */
+void trn_signal_saves_nothing(void);
+
 /* 0, or the number of the signal that asked this process to stop. Local. */
 int trn_signal_stop(void);
 

@@ -63,6 +63,24 @@ static void test_nothing_to_save(void **state) {
     expect(false, SIGUSR1, SIGTERM, 0, SIGTERM);
 }
 
+/* A verb that saves, but not what it does now: a signal before it says so, or after. */
+static void test_saves_nothing(void **state) {
+    (void)state;
+    for (int before = 0; before < 2; before++) {
+        int status;
+        pid_t process = fork();
+        if (process == 0) {
+            trn_signal_install(true);
+            if (before) raise(SIGINT);
+            trn_signal_saves_nothing();
+            if (!before) raise(SIGINT);
+            _exit(100);
+        }
+        waitpid(process, &status, 0);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    }
+}
+
 static void test_saves(void **state) {
     (void)state;
     expect(true, SIGTERM, 0, 0, 100 + SIGTERM);
@@ -76,6 +94,7 @@ static void test_saves(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_save),
+        cmocka_unit_test(test_saves_nothing),
         cmocka_unit_test(test_saves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

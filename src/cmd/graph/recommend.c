@@ -6,6 +6,7 @@
 #include "algo/graph/recommend/serve.h"
 #include "algo/graph/recommend/users.h"
 #include "base/mem.h"
+#include "base/signal.h"
 #include "cli/command.h"
 #include "cli/graph/gcn_options.h"
 #include "cli/graph/graph_options.h"
@@ -123,9 +124,11 @@ static trn_status_t look(trn_run_t *run, void *user) {
     if (job->method == NGCF && (job->training.layers < 1 || job->training.layers > TRN_NGCF_LAYERS))
         return trn_fail(TRN_USAGE, "--layers: ngcf has 1 to %d", TRN_NGCF_LAYERS);
     job->behind = trn_params_bool(p, "save-behind");
-    if (!has_training(job))
+    if (!has_training(job)) {
         TRN_TRY(trn_params_idle(p, "checkpoint checkpoint-every save-behind time-limit resume",
                                 "with a method that is not trained"));
+        trn_signal_saves_nothing();
+    }
     job->serve.k = trn_params_int(p, "k");
     job->serve.threads = run->threads;
     job->stop = (trn_svd_stop_t){trn_params_real(p, "tolerance"), trn_params_int(p, "max-steps")};

@@ -3,6 +3,7 @@
 
 #include "algo/matrix/factor/factor_svd.h"
 #include "base/mem.h"
+#include "base/signal.h"
 #include "cli/command.h"
 #include "cli/training.h"
 #include "mpi/agree.h"
@@ -90,9 +91,11 @@ static trn_status_t look(trn_run_t *run, void *user) {
     job->options.start = trn_params_text(p, "start");
     job->options.keep_primitive = trn_params_bool(p, "keep-primitive");
     job->options.threads = run->threads;
-    if (job->by_svd)
+    if (job->by_svd) {
         TRN_TRY(trn_params_idle(p, "checkpoint checkpoint-every save-behind time-limit resume",
                                 "beside --svd, which has no steps"));
+        trn_signal_saves_nothing();
+    }
     if (job->residual && x->sparse)
         return trn_fail(TRN_USAGE,
                         "%s: is sparse, and what is left of it is not: leave --residual "
