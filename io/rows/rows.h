@@ -106,10 +106,6 @@ typedef struct trn_names_feed {
 trn_status_t trn_rows_feed(void *self, const char *name, int64_t first, int64_t count,
                            const char *const **names);
 
-/* *bytes = those of all names with their NULs, on rank 0. Collective. Fails (agreed) likewise.
- * Cost: every name is read once. */
-trn_status_t trn_rows_feed_bytes(trn_names_feed_t *feed, int64_t *bytes);
-
 /* Where names come from that no rank holds at once, of the shape of trn_rows_feed: *names = those
  * from `first` to first + count on rank 0, in order and at most 4096 at a time; count 0 ends it.
  * Collective; fails (agreed). */

@@ -158,16 +158,6 @@ trn_status_t trn_rows_feed(void *self, const char *name, int64_t first, int64_t 
     return TRN_OK;
 }
 
-trn_status_t trn_rows_feed_bytes(trn_names_feed_t *feed, int64_t *bytes) {
-    *bytes = 0;
-    for (int64_t first = 0, count; first < feed->rows->about.rows; first += count) {
-        TRN_TRY(next_block(feed->rows, first, &count, &feed->block));
-        if (feed->rows->rank == 0) *bytes += trn_strings_bytes(count, feed->block);
-        trn_free(&feed->block);
-    }
-    return TRN_OK;
-}
-
 /* Each rank its own -----------------------------------------------------------------------------
  */
 
@@ -295,9 +285,9 @@ static trn_status_t share_block(MPI_Comm comm, trn_names_source_t source, void *
     for (int64_t i = 0; names && i < block.count && status == TRN_OK; i++)
         status = add(text, names[i], (int64_t)strlen(names[i]));
     TRN_OR(done, trn_agree(comm, status));
-    return trn_share(comm, &text->bytes, &text->used, "names of rows");
+    status = trn_share(comm, &text->bytes, &text->used, "names of rows");
 done:
-    trn_free(&text->bytes);
+    if (status != TRN_OK) trn_free(&text->bytes);
     return status;
 }
 

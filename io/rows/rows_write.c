@@ -104,10 +104,8 @@ static trn_status_t some_names(void *self, const char *name, int64_t first, int6
 
 /* Rank 0's count of all names' bytes. Collective. */
 static trn_status_t count_names(trn_rows_out_t *out) {
-    if (out->source)
-        return trn_names_bytes(out->source, out->source_self, out->sink.rows,
-                               &out->sink.names_bytes);
-    if (!out->names) return trn_rows_feed_bytes(&out->feed, &out->sink.names_bytes);
+    if (!out->names)
+        return trn_names_bytes(some_names, out, out->sink.rows, &out->sink.names_bytes);
     out->sink.names_bytes = out->rank == 0 ? trn_strings_bytes(out->sink.rows, out->names) : 0;
     return TRN_OK;
 }

@@ -128,8 +128,8 @@ bad 3 'r.txt' 1 r.txt --ids numbers
 bad 3 'short.npy: has 5999 rows, but g.txt has 6000 nodes' 3 g.txt --nodes 6000 --projection short.npy
 bad 3 'nan.npy: row 17, column 3 \(from 0\) is nan' 3 g.txt --nodes 6000 --projection nan.npy
 bad 3 'R.npy: has 24 columns; --dim is 30' 1 g.txt --nodes 6000 --projection R.npy --dim 30
-bad 2 '--weights: 1,,2' 1 g.txt --weights 1,,2
-bad 2 '--weights: ' 1 g.txt --weights 1,inf
+bad 2 '--weights 1,,2: write numbers' 1 g.txt --weights 1,,2
+bad 2 '--weights 1,inf: write numbers' 1 g.txt --weights 1,inf
 bad 2 '--sparsity: 0.5' 1 g.txt --sparsity 0.5
 bad 2 'feature-dim' 1 g.txt --feature-dim 3
 bad 2 'feature-dim' 1 g.txt --nodes 6000 --features F.npy

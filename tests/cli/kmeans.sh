@@ -81,7 +81,7 @@ bad 3 '1 clusters of 0 rows' 1 none.npy -k 1
 bad 3 'has no columns' 1 flat.npy -k 1
 bad 3 'narrow.npy: has centers of 5 numbers, but rows have 24' 3 x.npy --assign narrow.npy
 expect 2 "no clusters" "$TRUNNION" kmeans x.npy -k 0 -o left/c.h5
-expect_message "no clusters" '-k: 0'
+expect_message "no clusters" '--k 0: write whole numbers'
 expect 2 "no number" "$TRUNNION" kmeans x.npy -k 3,x -o left/c.h5
 expect 2 "nothing asked" "$TRUNNION" kmeans x.npy -o left/c.h5
 expect 2 "levels" "$TRUNNION" kmeans x.npy --two-level 3y4 -o left/c.h5

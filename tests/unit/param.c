@@ -297,6 +297,33 @@ static char *printed(void (*print)(const trn_param_t *, FILE *), const trn_param
     return text;
 }
 
+static void test_choice(void **state) {
+    fixture_t *f = *state;
+    assert_int_equal(trn_params_choice(f->params, "mode"), 0);
+    assert_int_equal(parse(f, "--mode fa"), TRN_OK); /* not the first that begins so */
+    assert_int_equal(trn_params_choice(f->params, "mode"), 2);
+}
+
+static void test_numbers(void **state) {
+    fixture_t *f = *state;
+    double v[3];
+    int count;
+    trn_numbers_rule_t rule = {3, 0, 10, false, "1,2"}, whole = {3, 1, 10, true, "1,2"};
+    static const char *const bad[] = {"",    ",",  "1,", "1,,2", "x",
+                                      "1 2", "11", "-1", "nan",  "1,2,3,4"};
+    assert_int_equal(parse(f, "--output 1,2.5,10"), TRN_OK);
+    assert_int_equal(trn_params_numbers(f->params, "output", &rule, v, &count), TRN_OK);
+    assert_true(count == 3 && v[0] == 1 && v[1] == 2.5 && v[2] == 10);
+    assert_int_equal(trn_params_numbers(f->params, "output", &whole, v, &count), TRN_USAGE);
+    assert_string_equal(trn_message(),
+                        "--output 1,2.5,10: write whole numbers from 1 to 10 between "
+                        "commas, at most 3: 1,2");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(trn_params_set(f->params, "output", bad[i]), TRN_OK);
+        assert_int_equal(trn_params_numbers(f->params, "output", &rule, v, &count), TRN_USAGE);
+    }
+}
+
 static void test_help(void **state) {
     (void)state;
     const trn_param_t table[] = {
@@ -365,6 +392,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_given_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_takes_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_choice, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_abbreviations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_odd_values, setup, teardown),

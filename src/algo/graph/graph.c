@@ -450,6 +450,11 @@ void trn_graph_plan(trn_ledger_t *ledger, const trn_graph_t *graph, trn_sparse_t
     trn_ledger_give(ledger, "graph", file, 8 + (graph->how.edges.weighted ? 8 : 0));
 }
 
+trn_sparse_type_t trn_graph_type(const trn_graph_t *graph, trn_sparse_type_t real) {
+    bool plain = !graph->how.edges.weighted && graph->how.repeated != TRN_REPEATED_ADD;
+    return plain ? TRN_SPARSE_PATTERN : real;
+}
+
 trn_status_t trn_graph_dist(trn_dist_t **dist, const trn_graph_t *graph, int64_t cols) {
     return trn_bands_dist(dist, &graph->bands, cols);
 }

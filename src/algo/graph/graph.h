@@ -85,6 +85,9 @@ void trn_graph_plan(trn_ledger_t *ledger, const trn_graph_t *graph, trn_sparse_t
  * naming a node), TRN_MEMORY. Cost: an edge travels twice each way; a sort of each row. */
 trn_status_t trn_graph_load(trn_graph_t *graph, trn_sparse_type_t type, trn_sparse_t **adjacency);
 
+/* The type that its adjacency has: a pattern where no entry is other than 1, else `real`. Local. */
+trn_sparse_type_t trn_graph_type(const trn_graph_t *graph, trn_sparse_type_t real);
+
 /* The distribution of a matrix of `cols` columns over the bands. Fails with TRN_MEMORY. Local. */
 trn_status_t trn_graph_dist(trn_dist_t **dist, const trn_graph_t *graph, int64_t cols);
 

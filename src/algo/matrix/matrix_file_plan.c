@@ -208,7 +208,7 @@ trn_status_t trn_matrix_in_names(trn_matrix_in_t *in, MPI_Comm comm) {
 trn_status_t trn_matrix_in_declare(trn_matrix_in_t *in, trn_store_t *store) {
     int64_t bytes;
     if (!trn_rows_about(in->names.rows)->named) return TRN_OK;
-    TRN_TRY(trn_rows_feed_bytes(&in->names, &bytes));
+    TRN_TRY(trn_names_bytes(trn_rows_feed, &in->names, in->info.rows, &bytes));
     return trn_store_strings_from(store, "/vocab", in->info.rows, bytes, trn_rows_feed, &in->names);
 }
 

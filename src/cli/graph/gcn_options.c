@@ -6,7 +6,7 @@
 trn_gcn_options_t trn_gcn_options(const trn_params_t *p) {
     double valid = trn_params_real(p, "valid");
     bool ngcf = strcmp(trn_params_text(p, "method"), "ngcf") == 0;
-    bool mean = ngcf && strcmp(trn_params_text(p, "adjacency"), "mean") == 0;
+    bool mean = ngcf && trn_params_choice(p, "adjacency") == 0;
     return (trn_gcn_options_t){.dim = trn_params_int(p, "dim"),
                                .layers = trn_params_int(p, "layers"),
                                .epochs = trn_params_int(p, "epochs"),

@@ -131,6 +131,22 @@ int64_t trn_params_size(const trn_params_t *params, const char *name);
 const char *trn_params_text(const trn_params_t *params, const char *name); /* TEXT and CHOICE */
 int trn_params_list(const trn_params_t *params, const char *name, char *const **words);
 
+/* The place of a CHOICE's value among its choices, from 0: an enum in their order. Local. */
+int trn_params_choice(const trn_params_t *params, const char *name);
+
+/* Numbers that a TEXT holds, "10,50,90". */
+typedef struct trn_numbers_rule {
+    int most;
+    double low, high; /* both inclusive */
+    bool whole;
+    const char *such_as; /* an example, for the message */
+} trn_numbers_rule_t;
+
+/* values[*count] = the numbers of the TEXT `name`, between commas; values has room for rule->most.
+ * Fails with TRN_USAGE (another number of them, out of bounds, no number). Local. */
+trn_status_t trn_params_numbers(const trn_params_t *params, const char *name,
+                                const trn_numbers_rule_t *rule, double *values, int *count);
+
 /* *value = the INT `name`, which may not exceed `most`, of things that there are, as `has` says in
  * words ("a.npy is 5 x 3"): a default shrinks to `most` with a line in the log, what the user gave
  * is refused. Fails with TRN_USAGE. Local. */

@@ -153,19 +153,15 @@ static trn_status_t cut(trn_run_t *run, void *user, int ranks) {
     return trn_agree(run->comm, status);
 }
 
-static trn_sparse_type_t adjacency_type(const job_t *job) {
-    bool plain = !job->how.edges.weighted && job->graph[0].how.repeated != TRN_REPEATED_ADD;
-    return plain ? TRN_SPARSE_PATTERN : TRN_SPARSE_F64;
-}
-
 /* The snapshot with most entries stands for all: it and one before lie here at a time. */
 static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const job_t *job = user;
-    trn_snapshots_size_t size = {.n = job->graph[0].rows,
-                                 .count = job->count,
-                                 .value = adjacency_type(job) == TRN_SPARSE_F64 ? 8 : 0,
-                                 .ranks = ranks,
-                                 .rank = rank};
+    trn_snapshots_size_t size = {
+        .n = job->graph[0].rows,
+        .count = job->count,
+        .value = trn_graph_type(&job->graph[0], TRN_SPARSE_F64) == TRN_SPARSE_F64 ? 8 : 0,
+        .ranks = ranks,
+        .rank = rank};
     int largest = 0;
     for (int t = 0; t < job->count; t++) {
         const trn_bands_t *bands = &job->graph[t].bands;
@@ -181,7 +177,8 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     size.own = bands->start[rank + 1] - bands->start[rank];
     size.entries = bands->entries[rank];
     trn_held_take(ledger, &job->held);
-    trn_graph_plan(ledger, &job->graph[largest], adjacency_type(job), ranks, rank);
+    trn_graph_plan(ledger, &job->graph[largest], trn_graph_type(&job->graph[0], TRN_SPARSE_F64),
+                   ranks, rank);
     trn_snapshots_plan(ledger, &job->options, &size);
     if (job->truths > 0) {
         trn_ledger_take(ledger, "labels", size.n, 16);
@@ -228,7 +225,8 @@ static trn_status_t work(trn_run_t *run, void *user) {
     TRN_TRY(trn_snapshots_begin(&job->done, run->comm, job->graph[0].rows, &job->options));
     for (int t = 0; t < job->count; t++) {
         trn_sparse_t *adjacency = NULL;
-        TRN_TRY(trn_graph_load(&job->graph[t], adjacency_type(job), &adjacency));
+        TRN_TRY(trn_graph_load(&job->graph[t], trn_graph_type(&job->graph[0], TRN_SPARSE_F64),
+                               &adjacency));
         trn_status_t status = trn_snapshots_add(&job->done, &adjacency);
         if (status == TRN_INPUT) return trn_fail_prefix(status, "%s: ", run->files[t]);
         TRN_TRY(status);

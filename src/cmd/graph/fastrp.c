@@ -87,22 +87,6 @@ static trn_status_t settle(trn_params_t *p, json_t *answer) {
     return TRN_OK;
 }
 
-/* "0,0,7.81,45.28". */
-static trn_status_t parse_weights(job_t *job, const char *text) {
-    const char *at = text;
-    for (;;) {
-        char *end;
-        double weight = strtod(at, &end);
-        if (end == at || (*end && *end != ',') || !(fabs(weight) <= 1e30))
-            return trn_fail(TRN_USAGE, "--weights: %s; write numbers such as 0,0,7.81,45.28", text);
-        if (job->options.weights == WEIGHTS)
-            return trn_fail(TRN_USAGE, "--weights: more than %d", (int)WEIGHTS);
-        job->weight[job->options.weights++] = weight;
-        if (!*end) return TRN_OK;
-        at = end + 1;
-    }
-}
-
 static trn_status_t parse_sparsity(job_t *job, const char *text) {
     char *end;
     if (strcmp(text, "auto") == 0) return TRN_OK;
@@ -115,25 +99,24 @@ static trn_status_t parse_sparsity(job_t *job, const char *text) {
 static trn_status_t parse(const trn_run_t *run, job_t *job) {
     const trn_params_t *p = run->params;
     trn_fastrp_options_t *o = &job->options;
-    const char *normalize = trn_params_text(p, "row-normalize");
     *o = (trn_fastrp_options_t){.dim = trn_params_int(p, "dim"),
                                 .weight = job->weight,
                                 .self = trn_params_real(p, "self"),
                                 .alpha = trn_params_real(p, "alpha"),
-                                .normalize = strcmp(normalize, "end") == 0    ? TRN_FASTRP_END
-                                             : strcmp(normalize, "step") == 0 ? TRN_FASTRP_STEP
-                                                                              : TRN_FASTRP_NONE,
-                                .neighbors = strcmp(trn_params_text(p, "degree"), "neighbors") == 0,
+                                .normalize =
+                                    (trn_fastrp_normalize_t)trn_params_choice(p, "row-normalize"),
+                                .neighbors = trn_params_choice(p, "degree") == 1,
                                 .standardize = trn_params_bool(p, "standardize"),
                                 .feature_dim = trn_params_int(p, "feature-dim"),
-                                .type = strcmp(trn_params_text(p, "dtype"), "f32") == 0 ? TRN_F32
-                                                                                        : TRN_F64,
+                                .type = trn_params_choice(p, "dtype") == 0 ? TRN_F32 : TRN_F64,
                                 .seed = (uint64_t)trn_params_int(p, "seed"),
                                 .threads = run->threads};
     job->in[FEATURES].path = trn_params_text(p, "features");
     job->in[PROJECTION].path = trn_params_text(p, "projection");
     job->output = trn_params_text(p, "output");
-    TRN_TRY(parse_weights(job, trn_params_text(p, "weights")));
+    TRN_TRY(trn_params_numbers(p, "weights",
+                               &(trn_numbers_rule_t){WEIGHTS, -1e30, 1e30, false, "0,0,7.81"},
+                               job->weight, &o->weights));
     TRN_TRY(parse_sparsity(job, trn_params_text(p, "sparsity")));
     if (job->in[FEATURES].path && (o->feature_dim == 0 || o->feature_dim > o->dim))
         return trn_fail(TRN_USAGE, "--feature-dim: from 1 to --dim %lld columns for --features",
@@ -190,9 +173,8 @@ static trn_status_t look(trn_run_t *run, void *user) {
 /* Plans ---------------------------------------------------------------------------------------- */
 
 static trn_sparse_type_t adjacency_type(const job_t *job) {
-    if (!job->graph.how.edges.weighted && job->graph.how.repeated != TRN_REPEATED_ADD)
-        return TRN_SPARSE_PATTERN;
-    return job->options.type == TRN_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64;
+    return trn_graph_type(&job->graph,
+                          job->options.type == TRN_F32 ? TRN_SPARSE_F32 : TRN_SPARSE_F64);
 }
 
 static trn_fastrp_size_t size_of(const job_t *job, int ranks, int rank) {

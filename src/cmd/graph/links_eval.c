@@ -44,27 +44,11 @@ typedef struct job {
     trn_held_t held;
     int64_t draws; /* pairs to draw; 0: they are given */
     trn_link_score_t kind;
-    int64_t hits[HITS];
+    double hits[HITS];
     int count;
     double *score; /* [edges + others] */
     double auc, precision;
 } job_t;
-
-/* "10,50,100". */
-static trn_status_t parse_hits(job_t *job, const char *text) {
-    const char *at = text;
-    for (int i = 0; i < HITS; i++) {
-        char *end;
-        long long k = strtoll(at, &end, 10);
-        if (end == at || k < 1 || (*end && *end != ',')) break;
-        job->hits[i] = k;
-        job->count = i + 1;
-        if (!*end) return TRN_OK;
-        at = end + 1;
-    }
-    return trn_fail(TRN_USAGE, "--hits %s: write whole numbers from 1, at most %d: 10,50,100", text,
-                    (int)HITS);
-}
 
 /* A number of pairs to draw, or a file of them. Collective. */
 static trn_status_t take_others(const trn_run_t *run, job_t *job, const trn_edges_how_t *how,
@@ -85,13 +69,12 @@ static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_params_t *p = run->params;
     const trn_matrix_info_t *info = &job->a.in.info;
-    const char *graph = trn_params_text(p, "graph"), *kind = trn_params_text(p, "score");
+    const char *graph = trn_params_text(p, "graph");
     trn_edges_how_t how = trn_edges_options(p);
     bool directed = trn_params_bool(p, "directed");
-    job->kind = strcmp(kind, "dot") == 0      ? TRN_LINK_DOT
-                : strcmp(kind, "cosine") == 0 ? TRN_LINK_COSINE
-                                              : TRN_LINK_L2;
-    TRN_TRY(parse_hits(job, trn_params_text(p, "hits")));
+    job->kind = (trn_link_score_t)trn_params_choice(p, "score");
+    TRN_TRY(trn_params_numbers(p, "hits", &(trn_numbers_rule_t){HITS, 1, 1e15, true, "10,50,100"},
+                               job->hits, &job->count));
     if (info->rows < 2 || info->cols == 0 || info->rows > INT32_MAX)
         return trn_fail(TRN_INPUT,
                         "%s: %lld x %lld; pairs want two rows at least, and 2^31 at most",
@@ -159,11 +142,11 @@ static trn_status_t report(trn_run_t *run, void *user) {
         run, json_pack("{s:f, s:f}", "auc", job->auc, "average_precision", job->precision)));
     for (int i = 0; i < job->count; i++) {
         char name[40];
-        snprintf(name, sizeof name, "hits_%lld", (long long)job->hits[i]);
+        snprintf(name, sizeof name, "hits_%.0f", job->hits[i]);
         TRN_TRY(trn_run_note(
             run, json_pack("{s:f}", name,
                            trn_links_hits(job->edge.count, job->score, job->other.count,
-                                          job->score + job->edge.count, job->hits[i]))));
+                                          job->score + job->edge.count, (int64_t)job->hits[i]))));
     }
     return TRN_OK;
 }
@@ -212,15 +195,10 @@ static trn_status_t split_cut(trn_run_t *run, void *user, int ranks) {
     return trn_graph_cut(&((split_t *)user)->graph, ranks, 0, 0);
 }
 
-static trn_sparse_type_t split_type(const split_t *job) {
-    bool values = job->graph.how.edges.weighted || job->graph.how.repeated == TRN_REPEATED_ADD;
-    return values ? TRN_SPARSE_F64 : TRN_SPARSE_PATTERN;
-}
-
 static void split_plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     const split_t *job = user;
     trn_held_take(ledger, &job->held);
-    trn_graph_plan(ledger, &job->graph, split_type(job), ranks, rank);
+    trn_graph_plan(ledger, &job->graph, trn_graph_type(&job->graph, TRN_SPARSE_F64), ranks, rank);
     trn_links_split_plan(ledger, &job->graph, rank);
 }
 
@@ -228,7 +206,8 @@ static trn_status_t split_work(trn_run_t *run, void *user) {
     split_t *job = user;
     trn_sparse_t *adjacency = NULL;
     (void)run;
-    trn_status_t status = trn_graph_load(&job->graph, split_type(job), &adjacency);
+    trn_status_t status =
+        trn_graph_load(&job->graph, trn_graph_type(&job->graph, TRN_SPARSE_F64), &adjacency);
     if (status == TRN_OK) status = trn_links_split(&job->graph, adjacency, &job->how, &job->told);
     trn_sparse_destroy(&adjacency);
     return status;

@@ -45,23 +45,6 @@ typedef struct job {
     trn_nodes_fits_t fits;
 } job_t;
 
-/* "10,50,90". */
-static trn_status_t parse_percents(job_t *job, const char *text) {
-    const char *at = text;
-    for (int i = 0; i < PERCENTS; i++) {
-        char *end;
-        double p = strtod(at, &end);
-        if (end == at || !(p > 0 && p < 100) || (*end && *end != ',')) break;
-        job->percent[i] = p;
-        job->how.percents = i + 1;
-        if (!*end) return TRN_OK;
-        at = end + 1;
-    }
-    return trn_fail(TRN_USAGE,
-                    "--percent %s: write numbers between 0 and 100, at most %d: 10,50,90", text,
-                    (int)PERCENTS);
-}
-
 /* As many splits as the file has orders of all nodes. Local. */
 static trn_status_t take_order(const trn_run_t *run, job_t *job) {
     int64_t nodes = job->labels.nodes;
@@ -97,7 +80,9 @@ static trn_status_t look(trn_run_t *run, void *user) {
                                  .c = trn_params_real(p, "C"),
                                  .tolerance = trn_params_real(p, "tolerance"),
                                  .threads = run->threads};
-    TRN_TRY(parse_percents(job, trn_params_text(p, "percent")));
+    TRN_TRY(trn_params_numbers(p, "percent",
+                               &(trn_numbers_rule_t){PERCENTS, 1e-6, 99.9999, false, "10,50,90"},
+                               job->percent, &job->how.percents));
     if (info->rows == 0 || info->cols == 0)
         return trn_fail(TRN_INPUT, "%s: an empty matrix has no vectors", job->a.in.path);
     TRN_TRY(trn_node_labels_read(&job->labels, run->comm, trn_params_text(p, "labels"), &edges,

@@ -44,7 +44,7 @@ static const trn_param_t params[] = {
      .help = "also tell the ndcg of NGCF's own program, whose ideal list has the same hits: larger "
              "numbers, for comparison with papers that took it"},
     TRN_EDGES_PARAMS,
-    {"layout", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|lists|pairs",
+    {"layout", 0, TRN_PARAM_CHOICE, "auto", .choices = "auto|pairs|lists",
      .help = "lists: user item item ...; pairs: user item; auto: lists, unless all lines have the "
              "same three or more fields: then say which"},
     {"weighted", 0, TRN_PARAM_BOOL, "false",
@@ -115,10 +115,7 @@ static trn_status_t look_users(trn_run_t *run, job_t *job) {
 static trn_status_t look(trn_run_t *run, void *user) {
     job_t *job = user;
     const trn_params_t *p = run->params;
-    static const char *const names[] = {"gfcf",       "linear",   "lowpass",
-                                        "popularity", "lightgcn", "ngcf"};
-    while (strcmp(names[job->method], trn_params_text(p, "method")) != 0)
-        job->method++;
+    job->method = (method_t)trn_params_choice(p, "method");
     job->first = run->rank == 0;
     job->training = trn_gcn_options(p);
     if (job->method == NGCF && (job->training.layers < 1 || job->training.layers > TRN_NGCF_LAYERS))
@@ -133,10 +130,7 @@ static trn_status_t look(trn_run_t *run, void *user) {
     job->serve.threads = run->threads;
     job->stop = (trn_svd_stop_t){trn_params_real(p, "tolerance"), trn_params_int(p, "max-steps")};
     trn_edges_how_t how = trn_edges_options(p);
-    const char *layout = trn_params_text(p, "layout");
-    how.layout = strcmp(layout, "lists") == 0   ? TRN_EDGES_LISTS
-                 : strcmp(layout, "pairs") == 0 ? TRN_EDGES_PAIRS
-                                                : TRN_EDGES_AUTO;
+    how.layout = (trn_edges_layout_t)trn_params_choice(p, "layout");
     how.weighted = trn_params_bool(p, "weighted");
     job->in.least = trn_params_real(p, "least");
     if (how.weighted && how.layout == TRN_EDGES_AUTO) how.layout = TRN_EDGES_PAIRS;

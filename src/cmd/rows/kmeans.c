@@ -28,13 +28,15 @@ static const trn_param_t params[] = {
     TRN_CLUSTERING_PARAMS(NULL),
     {0}};
 
+enum { LISTED = 64 /* numbers of clusters, at most */ };
+
 /* Rows, options and what came out. */
 typedef struct job {
     trn_tall_in_t a; /* first: the program looks at it */
     trn_kmeans_options_t options;
     trn_two_level_options_t two; /* k1 0: one level */
     trn_codebook_t book;         /* given centers */
-    int64_t *k;                  /* [count] */
+    int64_t k[LISTED];           /* [count] */
     int count;
     const char *labels;
     trn_dtype_t type;
@@ -45,20 +47,12 @@ typedef struct job {
     int64_t first_row;
 } job_t;
 
-/* "8,16,32". */
-static trn_status_t parse_list(job_t *job, const char *text) {
-    int64_t count = 1;
-    for (const char *at = text; *at; at++)
-        count += *at == ',';
-    TRN_TRY(trn_alloc(&job->k, count, sizeof *job->k, "numbers of clusters"));
-    for (const char *at = text; job->count < count; at++) {
-        char *end;
-        long long k = strtoll(at, &end, 10);
-        if (end == at || k < 1 || (*end != ',' && *end))
-            return trn_fail(TRN_USAGE, "-k: %s; write a number from 1, or several: 8,16,32", text);
-        job->k[job->count++] = k;
-        at = end;
-    }
+static trn_status_t parse_list(const trn_run_t *run, job_t *job) {
+    static const trn_numbers_rule_t rule = {LISTED, 1, 9e15, true, "8,16,32"};
+    double k[LISTED];
+    TRN_TRY(trn_params_numbers(run->params, "k", &rule, k, &job->count));
+    for (int i = 0; i < job->count; i++)
+        job->k[i] = (int64_t)k[i];
     return TRN_OK;
 }
 
@@ -78,11 +72,10 @@ static trn_status_t count_clusters(const trn_run_t *run, job_t *job) {
     const char *list = trn_params_text(run->params, "k");
     const char *levels = trn_params_text(run->params, "two-level");
     if (levels) return parse_levels(job, levels);
-    if (list) TRN_TRY(parse_list(job, list));
+    if (list) TRN_TRY(parse_list(run, job));
     if (!job->book.center)
         return list ? TRN_OK : trn_fail(TRN_USAGE, "-k, --two-level or --assign must be given");
     if (!list) {
-        TRN_TRY(trn_alloc(&job->k, 1, sizeof *job->k, "numbers of clusters"));
         job->k[job->count++] = job->book.k;
     }
     if (job->count == 1 && job->k[0] == job->book.k) return TRN_OK;
@@ -280,7 +273,6 @@ static void job_free(void *user) {
     trn_kmeans_free(&job->found);
     trn_two_level_free(&job->cells);
     json_decref(job->elbow);
-    trn_free(&job->k);
 }
 
 const trn_command_t trn_command_kmeans = {
