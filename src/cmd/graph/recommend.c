@@ -26,8 +26,8 @@ static const trn_param_t params[] = {
      .choices = "gfcf|linear|lowpass|popularity|lightgcn|ngcf",
      .help =
          "linear: items of those who share items; lowpass: the largest singular vectors of "
-         "the normalized matrix; gfcf: both (GF-CF); popularity: items with most users; lightgcn: "
-         "trained embeddings, which R.h5 then has, too"},
+         "the normalized matrix; gfcf: both (GF-CF); popularity: items with most users; lightgcn "
+         "and ngcf: trained embeddings, which R.h5 then has, too; ngcf has weights in every layer"},
     {"k", 'k', TRN_PARAM_INT, "20", 1, 1000000, .help = "items for each user"},
     {"users", 0, TRN_PARAM_TEXT, .metavar = "FILE", .file.use = TRN_FILE_READ, .excludes = "user",
      .help = "only for the users in FILE, a name or number a line; default: for all"},

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "kern/dense/blas.h"
 #include "mpi/agree.h"
 
 #include <string.h>
@@ -66,17 +67,25 @@ static trn_status_t judge(void *user, const trn_sides_t *final, double *score) {
     return TRN_OK;
 }
 
-/* Every user with a chance of LOOKED_AT / users, on every rank the same. Local. */
-static trn_status_t choose_users(looker_t *l, uint64_t seed) {
-    int64_t all = l->parts.users, count = 0;
-    if (all <= LOOKED_AT) return TRN_OK;
-    TRN_TRY(trn_alloc(&l->users, all, sizeof *l->users, "users to look at"));
+/* users[] (NULL: not wanted) = every user with a chance of LOOKED_AT / users; how many. Local. */
+static int64_t draw_users(int64_t all, uint64_t seed, int64_t *users) {
+    int64_t count = 0;
     for (int64_t u = 0; u < all; u++) {
         double x[4];
         trn_rng_uniform(seed, (uint64_t)u, 0, STEP, TRN_RNG_EMBED, x);
-        if (x[0] * (double)all < LOOKED_AT) l->users[count++] = u;
+        if (x[0] * (double)all >= LOOKED_AT) continue;
+        if (users) users[count] = u;
+        count++;
     }
-    l->serve.count = count;
+    return count;
+}
+
+/* Whom to look at, on every rank the same. Local. */
+static trn_status_t choose_users(looker_t *l, uint64_t seed) {
+    if (l->parts.users <= LOOKED_AT) return TRN_OK;
+    int64_t count = draw_users(l->parts.users, seed, NULL);
+    TRN_TRY(trn_alloc(&l->users, count, sizeof *l->users, "users to look at"));
+    l->serve.count = draw_users(l->parts.users, seed, l->users);
     l->serve.wanted = l->users;
     return TRN_OK;
 }
@@ -210,6 +219,13 @@ void trn_embed_plan(trn_ledger_t *ledger, const trn_interactions_t *in, const tr
     trn_ledger_take(ledger, "graph", size.own_edges, sizeof(int32_t));
     trn_bipartite_take(ledger, &size);
     trn_gcn_take(ledger, &size, o, behind);
+    if (o->look > 0) {
+        int64_t tile = trn_serve_tile(in->items), width = trn_embedded_width(o);
+        trn_ledger_pass(ledger, "look",
+                        tile * (in->items + width) * (int64_t)sizeof(float) +
+                            trn_blas_bytes(sizeof(float), tile, width),
+                        1);
+    }
     trn_ledger_back(ledger, &before);
     trn_ledger_take(ledger, "factors", size.own_users * trn_embedded_width(o), sizeof(float));
 }

@@ -25,7 +25,8 @@ typedef struct trn_ngcf trn_ngcf_t;
  * b1 [dim], W2, b2. Local. */
 int64_t trn_ngcf_weights(int64_t dim, int layers);
 
-/* Which numbers of X' a training leaves out, the others growing by 1 / (1 - share); NULL: none. */
+/* Which numbers of X', of float32, a training leaves out, the others growing by 1 / (1 - share);
+ * NULL: none. */
 typedef struct trn_ngcf_drop {
     double share;
     uint64_t seed;
@@ -34,7 +35,7 @@ typedef struct trn_ngcf_drop {
 
 /* Prepare layers over `graph` (borrowed), whose bands begin at multiples of TRN_NGCF_BLOCK; `keep`:
  * for backward, too. Collective. Fails (agreed) with TRN_MEMORY, TRN_USAGE (bands, layers). Memory:
- * 6 matrices of the graph's width, 4 more for each further layer if kept. */
+ * 6 matrices of the graph's width; if kept 8, and 4 more for each further layer. */
 trn_status_t trn_ngcf_create(trn_ngcf_t **ngcf, trn_bipartite_t *graph, int layers, bool keep);
 
 /* Free and set the pointer to NULL; NULL is fine. Local. */

@@ -93,13 +93,6 @@ static trn_status_t layer_back(trn_ngcf_t *n, const trn_ngcf_part_t *w, const tr
     return TRN_OK;
 }
 
-static void clear(const trn_sides_t *x) {
-    for (int side = 0; side < TRN_SIDES; side++) {
-        trn_view_t v = trn_sides_rows(x, side);
-        memset(v.data, 0, (size_t)(v.rows * v.cols * trn_matrix_type_size(v.type)));
-    }
-}
-
 /* Numbers that were left out have no gradient, and the others grow as they did. */
 trn_status_t trn_ngcf_backward(trn_ngcf_t *n, const void *weights, const trn_ngcf_drop_t *drop,
                                const trn_sides_t *x, const trn_sides_t *out_gradient,
@@ -109,7 +102,7 @@ trn_status_t trn_ngcf_backward(trn_ngcf_t *n, const void *weights, const trn_ngc
     TRN_AGREE(n->graph->of.comm,
               trn_alloc(&shares.x, 2 * TRN_NGCF_BLOCK * d, sizeof(double), "a block"));
     trn_status_t status = TRN_OK;
-    clear(&n->gradient[0]);
+    trn_sides_clear(&n->gradient[0]);
     for (int k = n->layers - 1; k >= 0 && status == TRN_OK; k--) {
         trn_ngcf_part_t w = trn_ngcf_part(n, weights, k);
         shares.l = &n->layer[k];

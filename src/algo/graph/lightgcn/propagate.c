@@ -7,22 +7,20 @@
 #include "algo/graph/lightgcn/blend.h"
 #include "base/mem.h"
 #include "mpi/agree.h"
+#include "mpi/large.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Bands ---------------------------------------------------------------------------------------- */
 
 /* Likes of all items, on every rank: integers, so their sum has no order. Collective. */
 static trn_status_t count_items(const trn_bipartite_of_t *of, int64_t items, int64_t **degree) {
-    enum { PIECE = 1 << 24 };
     TRN_AGREE(of->comm, trn_alloc_zero(degree, items, sizeof **degree, "likes of items"));
     const int32_t *column = trn_sparse_column(of->likes);
     for (int64_t e = 0; e < trn_sparse_count(of->likes); e++)
         (*degree)[column[e]]++;
-    for (int64_t first = 0; first < items; first += PIECE) {
-        int64_t count = items - first < PIECE ? items - first : PIECE;
-        MPI_Allreduce(MPI_IN_PLACE, *degree + first, (int)count, MPI_INT64_T, MPI_SUM, of->comm);
-    }
+    trn_sum_large(of->comm, items, MPI_INT64_T, *degree);
     return TRN_OK;
 }
 
@@ -154,6 +152,13 @@ trn_status_t trn_sides_create(trn_sides_t *sides, const trn_bipartite_t *a) {
 void trn_sides_free(trn_sides_t *sides) {
     for (int side = 0; side < TRN_SIDES; side++)
         trn_matrix_destroy(&sides->side[side]);
+}
+
+void trn_sides_clear(const trn_sides_t *sides) {
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t v = trn_sides_rows(sides, side);
+        memset(v.data, 0, (size_t)(v.rows * v.cols * trn_matrix_type_size(v.type)));
+    }
 }
 
 trn_view_t trn_sides_rows(const trn_sides_t *sides, int side) {

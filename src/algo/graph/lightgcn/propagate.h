@@ -76,6 +76,9 @@ trn_status_t trn_sides_create(trn_sides_t *sides, const trn_bipartite_t *adjacen
 /* Free; {0} and twice are fine. Local. */
 void trn_sides_free(trn_sides_t *sides);
 
+/* All numbers become 0. Local. */
+void trn_sides_clear(const trn_sides_t *sides);
+
 /* The rows of one side that lie here, without gaps between rows. Local. */
 trn_view_t trn_sides_rows(const trn_sides_t *sides, int side);
 

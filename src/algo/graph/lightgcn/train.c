@@ -5,7 +5,7 @@
 #include "algo/graph/lightgcn/train_state.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
+#include "kern/dense/finite.h"
 #include "mpi/agree.h"
 #include "mpi/watch.h"
 
@@ -67,7 +67,7 @@ static trn_status_t look(learner_t *l) {
     }
     if (s->a->rank == 0) {
         trn_log(TRN_LOG_INFO, "recommend", "epoch %lld: %.5f of what is held out is found%s",
-                (long long)s->epoch, score, s->worse ? ", less than before" : "");
+                (long long)s->epoch, score, s->worse ? ", no more than before" : "");
         trn_event("look", "{s:I, s:f, s:f}", "epoch", (json_int_t)s->epoch, "score", score,
                   "seconds", trn_seconds() - l->frame.started);
     }
@@ -89,10 +89,11 @@ static trn_status_t close_epoch(learner_t *l) {
     s->epoch++;
     s->step = 0;
     if (!isfinite(sum))
-        return trn_fail(TRN_NUMERIC,
-                        "the loss is not finite in epoch %lld; lower --learning-rate (the last "
-                        "checkpoint is kept)",
-                        (long long)s->epoch);
+        return trn_fail(
+            TRN_NUMERIC,
+            "the loss is not finite in epoch %lld; lower --learning-rate, and begin anew "
+            "with --resume never",
+            (long long)s->epoch);
     if (s->a->rank == 0) {
         trn_log(TRN_LOG_PROGRESS, "recommend", "epoch %lld/%lld  loss %.6g  %.1f s",
                 (long long)s->epoch, (long long)s->options.epochs, s->loss,
@@ -142,6 +143,19 @@ static trn_status_t save(void *self, trn_store_t **behind) {
     return trn_gcn_save(&l->state, l->frame.run, behind);
 }
 
+/* The last step's numbers no loss has been taken of. Collective. */
+static trn_status_t check_finite(const trn_gcn_state_t *s) {
+    bool bad = false;
+    for (int side = 0; side < TRN_SIDES; side++) {
+        trn_view_t v = trn_sides_rows(&s->final, side);
+        bad |= trn_not_finite_f32(v.rows * v.cols, v.data) >= 0;
+    }
+    if (!trn_any(s->a->of.comm, bad)) return TRN_OK;
+    return trn_fail(TRN_NUMERIC,
+                    "an embedding is not finite in the end; lower --learning-rate, and "
+                    "begin anew with --resume never");
+}
+
 /* The result stays in memory: the best look's rows, or the last, behind the layers. */
 static trn_status_t finish(void *self) {
     learner_t *l = self;
@@ -150,7 +164,8 @@ static trn_status_t finish(void *self) {
         copy(&s->best, &s->rows);
         copy_weights(s, s->weights.best, s->weights.values);
     }
-    return trn_gcn_forward(s, false);
+    TRN_TRY(trn_gcn_forward(s, false));
+    return check_finite(s);
 }
 
 static const trn_trained_t trained = {begin, train, save, finish};

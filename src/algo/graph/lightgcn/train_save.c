@@ -10,7 +10,9 @@
 #define KIND "recommender_training"
 enum { SETTINGS_BYTES = 512, ENDING = 16 };
 
-/* All that the state follows from, but the number of epochs and patience, which may be raised. */
+/* All that the state follows from, but the number of epochs and patience, which may be raised: a
+ * look at a last epoch then counts among the others. `graph` has the numbers of users and items,
+ * too. */
 #define AT(field)     offsetof(trn_gcn_state_t, field)
 #define OPTION(field) offsetof(trn_gcn_state_t, options.field)
 static const trn_setting_t table[] = {

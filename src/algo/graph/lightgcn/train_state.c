@@ -35,13 +35,8 @@ static void count_likes(trn_gcn_state_t *s) {
     s->graph = hash_likes(s->a->of.likes);
     MPI_Allreduce(MPI_IN_PLACE, &s->likes, 1, MPI_INT64_T, MPI_SUM, comm);
     MPI_Allreduce(MPI_IN_PLACE, &s->graph, 1, MPI_UINT64_T, MPI_SUM, comm);
-}
-
-static void clear(const trn_sides_t *x) {
-    for (int side = 0; side < TRN_SIDES; side++) {
-        trn_view_t v = trn_sides_rows(x, side);
-        memset(v.data, 0, (size_t)(v.rows * v.cols * trn_matrix_type_size(v.type)));
-    }
+    for (int side = 0; side < TRN_SIDES; side++) /* a file to test may bring users and items */
+        s->graph = s->graph * 31 + (uint64_t)s->a->start[side][s->a->ranks];
 }
 
 /* Xavier's rule: weights between -a and a with a^2 = 6 / (rows + columns); embeddings are normal
@@ -72,8 +67,8 @@ void trn_gcn_begin(trn_gcn_state_t *s) {
         trn_matrix_fill_normal(s->rows.side[side], s->options.seed, TRN_RNG_EMBED, (uint32_t)side,
                                deviation);
     }
-    clear(&s->mean);
-    clear(&s->square);
+    trn_sides_clear(&s->mean);
+    trn_sides_clear(&s->square);
     begin_weights(s);
 }
 
@@ -102,7 +97,7 @@ trn_status_t trn_gcn_create(trn_gcn_state_t *s) {
         TRN_TRY(trn_sides_create(sides[i], s->a));
     if (s->options.look > 0) {
         TRN_TRY(trn_sides_create(&s->best, s->a));
-        clear(&s->best);
+        trn_sides_clear(&s->best);
     }
     if (s->options.ngcf) {
         TRN_TRY(create_layers(s));

@@ -262,11 +262,11 @@ void trn_interactions_plan(trn_ledger_t *ledger, const trn_interactions_t *in, i
         int64_t own = trn_interactions_share(in, f, ranks, rank), read = in->most[f];
         trn_ledger_take(ledger, "moving", read, sizeof(pair_t));
         trn_ledger_give(ledger, "inputs", 2 * read, sizeof(int32_t));
-        trn_ledger_take(ledger, "moving", own, sizeof(pair_t));
+        trn_ledger_take(ledger, "moving", own + own / 4, sizeof(pair_t)); /* as parcels have it */
         trn_ledger_give(ledger, "moving", read, sizeof(pair_t));
         trn_ledger_take(ledger, "interactions", rows + 2, sizeof(int64_t));
         trn_ledger_take(ledger, "interactions", own, sizeof(int32_t));
-        trn_ledger_give(ledger, "moving", own, sizeof(pair_t));
+        trn_ledger_give(ledger, "moving", own + own / 4, sizeof(pair_t));
     }
 }
 
