@@ -30,7 +30,7 @@ awk -v n=600 'BEGIN {
 }'
 
 found() { # the mean NMI of the last job
-    "$python" -c 'import json; print(json.load(open("out"))["mean_nmi"] >= 0.9)'
+    "$python" -c 'import json; r = json.load(open("out")); print(r["mean_nmi"] >= 0.9 and all(e["compared"] == r["nodes"] for e in r["each"]))'
 }
 
 bits() { # STORE
@@ -57,7 +57,7 @@ expect_equal "bits of 3 ranks" "$(bits work/3.h5)" "$(bits work/1.h5)"
 expect 0 "parts" ranks 1 cluster-snapshots "${edges[@]}" -o work/p.h5 "${usual[@]}" --parts 4 --threads 2
 expect_equal "bits of parts" "$(bits work/p.h5)" "$(bits work/1.h5)"
 expect 0 "labels of a snapshot" ranks 1 clusters-eval work/1.h5:/2/labels 2.groups --json
-expect_equal "labels of a snapshot" "$(grep -c '"true_clusters": 3' out)" 1
+expect_equal "labels of a snapshot" "$("$python" -c 'import json; print(json.load(open("out"))["nmi"] >= .9)')" True
 
 expect 0 "updates" ranks 1 cluster-snapshots "${edges[@]}" -o work/u.h5 "${usual[@]}" "${truth[@]}" --change 0.6 &&
     expect_equal "NMI of updates" "$(found)" True

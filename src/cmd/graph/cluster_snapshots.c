@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/graph/graph_options.h"
+#include "kern/dense/lapack.h"
 #include "mpi/agree.h"
 #include "mpi/large.h"
 
@@ -107,6 +108,11 @@ static trn_status_t fit_options(const trn_run_t *run, job_t *job) {
     if (o->alpha > 0) TRN_TRY(trn_params_idle(run->params, "rounds", "with --biclustering"));
     if (o->landmarks == 0) o->landmarks = (int64_t)fmax(USUAL, 2 * sqrt((double)n));
     if (o->landmarks > n) o->landmarks = n;
+    if (o->alpha > 0 && o->landmarks + o->dim > TRN_LAPACK_MOST)
+        return trn_fail(TRN_USAGE,
+                        "--biclustering: %lld landmarks and --dim %lld, but eigenvectors are taken "
+                        "of %d at most",
+                        (long long)o->landmarks, (long long)o->dim, (int)TRN_LAPACK_MOST);
     return TRN_OK;
 }
 
@@ -175,7 +181,9 @@ static void plan(const void *user, int ranks, int rank, trn_ledger_t *ledger) {
     }
     const trn_bands_t *bands = &job->graph[largest].bands;
     size.own = bands->start[rank + 1] - bands->start[rank];
-    size.entries = bands->entries[rank];
+    for (int t = 0; t < job->count; t++) /* of another snapshot this rank may have more */
+        if (job->graph[t].bands.entries[rank] > size.entries)
+            size.entries = job->graph[t].bands.entries[rank];
     trn_held_take(ledger, &job->held);
     trn_graph_plan(ledger, &job->graph[largest], trn_graph_type(&job->graph[0], TRN_SPARSE_F64),
                    ranks, rank);
@@ -207,7 +215,10 @@ static trn_status_t compare(const trn_run_t *run, job_t *job, int t) {
         found[kept] = found[i];
         other[kept++] = truth[i];
     }
-    trn_status_t status = trn_clusters_eval(kept, found, other, &job->score[t]);
+    trn_status_t status =
+        kept > 0 ? trn_clusters_eval(kept, found, other, &job->score[t])
+                 : trn_fail(TRN_INPUT, "%s: no node has both a cluster and a label to compare",
+                            run->files[t]);
     trn_free(&found);
     return trn_agree(run->comm, status);
 }

@@ -2,7 +2,7 @@
  * with X, where the time goes, are of all that have not come to their end.
  *
  * Arrays of a batch are [labels x ..], a label after the other. X comes in blocks of BLOCK rows,
- * made float64 and given their column of ones once for both products of a Hessian: X is read once.
+ * given their column of ones once for both products of a Hessian: X is read once.
  */
 #include "kern/train/logistic.h"
 

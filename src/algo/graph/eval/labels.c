@@ -8,6 +8,7 @@
 #include "mpi/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int ascending(const void *a, const void *b) {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -22,24 +23,28 @@ static int64_t once(int64_t count, uint64_t *pairs) {
     return left;
 }
 
-/* Labels numbered without gaps: label[i] becomes the number of used ones below it. */
+static int by_label(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Labels numbered without gaps: label[i] becomes the number of used ones below it. What is held
+ * follows from the labels that there are, not from the largest number. */
 static trn_status_t close_gaps(trn_node_labels_t *l) {
-    int32_t *number = NULL;
-    int64_t bound = 0, count = l->start[l->nodes];
+    int32_t *used = NULL;
+    int64_t count = l->start[l->nodes];
+    if (count == 0) return TRN_OK;
+    TRN_TRY(trn_alloc(&used, count, sizeof *used, "labels"));
+    memcpy(used, l->label, (size_t)count * sizeof *used);
+    qsort(used, (size_t)count, sizeof *used, by_label);
     for (int64_t i = 0; i < count; i++)
-        if (l->label[i] >= bound) bound = l->label[i] + 1;
-    TRN_TRY(trn_alloc_zero(&number, bound, sizeof *number, "labels"));
-    for (int64_t i = 0; i < count; i++)
-        number[l->label[i]] = 1;
-    for (int64_t i = 0; i < bound; i++) {
-        int32_t used = number[i];
-        number[i] = (int32_t)l->labels;
-        l->labels += used;
+        if (l->labels == 0 || used[i] != used[l->labels - 1]) used[l->labels++] = used[i];
+    l->unused = used[l->labels - 1] + 1 - l->labels;
+    for (int64_t i = 0; i < count; i++) {
+        const int32_t *at = bsearch(&l->label[i], used, (size_t)l->labels, sizeof *used, by_label);
+        l->label[i] = (int32_t)(at - used);
     }
-    for (int64_t i = 0; i < count; i++)
-        l->label[i] = number[l->label[i]];
-    l->unused = bound - l->labels;
-    trn_free(&number);
+    trn_free(&used);
     return TRN_OK;
 }
 
@@ -67,11 +72,11 @@ trn_status_t trn_node_labels_make(trn_node_labels_t *l, int64_t count, uint64_t 
 }
 
 /* This rank's pairs of known nodes. */
-static trn_status_t pick(const trn_edges_file_t *file, const int32_t *row, int64_t *count,
+static trn_status_t pick(const trn_edges_file_t *file, const trn_side_rows_t *rows, int64_t *count,
                          int64_t *unknown, uint64_t **pairs) {
     TRN_TRY(trn_alloc(pairs, file->count, sizeof **pairs, "labels"));
     for (int64_t i = 0; i < file->count; i++) {
-        int32_t at = row[file->from[i]];
+        int32_t at = trn_side_row(rows, file->from[i]);
         if (at >= 0) (*pairs)[(*count)++] = (uint64_t)at << 32 | (uint32_t)file->to[i];
         *unknown += at < 0;
     }
@@ -104,13 +109,13 @@ static trn_status_t judge(const trn_node_labels_t *l, int rank, const char *path
 
 /* Of all ranks. Collective. */
 static trn_status_t join(trn_node_labels_t *l, MPI_Comm comm, const trn_edges_file_t *file,
-                         const int32_t *row) {
+                         const trn_side_rows_t *rows) {
     uint64_t *pairs = NULL;
     trn_parcels_t all = {0};
     int64_t count = 0;
     int ranks;
     MPI_Comm_size(comm, &ranks);
-    trn_status_t status = trn_agree(comm, pick(file, row, &count, &l->unknown, &pairs));
+    trn_status_t status = trn_agree(comm, pick(file, rows, &count, &l->unknown, &pairs));
     if (status == TRN_OK) status = trn_gather_all(comm, pairs, count * 8, &all);
     trn_free(&pairs);
     if (status == TRN_OK)
@@ -124,7 +129,7 @@ trn_status_t trn_node_labels_read(trn_node_labels_t *l, MPI_Comm comm, const cha
                                   const trn_edges_how_t *how, trn_matrix_in_t *in) {
     trn_edges_t edges = {0};
     trn_edges_how_t lists = *how;
-    int32_t *row = NULL;
+    trn_side_rows_t rows = {0};
     int rank;
     MPI_Comm_rank(comm, &rank);
     lists.layout = TRN_EDGES_LISTS;
@@ -132,10 +137,10 @@ trn_status_t trn_node_labels_read(trn_node_labels_t *l, MPI_Comm comm, const cha
     lists.thing[1] = "label";
     lists.ids = trn_side_ids(in, how->ids);
     trn_status_t status = trn_edges_read(&edges, comm, &lists, 1, &path);
-    if (status == TRN_OK) status = trn_side_rows(&edges.side[0], comm, in, &row);
-    if (status == TRN_OK) status = join(l, comm, &edges.file[0], row);
+    if (status == TRN_OK) status = trn_side_rows(&rows, &edges.side[0], comm, in);
+    if (status == TRN_OK) status = join(l, comm, &edges.file[0], &rows);
     if (status == TRN_OK) status = judge(l, rank, path, in->path); /* equal on all ranks */
-    trn_free(&row);
+    trn_free(&rows.row);
     trn_edges_free(&edges);
     return status;
 }

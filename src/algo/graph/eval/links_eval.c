@@ -49,6 +49,7 @@ static double score_of(trn_link_score_t kind, int64_t n, const double *u, const 
     }
     if (kind == TRN_LINK_DOT) return uv;
     if (kind == TRN_LINK_L2) return -sqrt(off);
+    if (!isfinite(uu) || !isfinite(vv)) return NAN; /* else a cosine of rows too long would be 0 */
     return uu == 0 || vv == 0 ? 0 : uv / (sqrt(uu) * sqrt(vv));
 }
 

@@ -139,7 +139,9 @@ void trn_nodes_eval_plan(trn_ledger_t *ledger, const trn_node_labels_t *labels, 
         trn_ledger_take(ledger, "eigenvectors", (d + 1) * d, sizeof(double));
         if (rank == 0) trn_ledger_pass(ledger, "eigenvectors", trn_lapack_eig_work(d), 8);
     }
-    trn_ledger_take(ledger, "weights", (run.tasks + ranks - 1) / ranks * most * d, sizeof(double));
+    /* Tasks are dealt by what they cost, which their percentages decide. */
+    int64_t own = how->percents > 1 ? run.tasks : (run.tasks + ranks - 1) / ranks;
+    trn_ledger_take(ledger, "weights", own * most * d, sizeof(double));
     trn_ledger_t trained = *ledger;
     trn_ledger_take(ledger, "training",
                     how->threads * (trn_logistic_space(nodes, cols, (int)most) + most * d), 8);

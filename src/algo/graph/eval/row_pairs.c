@@ -25,11 +25,12 @@ static int64_t key_of(int64_t rows, int64_t u, int64_t v, bool directed) {
 }
 
 /* This rank's edges between rows. */
-static trn_status_t pick(trn_row_pairs_t *p, const trn_edges_file_t *file, const int32_t *row,
-                         bool directed, int64_t *count, int64_t **key) {
+static trn_status_t pick(trn_row_pairs_t *p, const trn_edges_file_t *file,
+                         const trn_side_rows_t *rows, bool directed, int64_t *count,
+                         int64_t **key) {
     TRN_TRY(trn_alloc(key, file->count, sizeof **key, "pairs"));
     for (int64_t i = 0; i < file->count; i++) {
-        int64_t u = row[file->from[i]], v = row[file->to[i]];
+        int64_t u = trn_side_row(rows, file->from[i]), v = trn_side_row(rows, file->to[i]);
         if (u >= 0 && v >= 0)
             (*key)[(*count)++] = key_of(p->rows, u, v, directed);
         else
@@ -79,18 +80,18 @@ trn_status_t trn_row_pairs_read(trn_row_pairs_t *p, MPI_Comm comm, const char *p
                                 const trn_edges_how_t *how, bool directed, trn_matrix_in_t *in) {
     trn_edges_t edges = {0};
     trn_edges_how_t pairs = *how;
-    int32_t *row = NULL;
+    trn_side_rows_t rows = {0};
     int64_t *key = NULL, count = 0;
     *p = (trn_row_pairs_t){.rows = in->info.rows};
     pairs.ids = trn_side_ids(in, how->ids);
     trn_status_t status = trn_edges_read(&edges, comm, &pairs, 1, &path);
-    if (status == TRN_OK) status = trn_side_rows(&edges.side[0], comm, in, &row);
+    if (status == TRN_OK) status = trn_side_rows(&rows, &edges.side[0], comm, in);
     if (status == TRN_OK)
-        status = trn_agree(comm, pick(p, &edges.file[0], row, directed, &count, &key));
+        status = trn_agree(comm, pick(p, &edges.file[0], &rows, directed, &count, &key));
     if (status == TRN_OK) status = join(p, comm, count, key);
     if (status == TRN_OK) status = judge(p, comm, path, in->path);
     trn_free(&key);
-    trn_free(&row);
+    trn_free(&rows.row);
     trn_edges_free(&edges);
     return status;
 }

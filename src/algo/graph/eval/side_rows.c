@@ -57,11 +57,18 @@ done:
     return status;
 }
 
-trn_status_t trn_side_rows(trn_edges_side_t *side, MPI_Comm comm, trn_matrix_in_t *in,
-                           int32_t **row) {
-    TRN_AGREE(comm, trn_alloc_zero(row, side->count, sizeof **row, "rows of nodes"));
-    if (side->named) return find(side, comm, in, *row);
-    for (int64_t i = 0; i < side->count; i++)
-        (*row)[i] = i < in->info.rows ? (int32_t)i : -1;
+/* A number of a file may be as large as it likes: only those of rows have a place. */
+trn_status_t trn_side_rows(trn_side_rows_t *rows, trn_edges_side_t *side, MPI_Comm comm,
+                           trn_matrix_in_t *in) {
+    bool few = side->named || side->count < in->info.rows;
+    rows->count = few ? side->count : in->info.rows;
+    TRN_AGREE(comm, trn_alloc_zero(&rows->row, rows->count, sizeof *rows->row, "rows of nodes"));
+    if (side->named) return find(side, comm, in, rows->row);
+    for (int64_t i = 0; i < rows->count; i++)
+        rows->row[i] = (int32_t)i;
     return TRN_OK;
+}
+
+int32_t trn_side_row(const trn_side_rows_t *rows, int32_t number) {
+    return number < rows->count ? rows->row[number] : -1;
 }

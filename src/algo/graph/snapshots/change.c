@@ -48,7 +48,7 @@ trn_status_t trn_change_choose(MPI_Comm comm, const trn_sparse_t *before, const 
         trn_sum_large(comm, n, MPI_DOUBLE, change);
         for (int64_t i = 0; i < n; i++)
             if (change[i] > how->tolerance) node[changed->changed++] = i;
-        double most = ceil(how->most * (double)n);
+        double most = ceil(how->most * (double)n * (1 - 1e-15)); /* .07 of 100 is 7 */
         changed->chosen = (double)changed->changed < most ? changed->changed : (int64_t)most;
         if (changed->chosen < changed->changed)
             qsort_r(node, (size_t)changed->changed, sizeof *node, by_change, change);

@@ -262,10 +262,15 @@ static void draw(const trn_separated_t *s, int64_t row, uint32_t step, double sc
     }
 }
 
-static void begin(trn_separated_t *s, int start) {
+static double sum_of_block(const trn_separated_t *s) {
     double sum = 0;
     for (int64_t i = 0; i < s->l * s->l; i++)
         sum += s->m[i];
+    return sum;
+}
+
+static void begin(trn_separated_t *s, int start) {
+    double sum = sum_of_block(s);
     double scale = sqrt(sum / (double)(s->l * s->l) / (double)s->r);
     for (int64_t i = 0; i < s->l; i++) {
         draw(s, i, 2 * (uint32_t)start, scale, s->r, 1, s->w + i * s->r);
@@ -276,6 +281,10 @@ static void begin(trn_separated_t *s, int start) {
 trn_status_t trn_separated_factor(trn_separated_t *s) {
     scratch_t at;
     int64_t lr = s->l * s->r, done = 0;
+    if (!(sum_of_block(s) > 0))
+        return trn_fail(TRN_INPUT, "no two landmarks have met more often than by chance, so there "
+                                   "is nothing to take apart; a larger --window or more "
+                                   "--landmarks may do");
     room(s, &at);
     for (int start = 0; start < s->starts; start++) {
         begin(s, start);

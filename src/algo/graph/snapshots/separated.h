@@ -41,8 +41,8 @@ void trn_separated_free(trn_separated_t *s);
 void trn_separated_plan(trn_ledger_t *ledger, const trn_separated_t *s);
 
 /* Factor m anew, from random numbers of (0.1, 1.1) scaled to its mean that depend on seed, landmark
- * and start; or from the h that is there, as it was a snapshot before. Fails with TRN_NUMERIC (no
- * eigenvectors). Local. Cost a step: 4 l^2 r flops; with alpha 9 (l + r)^3 each
+ * and start; or from the h that is there, as it was a snapshot before. Fails with TRN_INPUT (m is
+ * 0), TRN_NUMERIC (no eigenvectors). Local. Cost a step: 4 l^2 r flops; with alpha 9 (l + r)^3 each
  * TRN_SEPARATED_REFRESH steps. Source: Cichocki, Phan: Fast local algorithms for large scale
  * nonnegative matrix and tensor factorizations (IEICE E92-A, 2009): HALS. */
 trn_status_t trn_separated_factor(trn_separated_t *s);

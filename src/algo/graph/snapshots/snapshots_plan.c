@@ -34,10 +34,16 @@ static void plan_rows(trn_ledger_t *ledger, const trn_snapshots_options_t *o,
                               .type = TRN_SPARSE_F64};
     trn_ledger_t before = *ledger;
     trn_ledger_take(ledger, "windows", l, 24);
-    for (int64_t t = 0; t < steps; t++) {
+    trn_ledger_pass(ledger, "windows", z->n, 4); /* places of landmarks */
+    for (int64_t t = 0; t < (steps > 0 ? steps : 1); t++) {
         trn_ledger_take(ledger, "windows", entries, 12);
         trn_ledger_take(ledger, "windows", z->own + 1, 8);
+        if (steps == 0) break;
         int64_t next = next_term(&size, entries, z);
+        trn_ledger_t terms = *ledger; /* the next one is of all rows, whatever --parts */
+        trn_ledger_take(ledger, "windows", t + 1 < steps ? z->entries : 0, 12);
+        if (t + 1 < steps) trn_spgemm_take(ledger, &size);
+        trn_ledger_back(ledger, &terms);
         all = least(all + next, z->own * l);
         if (t + 1 < steps) entries = next;
     }

@@ -28,7 +28,6 @@ typedef struct trn_windows {
     double volume;       /* sum of degrees */
     int steps;           /* of the terms below: T - 1, at least 1 */
     trn_sparse_t **term; /* [steps] this rank's rows of D P^r at the columns, r = 1 .. */
-    int64_t *start;      /* [rows + 1] of a slab of rows of A D^-1: ... */
     double *merged[2];   /* [cols] numbers of a row */
     int32_t *column[2];  /* [cols] and their columns */
 } trn_windows_t;
