@@ -64,7 +64,7 @@ static trn_status_t cut(const taken_t *taken, int ranks) {
     const trn_steps_t *steps = taken->steps;
     if (steps->matrix || steps->rows)
         TRN_TRY(trn_matrix_in_cut(taken->job, taken->run->comm, ranks));
-    if (steps->cut) TRN_TRY(steps->cut(taken->run, taken->job, ranks));
+    if (steps->cut) TRN_AGREE(taken->run->comm, steps->cut(taken->run, taken->job, ranks));
     if (steps->rows) choose_rows(taken, ranks);
     return TRN_OK;
 }

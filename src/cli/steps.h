@@ -31,7 +31,8 @@ typedef struct trn_steps {
      * what a dry run may know. Collective. */
     trn_status_t (*look)(trn_run_t *run, void *job);
     /* What depends on the number of ranks, such as bands of rows, for `ranks` of them, which may be
-     * others than there are: a dry run tries several. Replaces what it made before. Collective. */
+     * others than there are: a dry run tries several. Replaces what it made before. Collective;
+     * what one rank alone fails at, the program makes all fail at. */
     trn_status_t (*cut)(trn_run_t *run, void *job, int ranks);
     trn_estimator_t *plan;                           /* what the steps below take */
     bool (*planned)(const void *job);                /* whether it is known; NULL: it is. Local */

@@ -404,7 +404,8 @@ static void plans(void) {
                                   entries,
                                   own,
                                   s.sparse_r ? given : -1,
-                                  s.dense_r != NULL};
+                                  s.dense_r != NULL,
+                                  s.in.features ? trn_matrix_block(s.in.features).cols : 0};
         trn_ledger_t ledger = {0};
         trn_fastrp_plan(&ledger, &size, &o);
         trn_mem_reset_peak();

@@ -134,6 +134,25 @@ static void reads_names(void) {
     if (rank == 0) CHECK(strcmp(g.names, "7 5 07 ") == 0);
 }
 
+/* Whether a number is one of names does not depend on who has read the names. */
+static void takes_large_numbers_among_names(void) {
+    dense_t g;
+    CHECK_OK(load_text("alice bob\ncarol dave\nalice carol\nbob dave\n3000000000 alice\n"
+                       "3000000000 bob\n3000000000 carol\n3000000000 dave\n",
+                       &usual, &g));
+    CHECK_EQUAL(g.rows, 5);
+    CHECK(g.a[4][0] == 1 && g.a[4][3] == 1 && g.a[0][1] == 1);
+}
+
+static void counts_repeated_loops(void) {
+    dense_t g;
+    trn_graph_how_t how = usual;
+    how.loops = true;
+    CHECK_OK(load_text("0 1\n1 1\n1 1\n1 1\n1 0\n", &how, &g));
+    CHECK_EQUAL(g.counts.repeated, 3);
+    CHECK_EQUAL(g.counts.edges, 2);
+}
+
 static void sees_headings(void) {
     dense_t g;
     trn_graph_how_t how = usual;
@@ -234,8 +253,8 @@ static void refuses_bad_lines(void) {
                {"0 1 x\n", true, "graph.txt:1: the weight 'x' is no number"},
                {"0 1\n0 2147483647\n", false, "graph.txt:2: 2147483647 is 2^31 - 1 or more"},
                {"0 1\n0 99999999999999999999999\n", false, "graph.txt:2: 9999"},
-               {"-1 5\n1 2\n", false, "-1, where all fields are numbers"},
-               {"0 1\n1 2.5\n", false, "2.5, where all fields are numbers"},
+               {"-1 5\n1 2\n", false, "graph.txt:1: -1, where all fields are numbers"},
+               {"0 1\n1 2.5\n", false, "graph.txt:2: 2.5, where all fields are numbers"},
                {"0 a\xff\n", false, "graph.txt:1: "},
                {"", false, "empty"},
                {"# nothing\n\n", false, "holds no edges"},
@@ -292,6 +311,8 @@ static void survives_no_memory(void) {
 
 HARNESS_MAIN({"directory made", make_directory}, {"pairs are read", reads_pairs},
              {"weights are read", reads_weights}, {"names are read", reads_names},
+             {"large numbers are names among names", takes_large_numbers_among_names},
+             {"repeated loops are counted", counts_repeated_loops},
              {"headings are seen", sees_headings}, {"lists are read", reads_lists},
              {"files are numbered together", numbers_files_together},
              {"matrices are read", reads_matrices}, {"bad lines are refused", refuses_bad_lines},

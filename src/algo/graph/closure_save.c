@@ -194,5 +194,6 @@ trn_status_t trn_closure_save(trn_closure_t *c, const char *path, const trn_clos
 
 int64_t trn_closure_save_bytes(int64_t nodes, int64_t rows, int ranks) {
     int64_t guess = trn_ledger_bytes(nodes, rows) / ranks; /* a store keeps little of it */
-    return trn_store_write_bytes(guess) + PIECE * (int64_t)(sizeof(int32_t) + sizeof(float));
+    return trn_store_write_bytes(guess) + PIECE * (int64_t)(sizeof(int32_t) + sizeof(float)) +
+           nodes / 8 + 1; /* a row of bits */
 }

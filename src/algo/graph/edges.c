@@ -8,6 +8,7 @@
 #include "io/text/fields.h"
 #include "io/text/lines.h"
 #include "io/text/scan.h"
+#include "io/text/text.h"
 #include "mpi/agree.h"
 #include "mpi/dist.h"
 #include "mpi/exchange.h"
@@ -82,6 +83,7 @@ static trn_status_t take_line(void *user, char *line, int64_t length, int64_t of
     if (strlen(line) != (size_t)length) return trn_fail(TRN_INPUT, "the line has a NUL byte");
     if (reader->skip < 0 && skips_of_pipe(reader, line)) return TRN_OK;
     if (offset < reader->skip) return TRN_OK;
+    reader->offset = offset;
     return trn_edges_line(reader, line, length);
 }
 
@@ -133,50 +135,46 @@ static trn_status_t read_file(trn_edges_t *edges, int number, const trn_input_t 
 
 /* Sides ---------------------------------------------------------------------------------------- */
 
-/* What kinds of words the names of this rank are. */
-typedef struct mixture {
-    int64_t words, numbers, digits; /* numbers of any kind; of digits alone */
-    const char *odd;                /* the first number with other letters */
-    int odd_bytes;
-} mixture_t;
-
-static mixture_t sort_names(const trn_numbering_t *names) {
+/* Words of this rank's names: all, numbers of any kind, those of digits alone. */
+static void sort_names(const trn_numbering_t *names, int64_t counts[3]) {
     enum { LONGEST = 64 };
-    mixture_t m = {.words = trn_words_size(names->words)};
-    for (int64_t id = 0; id < m.words; id++) {
+    counts[0] = trn_words_size(names->words);
+    for (int64_t id = 0; id < counts[0]; id++) {
         int64_t length, digits = 0;
         char text[LONGEST];
         const char *word = trn_words_bytes(names->words, id, &length);
         while (digits < length && word[digits] >= '0' && word[digits] <= '9')
             digits++;
-        m.digits += digits == length;
+        counts[2] += digits == length;
         snprintf(text, sizeof text, "%.*s", (int)(length < LONGEST ? length : LONGEST), word);
-        if (digits < length && (length >= LONGEST || !trn_field_is_number(text))) continue;
-        m.numbers++;
-        if (m.odd || digits == length) continue;
-        m.odd = word;
-        m.odd_bytes = (int)length;
+        counts[1] += digits == length || (length < LONGEST && trn_field_is_number(text));
     }
-    return m;
 }
 
-/* Names some of which are numbers may come of a slip in a file of numbers; where all are numbers,
- * some of a kind that numbers nothing, they do. Collective. */
-static trn_status_t judge_names(const trn_edges_t *edges, int side) {
+/* Where all fields are numbers, the first in the files that numbers nothing is a slip: the rank
+ * that has read it says where it stands. Local. */
+static trn_status_t refuse_odd(const trn_edges_t *edges, int side, const trn_input_t *input) {
+    const trn_edges_side_t *it = &edges->side[side];
+    int file = (int)(it->odd >> TRN_EDGES_FILE_SHIFT);
+    int64_t offset = it->odd - ((int64_t)file << TRN_EDGES_FILE_SHIFT);
+    trn_status_t status = trn_edges_refuse_number(edges, side, it->odd_text);
+    return trn_fail_prefix(status, "%s:%lld: ", edges->file[file].path,
+                           (long long)trn_text_lines(&input[file], offset) + 1);
+}
+
+/* Names some of which are numbers may come of a slip in a file of numbers; where all are, some of a
+ * kind that numbers nothing, they do. Collective. */
+static trn_status_t judge_names(const trn_edges_t *edges, int side, const trn_input_t *input) {
     const trn_edges_side_t *it = &edges->side[side];
     const char *path = edges->file[0].path, *thing = trn_edges_thing(edges, side);
+    int64_t counts[3] = {0}, first = it->odd < 0 ? INT64_MAX : it->odd;
     if (edges->how.ids != TRN_IDS_AUTO) return TRN_OK;
-    mixture_t m = sort_names(&it->names);
-    int64_t sums[3] = {m.words, m.numbers, m.digits};
-    MPI_Allreduce(MPI_IN_PLACE, sums, 3, MPI_INT64_T, MPI_SUM, edges->comm);
-    trn_status_t status = TRN_OK;
-    if (sums[0] == sums[1] && m.odd)
-        status = trn_fail(TRN_INPUT,
-                          "%s: %.*s, where all fields are numbers, is none of a %s: those are "
-                          "whole and begin at 0; --ids names takes all of them as names",
-                          path, m.odd_bytes, m.odd, thing);
-    TRN_AGREE(edges->comm, status);
-    if (sums[2] > 0 && sums[2] < sums[0] && it->names.rank == 0)
+    sort_names(&it->names, counts);
+    MPI_Allreduce(MPI_IN_PLACE, counts, 3, MPI_INT64_T, MPI_SUM, edges->comm);
+    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT64_T, MPI_MIN, edges->comm);
+    bool slip = counts[0] == counts[1] && first < INT64_MAX;
+    TRN_AGREE(edges->comm, slip && it->odd == first ? refuse_odd(edges, side, input) : TRN_OK);
+    if (counts[2] > 0 && counts[2] < counts[0] && it->names.rank == 0)
         trn_log(TRN_LOG_WARN, "graph",
                 "%s: some %ss are numbers and some are not: all are taken as names; --ids names "
                 "says that this is meant, --ids numbers names the first that is none",
@@ -185,11 +183,11 @@ static trn_status_t judge_names(const trn_edges_t *edges, int side) {
 }
 
 /* Names that this rank had no part in deciding upon. Collective. */
-static trn_status_t settle_names(trn_edges_t *edges, int side) {
+static trn_status_t settle_names(trn_edges_t *edges, int side, const trn_input_t *input) {
     trn_edges_side_t *it = &edges->side[side];
     trn_status_t status = it->named ? TRN_OK : trn_edges_to_names(edges, side);
     TRN_AGREE(edges->comm, status);
-    TRN_TRY(judge_names(edges, side));
+    TRN_TRY(judge_names(edges, side, input));
     TRN_TRY(trn_numbering_settle(&it->names));
     for (int f = 0; f < edges->files; f++) {
         trn_edges_file_t *file = &edges->file[f];
@@ -206,9 +204,9 @@ static trn_status_t settle_names(trn_edges_t *edges, int side) {
 }
 
 /* Numbers of all ranks together. Collective. */
-static trn_status_t settle_side(trn_edges_t *edges, int side) {
+static trn_status_t settle_side(trn_edges_t *edges, int side, const trn_input_t *input) {
     trn_edges_side_t *it = &edges->side[side];
-    if (trn_any(edges->comm, it->named)) return settle_names(edges, side);
+    if (trn_any(edges->comm, it->named)) return settle_names(edges, side, input);
     trn_numbering_free(&it->names);
     MPI_Allreduce(MPI_IN_PLACE, &it->count, 1, MPI_INT64_T, MPI_MAX, edges->comm);
     return TRN_OK;
@@ -244,6 +242,7 @@ static trn_status_t create_names(trn_edges_t *edges) {
     for (int s = 0; s < 2; s++) {
         TRN_TRY(trn_numbering_create(&edges->side[s].names, edges->comm));
         edges->side[s].named = edges->how.ids == TRN_IDS_NAMES;
+        edges->side[s].odd = -1;
     }
     return TRN_OK;
 }
@@ -261,7 +260,7 @@ static trn_status_t read_text(trn_edges_t *edges) {
     for (int f = 0; f < edges->files; f++)
         TRN_OR(done, read_file(edges, f, &input[f]));
     for (int s = 0; s < 1 + edges->how.bipartite; s++)
-        TRN_OR(done, settle_side(edges, s));
+        TRN_OR(done, settle_side(edges, s, input));
     for (int f = 0; f < edges->files; f++)
         TRN_OR(done, close_file(edges, &edges->file[f], &input[f]));
 done:

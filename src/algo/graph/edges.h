@@ -71,6 +71,9 @@ typedef struct trn_edges_side {
     trn_numbering_t names; /* of text */
     trn_names_feed_t rows; /* or of a matrix whose rows have names */
     trn_store_t *graph;    /* or of a knowledge graph's entities */
+    int64_t odd; /* while text is read: where this rank's first number stands that numbers nothing,
+                  * file << 56 plus byte of its line; -1: there is none */
+    char odd_text[32];
     trn_numbering_feed_t feed;
     char **block;
 } trn_edges_side_t;

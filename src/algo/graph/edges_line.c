@@ -13,11 +13,12 @@
 
 /* Places of names: file, rank, number of the edge on the rank, column. Ranks read parts of a file
  * in their order, so that places ascend as fields do in the files. */
-enum { FILE_SHIFT = 56, RANK_SHIFT = 40, COLUMNS = 2 };
+enum { RANK_SHIFT = 40, COLUMNS = 2 };
 
 static int64_t place_of(const trn_edges_t *edges, int number, int64_t edge, int column) {
     int64_t rank = edges->side[0].names.rank;
-    return ((int64_t)number << FILE_SHIFT) + (rank << RANK_SHIFT) + COLUMNS * edge + column;
+    return ((int64_t)number << TRN_EDGES_FILE_SHIFT) + (rank << RANK_SHIFT) + COLUMNS * edge +
+           column;
 }
 
 trn_edges_side_t *trn_edges_side(trn_edges_t *edges, int column) {
@@ -88,29 +89,47 @@ trn_status_t trn_edges_to_names(trn_edges_t *edges, int side) {
     return TRN_OK;
 }
 
+trn_status_t trn_edges_refuse_number(const trn_edges_t *edges, int column, const char *number) {
+    const char *thing = trn_edges_thing(edges, column);
+    if (number[strspn(number, "0123456789")] == '\0')
+        return trn_fail(TRN_INPUT,
+                        "%s is 2^31 - 1 or more; numbers of %ss must be below, or be taken as "
+                        "names: --ids names",
+                        number, thing);
+    return trn_fail(TRN_INPUT,
+                    "%s, where all fields are numbers, is none of a %s: those are whole and begin "
+                    "at 0; --ids names takes all of them as names",
+                    number, thing);
+}
+
+/* Note a number that numbers nothing: whether it is refused is seen when all fields are known. */
+static void note_odd(trn_edges_reader_t *reader, trn_edges_side_t *side, const char *field) {
+    bool code = *field == '0' && field[strspn(field, "0123456789")] == '\0'; /* "007" is a name */
+    if (side->odd >= 0 || code || !trn_field_is_number(field)) return;
+    side->odd = ((int64_t)reader->number << TRN_EDGES_FILE_SHIFT) + reader->offset;
+    snprintf(side->odd_text, sizeof side->odd_text, "%s", field);
+}
+
 /* *id = the number of a field of the edge that is read next. */
 static trn_status_t take_field(trn_edges_reader_t *reader, int column, const char *field,
                                int32_t *id) {
     trn_edges_t *edges = reader->edges;
     trn_edges_side_t *side = trn_edges_side(edges, column);
     int64_t number;
-    if (!side->named) {
-        const char *end = whole(field, &number);
-        if (end && *end == '\0') {
-            if (number >= INT32_MAX)
-                return trn_fail(TRN_INPUT,
-                                "%s is 2^31 - 1 or more; numbers of %ss must be below, or be "
-                                "taken as names: --ids names",
-                                field, trn_edges_thing(edges, column));
-            if (number >= side->count) side->count = number + 1;
-            *id = (int32_t)number;
-            return TRN_OK;
-        }
-        if (edges->how.ids == TRN_IDS_NUMBERS)
-            return trn_fail(TRN_INPUT, "'%.100s' is no number from 0, as --ids numbers wants",
-                            field);
-        TRN_TRY(trn_edges_to_names(edges, (int)(side - edges->side)));
+    const char *end = side->named && edges->how.ids == TRN_IDS_NAMES ? NULL : whole(field, &number);
+    bool good = end && *end == '\0' && number < INT32_MAX;
+    if (!good && edges->how.ids != TRN_IDS_NAMES) note_odd(reader, side, field);
+    if (!side->named && good) {
+        if (number >= side->count) side->count = number + 1;
+        *id = (int32_t)number;
+        return TRN_OK;
     }
+    if (!good && edges->how.ids == TRN_IDS_NUMBERS)
+        return end && *end == '\0'
+                   ? trn_edges_refuse_number(edges, column, field)
+                   : trn_fail(TRN_INPUT, "'%.100s' is no number from 0, as --ids numbers wants",
+                              field);
+    if (!side->named) TRN_TRY(trn_edges_to_names(edges, (int)(side - edges->side)));
     if (!*field)
         return trn_fail(TRN_INPUT, "a field is empty; give each %s a name",
                         trn_edges_thing(edges, column));

@@ -265,6 +265,7 @@ void trn_fastrp_plan(trn_ledger_t *ledger, const trn_fastrp_size_t *s,
     trn_ledger_take(ledger, "work",
                     2 * (options->threads > 0 ? options->threads : 1) * options->dim,
                     sizeof(double));
+    trn_ledger_take(ledger, "work", s->features * options->feature_dim, sizeof(double));
     if (sparse && shape.products > 0) plan_first(ledger, s, options);
     if (shape.sum && shape.products > 0)
         trn_ledger_take(ledger, "work", s->rows * options->dim, number);

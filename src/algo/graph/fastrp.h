@@ -84,6 +84,7 @@ typedef struct trn_fastrp_size {
     int64_t entries, own; /* of the adjacency, likewise */
     int64_t projected;    /* entries of a sparse R that is given; -1: none is, or a dense one */
     bool dense;           /* a dense one is given */
+    int64_t features;     /* columns of features; 0: there are none */
 } trn_fastrp_size_t;
 
 /* For plans: what trn_fastrp takes beside `in`; Z stays under "vectors". Local. */

@@ -209,6 +209,13 @@ static trn_status_t standardize(trn_fastrp_job_t *job, trn_view_t z) {
         status = trn_alloc(&deviation, z.cols, sizeof *deviation, "deviations of columns");
     TRN_OR(done, trn_agree(job->in->comm, status));
     TRN_OR(done, measure(job, &sums, mean, deviation));
+    for (int64_t c = 0; c < z.cols && status == TRN_OK; c++) /* equal on all ranks */
+        if (!isfinite(mean[c]) || !isfinite(deviation[c]))
+            status = trn_fail(TRN_NUMERIC,
+                              "fastrp: column %lld has no standard deviation in "
+                              "float64; weights are too large",
+                              (long long)c);
+    if (status != TRN_OK) goto done;
     for (int64_t c = 0; c < z.cols; c++)
         deviation[c] = deviation[c] > 0 ? 1 / deviation[c] : 1;
     for (int64_t i = 0; i < z.rows; i++) {

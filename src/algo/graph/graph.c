@@ -180,8 +180,8 @@ typedef struct builder {
     int64_t first, rows;
     int64_t *start; /* [rows + 1]; while filling: where row i goes on is start[i + 1] */
     int32_t *column;
-    double *weight; /* NULL: all 1 */
-    int64_t loops, repeated, entries;
+    double *weight;                          /* NULL: all 1 */
+    int64_t loops, repeated, again, entries; /* again: loops among the repeated */
 } builder_t;
 
 static int owner(void *user, int64_t row, int64_t col) {
@@ -296,7 +296,7 @@ static void sort_row(builder_t *b, int64_t first, int64_t count) {
 
 /* Sort the row's entries [from, end) and bring what is left of them to `to`: how many. Sums go by
  * ascending weight. */
-static int64_t merge_row(builder_t *b, int64_t from, int64_t end, int64_t to) {
+static int64_t merge_row(builder_t *b, int64_t row, int64_t from, int64_t end, int64_t to) {
     bool add = b->graph->how.repeated == TRN_REPEATED_ADD;
     int64_t begin = to;
     sort_row(b, from, end - from);
@@ -304,6 +304,7 @@ static int64_t merge_row(builder_t *b, int64_t from, int64_t end, int64_t to) {
         double weight = b->weight ? b->weight[i] : 1;
         if (to > begin && b->column[to - 1] == b->column[i]) {
             if (b->weight) b->weight[to - 1] = add ? b->weight[to - 1] + weight : weight;
+            b->again += b->column[i] == b->first + row;
             continue;
         }
         b->column[to] = b->column[i];
@@ -336,7 +337,7 @@ static trn_status_t merge_rows(builder_t *b) {
             sort_row(b, begin, length);
             TRN_TRY(refuse_repeated(b, i, begin, end));
         }
-        int64_t left = merge_row(b, begin, end, kept);
+        int64_t left = merge_row(b, i, begin, end, kept);
         b->repeated += length - left;
         kept += left;
         begin = end;
@@ -354,12 +355,11 @@ static void count_all(const builder_t *b) {
     for (int64_t i = 0; i < b->rows && b->graph->how.loops; i++)
         for (int64_t e = b->start[i]; e < b->start[i + 1]; e++)
             own_loops += b->column[e] == b->first + i;
-    int64_t sums[] = {b->entries, own_loops, b->loops, b->repeated};
-    MPI_Allreduce(MPI_IN_PLACE, sums, 4, MPI_INT64_T, MPI_SUM, b->graph->comm);
-    if (b->graph->how.edges.bipartite) sums[1] = 0;
+    int64_t sums[] = {b->entries, own_loops, b->loops, b->repeated, b->again};
+    MPI_Allreduce(MPI_IN_PLACE, sums, 5, MPI_INT64_T, MPI_SUM, b->graph->comm);
     counts->edges = twice ? (sums[0] + sums[1]) / 2 : sums[0];
     counts->loops = sums[2];
-    counts->repeated = twice ? (sums[3] + 1) / 2 : sums[3];
+    counts->repeated = twice ? (sums[3] + sums[4]) / 2 : sums[3];
 }
 
 /* What became of lines that are no edges now, which may be a surprise. */

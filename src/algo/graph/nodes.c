@@ -1,6 +1,7 @@
 /* nodes.c: see nodes.h. Rank 0 sees the names of a graph, 4096 at a time. */
 #include "algo/graph/nodes.h"
 
+#include "algo/graph/edges_impl.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/strings.h"
@@ -32,8 +33,8 @@ static trn_status_t cut_line(trn_node_list_t *list, char *line, int64_t number, 
                              int64_t *room) {
     size_t length = strlen(line);
     if (length > 0 && line[length - 1] == '\r') line[length - 1] = '\0';
+    if (trn_edges_skips(line)) return TRN_OK;
     line += strspn(line, " ");
-    if (*line == '#' || *line == '%' || trn_line_blank(line)) return TRN_OK;
     int fields = 0;
     char mark = trn_fields_mark(line), *at = line;
     for (char *field; (field = trn_field_next(&at, mark)) != NULL; fields++)

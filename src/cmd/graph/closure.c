@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/graph/graph_options.h"
+#include "mpi/agree.h"
 
 #include <math.h>
 
@@ -97,14 +98,15 @@ static trn_status_t find_nodes(trn_run_t *run, job_t *job) {
     trn_edges_side_t *side = &job->graph.edges.side[0];
     char *const *words;
     int count = trn_params_list(run->params, "from", &words);
-    if (count > 0) TRN_TRY(trn_node_list_words(&job->from, "--from", 1, count, words));
+    if (count > 0) TRN_AGREE(run->comm, trn_node_list_words(&job->from, "--from", 1, count, words));
     if (from) TRN_TRY(trn_node_list_read(&job->from, run->comm, from, 1, "node"));
     if (job->from.count > 0) {
         TRN_TRY(trn_node_list_find(&job->from, run->comm, side, job->graph.rows));
-        TRN_TRY(trn_node_list_unique(&job->from, job->graph.rows));
+        TRN_AGREE(run->comm, trn_node_list_unique(&job->from, job->graph.rows));
     }
     count = trn_params_list(run->params, "question", &words);
-    if (count > 0) TRN_TRY(trn_node_list_words(&job->asked.list, "--question", 2, count, words));
+    if (count > 0)
+        TRN_AGREE(run->comm, trn_node_list_words(&job->asked.list, "--question", 2, count, words));
     if (ask) TRN_TRY(trn_node_list_read(&job->asked.list, run->comm, ask, 2, "question"));
     if (job->asked.list.count == 0) return TRN_OK;
     return trn_node_list_find(&job->asked.list, run->comm, side, job->graph.rows);

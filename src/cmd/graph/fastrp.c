@@ -185,7 +185,8 @@ static trn_fastrp_size_t size_of(const job_t *job, int ranks, int rank) {
                               .rows = bands->start[rank + 1] - bands->start[rank],
                               .own = bands->entries[rank],
                               .projected = r->path && r->info.sparse ? r->info.entries : -1,
-                              .dense = r->path && !r->info.sparse};
+                              .dense = r->path && !r->info.sparse,
+                              .features = job->in[FEATURES].path ? job->in[FEATURES].info.cols : 0};
     for (int k = 0; k < ranks; k++)
         size.entries += bands->entries[k];
     return size;
